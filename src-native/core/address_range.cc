@@ -1,0 +1,129 @@
+#include "core/address_range.h"
+
+#include <sys/mman.h>
+
+#include <map>
+#include <mutex>
+
+#include "core/page.h"
+#include "sys/memory.h"
+
+namespace memmap::core {
+namespace {
+
+struct Entry {
+  const AddressRange* range;  // identity, valid until the range's destructor has run
+  std::weak_ptr<AddressRange> owner;
+  bool of_runtime;
+};
+
+// Every live range of the process, by first address. Process-wide because MAP_FIXED
+// from one worker must know what another one mapped, and because a backing store dies
+// on any thread. Never destroyed: finalizers can run after static destructors.
+struct Registry {
+  std::mutex mutex;
+  std::map<uintptr_t, Entry> ranges;
+  AddressRange::Census census = {};
+};
+
+Registry& registry() {
+  static Registry& instance = *new Registry;
+  return instance;
+}
+
+uintptr_t number(const void* address) { return reinterpret_cast<uintptr_t>(address); }
+
+}  // namespace
+
+std::shared_ptr<AddressRange> AddressRange::take(void* address, size_t length,
+                                                 Owner owner) {
+  std::shared_ptr<AddressRange> range(
+      new AddressRange(static_cast<char*>(address), length, owner));
+  Registry& all = registry();
+  std::lock_guard lock(all.mutex);
+  // The engine may have unmapped a range of its own before our note of it went, and the
+  // kernel handed the addresses out again: the newer entry is the true one.
+  all.ranges.insert_or_assign(number(address),
+                              Entry{range.get(), range, owner == Owner::kRuntime});
+  all.census.live += 1;
+  return range;
+}
+
+std::shared_ptr<AddressRange> AddressRange::find(uintptr_t address, size_t length,
+                                                 bool held) {
+  Registry& all = registry();
+  std::lock_guard lock(all.mutex);
+  auto after = all.ranges.upper_bound(address);
+  if (after == all.ranges.begin()) return nullptr;
+  const Entry& entry = std::prev(after)->second;
+  if (entry.of_runtime && !held) return nullptr;
+  // A range whose destructor has begun no longer locks, and counts as gone.
+  std::shared_ptr<AddressRange> range = entry.owner.lock();
+  if (range == nullptr) return nullptr;
+  return within(address - number(range->begin_), length, range->length()) ? range
+                                                                         : nullptr;
+}
+
+AddressRange::Census AddressRange::census() {
+  Registry& all = registry();
+  std::lock_guard lock(all.mutex);
+  return all.census;
+}
+
+AddressRange::~AddressRange() {
+  {
+    Registry& all = registry();
+    std::lock_guard lock(all.mutex);
+    auto found = all.ranges.find(number(begin_));
+    if (found != all.ranges.end() && found->second.range == this) all.ranges.erase(found);
+    all.census.live -= 1;
+    if (retired_) {
+      all.census.retired -= 1;
+      all.census.retired_bytes -= length();
+    }
+  }
+  // Only now, with the entry gone: whoever is given these addresses next finds the
+  // registry free of them.
+  if (owner_ == Owner::kMemmap && !disowned_) {
+    // Fails only for sealed memory, which stays for as long as the process.
+    static_cast<void>(sys::munmap(begin_, length()));
+  }
+}
+
+sys::Errno AddressRange::vacate(size_t offset, size_t length) {
+  if (!within(offset, length, this->length())) return {EINVAL};
+  if (length == 0) return {};
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+  char* address = begin_ + offset;
+  sys::Result<void*> zeros =
+      sys::mmap(address, length, PROT_READ | PROT_WRITE, kFlags, -1, 0);
+  // Under strict overcommit writable memory is charged whatever the flags say;
+  // read-only memory never is.
+  if (!zeros && zeros.error().value == ENOMEM) {
+    zeros = sys::mmap(address, length, PROT_READ, kFlags, -1, 0);
+  }
+  return zeros ? sys::Errno{} : zeros.error();
+}
+
+void AddressRange::retire() {
+  Registry& all = registry();
+  std::lock_guard lock(all.mutex);
+  if (std::exchange(retired_, true)) return;
+  all.census.retired += 1;
+  all.census.retired_bytes += length();
+}
+
+void AddressRange::extend(size_t more) {
+  Registry& all = registry();
+  std::lock_guard lock(all.mutex);
+  length_.fetch_add(more, std::memory_order_relaxed);
+  if (retired_) all.census.retired_bytes += more;
+}
+
+void AddressRange::disown() {
+  Registry& all = registry();
+  std::lock_guard lock(all.mutex);
+  disowned_ = true;
+}
+
+}  // namespace memmap::core

@@ -1,0 +1,78 @@
+// AddressRange owns a range of addresses, and is the only code that gives addresses
+// back to the kernel.
+//
+// Whoever can still reach the addresses holds a shared_ptr: the Mapping whose pages lie
+// there, the backing store of each buffer over them, a background job. While one of
+// them lives the addresses stay taken: emptied by vacate(), never unmapped, never
+// reused. The last one to let go unmaps, on whatever thread it runs.
+//
+// Threads: all functions may be called from any thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "sys/result.h"
+
+namespace memmap::core {
+
+class AddressRange {
+ public:
+  enum class Owner : uint8_t {
+    kMemmap,   // mapped by us, unmapped by the destructor
+    kRuntime,  // reserved by the JavaScript engine, which unmaps it with the buffer
+  };
+
+  // What the process holds through this library.
+  struct Census {
+    size_t live;           // ranges, open or closed
+    size_t retired;        // of them closed, and kept because a buffer can reach them
+    size_t retired_bytes;  // address space the retired ones take
+  };
+
+  // Takes over a range that has just been mapped.
+  static std::shared_ptr<AddressRange> take(void* address, size_t length, Owner owner);
+
+  // The range that wholly contains [address, address + length), or null. A range of the
+  // runtime is found only if `held`: the caller holds a buffer over it, so the engine
+  // cannot have unmapped it behind our back.
+  static std::shared_ptr<AddressRange> find(uintptr_t address, size_t length, bool held);
+
+  static Census census();
+
+  AddressRange(const AddressRange&) = delete;
+  AddressRange& operator=(const AddressRange&) = delete;
+  ~AddressRange();
+
+  char* begin() const { return begin_; }
+  size_t length() const { return length_.load(std::memory_order_relaxed); }
+  Owner owner() const { return owner_; }
+
+  // Replaces the pages of a part by zero pages in one step, so that no other thread
+  // finds a hole: what still points there reads zeros, and its writes reach nobody.
+  // Files and huge pages are released. EPERM if mseal(2) forbids it.
+  sys::Errno vacate(size_t offset, size_t length);
+
+  // Counts the range as closed. Once.
+  void retire();
+
+  // Takes over `more` bytes that the kernel has just mapped behind the end.
+  void extend(size_t more);
+
+  // Forgets the addresses without unmapping them: someone else has moved them.
+  void disown();
+
+ private:
+  AddressRange(char* begin, size_t length, Owner owner)
+      : begin_(begin), length_(length), owner_(owner) {}
+
+  char* const begin_;
+  std::atomic<size_t> length_;  // changed under the registry's mutex, read anywhere
+  const Owner owner_;
+  bool retired_ = false;   // guarded by the registry's mutex
+  bool disowned_ = false;  // likewise
+};
+
+}  // namespace memmap::core

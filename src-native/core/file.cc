@@ -1,0 +1,164 @@
+#include "core/file.h"
+
+#include <fcntl.h>
+
+#include <cstring>
+#include <utility>
+
+#include "core/page.h"
+#include "sys/file.h"
+
+namespace memmap::core {
+namespace {
+
+using sys::Errno;
+using sys::Result;
+
+// Retries a call that a signal interrupted. Only calls that may block are wrapped.
+template <typename Call>
+auto retry(Call call) {
+  for (;;) {
+    auto result = call();
+    if constexpr (requires { result.value; }) {
+      if (result.value != EINTR) return result;
+    } else {
+      if (result || result.error().value != EINTR) return result;
+    }
+  }
+}
+
+// For file systems without fallocate: allocates blocks by writing zeros past the end.
+Errno write_zeros(int fd, int64_t from, int64_t to) {
+  static constexpr size_t kChunk = size_t{1} << 16;
+  static const char zeros[kChunk] = {};
+  while (from < to) {
+    size_t left = static_cast<size_t>(to - from);
+    size_t chunk = left < kChunk ? left : kChunk;
+    auto written = retry([&] { return sys::pwrite(fd, zeros, chunk, from); });
+    if (!written) return written.error();
+    from += *written;
+  }
+  return {};
+}
+
+}  // namespace
+
+Errno grow_file(int fd, int64_t old_size, int64_t size) {
+  if (size <= old_size) return {};
+  Errno error = retry([&] { return sys::fallocate(fd, 0, old_size, size - old_size); });
+  if (error.value == EOPNOTSUPP) error = write_zeros(fd, old_size, size);
+  if (error.failed()) static_cast<void>(sys::ftruncate(fd, old_size));
+  return error;
+}
+
+Result<Mapping> map_file(const FileRequest& request, FileFacts& facts) {
+  using Step = FileFacts::Step;
+
+  sys::UniqueFd opened;
+  int fd = request.fd;
+  facts.step = Step::kOpen;
+  if (request.path != nullptr) {
+    constexpr mode_t kMode = 0666;  // less the umask
+    // O_NONBLOCK: a FIFO without a peer must not hang the process. It changes nothing
+    // for what can be mapped.
+    auto result = retry([&] {
+      return sys::open(request.path, request.open_flags | O_CLOEXEC | O_NONBLOCK, kMode);
+    });
+    if (!result) return result.error();
+    opened = std::move(*result);
+    fd = opened.get();
+  }
+
+  facts.step = Step::kStat;
+  struct stat status = {};
+  struct statfs system = {};
+  if (Errno error = sys::fstat(fd, &status); error.failed()) return error;
+  if (Errno error = sys::fstatfs(fd, &system); error.failed()) return error;
+  facts.size = status.st_size;
+  facts.mode = status.st_mode;
+  facts.filesystem = static_cast<uint64_t>(system.f_type);
+  facts.device = status.st_dev;
+  facts.inode = status.st_ino;
+  if (S_ISDIR(status.st_mode)) return Errno{EISDIR};
+  if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) return Errno{ENODEV};
+  // The files of /proc and /sys have no size and no pages; they can only be read.
+  if (facts.filesystem == PROC_SUPER_MAGIC || facts.filesystem == SYSFS_MAGIC) {
+    return Errno{ENODEV};
+  }
+
+  facts.step = Step::kRange;
+  const bool sized = S_ISREG(status.st_mode);
+  int64_t end = request.grow_to > facts.size ? request.grow_to : facts.size;
+  facts.length = request.length;
+  if (sized) {
+    if (request.offset > end) return Errno{ERANGE};
+    if (request.length < 0) facts.length = end - request.offset;
+    if (facts.length > end - request.offset) return Errno{ERANGE};
+  } else if (request.length < 0) {
+    return Errno{ERANGE};  // a device has no end to map up to
+  }
+
+  facts.step = Step::kGrow;
+  const int64_t old_size = facts.size;
+  if (end > old_size) {
+    if (Errno error = grow_file(fd, old_size, end); error.failed()) return error;
+    facts.size = end;
+  }
+
+  facts.step = Step::kMap;
+  if (facts.length == 0) return Errno{ENODATA};
+  const size_t unit = facts.filesystem == HUGETLBFS_MAGIC
+                          ? static_cast<size_t>(system.f_bsize)
+                          : page_size();
+  const size_t start = round_down(static_cast<size_t>(request.offset), unit);
+  Mapping::Request pages;
+  pages.address = request.address;
+  pages.length = static_cast<size_t>(request.offset + facts.length) - start;
+  pages.prot = request.prot;
+  pages.flags = request.flags;
+  pages.fd = fd;
+  pages.offset = static_cast<int64_t>(start);
+  pages.unit = unit;
+  Result<Mapping> mapping = Mapping::create(pages);
+  if (!mapping) {
+    if (end > old_size) static_cast<void>(sys::ftruncate(fd, old_size));
+    return mapping.error();
+  }
+  if (request.keep_above >= 0 && facts.length > request.keep_above) {
+    Result<sys::UniqueFd> kept = sys::dup(fd);
+    if (!kept) return kept.error();
+    mapping->keep(std::move(*kept));
+  }
+  return mapping;
+}
+
+Result<Mapping> map_memfd(const char* name, unsigned memfd_flags, size_t length, int prot,
+                          int flags, FileFacts::Step& step) {
+  using Step = FileFacts::Step;
+  step = Step::kOpen;
+  Result<sys::UniqueFd> fd = sys::memfd_create(name, memfd_flags);
+  if (!fd) return fd.error();
+  step = Step::kStat;
+  struct statfs system = {};
+  if (Errno error = sys::fstatfs(fd->get(), &system); error.failed()) return error;
+  Mapping::Request pages;
+  if (system.f_type == HUGETLBFS_MAGIC) pages.unit = static_cast<size_t>(system.f_bsize);
+  const size_t whole = round_up(length, pages.unit != 0 ? pages.unit : page_size());
+  if (whole == 0) return Errno{length == 0 ? EINVAL : ENOMEM};
+
+  step = Step::kGrow;
+  // Whole pages, so that every byte of the mapping is inside the file.
+  if (Errno error = grow_file(fd->get(), 0, static_cast<int64_t>(whole)); error.failed()) {
+    return error;
+  }
+  step = Step::kMap;
+  pages.length = length;
+  pages.prot = prot;
+  pages.flags = MAP_SHARED | flags;
+  pages.fd = fd->get();
+  Result<Mapping> mapping = Mapping::create(pages);
+  if (mapping) mapping->keep(std::move(*fd));
+  return mapping;
+}
+
+}  // namespace memmap::core

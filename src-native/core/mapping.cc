@@ -1,0 +1,122 @@
+#include "core/mapping.h"
+
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "core/page.h"
+#include "core/remap.h"
+#include "sys/abi.h"
+#include "sys/memory.h"
+
+namespace memmap::core {
+namespace {
+
+using sys::Errno;
+using sys::Result;
+
+size_t default_huge_page_size() {
+  std::unique_ptr<FILE, int (*)(FILE*)> meminfo(std::fopen("/proc/meminfo", "re"),
+                                                std::fclose);
+  char line[128];
+  size_t kilobytes = 0;
+  while (meminfo != nullptr && std::fgets(line, sizeof line, meminfo.get()) != nullptr) {
+    if (std::sscanf(line, "Hugepagesize: %zu kB", &kilobytes) == 1) break;
+  }
+  return kilobytes != 0 ? kilobytes * 1024 : page_size();
+}
+
+}  // namespace
+
+size_t unit_of_flags(int flags) {
+  if ((flags & MAP_HUGETLB) == 0) return page_size();
+  unsigned shift =
+      (static_cast<unsigned>(flags) >> MAP_HUGE_SHIFT) & unsigned{MAP_HUGE_MASK};
+  return shift != 0 ? size_t{1} << shift : default_huge_page_size();
+}
+
+Result<Mapping> Mapping::create(const Request& request) {
+  size_t unit = request.unit != 0 ? request.unit : unit_of_flags(request.flags);
+  // What the kernel will take: whole pages. Zero, and a length no rounding can hold, are
+  // its to refuse.
+  size_t length = round_up(request.length, unit);
+  if (length == 0) return Errno{request.length == 0 ? EINVAL : ENOMEM};
+
+  int flags = request.flags;
+  std::shared_ptr<AddressRange> host;
+  if ((flags & MAP_FIXED) != 0) {
+    host = AddressRange::find(reinterpret_cast<uintptr_t>(request.address), length, false);
+    if (host == nullptr) flags = (flags & ~MAP_FIXED) | MAP_FIXED_NOREPLACE;
+  }
+  Result<void*> mapped = sys::mmap(request.address, request.length, request.prot, flags,
+                                   request.fd, request.offset);
+  if (!mapped) return mapped.error();
+  char* address = static_cast<char*>(*mapped);
+  if (host != nullptr) return Mapping(std::move(host), address, length);
+
+  auto range = AddressRange::take(address, length, AddressRange::Owner::kMemmap);
+  // A kernel before 4.17 takes MAP_FIXED_NOREPLACE for a hint.
+  if ((flags & MAP_FIXED_NOREPLACE) != 0 && address != request.address) {
+    return Errno{EEXIST};
+  }
+  Mapping mapping(std::move(range), address, length);
+  mapping.unit_ = unit;
+  return mapping;
+}
+
+char* Mapping::at(size_t offset, size_t length) const {
+  return within(offset, length, length_) ? address_ + offset : nullptr;
+}
+
+Errno Mapping::overlay(void* address) {
+  Result<void*> moved =
+      sys::mremap(address_, length_, length_, MREMAP_MAYMOVE | MREMAP_FIXED, address);
+  if (!moved) return moved.error();
+  range_->disown();
+  range_ = AddressRange::take(address, length_, AddressRange::Owner::kRuntime);
+  address_ = static_cast<char*>(address);
+  return {};
+}
+
+bool Mapping::alone() const {
+  return fills_range() && range_.use_count() == 1 &&
+         range_->owner() == AddressRange::Owner::kMemmap;
+}
+
+Errno Mapping::resize(size_t length) {
+  length = round_up(length, unit_);
+  if (length == 0) return {EINVAL};
+  if (length == length_) return {};
+  if (!fills_range()) return {EINVAL};  // a placed mapping: its neighbours are not ours
+  if (alone()) {
+    Result<void*> moved = sys::mremap(address_, length_, length, MREMAP_MAYMOVE);
+    if (!moved) return moved.error();
+    range_->disown();
+    range_ = AddressRange::take(*moved, length, AddressRange::Owner::kMemmap);
+  } else {
+    Result<std::shared_ptr<AddressRange>> moved =
+        move_out(*range_, address_, length_, length);
+    if (!moved) return moved.error();
+    range_->retire();
+    range_ = std::move(*moved);
+  }
+  address_ = range_->begin();
+  length_ = length;
+  return {};
+}
+
+Errno Mapping::close() {
+  if (range_ == nullptr) return {};
+  if (alone()) {
+    range_.reset();  // nobody can reach the addresses: unmaps them
+  } else {
+    Errno error = range_->vacate(static_cast<size_t>(address_ - range_->begin()), length_);
+    if (error.failed() && error.value != EPERM) return error;
+    if (fills_range()) range_->retire();
+    range_.reset();
+  }
+  fd_ = sys::UniqueFd();
+  return {};
+}
+
+}  // namespace memmap::core

@@ -1,0 +1,114 @@
+// JavaScript buffers over a mapping's pages. Each buffer's backing store holds the
+// AddressRange; the engine drops it on any thread, after the last view is gone.
+#include <dlfcn.h>
+
+#include <memory>
+#include <utility>
+
+#include "core/mapping.h"
+#include "napi/convert.h"
+#include "napi/environment.h"
+#include "napi/exports.h"
+
+namespace memmap::napi {
+namespace {
+
+using Range = std::shared_ptr<core::AddressRange>;
+
+void drop_with_env(napi_env, void*, void* range) { delete static_cast<Range*>(range); }
+void drop(void*, void* range) { delete static_cast<Range*>(range); }
+
+// node_api_create_external_sharedarraybuffer: Node 22.23, 24.16, 26.1. Looked up at run
+// time so that one binary serves the runtimes that lack it.
+using CreateShared = napi_status (*)(napi_env, void*, size_t, void (*)(void*, void*),
+                                     void*, napi_value*);
+
+CreateShared create_shared() {
+  static const auto function = reinterpret_cast<CreateShared>(
+      dlsym(RTLD_DEFAULT, "node_api_create_external_sharedarraybuffer"));
+  return function;
+}
+
+// arrayBuffer(handle, length) -> ArrayBuffer | -errno. V8 counts its length as external
+// memory; the caller has checked it against the runtime's limit.
+Napi::Value array_buffer(const Napi::CallbackInfo& info) {
+  core::Mapping* mapping = mapping_of(info);
+  const size_t length = size(info[1]);
+  if (mapping == nullptr || mapping->at(0, length) == nullptr) {
+    return number(info.Env(), -kNotOurs);
+  }
+  auto range = std::make_unique<Range>(mapping->range());
+  napi_value buffer = nullptr;
+  napi_status status =
+      napi_create_external_arraybuffer(info.Env(), mapping->address(), length,
+                                       drop_with_env, range.get(), &buffer);
+  if (status == napi_no_external_buffers_allowed) return number(info.Env(), -ENOTSUP);
+  // From here the runtime owns the reference, even if it failed.
+  static_cast<void>(range.release());
+  return status == napi_ok ? Napi::Value(info.Env(), buffer) : number(info.Env(), -ENOMEM);
+}
+
+// sharedBuffer(handle, length) -> SharedArrayBuffer | -errno; ENOSYS: the runtime cannot
+Napi::Value shared_buffer(const Napi::CallbackInfo& info) {
+  core::Mapping* mapping = mapping_of(info);
+  const size_t length = size(info[1]);
+  if (mapping == nullptr || mapping->at(0, length) == nullptr) {
+    return number(info.Env(), -kNotOurs);
+  }
+  if (create_shared() == nullptr) return number(info.Env(), -ENOSYS);
+  auto range = std::make_unique<Range>(mapping->range());
+  napi_value buffer = nullptr;
+  napi_status status = create_shared()(info.Env(), mapping->address(), length, drop,
+                                       range.get(), &buffer);
+  if (status == napi_no_external_buffers_allowed) return number(info.Env(), -ENOTSUP);
+  static_cast<void>(range.release());
+  return status == napi_ok ? Napi::Value(info.Env(), buffer) : number(info.Env(), -ENOMEM);
+}
+
+// overlay(handle, view: Uint8Array) -> 0 | -errno. Moves the pages under the view.
+Napi::Value overlay(const Napi::CallbackInfo& info) {
+  core::Mapping* mapping = mapping_of(info);
+  if (mapping == nullptr) return number(info.Env(), -kNotOurs);
+  size_t length = 0;
+  void* data = nullptr;
+  napi_get_typedarray_info(info.Env(), info[1], nullptr, &length, &data, nullptr,
+                           nullptr);
+  // The engine reserved whole pages for the buffer, and none behind them.
+  if (core::round_up(length, core::page_size()) != mapping->length()) {
+    return number(info.Env(), -EINVAL);
+  }
+  return to_js(info.Env(), mapping->overlay(data));
+}
+
+// hasExternalShared() -> boolean
+Napi::Value has_external_shared(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), create_shared() != nullptr);
+}
+
+// detach(ArrayBuffer): empties every view of it. Not if it is detached already.
+void detach(const Napi::CallbackInfo& info) {
+  static_cast<void>(napi_detach_arraybuffer(info.Env(), info[0]));
+}
+
+// collect(): makes V8 look for dead buffers. It counts no byte of a SharedArrayBuffer,
+// and would let closed ranges pile up until the address space is full.
+void collect(const Napi::CallbackInfo& info) {
+  constexpr int64_t kPressure = int64_t{1} << 40;
+  int64_t adjusted = 0;
+  if (napi_adjust_external_memory(info.Env(), kPressure, &adjusted) == napi_ok) {
+    napi_adjust_external_memory(info.Env(), -kPressure, &adjusted);
+  }
+}
+
+}  // namespace
+
+void export_buffer(Napi::Env env, Napi::Object exports) {
+  add<array_buffer>(env, exports, "arrayBuffer");
+  add<shared_buffer>(env, exports, "sharedBuffer");
+  add<overlay>(env, exports, "overlay");
+  add<has_external_shared>(env, exports, "hasExternalShared");
+  add<detach>(env, exports, "detach");
+  add<collect>(env, exports, "collect");
+}
+
+}  // namespace memmap::napi

@@ -1,0 +1,125 @@
+// System calls on memory, 1:1. The first three arguments are a target (see convert.h);
+// the result is what the kernel said.
+#include <sys/uio.h>
+
+#include <utility>
+#include <vector>
+
+#include "core/remap.h"
+#include "napi/convert.h"
+#include "napi/exports.h"
+#include "sys/memory.h"
+
+namespace memmap::napi {
+namespace {
+
+// A call without a fourth argument.
+template <auto kCall>
+Napi::Value on_range(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  return to_js(info.Env(), kCall(at.address, at.length));
+}
+
+// A call with flags, a protection or an advice.
+template <auto kCall, typename Flags = int>
+Napi::Value on_range_with(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  const auto flags = static_cast<Flags>(int32(info[3]));
+  return to_js(info.Env(), kCall(at.address, at.length, flags));
+}
+
+// munmap(target, offset, length) -> 0 | -errno. The pages go; the addresses stay taken
+// until no buffer can reach them.
+Napi::Value munmap(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  const size_t page = core::page_size();
+  const auto offset = static_cast<size_t>(at.address - at.range->begin());
+  const size_t length = core::round_up(at.length, page);
+  if (offset % page != 0 || length == 0) return number(info.Env(), -EINVAL);
+  sys::Errno error = at.range->vacate(offset, length);
+  if (!error.failed() && length == at.range->length()) at.range->retire();
+  return to_js(info.Env(), error);
+}
+
+// mremap(target, offset, oldLength, newLength, flags, newAddress) -> handle | -errno
+Napi::Value mremap(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  auto moved = core::remap(at.range, at.address, at.length, size(info[3]), int32(info[4]),
+                           pointer(info[5]));
+  if (!moved) return to_js(info.Env(), moved.error());
+  return number(info.Env(), Environment::of(info.Env()).add(std::move(*moved)));
+}
+
+// mincore(target, offset, length, vec: Uint8Array) -> 0 | -errno
+Napi::Value mincore(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  auto vec = info[3].As<Napi::Uint8Array>();
+  if (core::round_up(at.length, core::page_size()) / core::page_size() >
+      vec.ElementLength()) {
+    return number(info.Env(), -EINVAL);
+  }
+  return to_js(info.Env(), sys::mincore(at.address, at.length, vec.Data()));
+}
+
+// owns(target, offset, length) -> boolean
+Napi::Value owns(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), target(info).range != nullptr);
+}
+
+// addressOf(view: Uint8Array) -> bigint
+Napi::Value address_of(const Napi::CallbackInfo& info) {
+  void* data = nullptr;
+  napi_get_typedarray_info(info.Env(), info[0], nullptr, nullptr, &data, nullptr, nullptr);
+  return Napi::BigInt::New(info.Env(), uint64_t{reinterpret_cast<uintptr_t>(data)});
+}
+
+// mlockall(flags) -> 0 | -errno
+Napi::Value mlockall(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), sys::mlockall(int32(info[0])));
+}
+
+Napi::Value munlockall(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), sys::munlockall());
+}
+
+// processMadvise(pidfd, ranges: BigUint64Array [address, length, ...], advice, flags)
+// -> bytes advised | -errno
+Napi::Value process_madvise(const Napi::CallbackInfo& info) {
+  auto numbers = info[1].As<Napi::BigUint64Array>();
+  std::vector<iovec> ranges;
+  for (size_t i = 0; i + 1 < numbers.ElementLength(); i += 2) {
+    ranges.push_back({reinterpret_cast<void*>(static_cast<uintptr_t>(numbers[i])),
+                      static_cast<size_t>(numbers[i + 1])});
+  }
+  auto advised = sys::process_madvise(int32(info[0]), ranges.data(), ranges.size(),
+                                      int32(info[2]), static_cast<unsigned>(int32(info[3])));
+  if (!advised) return to_js(info.Env(), advised.error());
+  return number(info.Env(), static_cast<double>(*advised));
+}
+
+}  // namespace
+
+void export_calls(Napi::Env env, Napi::Object exports) {
+  add<munmap>(env, exports, "munmap");
+  add<mremap>(env, exports, "mremap");
+  add<mincore>(env, exports, "mincore");
+  add<on_range_with<sys::mprotect>>(env, exports, "mprotect");
+  add<on_range_with<sys::msync>>(env, exports, "msync");
+  add<on_range_with<sys::madvise>>(env, exports, "madvise");
+  add<on_range<sys::mlock>>(env, exports, "mlock");
+  add<on_range_with<sys::mlock2, unsigned>>(env, exports, "mlock2");
+  add<on_range<sys::munlock>>(env, exports, "munlock");
+  add<on_range_with<sys::mseal, unsigned long>>(env, exports, "mseal");
+  add<owns>(env, exports, "owns");
+  add<address_of>(env, exports, "addressOf");
+  add<mlockall>(env, exports, "mlockall");
+  add<munlockall>(env, exports, "munlockall");
+  add<process_madvise>(env, exports, "processMadvise");
+}
+
+}  // namespace memmap::napi

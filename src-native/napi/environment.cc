@@ -1,0 +1,44 @@
+#include "napi/environment.h"
+
+#include <utility>
+
+namespace memmap::napi {
+
+double Environment::add(core::Mapping mapping) {
+  uint32_t index = 0;
+  if (free_.empty()) {
+    index = static_cast<uint32_t>(slots_.size());
+    slots_.emplace_back();
+  } else {
+    index = free_.back();
+    free_.pop_back();
+  }
+  Slot& slot = slots_[index];
+  slot.mapping = std::move(mapping);
+  slot.open = true;
+  return static_cast<double>(slot.generation * kIndices + index);
+}
+
+Environment::Slot* Environment::slot(double handle) {
+  const uint64_t number = static_cast<uint64_t>(handle);
+  const uint64_t index = number % kIndices;
+  if (index >= slots_.size()) return nullptr;
+  Slot& slot = slots_[index];
+  return slot.open && slot.generation == number / kIndices ? &slot : nullptr;
+}
+
+core::Mapping* Environment::find(double handle) {
+  Slot* found = slot(handle);
+  return found != nullptr ? &found->mapping : nullptr;
+}
+
+void Environment::remove(double handle) {
+  Slot* found = slot(handle);
+  if (found == nullptr) return;
+  found->mapping = core::Mapping();
+  found->generation += 1;
+  found->open = false;
+  free_.push_back(static_cast<uint32_t>(found - slots_.data()));
+}
+
+}  // namespace memmap::napi

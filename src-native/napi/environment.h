@@ -1,0 +1,43 @@
+// What one JavaScript thread holds: its open mappings, by number.
+//
+// Threads: only the thread of its environment.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "core/mapping.h"
+
+namespace memmap::napi {
+
+// Numbers are never reused, so that a stale one finds nothing.
+class Environment {
+ public:
+  static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+  // The number of the mapping: positive, a safe integer.
+  double add(core::Mapping mapping);
+  core::Mapping* find(double handle);
+  // Forgets the mapping without vacating its pages: they live as long as buffers over
+  // them do, or go now.
+  void remove(double handle);
+
+ private:
+  // A handle is index + generation * kIndices, and generations start at 1.
+  static constexpr uint64_t kIndices = uint64_t{1} << 24;
+
+  struct Slot {
+    core::Mapping mapping;
+    uint64_t generation = 1;
+    bool open = false;
+  };
+
+  Slot* slot(double handle);
+
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_;
+};
+
+}  // namespace memmap::napi

@@ -1,0 +1,170 @@
+// Mappings by handle: create, close, resize, and what they are.
+#include "core/mapping.h"
+
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "core/file.h"
+#include "core/residency.h"
+#include "napi/convert.h"
+#include "napi/environment.h"
+#include "napi/exports.h"
+
+namespace memmap::napi {
+namespace {
+
+Napi::Value handle_or_error(Napi::Env env, sys::Result<core::Mapping> mapping) {
+  if (!mapping) return to_js(env, mapping.error());
+  return number(env, Environment::of(env).add(std::move(*mapping)));
+}
+
+// map(address, length, prot, flags, fd, offset) -> handle | -errno
+Napi::Value map(const Napi::CallbackInfo& info) {
+  core::Mapping::Request request;
+  request.address = pointer(info[0]);
+  request.length = size(info[1]);
+  request.prot = int32(info[2]);
+  request.flags = int32(info[3]);
+  request.fd = int32(info[4]);
+  request.offset = int64(info[5]);
+  return handle_or_error(info.Env(), core::Mapping::create(request));
+}
+
+// mapFile(path | fd, openFlags, offset, length, growTo, prot, flags, address, keepAbove,
+//         facts: Float64Array) -> handle | -errno
+// facts: step, size, length, filesystem, mode, device, inode
+Napi::Value map_file(const Napi::CallbackInfo& info) {
+  core::FileRequest request;
+  std::string path;
+  if (info[0].IsString()) {
+    path = info[0].As<Napi::String>().Utf8Value();
+    request.path = path.c_str();
+  } else {
+    request.fd = int32(info[0]);
+  }
+  request.open_flags = int32(info[1]);
+  request.offset = int64(info[2]);
+  request.length = int64(info[3]);
+  request.grow_to = int64(info[4]);
+  request.prot = int32(info[5]);
+  request.flags = int32(info[6]);
+  request.address = pointer(info[7]);
+  request.keep_above = int64(info[8]);
+
+  core::FileFacts facts;
+  sys::Result<core::Mapping> mapping = core::map_file(request, facts);
+  double* out = info[9].As<Napi::Float64Array>().Data();
+  out[0] = static_cast<double>(facts.step);
+  out[1] = static_cast<double>(facts.size);
+  out[2] = static_cast<double>(facts.length);
+  out[3] = static_cast<double>(facts.filesystem);
+  out[4] = static_cast<double>(facts.mode);
+  out[5] = static_cast<double>(facts.device);
+  out[6] = static_cast<double>(facts.inode);
+  return handle_or_error(info.Env(), std::move(mapping));
+}
+
+// mapMemfd(name, memfdFlags, length, prot, flags, facts) -> handle | -errno
+Napi::Value map_memfd(const Napi::CallbackInfo& info) {
+  const std::string name = info[0].As<Napi::String>().Utf8Value();
+  core::FileFacts::Step step = core::FileFacts::Step::kOpen;
+  sys::Result<core::Mapping> mapping =
+      core::map_memfd(name.c_str(), static_cast<unsigned>(int32(info[1])), size(info[2]),
+                      int32(info[3]), int32(info[4]), step);
+  info[5].As<Napi::Float64Array>()[0] = static_cast<double>(step);
+  return handle_or_error(info.Env(), std::move(mapping));
+}
+
+// close(handle) -> 0 | -errno. The pages are gone; the handle too, unless it failed.
+Napi::Value close(const Napi::CallbackInfo& info) {
+  core::Mapping* mapping = mapping_of(info);
+  if (mapping == nullptr) return number(info.Env(), 0);
+  sys::Errno error = mapping->close();
+  if (!error.failed()) {
+    Environment::of(info.Env()).remove(info[0].As<Napi::Number>().DoubleValue());
+  }
+  return to_js(info.Env(), error);
+}
+
+// release(handle): drops the handle; pages a buffer still reaches stay until it dies.
+void release(const Napi::CallbackInfo& info) {
+  Environment::of(info.Env()).remove(info[0].As<Napi::Number>().DoubleValue());
+}
+
+// resize(handle, length) -> 0 | -errno
+Napi::Value resize(const Napi::CallbackInfo& info) {
+  core::Mapping* mapping = mapping_of(info);
+  if (mapping == nullptr) return number(info.Env(), -kNotOurs);
+  return to_js(info.Env(), mapping->resize(size(info[1])));
+}
+
+// address(handle) -> bigint
+Napi::Value address(const Napi::CallbackInfo& info) {
+  core::Mapping* mapping = mapping_of(info);
+  const auto number =
+      mapping != nullptr ? reinterpret_cast<uintptr_t>(mapping->address()) : 0;
+  return Napi::BigInt::New(info.Env(), static_cast<uint64_t>(number));
+}
+
+// mappedLength(handle) -> bytes, whole pages
+Napi::Value mapped_length(const Napi::CallbackInfo& info) {
+  core::Mapping* mapping = mapping_of(info);
+  const size_t length = mapping != nullptr ? mapping->length() : 0;
+  return number(info.Env(), static_cast<double>(length));
+}
+
+// descriptor(handle) -> fd | -1
+Napi::Value descriptor(const Napi::CallbackInfo& info) {
+  core::Mapping* mapping = mapping_of(info);
+  return number(info.Env(), mapping != nullptr ? mapping->fd() : -1);
+}
+
+// growFile(fd, oldSize, size) -> 0 | -errno
+Napi::Value grow_file(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), core::grow_file(int32(info[0]), int64(info[1]), int64(info[2])));
+}
+
+// residentRuns(target, offset, length) -> Float64Array [offset, length, ...] | -errno
+Napi::Value resident_runs(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  auto runs = core::resident_runs(at.address, at.length);
+  if (!runs) return to_js(info.Env(), runs.error());
+  auto out = Napi::Float64Array::New(info.Env(), runs->size() * 2);
+  size_t next = 0;
+  for (const core::Run& run : *runs) {
+    out[next++] = static_cast<double>(run.offset);
+    out[next++] = static_cast<double>(run.length);
+  }
+  return out;
+}
+
+// census() -> [live, retired, retiredBytes]
+Napi::Value census(const Napi::CallbackInfo& info) {
+  const core::AddressRange::Census counts = core::AddressRange::census();
+  auto out = Napi::Float64Array::New(info.Env(), 3);
+  out[0] = static_cast<double>(counts.live);
+  out[1] = static_cast<double>(counts.retired);
+  out[2] = static_cast<double>(counts.retired_bytes);
+  return out;
+}
+
+}  // namespace
+
+void export_mapping(Napi::Env env, Napi::Object exports) {
+  add<map>(env, exports, "map");
+  add<map_file>(env, exports, "mapFile");
+  add<map_memfd>(env, exports, "mapMemfd");
+  add<close>(env, exports, "close");
+  add<release>(env, exports, "release");
+  add<resize>(env, exports, "resize");
+  add<address>(env, exports, "address");
+  add<mapped_length>(env, exports, "mappedLength");
+  add<descriptor>(env, exports, "descriptor");
+  add<grow_file>(env, exports, "growFile");
+  add<resident_runs>(env, exports, "residentRuns");
+  add<census>(env, exports, "census");
+}
+
+}  // namespace memmap::napi

@@ -1,0 +1,92 @@
+// Searching a mapping's bytes. Pages are faulted in slice by slice, with one call for
+// thousands of them, and a slice is searched while it is in the cache.
+#include "core/scan.h"
+
+#include <algorithm>
+
+#include "napi/convert.h"
+#include "napi/exports.h"
+#include "sys/abi.h"
+#include "sys/memory.h"
+
+namespace memmap::napi {
+namespace {
+
+constexpr size_t kSlice = size_t{8} << 20;
+
+const unsigned char* bytes(const char* address) {
+  return reinterpret_cast<const unsigned char*>(address);
+}
+
+// Maps the pages of the slice at once instead of sixteen a fault. Only a hint: where the
+// kernel will not (before 5.14, or a page is not there), touching them does it.
+void populate(char* address, size_t length) {
+  const size_t page = core::page_size();
+  const size_t head = reinterpret_cast<uintptr_t>(address) % page;
+  static_cast<void>(sys::madvise(address - head, length + head, MADV_POPULATE_READ));
+}
+
+// count(target, offset, length, byte) -> times
+Napi::Value count(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  const auto byte = static_cast<unsigned char>(int32(info[3]));
+  size_t total = 0;
+  for (size_t done = 0; done < at.length;) {
+    const size_t slice = std::min(kSlice, at.length - done);
+    populate(at.address + done, slice);
+    total += core::count(bytes(at.address) + done, slice, byte);
+    done += slice;
+  }
+  return number(info.Env(), static_cast<double>(total));
+}
+
+// indexOf(target, offset, length, needle: Uint8Array) -> index from offset | -1
+Napi::Value index_of(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  auto needle = info[3].As<Napi::Uint8Array>();
+  const size_t needle_length = needle.ElementLength();
+  for (size_t done = 0; done < at.length;) {
+    const size_t slice = std::min(kSlice, at.length - done);
+    populate(at.address + done, slice);
+    // A match may begin in this slice and end in the next.
+    const size_t reach = std::min(slice + needle_length, at.length - done);
+    const size_t found =
+        core::find(bytes(at.address) + done, reach, needle.Data(), needle_length);
+    if (found != SIZE_MAX) return number(info.Env(), static_cast<double>(done + found));
+    done += slice;
+  }
+  return number(info.Env(), -1);
+}
+
+// positions(target, offset, length, byte, out: Uint32Array) -> how many
+Napi::Value positions(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  auto out = info[4].As<Napi::Uint32Array>();
+  const size_t found =
+      core::positions(bytes(at.address), at.length,
+                      static_cast<unsigned char>(int32(info[3])), out.Data(),
+                      out.ElementLength());
+  return number(info.Env(), static_cast<double>(found));
+}
+
+// prefetch(target, offset, length): pages and cache lines of the range
+Napi::Value prefetch(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  populate(at.address, at.length);
+  return number(info.Env(), core::prefetch(bytes(at.address), at.length));
+}
+
+}  // namespace
+
+void export_scan(Napi::Env env, Napi::Object exports) {
+  add<count>(env, exports, "count");
+  add<index_of>(env, exports, "indexOf");
+  add<positions>(env, exports, "positions");
+  add<prefetch>(env, exports, "prefetch");
+}
+
+}  // namespace memmap::napi

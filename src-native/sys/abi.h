@@ -1,0 +1,84 @@
+// The kernel's constants and call numbers, from the headers of the build machine; those
+// it is too old to know are defined here, with the kernel that brought them. A wrong
+// number cannot slip in: where the headers do know it, the compiler compares.
+#pragma once
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/magic.h>
+#include <linux/memfd.h>
+#include <linux/mempolicy.h>
+#include <linux/mman.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <cstdint>
+
+// Linux 6.11: pages the kernel may drop, and finds zeroed, under memory pressure.
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 0x08
+#endif
+static_assert(MAP_DROPPABLE == 0x08);
+
+// Linux 6.1.
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+static_assert(MADV_COLLAPSE == 25);
+
+// Linux 6.13.
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+static_assert(MADV_GUARD_INSTALL == 102 && MADV_GUARD_REMOVE == 103);
+
+// Linux 6.3.
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#define MFD_EXEC 0x0010U
+#endif
+static_assert(MFD_NOEXEC_SEAL == 0x0008U && MFD_EXEC == 0x0010U);
+
+// Linux 5.1 and 6.3.
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020
+#endif
+static_assert(F_SEAL_FUTURE_WRITE == 0x0010 && F_SEAL_EXEC == 0x0020);
+
+// MPOL_PREFERRED_MANY is Linux 5.15 and an enumerator, MPOL_WEIGHTED_INTERLEAVE 6.9.
+namespace memmap::sys {
+inline constexpr int kMpolWeightedInterleave = 6;
+
+// Linux 6.5, linux/mman.h. All counts are pages.
+struct CachestatRange {
+  uint64_t offset;
+  uint64_t length;  // 0: to the end of the file
+};
+struct Cachestat {
+  uint64_t cached;
+  uint64_t dirty;
+  uint64_t writeback;
+  uint64_t evicted;
+  uint64_t recently_evicted;
+};
+}  // namespace memmap::sys
+
+// Since Linux 5.1 a new call has the same number on every architecture.
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
+#endif
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
+static_assert(SYS_pidfd_open == 434 && SYS_process_madvise == 440);
+static_assert(SYS_cachestat == 451 && SYS_mseal == 462);
