@@ -132,8 +132,8 @@ Result<Mapping> map_file(const FileRequest& request, FileFacts& facts) {
   return mapping;
 }
 
-Result<Mapping> map_memfd(const char* name, unsigned memfd_flags, size_t length, int prot,
-                          int flags, FileFacts::Step& step) {
+Result<Mapping> map_memfd(const char* name, unsigned memfd_flags, Mapping::Request pages,
+                          FileFacts::Step& step) {
   using Step = FileFacts::Step;
   step = Step::kOpen;
   Result<sys::UniqueFd> fd = sys::memfd_create(name, memfd_flags);
@@ -141,10 +141,9 @@ Result<Mapping> map_memfd(const char* name, unsigned memfd_flags, size_t length,
   step = Step::kStat;
   struct statfs system = {};
   if (Errno error = sys::fstatfs(fd->get(), &system); error.failed()) return error;
-  Mapping::Request pages;
   if (system.f_type == HUGETLBFS_MAGIC) pages.unit = static_cast<size_t>(system.f_bsize);
-  const size_t whole = round_up(length, pages.unit != 0 ? pages.unit : page_size());
-  if (whole == 0) return Errno{length == 0 ? EINVAL : ENOMEM};
+  const size_t whole = round_up(pages.length, pages.unit != 0 ? pages.unit : page_size());
+  if (whole == 0) return Errno{pages.length == 0 ? EINVAL : ENOMEM};
 
   step = Step::kGrow;
   // Whole pages, so that every byte of the mapping is inside the file.
@@ -152,9 +151,6 @@ Result<Mapping> map_memfd(const char* name, unsigned memfd_flags, size_t length,
     return error;
   }
   step = Step::kMap;
-  pages.length = length;
-  pages.prot = prot;
-  pages.flags = MAP_SHARED | flags;
   pages.fd = fd->get();
   Result<Mapping> mapping = Mapping::create(pages);
   if (mapping) mapping->keep(std::move(*fd));

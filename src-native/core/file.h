@@ -41,10 +41,10 @@ struct FileFacts {
 // bytes (an empty file) has nothing to map: ENODATA at step kMap.
 sys::Result<Mapping> map_file(const FileRequest& request, FileFacts& facts);
 
-// Shared memory behind a memfd, which the mapping keeps for passing on. `memfd_flags` of
-// memfd_create(2), `flags` of mmap(2) besides MAP_SHARED.
-sys::Result<Mapping> map_memfd(const char* name, unsigned memfd_flags, size_t length,
-                               int prot, int flags, FileFacts::Step& step);
+// Shared memory behind a memfd, which the mapping keeps for passing on. `pages` says
+// where, how long and how protected; its descriptor and unit are filled in here.
+sys::Result<Mapping> map_memfd(const char* name, unsigned memfd_flags,
+                               Mapping::Request pages, FileFacts::Step& step);
 
 // Makes the file `size` bytes long, with its blocks on disk: a full disk is ENOSPC here
 // and not SIGBUS later. Never shrinks; on failure the file has its old size.

@@ -69,10 +69,18 @@ char* Mapping::at(size_t offset, size_t length) const {
 }
 
 Errno Mapping::overlay(void* address) {
-  Result<void*> moved =
-      sys::mremap(address_, length_, length_, MREMAP_MAYMOVE | MREMAP_FIXED, address);
+  // Where an earlier buffer can reach the old addresses they stay mapped, as zero pages.
+  const bool leave = !alone();
+  const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (leave ? MREMAP_DONTUNMAP : 0);
+  Result<void*> moved = sys::mremap(address_, length_, length_, flags, address);
   if (!moved) return moved.error();
-  range_->disown();
+  if (leave) {
+    Errno error = range_->vacate(static_cast<size_t>(address_ - range_->begin()), length_);
+    if (error.failed()) return error;
+    range_->retire();
+  } else {
+    range_->disown();
+  }
   range_ = AddressRange::take(address, length_, AddressRange::Owner::kRuntime);
   address_ = static_cast<char*>(address);
   return {};

@@ -65,14 +65,18 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
   return handle_or_error(info.Env(), std::move(mapping));
 }
 
-// mapMemfd(name, memfdFlags, length, prot, flags, facts) -> handle | -errno
+// mapMemfd(name, memfdFlags, length, prot, flags, address, facts) -> handle | -errno
 Napi::Value map_memfd(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>().Utf8Value();
+  core::Mapping::Request pages;
+  pages.length = size(info[2]);
+  pages.prot = int32(info[3]);
+  pages.flags = int32(info[4]);
+  pages.address = pointer(info[5]);
   core::FileFacts::Step step = core::FileFacts::Step::kOpen;
   sys::Result<core::Mapping> mapping =
-      core::map_memfd(name.c_str(), static_cast<unsigned>(int32(info[1])), size(info[2]),
-                      int32(info[3]), int32(info[4]), step);
-  info[5].As<Napi::Float64Array>()[0] = static_cast<double>(step);
+      core::map_memfd(name.c_str(), static_cast<unsigned>(int32(info[1])), pages, step);
+  info[6].As<Napi::Float64Array>()[0] = static_cast<double>(step);
   return handle_or_error(info.Env(), std::move(mapping));
 }
 

@@ -1,0 +1,76 @@
+import { getSystemErrorMap } from 'node:util';
+
+/**
+ * A system call failed. Same shape as the errors of `node:fs`, so `error.code === 'ENOENT'`
+ * works as everywhere; the message ends with a way out where one is known.
+ */
+export class SystemError extends Error {
+  /** For example `'ENOMEM'`. */
+  readonly code: string;
+  /** Negative, as in `node:fs`. */
+  readonly errno: number;
+  /** For example `'mmap'`. */
+  readonly syscall: string;
+  /** The file concerned, if there is one. */
+  readonly path?: string;
+
+  constructor(errno: number, syscall: string, context: ErrorContext = {}) {
+    const [code, text] = getSystemErrorMap().get(errno) ?? ['UNKNOWN', `error ${-errno}`];
+    const where = context.path === undefined ? '' : ` '${context.path}'`;
+    const wayOut = context.remedy?.(code);
+    super(`${code}: ${text}, ${syscall}${where}${wayOut === undefined ? '' : `. ${wayOut}`}`);
+    this.code = code;
+    this.errno = errno;
+    this.syscall = syscall;
+    if (context.path !== undefined) this.path = context.path;
+  }
+}
+SystemError.prototype.name = 'SystemError';
+
+/** The call came at the wrong moment: after `close()`, for example. */
+export class StateError extends Error {
+  /** For example `'ERR_MEMMAP_CLOSED'`. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+StateError.prototype.name = 'StateError';
+
+/** This runtime or this kernel cannot do it; the message says which can. */
+export class UnsupportedError extends Error {
+  /** For example `'ERR_MEMMAP_BUFFER_TOO_LARGE'`. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+UnsupportedError.prototype.name = 'UnsupportedError';
+
+/** @internal What a SystemError knows besides the number. */
+export interface ErrorContext {
+  readonly path?: string;
+  /** A sentence for the error `code`, or undefined. Called only after a failure. */
+  readonly remedy?: (code: string) => string | undefined;
+}
+
+/** @internal Twin of kNotOurs in napi/convert.h: beyond every errno. */
+const NOT_OURS = -4096;
+
+/** @internal Lifts the kernel's convention, negative is -errno, into an exception. */
+export function check(result: number, syscall: string, context?: ErrorContext): number;
+export function check<T extends object>(result: T | number, syscall: string, context?: ErrorContext): T;
+export function check(result: unknown, syscall: string, context?: ErrorContext): unknown {
+  if (typeof result !== 'number' || result >= 0) return result;
+  if (result === NOT_OURS) {
+    throw Object.assign(
+      new RangeError(`${syscall}: the addresses are not memory that memmap mapped and still holds`),
+      { code: 'ERR_MEMMAP_FOREIGN_ADDRESS' },
+    );
+  }
+  throw new SystemError(result, syscall, context);
+}

@@ -1,0 +1,205 @@
+// FileMapping: a mapping with a file behind it, and reading in it.
+import { fstatSync, openSync, closeSync, statSync, type Stats } from 'node:fs';
+import { StateError, UnsupportedError, check } from '../errors.js';
+import { binding } from '../internal/binding.js';
+import { BUFFER_LIMIT } from '../internal/buffer.js';
+import type { BufferKind } from '../internal/literals.js';
+import { type Range, resolveRange } from '../internal/range.js';
+import { mapRemedy } from '../internal/remedy.js';
+import { invalidType, validateInteger } from '../internal/validate.js';
+import { Mapping } from '../mem/mapping.js';
+import { lines } from './lines.js';
+import { type FilePages, type FileSource, openFile } from './open-file.js';
+import { type Window, type WindowOptions, windows } from './windows.js';
+
+/** How a file may be mapped. */
+export type FileAccess = 'read' | 'read-write' | 'copy-on-write';
+
+/**
+ * A mapped file, or a part of one. Made by {@link mapFile}.
+ *
+ * It holds no descriptor, except of a file that no path leads to (a memfd, an unlinked
+ * file), or that is too large for one buffer of this runtime.
+ */
+export class FileMapping extends Mapping {
+  /** The file, as an absolute path. */
+  readonly path: string;
+  /**
+   * The file system's type, for example `'ext4'`. On `'nfs'`, `'cifs'` and `'fuse'` other
+   * machines may change the file without this mapping seeing it.
+   */
+  readonly filesystem: string;
+  readonly #source: FileSource;
+  readonly #device: number;
+  readonly #inode: number;
+
+  /** @internal */
+  constructor(found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined) {
+    const { handle, byteOffset, length } = found;
+    super({ handle, byteOffset, length, kind, movable: (source.flags & binding.MAP.FIXED) === 0 }, access);
+    this.path = source.path;
+    this.filesystem = found.filesystem;
+    this.#source = source;
+    this.#device = found.device;
+    this.#inode = found.inode;
+  }
+
+  /**
+   * Bytes in the file now, which others may have changed.
+   *
+   * @throws {StateError} ERR_MEMMAP_FILE_REPLACED if the path leads to another file now
+   */
+  size(): number {
+    return this.#stat().size;
+  }
+
+  #stat(): Stats {
+    const { descriptor } = this.pages;
+    const stats = descriptor >= 0 ? fstatSync(descriptor) : statSync(this.path);
+    this.#verify(stats);
+    return stats;
+  }
+
+  #verify(stats: Stats): void {
+    if (stats.ino === this.#inode && stats.dev === this.#device) return;
+    throw new StateError(
+      'ERR_MEMMAP_FILE_REPLACED',
+      `'${this.path}' is another file now than the one mapped: map it again to see the new one`,
+    );
+  }
+
+  /**
+   * Follows the file after it grew or shrank: the mapping then ends where the file does, or
+   * where `options.length` put it. Earlier views end if the length changes; take new ones.
+   *
+   * @returns whether the length changed
+   */
+  refresh(): boolean {
+    const { offset, length: asked = Infinity } = this.#source;
+    const length = Math.min(asked, Math.max(0, this.size() - offset));
+    if (length === this.length) return false;
+    this.#setLength(length);
+    return true;
+  }
+
+  /**
+   * Gives the mapping another length, from 1 byte on. A read-write mapping grows its file if
+   * that is too short, with the blocks allocated; no file ever shrinks. Earlier views end.
+   *
+   * @throws {RangeError} ERR_OUT_OF_RANGE past the end of a file that is not to be written
+   */
+  override resize(length: number): void {
+    validateInteger(length, 'length', 1);
+    this.pages.open();
+    const end = this.#source.offset + length;
+    const size = this.size();
+    if (end > size) {
+      const writable = (this.#source.openFlags & binding.O.RDWR) !== 0;
+      if (!writable) validateInteger(length, 'length', 1, size - this.#source.offset);
+      this.#grow(size, end);
+    }
+    this.#setLength(length);
+  }
+
+  #grow(size: number, end: number): void {
+    const { descriptor } = this.pages;
+    const fd = descriptor >= 0 ? descriptor : openSync(this.path, 'r+');
+    try {
+      this.#verify(fstatSync(fd));
+      check(binding.growFile(fd, size, end), 'fallocate', { path: this.path });
+    } finally {
+      if (fd !== descriptor) closeSync(fd);
+    }
+  }
+
+  #setLength(length: number): void {
+    const handle = this.pages.open();
+    this.pages.resize(length, () => {
+      if (handle === 0) return openFile({ ...this.#source, length }).handle;
+      if (length === 0) {
+        check(binding.close(handle), 'mmap');
+        return 0;
+      }
+      check(binding.resize(handle, this.byteOffset + length), 'mremap', {
+        path: this.path,
+        remedy: mapRemedy(0),
+      });
+      return handle;
+    });
+  }
+
+  /** @internal The bytes of a part, in place, even of a mapping too large for one buffer. */
+  part(offset: number, length: number): Buffer {
+    const { pages } = this;
+    if (pages.extent <= BUFFER_LIMIT) {
+      return Buffer.from(pages.buffer as ArrayBuffer, pages.byteOffset + offset, length);
+    }
+    const from = this.#source.offset + offset;
+    if (this.access === 'copy-on-write') {
+      throw new UnsupportedError(
+        'ERR_MEMMAP_BUFFER_TOO_LARGE',
+        `Node ${process.versions.node} cannot reach all of a copy-on-write mapping of more than ${BUFFER_LIMIT} bytes`,
+      );
+    }
+    const piece = openFile({ ...this.#source, fd: pages.descriptor, offset: from, length });
+    const mapping = new FileMapping(piece, this.access as FileAccess, this.#source, pages.kind);
+    return mapping.bytes;
+  }
+
+  /**
+   * The lines of the file as Buffers, in place: without the line feed, and without the
+   * carriage return before it. A last line needs no line feed.
+   *
+   * ```js
+   * for (const line of file.lines()) if (line.includes('ERROR')) console.log(line.toString());
+   * ```
+   */
+  lines(range?: Range): Generator<Buffer, void, undefined> {
+    return lines(this, resolveRange(range, this.length));
+  }
+
+  /** The index of the first `needle` at or after `from`, or -1. Works past 4 GiB. */
+  indexOf(needle: string | Uint8Array | number, from = 0): number {
+    const bytes = needleBytes(needle);
+    const handle = this.pages.open();
+    validateInteger(from, 'from', 0, this.length);
+    if (bytes.length > this.length - from) return -1;
+    if (bytes.length === 0) return from;
+    const found = binding.indexOf(handle, this.byteOffset + from, this.length - from, bytes);
+    return found === -1 ? -1 : from + check(found, 'indexOf');
+  }
+
+  /** How often a byte occurs: `count(10)` counts lines. Works past 4 GiB. */
+  count(byte: number, range?: Range): number {
+    validateInteger(byte, 'byte', 0, 255);
+    const { offset, length } = resolveRange(range, this.length);
+    const handle = this.pages.open();
+    if (length === 0) return 0;
+    return check(binding.count(handle, this.byteOffset + offset, length, byte), 'count');
+  }
+
+  /**
+   * The file in consecutive pieces, in place, each brought into the processor's cache before
+   * it is handed out: the fastest way to read a file from end to end.
+   *
+   * ```js
+   * for (const window of file.windows({ size: 2 ** 20 })) hash.update(window);
+   * ```
+   */
+  windows(options?: WindowOptions): Generator<Window, void, undefined> {
+    return windows(this, options);
+  }
+
+  /** `windows()` of the default size. */
+  [Symbol.iterator](): Generator<Window, void, undefined> {
+    return windows(this);
+  }
+}
+
+function needleBytes(needle: unknown): Uint8Array {
+  if (typeof needle === 'string') return Buffer.from(needle);
+  if (needle instanceof Uint8Array) return needle;
+  if (typeof needle !== 'number') throw invalidType('needle', 'a string, a Uint8Array or a byte', needle);
+  validateInteger(needle, 'needle', 0, 255);
+  return Uint8Array.of(needle);
+}

@@ -1,0 +1,47 @@
+// Lines of a file, in place.
+import { UnsupportedError } from '../errors.js';
+import { binding } from '../internal/binding.js';
+import type { Span } from '../internal/range.js';
+import type { FileMapping } from './file-mapping.js';
+
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+
+/** Line ends found by one native call. */
+const BATCH = 4096;
+/** Bytes that one buffer spans; positions in it are 32-bit. A longer line doubles it. */
+const STRETCH = 2 ** 26;
+
+export function* lines(mapping: FileMapping, range: Span): Generator<Buffer, void, undefined> {
+  const ends = new Uint32Array(BATCH);
+  const end = range.offset + range.length;
+  let stretch = STRETCH;
+  // Invariant: `start` is where the next line starts.
+  for (let start = range.offset; start < end; ) {
+    const length = Math.min(stretch, end - start);
+    const bytes = mapping.part(start, length);
+    let line = 0; // where in `bytes` the next line starts
+    for (let found = BATCH; found === BATCH; ) {
+      const from = mapping.byteOffset + start + line;
+      const base = line;
+      found = binding.positions(mapping.pages.open(), from, length - line, LINE_FEED, ends);
+      for (let i = 0; i < found; i++) {
+        const feed = base + (ends[i] as number);
+        yield bytes.subarray(line, feed > line && bytes[feed - 1] === CARRIAGE_RETURN ? feed - 1 : feed);
+        line = feed + 1;
+      }
+    }
+    if (start + length === end) {
+      if (line < length) yield bytes.subarray(line);
+      return;
+    }
+    start += line;
+    stretch = line === 0 ? longer(stretch) : STRETCH;
+  }
+}
+
+/** Positions in a stretch are 32-bit, so that is as long as a line can be. */
+function longer(stretch: number): number {
+  if (stretch < 2 ** 32) return stretch * 2;
+  throw new UnsupportedError('ERR_MEMMAP_LINE_TOO_LONG', `A line has more than ${stretch} bytes`);
+}

@@ -1,0 +1,97 @@
+// From a file to a FileMapping.
+import { binding } from '../internal/binding.js';
+import { invalidValue, validateBoolean, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
+import { type MapOptions, finish, mapFlags, validateMapOptions } from '../mem/anonymous.js';
+import { type FileAccess, FileMapping } from './file-mapping.js';
+import { type FileLike, type FileSource, locate, openFile } from './open-file.js';
+
+const { MAP, PROT, O } = binding;
+
+const ACCESS: Readonly<Record<FileAccess, { open: number; prot: number; flags: number }>> = {
+  read: { open: O.RDONLY, prot: PROT.READ, flags: MAP.SHARED },
+  'read-write': { open: O.RDWR, prot: PROT.READ | PROT.WRITE, flags: MAP.SHARED },
+  'copy-on-write': { open: O.RDONLY, prot: PROT.READ | PROT.WRITE, flags: MAP.PRIVATE },
+};
+
+/** Options of {@link mapFile}. */
+export interface MapFileOptions extends MapOptions {
+  /**
+   * `'read-write'`: writes reach the file and whoever maps it. `'copy-on-write'`: writes
+   * stay in this mapping. @default 'read'
+   */
+  readonly access?: FileAccess;
+  /** Bytes into the file, any alignment. @default 0 */
+  readonly offset?: number;
+  /** Bytes, within the file. @default to the end of the file */
+  readonly length?: number;
+  /** Create the file if it is missing; needs `access: 'read-write'`. @default false */
+  readonly create?: boolean;
+  /**
+   * Grow the file to at least this many bytes, with its blocks allocated: a full disk is
+   * ENOSPC here. Never shrinks. Needs `access: 'read-write'`.
+   */
+  readonly size?: number;
+  /** `'transparent'`: let the kernel use huge pages. hugetlbfs files have them anyway. */
+  readonly hugePages?: 'transparent';
+  /** Fail unless stores are durable without flush: MAP_SYNC, on DAX file systems. */
+  readonly sync?: boolean;
+}
+
+const KNOWN = [
+  'access', 'offset', 'length', 'create', 'size', 'buffer', 'populate', 'lock', 'advice', 'hugePages',
+  'sync', 'noReserve', 'allowWriteExec',
+] as const;
+
+const TRANSPARENT = { transparent: true };
+
+/**
+ * Maps a file: its bytes in memory, without reading or copying them. Takes microseconds
+ * whatever the size. Synchronous, and the descriptor is closed before it returns.
+ *
+ * ```js
+ * using file = mapFile('data.bin');
+ * const first = file.view(Float64Array)[0];
+ * ```
+ *
+ * @throws {SystemError} as open(2) and mmap(2): ENOENT, EACCES, EISDIR, ENODEV for what has
+ * no pages (/proc, pipes), ENOSPC while growing, ENOMEM at vm.max_map_count
+ * @throws {RangeError} ERR_OUT_OF_RANGE if the part lies past the end of the file
+ */
+export function mapFile(file: FileLike, options: MapFileOptions = {}): FileMapping {
+  return placeFile(file, options, undefined);
+}
+
+/** `at`: an address inside a reservation, which the caller has checked. */
+export function placeFile(file: FileLike, options: MapFileOptions, at: bigint | undefined): FileMapping {
+  validateOptions<MapFileOptions>(options, KNOWN);
+  const { access = 'read', offset = 0, length, create = false, size, hugePages, sync = false } = options;
+  validateWord(access, 'options.access', ACCESS);
+  validateInteger(offset, 'options.offset');
+  if (length !== undefined) validateInteger(length, 'options.length');
+  validateBoolean(create, 'options.create');
+  if (size !== undefined) validateInteger(size, 'options.size');
+  if (hugePages !== undefined) validateWord(hugePages, 'options.hugePages', TRANSPARENT);
+  validateBoolean(sync, 'options.sync');
+  validateMapOptions(options);
+  if (access !== 'read-write' && (create || size !== undefined)) {
+    throw invalidValue('options.access', "must be 'read-write' to create or grow the file", access);
+  }
+  if (sync && access === 'copy-on-write') {
+    throw invalidValue('options.sync', 'means nothing to a private copy', sync);
+  }
+
+  const how = ACCESS[access];
+  let flags = how.flags | mapFlags(options);
+  if (sync) flags |= MAP.SHARED_VALIDATE | MAP.SYNC;
+  if (at !== undefined) flags |= MAP.FIXED;
+  const source: FileSource = {
+    ...locate(file),
+    openFlags: how.open | (create ? O.CREAT : 0),
+    prot: how.prot,
+    flags,
+    offset,
+    length,
+  };
+  const pages = openFile(source, size, at);
+  return finish(new FileMapping(pages, access, source, options.buffer), options);
+}

@@ -1,0 +1,104 @@
+// Opening a file and mapping its pages, in one native call.
+import { readlinkSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { isAbsolute, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SystemError } from '../errors.js';
+import { binding } from '../internal/binding.js';
+import { BUFFER_LIMIT } from '../internal/buffer.js';
+import { mapRemedy } from '../internal/remedy.js';
+import { invalidType, invalidValue, outOfRange, validateInteger } from '../internal/validate.js';
+
+const { errno } = constants;
+
+/** A file: its path, `file:` URL, descriptor or FileHandle. Descriptors stay the caller's. */
+export type FileLike = string | URL | number | FileHandle;
+
+/** What it takes to map the same part of the same file again. */
+export interface FileSource {
+  readonly path: string;
+  /** Set if the caller gave a descriptor. */
+  readonly fd: number | undefined;
+  readonly openFlags: number;
+  readonly prot: number;
+  readonly flags: number;
+  /** Bytes into the file. */
+  readonly offset: number;
+  /** Bytes asked for; undefined: to the end of the file. */
+  readonly length: number | undefined;
+}
+
+/** What a fresh mapping of a file is made of. */
+export interface FilePages {
+  readonly handle: number;
+  readonly byteOffset: number;
+  readonly length: number;
+  readonly filesystem: string;
+  readonly device: number;
+  readonly inode: number;
+}
+
+/** The calls behind mapFile, in the order of core::FileFacts::Step. */
+const STEPS = ['open', 'fstat', '', 'fallocate', 'mmap'];
+const STEP_RANGE = 2;
+
+const FILESYSTEM_NAME = new Map(Object.entries(binding.FILESYSTEM).map(([name, magic]) => [magic, name]));
+
+/** Filled by the native call, read right after it. */
+const facts = new Float64Array(7);
+
+/** What `file` is: a path to open, or a descriptor with the path it was opened by. */
+export function locate(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
+  if (file instanceof URL) return { path: fileURLToPath(file), fd: undefined };
+  if (typeof file === 'string') {
+    if (file === '' || file.includes('\0')) throw invalidValue('file', 'must be a path without null bytes', file);
+    return { path: isAbsolute(file) ? file : resolve(file), fd: undefined };
+  }
+  let fd: unknown = file;
+  if (typeof file === 'object' && file !== null && 'fd' in file) {
+    ({ fd } = file);
+    // A closed FileHandle has no descriptor left.
+    if (fd === -1) throw new SystemError(-errno.EBADF, 'fstat');
+  }
+  if (typeof fd !== 'number') throw invalidType('file', 'a path, a file: URL, a descriptor or a FileHandle', file);
+  validateInteger(fd, 'file', 0, 2 ** 31 - 1);
+  try {
+    return { path: readlinkSync(`/proc/self/fd/${fd}`), fd };
+  } catch {
+    throw new SystemError(-errno.EBADF, 'fstat');
+  }
+}
+
+/** Whether the path of a descriptor leads nowhere: a memfd, an unlinked file, a pipe. */
+function isGone(path: string): boolean {
+  return !path.startsWith('/') || path.endsWith(' (deleted)');
+}
+
+/** Opens, measures, grows and maps; what it found goes to the mapping. */
+export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
+  const { path, fd, openFlags, prot, flags, offset, length = -1 } = source;
+  // What no path leads back to, and what must be mapped in pieces, needs its descriptor.
+  const keepAbove = fd !== undefined && isGone(path) ? 0 : Math.min(BUFFER_LIMIT, Number.MAX_SAFE_INTEGER);
+  const file = fd ?? path;
+  const handle = binding.mapFile(file, openFlags, offset, length, growTo, prot, flags, at, keepAbove, facts);
+  const [step = 0, size = 0, mapped = 0, filesystem = 0, mode = 0, device = 0, inode = 0] = facts;
+  const found = {
+    device,
+    inode,
+    filesystem: FILESYSTEM_NAME.get(filesystem) ?? `0x${filesystem.toString(16)}`,
+    byteOffset: offset % binding.pageSize,
+  };
+  if (handle >= 0) return { ...found, handle, length: mapped };
+  if (handle === -errno.ENODATA && mapped === 0) return { ...found, handle: 0, length: 0 };
+  if (step === STEP_RANGE) throw pastTheEnd(source, Math.max(size, growTo), mode);
+  throw new SystemError(handle, STEPS[step] ?? 'mmap', { path, remedy: mapRemedy(flags) });
+}
+
+function pastTheEnd({ path, offset, length }: FileSource, size: number, mode: number): Error {
+  const isRegular = (mode & 0o170000) === 0o100000;
+  if (!isRegular) return invalidValue('options.length', `must say how much to map of the device '${path}'`, length);
+  const wayOut = `(${size} bytes in '${path}'; grow it with options.size)`;
+  if (offset > size) return outOfRange('options.offset', `<= ${size}, the size of the file ${wayOut}`, offset);
+  return outOfRange('options.length', `<= ${size - offset}, what the file has after offset ${offset} ${wayOut}`, length);
+}

@@ -1,0 +1,35 @@
+// A moving window over a file.
+import { binding } from '../internal/binding.js';
+import { outOfRange, validateInteger, validateOptions } from '../internal/validate.js';
+import type { FileMapping } from './file-mapping.js';
+
+/** Options of {@link FileMapping.windows}. */
+export interface WindowOptions {
+  /** Bytes in a window; the last may have fewer. @default 262144 */
+  readonly size?: number;
+  /** Bytes that a window repeats of the one before: less than `size`. @default 0 */
+  readonly overlap?: number;
+}
+
+/** The bytes of a window, and where in the mapping they start. */
+export type Window = Buffer & { readonly offset: number };
+
+/** Half of a common second-level cache: large enough to amortise the native call. */
+const DEFAULT_SIZE = 2 ** 18;
+/** Beyond this the start of a window would be out of the cache before its end is in. */
+const CACHE = 2 ** 22;
+
+export function* windows(mapping: FileMapping, options: WindowOptions = {}): Generator<Window, void, undefined> {
+  validateOptions<WindowOptions>(options, ['size', 'overlap']);
+  const { size = DEFAULT_SIZE, overlap = 0 } = options;
+  validateInteger(size, 'options.size', 1);
+  validateInteger(overlap, 'options.overlap');
+  if (overlap >= size) throw outOfRange('options.overlap', `< ${size}, the size of a window`, overlap);
+  for (let offset = 0; offset < mapping.length; offset += size - overlap) {
+    const length = Math.min(size, mapping.length - offset);
+    const window = mapping.part(offset, length);
+    if (size <= CACHE) binding.prefetch(mapping.pages.open(), mapping.byteOffset + offset, length);
+    yield Object.defineProperty(window, 'offset', { value: offset }) as Window;
+    if (offset + length === mapping.length) return;
+  }
+}

@@ -1,0 +1,20 @@
+// The public API: re-exports only.
+export { StateError, SystemError, UnsupportedError } from './errors.js';
+export { type FileAccess, FileMapping } from './file/file-mapping.js';
+export { type MapFileOptions, mapFile } from './file/map-file.js';
+export type { FileLike } from './file/open-file.js';
+export { type PlaceOptions, Reservation, reserve } from './file/reservation.js';
+export type { Window, WindowOptions } from './file/windows.js';
+export type { BufferKind, Hint, HugePages, Protection } from './internal/literals.js';
+export type { Range } from './internal/range.js';
+export {
+  AnonymousMapping,
+  type AnonymousOptions,
+  type MapOptions,
+  type Placement,
+  type Sharing,
+  mapAnonymous,
+} from './mem/anonymous.js';
+export type { BackgroundOptions, Progress } from './mem/background.js';
+export { type Access, type LockOptions, Mapping, type ViewConstructor } from './mem/mapping.js';
+export type { Residency } from './mem/residency.js';

@@ -1,0 +1,143 @@
+// The typed contract of the native addon, and the only place that loads it.
+//
+// A function that can fail returns a negative number, -errno, as the kernel does.
+// `check` in lib/errors.ts lifts it into an exception.
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** Number of an open mapping of this thread. Never reused. */
+export type Handle = number;
+
+/**
+ * Where a call acts: a handle, a view (which keeps its memory alive), or a bare address.
+ * The two numbers that follow are the offset from there and the length, in bytes.
+ */
+export type Target = Handle | Uint8Array | bigint;
+
+export type Constants<Name extends string> = Readonly<Record<Name, number>>;
+
+type RangeCall = (target: Target, offset: number, length: number) => number;
+type RangeCallWith = (target: Target, offset: number, length: number, flags: number) => number;
+
+export interface Binding {
+  map(address: bigint, length: number, prot: number, flags: number, fd: number, offset: number): Handle;
+  /** Fills `facts`: step, size, length, filesystem, mode, device, inode. */
+  mapFile(
+    file: string | number,
+    openFlags: number,
+    offset: number,
+    length: number,
+    growTo: number,
+    prot: number,
+    flags: number,
+    address: bigint,
+    keepAbove: number,
+    facts: Float64Array,
+  ): Handle;
+  mapMemfd(
+    name: string,
+    memfdFlags: number,
+    length: number,
+    prot: number,
+    flags: number,
+    address: bigint,
+    facts: Float64Array,
+  ): Handle;
+  close(handle: Handle): number;
+  release(handle: Handle): void;
+  resize(handle: Handle, length: number): number;
+  address(handle: Handle): bigint;
+  mappedLength(handle: Handle): number;
+  descriptor(handle: Handle): number;
+  growFile(fd: number, oldSize: number, size: number): number;
+  residentRuns(target: Target, offset: number, length: number): Float64Array | number;
+  /** Ranges of the process: live, of them closed but reachable, bytes of those. */
+  census(): Float64Array;
+
+  arrayBuffer(handle: Handle, length: number): ArrayBuffer | number;
+  sharedBuffer(handle: Handle, length: number): SharedArrayBuffer | number;
+  overlay(handle: Handle, view: Uint8Array): number;
+  hasExternalShared(): boolean;
+  detach(buffer: ArrayBuffer): void;
+  collect(): void;
+
+  munmap: RangeCall;
+  mprotect: RangeCallWith;
+  msync: RangeCallWith;
+  madvise: RangeCallWith;
+  mlock: RangeCall;
+  mlock2: RangeCallWith;
+  munlock: RangeCall;
+  mseal: RangeCallWith;
+  mremap(
+    target: Target,
+    offset: number,
+    oldLength: number,
+    newLength: number,
+    flags: number,
+    newAddress: bigint,
+  ): Handle;
+  mincore(target: Target, offset: number, length: number, vec: Uint8Array): number;
+  mlockall(flags: number): number;
+  munlockall(): number;
+  processMadvise(pidfd: number, ranges: BigUint64Array, advice: number, flags: number): number;
+  owns(target: Target, offset: number, length: number): boolean;
+  addressOf(view: Uint8Array): bigint;
+  msyncAsync(target: Target, offset: number, length: number, flags: number): Promise<number> | number;
+  madviseAsync(target: Target, offset: number, length: number, advice: number): Promise<number> | number;
+
+  ftruncate(fd: number, length: number): number;
+  fallocate(fd: number, mode: number, offset: number, length: number): number;
+  cachestat(fd: number, offset: number, length: number, flags: number, counts: Float64Array): number;
+  memfdCreate(name: string, flags: number): number;
+  pidfdOpen(pid: number, flags: number): number;
+
+  count(target: Target, offset: number, length: number, byte: number): number;
+  indexOf(target: Target, offset: number, length: number, needle: Uint8Array): number;
+  positions(target: Target, offset: number, length: number, byte: number, out: Uint32Array): number;
+  prefetch(target: Target, offset: number, length: number): number;
+
+  // Values come from the system headers; none is written by hand in TypeScript.
+  readonly pageSize: number;
+  readonly PROT: Constants<'NONE' | 'READ' | 'WRITE' | 'EXEC' | 'GROWSDOWN' | 'GROWSUP'>;
+  readonly MAP: Constants<
+    | 'SHARED' | 'PRIVATE' | 'SHARED_VALIDATE' | 'DROPPABLE' | 'FIXED' | 'ANONYMOUS'
+    | 'GROWSDOWN' | 'LOCKED' | 'NORESERVE' | 'POPULATE' | 'NONBLOCK' | 'STACK' | 'HUGETLB'
+    | 'SYNC' | 'FIXED_NOREPLACE' | 'HUGE_SHIFT' | 'HUGE_MASK' | 'HUGE_2MB' | 'HUGE_1GB'
+  >;
+  readonly MS: Constants<'ASYNC' | 'INVALIDATE' | 'SYNC'>;
+  readonly MADV: Constants<
+    | 'NORMAL' | 'RANDOM' | 'SEQUENTIAL' | 'WILLNEED' | 'DONTNEED' | 'FREE' | 'REMOVE'
+    | 'DONTFORK' | 'DOFORK' | 'MERGEABLE' | 'UNMERGEABLE' | 'HUGEPAGE' | 'NOHUGEPAGE'
+    | 'DONTDUMP' | 'DODUMP' | 'WIPEONFORK' | 'KEEPONFORK' | 'COLD' | 'PAGEOUT'
+    | 'POPULATE_READ' | 'POPULATE_WRITE' | 'DONTNEED_LOCKED' | 'COLLAPSE' | 'HWPOISON'
+    | 'SOFT_OFFLINE' | 'GUARD_INSTALL' | 'GUARD_REMOVE'
+  >;
+  readonly MREMAP: Constants<'MAYMOVE' | 'FIXED' | 'DONTUNMAP'>;
+  readonly MLOCK: Constants<'ONFAULT'>;
+  readonly MCL: Constants<'CURRENT' | 'FUTURE' | 'ONFAULT'>;
+  readonly MFD: Constants<
+    'CLOEXEC' | 'ALLOW_SEALING' | 'HUGETLB' | 'NOEXEC_SEAL' | 'EXEC' | 'HUGE_2MB' | 'HUGE_1GB'
+  >;
+  readonly FALLOC: Constants<
+    'KEEP_SIZE' | 'PUNCH_HOLE' | 'COLLAPSE_RANGE' | 'ZERO_RANGE' | 'INSERT_RANGE' | 'UNSHARE_RANGE'
+  >;
+  readonly O: Constants<'RDONLY' | 'RDWR' | 'CREAT'>;
+  readonly FILESYSTEM: Readonly<Record<string, number>>;
+}
+
+function load(): Binding {
+  if (process.platform !== 'linux') {
+    throw Object.assign(new Error(`memmap runs on Linux only, not on ${process.platform}`), {
+      code: 'ERR_MEMMAP_PLATFORM',
+    });
+  }
+  const require = createRequire(import.meta.url);
+  // MEMMAP_ADDON names another build of the addon: the tests run a sanitized one.
+  const addon = process.env['MEMMAP_ADDON'];
+  if (addon !== undefined) return require(addon) as Binding;
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  return (require('node-gyp-build') as (root: string) => Binding)(root);
+}
+
+export const binding: Binding = load();

@@ -1,0 +1,81 @@
+// Buffers over a mapping's pages, by whatever way this runtime has (docs/memory-model.md).
+import { constants } from 'node:buffer';
+import { SystemError, UnsupportedError, check } from '../errors.js';
+import { binding, type Handle } from './binding.js';
+import type { BufferKind } from './literals.js';
+
+/** Whether the runtime can put a SharedArrayBuffer over any address: Node 22.23, 24.16, 26.1. */
+export const hasExternalShared: boolean = binding.hasExternalShared();
+
+/** Of WebAssembly we need memory only; its types come with the DOM's. */
+declare const WebAssembly: {
+  readonly Memory: new (pages: { initial: number; maximum: number; shared: true }) => {
+    readonly buffer: SharedArrayBuffer;
+  };
+};
+
+/** Bytes of the longest buffer the runtime can make over addresses of its own. */
+const OVERLAY_LIMIT = 2 ** 32;
+const WASM_PAGE = 2 ** 16;
+
+/** Bytes of the longest buffer over a mapping. */
+export const BUFFER_LIMIT: number = hasExternalShared ? constants.MAX_LENGTH : OVERLAY_LIMIT;
+
+/**
+ * A SharedArrayBuffer whose pages the runtime has reserved and is indifferent to: the
+ * mapping is moved onto them. Both kinds keep a fixed address for life.
+ */
+function reserveShared(length: number): SharedArrayBuffer {
+  if (length % WASM_PAGE === 0) {
+    const pages = length / WASM_PAGE;
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
+  }
+  // Growing makes the pages accessible; it must come before they are replaced.
+  const buffer = new SharedArrayBuffer(0, { maxByteLength: length });
+  buffer.grow(length);
+  return buffer;
+}
+
+function overlay(handle: Handle, length: number): SharedArrayBuffer | number {
+  const buffer = reserveShared(length);
+  // An explicit length: views that track a growable buffer are some fifty times slower.
+  const result = binding.overlay(handle, new Uint8Array(buffer, 0, length));
+  return result < 0 ? result : buffer;
+}
+
+function arrayBuffer(handle: Handle, length: number): ArrayBuffer {
+  return check(binding.arrayBuffer(handle, length), 'mmap', {
+    remedy: (code) => (code === 'ENOTSUP' ? 'This runtime forbids buffers over memory it does not own' : undefined),
+  });
+}
+
+/**
+ * A buffer over the first `length` bytes of a mapping. `kind` undefined: a SharedArrayBuffer
+ * where possible, else an ArrayBuffer. `movable`: the pages may go to another address.
+ */
+export function createBuffer(
+  handle: Handle,
+  length: number,
+  kind: BufferKind | undefined,
+  movable: boolean,
+): ArrayBuffer | SharedArrayBuffer {
+  if (length > BUFFER_LIMIT || (kind === 'array' && length > constants.MAX_LENGTH)) {
+    throw new UnsupportedError(
+      'ERR_MEMMAP_BUFFER_TOO_LARGE',
+      `A buffer of ${length} bytes is more than Node ${process.versions.node} can make (${BUFFER_LIMIT}). ` +
+        'Read the mapping piece by piece with windows(), or use Node 22.23, 24.16, 26.1 or later',
+    );
+  }
+  if (kind === 'array') return arrayBuffer(handle, length);
+  if (hasExternalShared) return check(binding.sharedBuffer(handle, length), 'mmap');
+
+  const moved = movable ? overlay(handle, length) : undefined;
+  if (typeof moved === 'object') return moved;
+  if (kind === undefined) return arrayBuffer(handle, length);
+  throw new UnsupportedError(
+    'ERR_MEMMAP_NO_SHARED_BUFFER',
+    `Node ${process.versions.node} cannot put a SharedArrayBuffer over memory at an address of its own or over huge pages` +
+      `${moved === undefined ? '' : ` (${new SystemError(moved, 'mremap').message})`}. ` +
+      "Use buffer: 'array', or Node 22.23, 24.16, 26.1 or later",
+  );
+}

@@ -1,0 +1,81 @@
+// The way out of a failed call, for the end of its message. Runs only after a failure.
+import { readFileSync } from 'node:fs';
+import { binding } from './binding.js';
+
+function readNumber(path: string): number {
+  try {
+    return Number(readFileSync(path, 'latin1'));
+  } catch {
+    return NaN;
+  }
+}
+
+function mappingCount(): number {
+  return readFileSync('/proc/self/maps', 'latin1').split('\n').length - 1;
+}
+
+/** Set if the process has as many mappings as the kernel lets it have. */
+function mappingLimit(): string | undefined {
+  const limit = readNumber('/proc/sys/vm/max_map_count');
+  // The count of lines may be off by the special mappings of the process.
+  if (!(mappingCount() >= limit - 16)) return undefined;
+  const live = binding.census()[0];
+  return (
+    `The process has reached vm.max_map_count (${limit}); ${live} of its mappings are live maps of memmap. ` +
+    'Close those no longer needed, or raise the limit: sysctl -w vm.max_map_count=262144'
+  );
+}
+
+function hugePagePool(size: number): string {
+  const kilobytes = size / 1024;
+  const pool = `/sys/kernel/mm/hugepages/hugepages-${kilobytes}kB`;
+  const free = readNumber(`${pool}/free_hugepages`);
+  if (Number.isNaN(free)) return `This kernel has no huge pages of ${kilobytes} kB`;
+  return `The pool of ${kilobytes} kB huge pages has ${free} free. Enlarge it as root: echo N > ${pool}/nr_hugepages`;
+}
+
+/** For a failed mmap(2) or mremap(2) with these flags. */
+export function mapRemedy(flags: number, hugePageSize?: number): (code: string) => string | undefined {
+  const { MAP } = binding;
+  return (code) => {
+    if (code === 'ENOMEM' || code === 'ENOSPC') {
+      if (hugePageSize !== undefined) return hugePagePool(hugePageSize);
+      return mappingLimit() ?? 'Neither memory nor address space for a mapping of this length; noReserve: true skips the reservation';
+    }
+    if (code === 'EOPNOTSUPP' && (flags & MAP.SYNC) !== 0) {
+      return 'sync: true (MAP_SYNC) needs a file on a DAX file system over persistent memory';
+    }
+    if (code === 'EEXIST') {
+      return 'The addresses are taken by memory that memmap did not map; reserve() gives addresses where fixed placement is safe';
+    }
+    if (code === 'EACCES') return 'Writing to the file needs a descriptor opened for reading and writing';
+    if (code === 'ENODEV') return 'It has no pages to map; read it with fs.readFile() instead';
+    if (code === 'EISDIR') return 'Only files can be mapped';
+    if (code === 'EAGAIN') return lockLimit();
+    if (code === 'EINVAL' && (flags & MAP.DROPPABLE) === MAP.DROPPABLE) {
+      return 'droppable: true (MAP_DROPPABLE) needs Linux 6.11';
+    }
+    if (code === 'EPERM' && (flags & MAP.HUGETLB) !== 0) {
+      return 'The process may not use huge pages; see vm.hugetlb_shm_group';
+    }
+    return undefined;
+  };
+}
+
+function lockLimit(): string {
+  const limit = /Max locked memory\s+(\S+)/.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+  return `The process may lock RLIMIT_MEMLOCK = ${limit ?? 'unknown'} bytes; raise it with ulimit -l or LimitMEMLOCK=`;
+}
+
+/** For a failed mlock(2). */
+export function lockRemedy(code: string): string | undefined {
+  return code === 'ENOMEM' || code === 'EAGAIN' || code === 'EPERM' ? lockLimit() : undefined;
+}
+
+/** For a call that older kernels lack. */
+export function since(kernel: string, what: string): (code: string) => string | undefined {
+  return (code) =>
+    code === 'EINVAL' || code === 'ENOSYS' || code === 'EOPNOTSUPP'
+      ? `${what} needs Linux ${kernel}, and memory it applies to`
+      : undefined;
+}

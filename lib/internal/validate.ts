@@ -1,0 +1,100 @@
+// Argument checks: wrong use is a TypeError or RangeError with Node's codes, before any
+// call is made.
+import { inspect } from 'node:util';
+
+function withCode<E extends Error>(error: E, code: string): E {
+  return Object.assign(error, { code });
+}
+
+function show(value: unknown): string {
+  const kind = value === null || value === undefined ? '' : `type ${typeof value} `;
+  return `${kind}(${inspect(value, { depth: 0, breakLength: Infinity }).slice(0, 60)})`;
+}
+
+export function invalidType(name: string, expected: string, value: unknown): TypeError {
+  return withCode(
+    new TypeError(`The "${name}" argument must be ${expected}. Received ${show(value)}`),
+    'ERR_INVALID_ARG_TYPE',
+  );
+}
+
+export function invalidValue(name: string, reason: string, value: unknown): TypeError {
+  return withCode(
+    new TypeError(`The "${name}" argument ${reason}. Received ${show(value)}`),
+    'ERR_INVALID_ARG_VALUE',
+  );
+}
+
+export function outOfRange(name: string, range: string, value: unknown): RangeError {
+  return withCode(
+    new RangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${String(value)}`),
+    'ERR_OUT_OF_RANGE',
+  );
+}
+
+/** A whole number in [min, max]. Never rounds, never wraps. */
+export function validateInteger(
+  value: unknown,
+  name: string,
+  min = 0,
+  max: number = Number.MAX_SAFE_INTEGER,
+): asserts value is number {
+  if (typeof value !== 'number') throw invalidType(name, 'of type number', value);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (value < min || value > max) throw outOfRange(name, `>= ${min} && <= ${max}`, value);
+}
+
+/** A multiple of `unit`, in bytes. */
+export function validateMultiple(value: number, name: string, unit: number): void {
+  if (value % unit !== 0) throw outOfRange(name, `a multiple of ${unit}`, value);
+}
+
+export function validateBoolean(value: unknown, name: string): asserts value is boolean {
+  if (typeof value !== 'boolean') throw invalidType(name, 'of type boolean', value);
+}
+
+export function validateFunction(value: unknown, name: string): asserts value is (...args: never[]) => unknown {
+  if (typeof value !== 'function') throw invalidType(name, 'of type function', value);
+}
+
+/** One of the keys of `table`. */
+export function validateWord<Word extends string>(
+  value: unknown,
+  name: string,
+  table: Readonly<Record<Word, unknown>>,
+): asserts value is Word {
+  if (typeof value === 'string' && Object.hasOwn(table, value)) return;
+  const words = Object.keys(table).map((word) => `'${word}'`).join(', ');
+  throw invalidValue(name, `must be one of ${words}`, value);
+}
+
+/** An address: a BigInt, or a safe integer, from 0 to 2^64 - 1. */
+export function validateAddress(value: unknown, name: string): bigint {
+  if (typeof value === 'number') {
+    validateInteger(value, name);
+    return BigInt(value);
+  }
+  if (typeof value !== 'bigint') throw invalidType(name, 'of type bigint', value);
+  if (value < 0n || value >= 1n << 64n) throw outOfRange(name, '>= 0 && < 2 ** 64', value);
+  return value;
+}
+
+/** An options object without unknown keys: a misspelt option is never silently ignored. */
+export function validateOptions<T extends object>(
+  value: unknown,
+  known: readonly (keyof T & string)[],
+  name = 'options',
+): asserts value is T {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidType(name, 'of type object', value);
+  }
+  for (const key in value) {
+    if ((known as readonly string[]).includes(key)) continue;
+    const meant = known.find((word) => word.toLowerCase() === key.toLowerCase());
+    throw invalidValue(
+      `${name}.${key}`,
+      meant === undefined ? `is not an option; the options are ${known.join(', ')}` : `should be spelt "${meant}"`,
+      (value as Record<string, unknown>)[key],
+    );
+  }
+}

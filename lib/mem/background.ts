@@ -1,0 +1,53 @@
+// Long calls off the main thread, piece by piece: between two pieces they can be stopped,
+// and tell how far they are.
+import { check } from '../errors.js';
+import type { Handle } from '../internal/binding.js';
+import type { Range } from '../internal/range.js';
+import { invalidType, validateFunction, validateOptions } from '../internal/validate.js';
+import type { Pages } from './pages.js';
+
+/** How far a background operation is. */
+export interface Progress {
+  /** Bytes done. */
+  readonly done: number;
+  /** Bytes in all. */
+  readonly total: number;
+}
+
+/** Options of `flushAsync` and `populateAsync`. */
+export interface BackgroundOptions extends Range {
+  /** Stops after the piece under way; the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called after each piece. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/** Bytes in a piece: some tens of milliseconds of disk, huge pages stay whole. */
+const PIECE = 2 ** 26;
+
+export async function inBackground(
+  pages: Pages,
+  options: BackgroundOptions = {},
+  syscall: string,
+  call: (handle: Handle, offset: number, length: number) => Promise<number> | number,
+  remedy?: (code: string) => string | undefined,
+): Promise<void> {
+  validateOptions<BackgroundOptions>(options, ['offset', 'length', 'signal', 'onProgress']);
+  const { signal, onProgress, ...range } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidType('options.signal', 'an AbortSignal', signal);
+  }
+  if (onProgress !== undefined) validateFunction(onProgress, 'options.onProgress');
+  pages.open();
+  const { offset, length } = pages.span(range);
+  for (let done = 0; done < length; ) {
+    signal?.throwIfAborted();
+    const piece = Math.min(PIECE, length - done);
+    // The handle anew for each piece: the mapping may have been closed meanwhile.
+    const result = await call(pages.settled(), offset + done, piece);
+    check(result, syscall, remedy === undefined ? {} : { remedy });
+    done += piece;
+    onProgress?.({ done, total: length });
+  }
+  signal?.throwIfAborted();
+}

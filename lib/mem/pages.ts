@@ -1,0 +1,161 @@
+// Pages: what stands behind a Mapping. It owns the native handle and the buffer, and does
+// the one conversion between bytes of the mapping and pages of memory.
+import { StateError, check } from '../errors.js';
+import { type Handle, binding } from '../internal/binding.js';
+import { createBuffer, hasExternalShared } from '../internal/buffer.js';
+import type { BufferKind } from '../internal/literals.js';
+import { type Range, type Span, resolveRange } from '../internal/range.js';
+import { reclaim } from '../internal/reclaim.js';
+import { outOfRange } from '../internal/validate.js';
+
+/** Handles of mappings that nobody closed: the net under close(). */
+const forgotten = new FinalizationRegistry<Handle>((handle) => binding.release(handle));
+
+export interface PagesOptions {
+  /** 0: nothing is mapped, the length is 0. */
+  readonly handle: Handle;
+  /** Bytes from the first page to the first byte of the mapping. */
+  readonly byteOffset: number;
+  /** Bytes. */
+  readonly length: number;
+  /** Bytes in a page: the machine's, or a huge one. */
+  readonly pageSize?: number;
+  readonly kind: BufferKind | undefined;
+  /** Whether the pages may be moved to other addresses. */
+  readonly movable: boolean;
+}
+
+export class Pages {
+  readonly pageSize: number;
+  readonly kind: BufferKind | undefined;
+  readonly #movable: boolean;
+  #handle: Handle;
+  #byteOffset: number;
+  #length: number;
+  #closed = false;
+  #buffer: ArrayBuffer | SharedArrayBuffer | undefined;
+  #bytes: Buffer | undefined;
+
+  constructor(options: PagesOptions) {
+    this.#handle = options.handle;
+    this.#byteOffset = options.byteOffset;
+    this.#length = options.length;
+    this.pageSize = options.pageSize ?? binding.pageSize;
+    this.kind = options.kind;
+    this.#movable = options.movable;
+    if (options.handle !== 0) forgotten.register(this, options.handle, this);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+  get length(): number {
+    return this.#length;
+  }
+  get byteOffset(): number {
+    return this.#byteOffset;
+  }
+  /** Bytes from the first page to the end of the mapping: the length of the buffer. */
+  get extent(): number {
+    return this.#byteOffset + this.#length;
+  }
+
+  /** The open handle; 0 if the mapping is empty. */
+  open(): Handle {
+    if (this.#closed) throw new StateError('ERR_MEMMAP_CLOSED', 'The mapping is closed');
+    return this.#handle;
+  }
+
+  /** The handle, with the pages where they will stay. */
+  settled(): Handle {
+    const handle = this.open();
+    if (!hasExternalShared && this.#fits()) void this.buffer;
+    return handle;
+  }
+
+  /** Whether the runtime must move the pages to make a buffer, and can. */
+  #fits(): boolean {
+    return this.#movable && this.kind !== 'array' && this.extent <= 2 ** 32;
+  }
+
+  get address(): bigint {
+    const handle = this.settled();
+    return handle === 0 ? 0n : binding.address(handle) + BigInt(this.#byteOffset);
+  }
+
+  get descriptor(): number {
+    const handle = this.open();
+    return handle === 0 ? -1 : binding.descriptor(handle);
+  }
+
+  get buffer(): ArrayBuffer | SharedArrayBuffer {
+    if (this.#buffer !== undefined) return this.#buffer;
+    const handle = this.open();
+    if (handle !== 0) {
+      this.#buffer = createBuffer(handle, this.extent, this.kind, this.#movable);
+    } else {
+      this.#buffer = this.kind === 'array' ? new ArrayBuffer(0) : new SharedArrayBuffer(0);
+    }
+    return this.#buffer;
+  }
+
+  get bytes(): Buffer {
+    this.#bytes ??= Buffer.from(this.buffer as ArrayBuffer, this.#byteOffset, this.#length);
+    return this.#bytes;
+  }
+
+  /** The whole pages around a range, in bytes from the first page. */
+  span(range: Range | undefined): Span {
+    const { offset, length } = resolveRange(range, this.#length);
+    const from = this.#byteOffset + offset;
+    const start = from - (from % this.pageSize);
+    return { offset: start, length: length === 0 ? 0 : from + length - start };
+  }
+
+  /**
+   * The pages of a range that must consist of whole pages, because what is to happen to
+   * them would hit the neighbours. It may end with the mapping.
+   */
+  exact(range: Range | undefined): Span {
+    const { offset, length } = resolveRange(range, this.#length);
+    const from = this.#byteOffset + offset;
+    const whole = `such that the range consists of whole pages of ${this.pageSize} bytes`;
+    if (from % this.pageSize !== 0) throw outOfRange('offset', whole, offset);
+    if (length % this.pageSize !== 0 && offset + length !== this.#length) {
+      throw outOfRange('length', whole, length);
+    }
+    return { offset: from, length };
+  }
+
+  /** Replaces the pages by those of a longer or shorter mapping. Ends earlier views. */
+  resize(length: number, resized: () => Handle): void {
+    const old = this.#handle;
+    const handle = resized();
+    if (handle !== old) {
+      forgotten.unregister(this);
+      if (handle !== 0) forgotten.register(this, handle, this);
+    }
+    this.#handle = handle;
+    this.#length = length;
+    this.#dropBuffer();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    // First, so that no view can see the pages change.
+    if (this.#buffer instanceof ArrayBuffer) binding.detach(this.#buffer);
+    if (this.#handle !== 0) {
+      check(binding.close(this.#handle), 'mmap');
+      forgotten.unregister(this);
+    }
+    this.#closed = true;
+    if (this.#buffer !== undefined) reclaim();
+    this.#dropBuffer();
+  }
+
+  #dropBuffer(): void {
+    if (this.#buffer instanceof ArrayBuffer) binding.detach(this.#buffer);
+    this.#buffer = undefined;
+    this.#bytes = undefined;
+  }
+}
