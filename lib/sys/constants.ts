@@ -1,0 +1,24 @@
+// The kernel's flags by their C names, less the prefix: PROT.READ is PROT_READ. The numbers
+// come from the system's headers.
+import { type Binding, binding } from '../internal/binding.js';
+
+/** Protection: mmap(2), mprotect(2). */
+export const PROT: Binding['PROT'] = binding.PROT;
+/** Flags of mmap(2). */
+export const MAP: Binding['MAP'] = binding.MAP;
+/** Flags of msync(2). */
+export const MS: Binding['MS'] = binding.MS;
+/** Advice: madvise(2). */
+export const MADV: Binding['MADV'] = binding.MADV;
+/** Flags of mremap(2). */
+export const MREMAP: Binding['MREMAP'] = binding.MREMAP;
+/** Flags of mlock2(2). */
+export const MLOCK: Binding['MLOCK'] = binding.MLOCK;
+/** Flags of mlockall(2). */
+export const MCL: Binding['MCL'] = binding.MCL;
+/** Flags of memfd_create(2). */
+export const MFD: Binding['MFD'] = binding.MFD;
+/** Modes of fallocate(2): FALLOC_FL_ in C. */
+export const FALLOC: Binding['FALLOC'] = binding.FALLOC;
+/** Bytes in a page of this machine. */
+export const PAGE_SIZE: number = binding.pageSize;

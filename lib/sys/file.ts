@@ -1,0 +1,67 @@
+// The calls on files that mappings are made of, 1:1.
+import { check } from '../errors.js';
+import { binding } from '../internal/binding.js';
+import { since } from '../internal/remedy.js';
+import { invalidType, validateInteger } from '../internal/validate.js';
+
+const MAX_FD = 2 ** 31 - 1;
+const MAX_FLAGS = 2 ** 32 - 1;
+
+/** ftruncate(2). Bytes. Views past the new end of a mapped file must not be touched. */
+export function ftruncate(fd: number, length: number): void {
+  validateInteger(fd, 'fd', 0, MAX_FD);
+  validateInteger(length, 'length');
+  check(binding.ftruncate(fd, length), 'ftruncate');
+}
+
+/** fallocate(2). `mode` 0 allocates and grows; others are in FALLOC. Bytes. */
+export function fallocate(fd: number, mode: number, offset: number, length: number): void {
+  validateInteger(fd, 'fd', 0, MAX_FD);
+  validateInteger(mode, 'mode', 0, MAX_FLAGS);
+  validateInteger(offset, 'offset');
+  validateInteger(length, 'length');
+  check(binding.fallocate(fd, mode, offset, length), 'fallocate');
+}
+
+/** Pages of a file in the page cache. */
+export interface Cachestat {
+  readonly cached: number;
+  readonly dirty: number;
+  readonly writeback: number;
+  readonly evicted: number;
+  readonly recentlyEvicted: number;
+}
+
+/**
+ * cachestat(2), Linux 6.5. `range` in bytes; length 0: to the end of the file. EPERM for
+ * a file that the process neither owns nor may write.
+ */
+export function cachestat(
+  fd: number,
+  range: { readonly offset?: number; readonly length?: number } = {},
+  flags = 0,
+): Cachestat {
+  validateInteger(fd, 'fd', 0, MAX_FD);
+  const { offset = 0, length = 0 } = range;
+  validateInteger(offset, 'range.offset');
+  validateInteger(length, 'range.length');
+  validateInteger(flags, 'flags', 0, MAX_FLAGS);
+  const counts = new Float64Array(5);
+  check(binding.cachestat(fd, offset, length, flags, counts), 'cachestat', { remedy: since('6.5', 'cachestat') });
+  const [cached = 0, dirty = 0, writeback = 0, evicted = 0, recentlyEvicted = 0] = counts;
+  return { cached, dirty, writeback, evicted, recentlyEvicted };
+}
+
+/** memfd_create(2): a descriptor of a new, empty, nameless file in memory. The caller closes it. */
+export function memfd_create(name: string, flags: number = binding.MFD.CLOEXEC): number {
+  if (typeof name !== 'string') throw invalidType('name', 'of type string', name);
+  validateInteger(flags, 'flags', 0, MAX_FLAGS);
+  return check(binding.memfdCreate(name, flags), 'memfd_create');
+}
+
+/** pidfd_open(2), Linux 5.3: a descriptor of a process, for process_madvise(). The caller closes it. */
+export function pidfd_open(pid: number, flags = 0): number {
+  validateInteger(pid, 'pid', 1, MAX_FD);
+  validateInteger(flags, 'flags', 0, MAX_FLAGS);
+  return check(binding.pidfdOpen(pid, flags), 'pidfd_open');
+}

@@ -1,0 +1,153 @@
+// mmap(2), munmap(2), mremap(2): the calls that make and end buffers.
+import { check } from '../errors.js';
+import { type Handle, binding } from '../internal/binding.js';
+import { createBuffer, hasExternalShared } from '../internal/buffer.js';
+import { mapRemedy } from '../internal/remedy.js';
+import { invalidType, validateBoolean, validateInteger, validateOptions } from '../internal/validate.js';
+import { type AnyBuffer, type Where, addressOf, isBuffer, locate } from './where.js';
+
+const { PROT, MAP, MREMAP } = binding;
+
+/** Flags are 32 bits; the kernel refuses those it does not know. */
+const MAX_FLAGS = 2 ** 32 - 1;
+
+/** What has no place in the kernel's arguments. */
+export interface MmapOptions {
+  /** Return a SharedArrayBuffer. @default false */
+  readonly shared?: boolean;
+  /** Permit PROT.WRITE together with PROT.EXEC. @default false */
+  readonly allowWriteExec?: boolean;
+}
+
+/** Ends a handle with the buffer, where the engine does not tell the addon of its death. */
+const overlays = new FinalizationRegistry<Handle>((handle) => binding.release(handle));
+
+function bufferOf(handle: Handle, length: number, shared: boolean, movable: boolean): AnyBuffer {
+  let buffer: AnyBuffer;
+  try {
+    buffer = createBuffer(handle, length, shared ? 'shared' : 'array', movable);
+  } catch (error) {
+    binding.close(handle);
+    throw error;
+  }
+  // The buffer's backing store holds the memory from here.
+  if (shared && !hasExternalShared) overlays.register(buffer, handle);
+  else binding.release(handle);
+  return buffer;
+}
+
+export function refuseWriteExec(prot: number, allowed: boolean | undefined): void {
+  const both = PROT.WRITE | PROT.EXEC;
+  if ((prot & both) !== both || allowed === true) return;
+  throw Object.assign(
+    new TypeError('PROT.WRITE together with PROT.EXEC needs { allowWriteExec: true }'),
+    { code: 'ERR_MEMMAP_WRITE_EXEC' },
+  );
+}
+
+function validateMmapOptions(options: MmapOptions): void {
+  validateOptions<MmapOptions>(options, ['shared', 'allowWriteExec']);
+  if (options.shared !== undefined) validateBoolean(options.shared, 'options.shared');
+  if (options.allowWriteExec !== undefined) validateBoolean(options.allowWriteExec, 'options.allowWriteExec');
+}
+
+/**
+ * Maps `length` bytes of the file `fd` at `offset`, or anonymous memory (fd -1), and returns
+ * a buffer over them. The memory lives as long as the buffer, or until {@link munmap}.
+ *
+ * Two things differ from C, for safety: MAP.FIXED replaces only memory of memmap and is
+ * EEXIST over anything else, and PROT.WRITE | PROT.EXEC must be permitted.
+ *
+ * @param addr where to map: 0 or null for anywhere, a hint, or with MAP.FIXED the place
+ * @param prot PROT.READ | PROT.WRITE ...
+ * @param flags MAP.SHARED or MAP.PRIVATE, and others
+ * @see https://man7.org/linux/man-pages/man2/mmap.2.html
+ */
+export function mmap(
+  addr: Where | null,
+  length: number,
+  prot: number,
+  flags: number,
+  fd: number,
+  offset: number,
+  options: MmapOptions & { readonly shared: true },
+): SharedArrayBuffer;
+export function mmap(
+  addr: Where | null,
+  length: number,
+  prot: number,
+  flags: number,
+  fd?: number,
+  offset?: number,
+  options?: MmapOptions & { readonly shared?: false },
+): ArrayBuffer;
+export function mmap(
+  addr: Where | null,
+  length: number,
+  prot: number,
+  flags: number,
+  fd = -1,
+  offset = 0,
+  options: MmapOptions = {},
+): AnyBuffer {
+  const address = addressOf(addr);
+  validateInteger(length, 'length');
+  validateInteger(prot, 'prot', 0, MAX_FLAGS);
+  validateInteger(flags, 'flags', 0, MAX_FLAGS);
+  validateInteger(fd, 'fd', -1, 2 ** 31 - 1);
+  validateInteger(offset, 'offset');
+  validateMmapOptions(options);
+  refuseWriteExec(prot, options.allowWriteExec);
+  const remedy = mapRemedy(flags, hugePageSize(flags));
+  const handle = check(binding.map(address, length, prot, flags, fd, offset), 'mmap', { remedy });
+  const rooted = MAP.FIXED | MAP.FIXED_NOREPLACE | MAP.HUGETLB | MAP.GROWSDOWN;
+  return bufferOf(handle, length, options.shared === true, address === 0n && (flags & rooted) === 0);
+}
+
+/** Bytes in a page of the pool that MAP.HUGETLB names. */
+function hugePageSize(flags: number): number | undefined {
+  if ((flags & MAP.HUGETLB) === 0) return undefined;
+  const shift = (flags >>> MAP.HUGE_SHIFT) & MAP.HUGE_MASK;
+  return shift === 0 ? 2 ** 21 : 2 ** shift;
+}
+
+/**
+ * Unmaps. An ArrayBuffer given whole is detached: every view of it is empty. What else can
+ * reach the addresses (views of a SharedArrayBuffer, other threads) reads zeros; the
+ * addresses are given back when the last of them is gone.
+ *
+ * @see https://man7.org/linux/man-pages/man2/munmap.2.html
+ */
+export function munmap(addr: Where, length?: number): void {
+  const { target, length: bytes } = locate(addr, length);
+  check(binding.munmap(target, 0, bytes), 'munmap');
+  if (addr instanceof ArrayBuffer && bytes === addr.byteLength) binding.detach(addr);
+}
+
+/**
+ * Gives a mapping another length or place, and returns a buffer of the same kind over it.
+ * The old ArrayBuffer is detached, except with MREMAP.DONTUNMAP (Linux 5.7). Moving memory
+ * that a buffer is over needs MREMAP_DONTUNMAP of the kernel: 5.7, for files 5.13.
+ *
+ * @see https://man7.org/linux/man-pages/man2/mremap.2.html
+ */
+export function mremap<B extends AnyBuffer>(
+  old: B,
+  oldLength: number,
+  newLength: number,
+  flags: number,
+  newAddr: Where | null = null,
+): B {
+  if (!isBuffer(old)) throw invalidType('old', 'an ArrayBuffer or a SharedArrayBuffer', old);
+  const { target, length } = locate(old, oldLength);
+  validateInteger(newLength, 'newLength');
+  validateInteger(flags, 'flags', 0, MAX_FLAGS);
+  const address = addressOf(newAddr);
+  const handle = check(binding.mremap(target, 0, length, newLength, flags, address), 'mremap', {
+    remedy: mapRemedy(0),
+  });
+  const shared = old instanceof SharedArrayBuffer;
+  const buffer = bufferOf(handle, newLength, shared, (flags & MREMAP.FIXED) === 0);
+  if (old instanceof ArrayBuffer && (flags & MREMAP.DONTUNMAP) === 0) binding.detach(old);
+  return buffer as B;
+}

@@ -1,0 +1,44 @@
+// The address argument of a system call: a buffer or a view of mapped memory, or a number.
+import { type Target, binding } from '../internal/binding.js';
+import { outOfRange, validateAddress, validateInteger } from '../internal/validate.js';
+
+export type AnyBuffer = ArrayBuffer | SharedArrayBuffer;
+
+/**
+ * Where a call acts. A buffer or view keeps its memory alive; a bare address must lie in
+ * memory that memmap mapped, or the call throws ERR_MEMMAP_FOREIGN_ADDRESS.
+ */
+export type Where = AnyBuffer | NodeJS.ArrayBufferView | bigint | number;
+
+export function isBuffer(value: unknown): value is AnyBuffer {
+  return value instanceof ArrayBuffer || value instanceof SharedArrayBuffer;
+}
+
+/** The bytes of a buffer or view. Undefined for anything else. */
+export function bytesOf(where: unknown): Uint8Array | undefined {
+  // An explicit length: see overlay() in internal/buffer.ts.
+  if (isBuffer(where)) return new Uint8Array(where as ArrayBuffer, 0, where.byteLength);
+  if (!ArrayBuffer.isView(where)) return undefined;
+  return new Uint8Array(where.buffer as ArrayBuffer, where.byteOffset, where.byteLength);
+}
+
+/** What the native call acts on, and its length: `length`, or all of the buffer or view. */
+export function locate(where: Where, length: number | undefined): { target: Target; length: number } {
+  const bytes = bytesOf(where);
+  if (bytes === undefined) {
+    const target = validateAddress(where, 'addr');
+    validateInteger(length, 'length');
+    return { target, length };
+  }
+  if (length === undefined) return { target: bytes, length: bytes.length };
+  validateInteger(length, 'length');
+  if (length > bytes.length) throw outOfRange('length', `<= ${bytes.length}, the length of the buffer`, length);
+  return { target: bytes, length };
+}
+
+/** The number of an address, for calls where the memory need not be ours. */
+export function addressOf(where: Where | null): bigint {
+  if (where === null) return 0n;
+  const bytes = bytesOf(where);
+  return bytes === undefined ? validateAddress(where, 'addr') : binding.addressOf(bytes);
+}
