@@ -2,7 +2,7 @@
 // the one conversion between bytes of the mapping and pages of memory.
 import { StateError, check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
-import { createBuffer, hasExternalShared } from '../internal/buffer.js';
+import { BUFFER_LIMIT, createBuffer, hasExternalShared } from '../internal/buffer.js';
 import type { BufferKind } from '../internal/literals.js';
 import { type Range, type Span, resolveRange } from '../internal/range.js';
 import { reclaim } from '../internal/reclaim.js';
@@ -75,7 +75,7 @@ export class Pages {
 
   /** Whether the runtime must move the pages to make a buffer, and can. */
   #fits(): boolean {
-    return this.#movable && this.kind !== 'array' && this.extent <= 2 ** 32;
+    return this.#movable && this.kind !== 'array' && this.extent <= BUFFER_LIMIT;
   }
 
   get address(): bigint {

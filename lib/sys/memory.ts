@@ -4,7 +4,7 @@
 import { check } from '../errors.js';
 import { type Target, binding } from '../internal/binding.js';
 import { lockRemedy } from '../internal/remedy.js';
-import { invalidType, validateInteger } from '../internal/validate.js';
+import { invalidType, outOfRange, validateInteger } from '../internal/validate.js';
 import { refuseWriteExec } from './mmap.js';
 import { type Where, addressOf, locate } from './where.js';
 
@@ -82,6 +82,7 @@ export function mincore(addr: Where, length?: number, vec?: Uint8Array): Uint8Ar
   const pages = Math.ceil(range.length / binding.pageSize);
   if (vec !== undefined && !(vec instanceof Uint8Array)) throw invalidType('vec', 'a Uint8Array', vec);
   const out = vec ?? new Uint8Array(pages);
+  if (out.length < pages) throw outOfRange('vec.length', `>= ${pages}, one byte a page`, out.length);
   check(binding.mincore(range.target, 0, range.length, out), 'mincore');
   return out;
 }

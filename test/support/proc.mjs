@@ -1,0 +1,49 @@
+// The kernel as witness: what /proc says about this process's memory.
+import { readFileSync } from 'node:fs';
+
+/** The mappings of a process, as /proc/PID/maps lists them. Addresses are BigInts. */
+export function maps(pid = 'self') {
+  return readFileSync(`/proc/${pid}/maps`, 'utf8').trimEnd().split('\n').map(parseMapsLine);
+}
+
+function parseMapsLine(line) {
+  const [, start, end, permissions, offset, device, inode, path] =
+    /^([0-9a-f]+)-([0-9a-f]+) (\S+) ([0-9a-f]+) (\S+) (\d+) *(.*)$/.exec(line);
+  return {
+    start: BigInt(`0x${start}`),
+    end: BigInt(`0x${end}`),
+    permissions,
+    offset: Number.parseInt(offset, 16),
+    device,
+    inode: Number(inode),
+    path,
+  };
+}
+
+/** The mapping that holds `address`, or undefined if nothing is mapped there. */
+export function mapAt(address) {
+  return maps().find(({ start, end }) => start <= address && address < end);
+}
+
+/** The smaps fields of the mapping that holds `address`: kB as numbers, VmFlags as an array. */
+export function smapsAt(address) {
+  let found;
+  for (const line of readFileSync('/proc/self/smaps', 'utf8').split('\n')) {
+    const field = /^(\w+): +(.*)$/.exec(line);
+    if (field === null) {
+      if (found !== undefined) return found;
+      if (line === '') continue;
+      const { start, end } = parseMapsLine(line);
+      if (start <= address && address < end) found = {};
+    } else if (found !== undefined) {
+      found[field[1]] = field[1] === 'VmFlags' ? field[2].trim().split(' ') : Number.parseInt(field[2], 10);
+    }
+  }
+  return found;
+}
+
+/** A field of /proc/self/status: bytes for those in kB. */
+export function status(field) {
+  const [, value, unit] = new RegExp(`^${field}:\\s+(\\d+)( kB)?`, 'm').exec(readFileSync('/proc/self/status', 'utf8'));
+  return Number(value) * (unit === undefined ? 1 : 1024);
+}

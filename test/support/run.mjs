@@ -1,0 +1,28 @@
+// Runs a fixture as a process of its own. Its exit code is the verdict.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** Runs test/fixtures/<name>.mjs to its end: { code, signal, stdout, stderr }. */
+export async function run(name, args = [], { nodeArgs = [], stdio = [], ...options } = {}) {
+  const path = fileURLToPath(new URL(`../fixtures/${name}.mjs`, import.meta.url));
+  const child = spawn(process.execPath, [...nodeArgs, path, ...args.map(String)], {
+    stdio: ['ignore', 'pipe', 'pipe', ...stdio],
+    ...options,
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+  const [code, signal] = await new Promise((resolve, reject) => {
+    child.on('error', reject).on('close', (...result) => resolve(result));
+  });
+  return { code, signal, stdout, stderr };
+}
+
+/** As run(), and demands exit code 0 and no signal. */
+export async function runs(name, args, options) {
+  const result = await run(name, args, options);
+  assert.deepEqual({ code: result.code, signal: result.signal }, { code: 0, signal: null }, result.stderr);
+  return result;
+}
