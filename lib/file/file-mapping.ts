@@ -96,20 +96,47 @@ export class FileMapping extends Mapping {
     if (end > size) {
       const writable = (this.#source.openFlags & binding.O.RDWR) !== 0;
       if (!writable) validateInteger(length, 'length', 1, size - this.#source.offset);
-      this.#grow(size, end);
+      this.#withFile('r+', (fd) => {
+        check(binding.growFile(fd, size, end), 'fallocate', { path: this.path, remedy: mapRemedy(0) });
+      });
     }
     this.#setLength(length);
   }
 
-  #grow(size: number, end: number): void {
+  /** Runs `act` with a descriptor of the very file that is mapped. */
+  #withFile(flags: 'r' | 'r+', act: (fd: number) => void): void {
     const { descriptor } = this.pages;
-    const fd = descriptor >= 0 ? descriptor : openSync(this.path, 'r+');
+    const fd = descriptor >= 0 ? descriptor : openSync(this.path, flags);
     try {
       this.#verify(fstatSync(fd));
-      check(binding.growFile(fd, size, end), 'fallocate', { path: this.path });
+      act(fd);
     } finally {
       if (fd !== descriptor) closeSync(fd);
     }
+  }
+
+  /**
+   * Pushes pages out of memory: what was written goes to the file first. Other mappings of
+   * the file keep what they use. Of a copy-on-write mapping the written pages go to swap.
+   *
+   * @throws {SystemError} EINVAL if pages are locked
+   */
+  override evict(range?: Range): void {
+    const { offset, length } = this.pages.span(range);
+    super.evict(range);
+    if (length === 0 || this.access === 'copy-on-write') return;
+    // MADV_PAGEOUT reaches only pages that this mapping has touched; the page cache behind
+    // them goes by descriptor, once no page table of ours holds it.
+    const handle = this.pages.settled();
+    check(binding.msync(handle, offset, length, binding.MS.SYNC), 'msync', { path: this.path });
+    check(binding.madvise(handle, offset, length, binding.MADV.DONTNEED), 'madvise', {
+      path: this.path,
+      remedy: (code) => (code === 'EINVAL' ? 'Locked pages stay: unlock() them first' : undefined),
+    });
+    const start = this.#source.offset - this.byteOffset + offset;
+    this.#withFile('r', (fd) => {
+      check(binding.posixFadvise(fd, start, length, binding.POSIX_FADV.DONTNEED), 'posix_fadvise', { path: this.path });
+    });
   }
 
   #setLength(length: number): void {

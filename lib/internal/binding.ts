@@ -88,6 +88,7 @@ export interface Binding {
 
   ftruncate(fd: number, length: number): number;
   fallocate(fd: number, mode: number, offset: number, length: number): number;
+  posixFadvise(fd: number, offset: number, length: number, advice: number): number;
   cachestat(fd: number, offset: number, length: number, flags: number, counts: Float64Array): number;
   memfdCreate(name: string, flags: number): number;
   pidfdOpen(pid: number, flags: number): number;
@@ -122,6 +123,7 @@ export interface Binding {
   readonly FALLOC: Constants<
     'KEEP_SIZE' | 'PUNCH_HOLE' | 'COLLAPSE_RANGE' | 'ZERO_RANGE' | 'INSERT_RANGE' | 'UNSHARE_RANGE'
   >;
+  readonly POSIX_FADV: Constants<'DONTNEED' | 'WILLNEED'>;
   readonly O: Constants<'RDONLY' | 'RDWR' | 'CREAT'>;
   readonly FILESYSTEM: Readonly<Record<string, number>>;
 }

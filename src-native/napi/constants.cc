@@ -102,6 +102,8 @@ void export_constants(Napi::Env env, Napi::Object exports) {
                                     {"ZERO_RANGE", FALLOC_FL_ZERO_RANGE},
                                     {"INSERT_RANGE", FALLOC_FL_INSERT_RANGE},
                                     {"UNSHARE_RANGE", FALLOC_FL_UNSHARE_RANGE}}));
+  exports.Set("POSIX_FADV", table(env, {{"DONTNEED", POSIX_FADV_DONTNEED},
+                                        {"WILLNEED", POSIX_FADV_WILLNEED}}));
   exports.Set("O", table(env, {{"RDONLY", O_RDONLY}, {"RDWR", O_RDWR}, {"CREAT", O_CREAT}}));
   exports.Set("FILESYSTEM", table(env, {{"ext4", EXT4_SUPER_MAGIC},
                                         {"xfs", XFS_SUPER_MAGIC},

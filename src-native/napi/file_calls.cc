@@ -16,6 +16,11 @@ Napi::Value fallocate(const Napi::CallbackInfo& info) {
                                           int64(info[3])));
 }
 
+Napi::Value posix_fadvise(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), sys::posix_fadvise(int32(info[0]), int64(info[1]),
+                                              int64(info[2]), int32(info[3])));
+}
+
 // cachestat(fd, offset, length, flags, counts: Float64Array(5)) -> 0 | -errno
 Napi::Value cachestat(const Napi::CallbackInfo& info) {
   const sys::CachestatRange range = {size(info[1]), size(info[2])};
@@ -53,6 +58,7 @@ Napi::Value pidfd_open(const Napi::CallbackInfo& info) {
 void export_file_calls(Napi::Env env, Napi::Object exports) {
   add<ftruncate>(env, exports, "ftruncate");
   add<fallocate>(env, exports, "fallocate");
+  add<posix_fadvise>(env, exports, "posixFadvise");
   add<cachestat>(env, exports, "cachestat");
   add<memfd_create>(env, exports, "memfdCreate");
   add<pidfd_open>(env, exports, "pidfdOpen");

@@ -29,6 +29,10 @@ Errno fallocate(int fd, int mode, int64_t offset, int64_t length) {
   return errno_of(::fallocate(fd, mode, offset, length));
 }
 
+Errno posix_fadvise(int fd, int64_t offset, int64_t length, int advice) {
+  return {::posix_fadvise(fd, offset, length, advice)};  // returns it, sets no errno
+}
+
 Result<ssize_t> pwrite(int fd, const void* bytes, size_t length, int64_t offset) {
   ssize_t written = ::pwrite(fd, bytes, length, offset);
   if (written == -1) return Errno::last();

@@ -20,6 +20,7 @@ Errno fstat(int fd, struct stat* facts);
 Errno fstatfs(int fd, struct statfs* facts);
 Errno ftruncate(int fd, int64_t length);
 Errno fallocate(int fd, int mode, int64_t offset, int64_t length);
+Errno posix_fadvise(int fd, int64_t offset, int64_t length, int advice);
 Result<ssize_t> pwrite(int fd, const void* bytes, size_t length, int64_t offset);
 Errno cachestat(int fd, const CachestatRange* range, Cachestat* counts,
                 unsigned flags);                              // Linux 6.5
