@@ -51,7 +51,7 @@ export class UnsupportedError extends Error {
 }
 UnsupportedError.prototype.name = 'UnsupportedError';
 
-/** @internal What a SystemError knows besides the number. */
+/** What a SystemError knows besides the number. */
 export interface ErrorContext {
   readonly path?: string;
   /** A sentence for the error `code`, or undefined. Called only after a failure. */

@@ -108,4 +108,4 @@ function count(buffer, byte) {
   return total;
 }
 
-const signed = (count) => (count > 0 ? `+${bytes(count)}` : bytes(count));
+const signed = (size) => (size > 0 ? `+${bytes(size)}` : bytes(size));

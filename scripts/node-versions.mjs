@@ -1,0 +1,38 @@
+// Runs the mocha suite on other Node versions: node-versions.mjs [MAJOR ...] [-- MOCHA ARGS]
+// Each is an npm package that holds the binary; it is unpacked into .cache, outside the
+// project's dependencies.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const VERSIONS = { 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' };
+
+const { positionals, tokens } = parseArgs({ allowPositionals: true, tokens: true });
+const separator = tokens.find(({ kind }) => kind === 'option-terminator')?.index;
+const mochaArgs = separator === undefined ? [] : process.argv.slice(2 + separator + 1);
+const wanted = positionals.slice(0, positionals.length - mochaArgs.length);
+
+/** The path of the binary of a version, installed if it is not there. */
+function install(version) {
+  const folder = join('.cache', 'node', version);
+  const binary = join(process.cwd(), folder, 'package', 'bin', 'node');
+  if (existsSync(binary)) return binary;
+  mkdirSync(folder, { recursive: true });
+  execFileSync('npm', ['pack', '--silent', '--pack-destination', folder, `node-linux-${process.arch}@${version}`]);
+  const archive = readdirSync(folder).find((name) => name.endsWith('.tgz'));
+  execFileSync('tar', ['xzf', archive, 'package/bin/node'], { cwd: folder });
+  return binary;
+}
+
+let failed = false;
+for (const major of wanted.length > 0 ? wanted : Object.keys(VERSIONS)) {
+  const version = VERSIONS[major];
+  if (version === undefined) throw new Error(`no version is pinned for Node ${major}: ${Object.keys(VERSIONS).join(', ')} are`);
+  const binary = install(version);
+  console.log(`Node ${version}`);
+  // The package as installed is tested once, on the machine's own Node.
+  const args = ['node_modules/mocha/bin/mocha.js', '--ignore', 'test/package/**', ...mochaArgs];
+  if (spawnSync(binary, args, { stdio: 'inherit' }).status !== 0) failed = true;
+}
+process.exitCode = failed ? 1 : 0;
