@@ -40,7 +40,7 @@ export function mapRemedy(flags: number, hugePageSize?: number): (code: string) 
   return (code) => {
     if (code === 'ENOMEM' || code === 'ENOSPC') {
       if (hugePageSize !== undefined) return hugePagePool(hugePageSize);
-      return mappingLimit() ?? 'Neither memory nor address space for a mapping of this length; noReserve: true skips the reservation';
+      return mappingLimit() ?? 'Neither memory nor address space for a mapping of this length; noReserve: true skips the reservation of private memory';
     }
     if (code === 'EOPNOTSUPP' && (flags & MAP.SYNC) !== 0) {
       return 'sync: true (MAP_SYNC) needs a file on a DAX file system over persistent memory';

@@ -1,12 +1,14 @@
 #include "core/file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 
 #include <cstring>
 #include <utility>
 
 #include "core/page.h"
 #include "sys/file.h"
+#include "sys/memory.h"
 
 namespace memmap::core {
 namespace {
@@ -41,10 +43,26 @@ Errno write_zeros(int fd, int64_t from, int64_t to) {
   return {};
 }
 
+// A memfd, or a tmpfs without a limit, allocates until the kernel kills a process. Shared
+// anonymous memory is charged in one step, so mapping as much of that for a moment asks
+// the kernel, by the machine's own overcommit policy, whether there is so much: ENOMEM.
+Errno affordable(int fd, int64_t length) {
+  struct statfs system = {};
+  if (Errno error = sys::fstatfs(fd, &system); error.failed()) return error;
+  if (system.f_type != TMPFS_MAGIC || system.f_blocks != 0) return {};
+  constexpr int kFlags = MAP_SHARED | MAP_ANONYMOUS;
+  const auto bytes = static_cast<size_t>(length);
+  Result<void*> charged = sys::mmap(nullptr, bytes, PROT_NONE, kFlags, -1, 0);
+  if (!charged) return charged.error();
+  AddressRange::take(*charged, bytes, AddressRange::Owner::kMemmap);  // unmaps it
+  return {};
+}
+
 }  // namespace
 
 Errno grow_file(int fd, int64_t old_size, int64_t size) {
   if (size <= old_size) return {};
+  if (Errno error = affordable(fd, size - old_size); error.failed()) return error;
   Errno error = retry([&] { return sys::fallocate(fd, 0, old_size, size - old_size); });
   if (error.value == EOPNOTSUPP) error = write_zeros(fd, old_size, size);
   if (error.failed()) static_cast<void>(sys::ftruncate(fd, old_size));
