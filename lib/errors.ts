@@ -61,16 +61,18 @@ export interface ErrorContext {
 /** @internal Twin of kNotOurs in napi/convert.h: beyond every errno. */
 const NOT_OURS = -4096;
 
+/** @internal */
+export function foreignAddress(message: string): RangeError {
+  return Object.assign(new RangeError(message), { code: 'ERR_MEMMAP_FOREIGN_ADDRESS' });
+}
+
 /** @internal Lifts the kernel's convention, negative is -errno, into an exception. */
 export function check(result: number, syscall: string, context?: ErrorContext): number;
 export function check<T extends object>(result: T | number, syscall: string, context?: ErrorContext): T;
 export function check(result: unknown, syscall: string, context?: ErrorContext): unknown {
   if (typeof result !== 'number' || result >= 0) return result;
   if (result === NOT_OURS) {
-    throw Object.assign(
-      new RangeError(`${syscall}: the addresses are not memory that memmap mapped and still holds`),
-      { code: 'ERR_MEMMAP_FOREIGN_ADDRESS' },
-    );
+    throw foreignAddress(`${syscall}: the addresses are not memory that memmap mapped and still holds`);
   }
   throw new SystemError(result, syscall, context);
 }

@@ -33,15 +33,18 @@ export class FileMapping extends Mapping {
   readonly #device: number;
   readonly #inode: number;
 
-  /** @internal */
-  constructor(found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined) {
-    const { handle, byteOffset, length } = found;
-    super({ handle, byteOffset, length, kind, movable: (source.flags & binding.MAP.FIXED) === 0 }, access);
+  private constructor(found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined) {
+    super({ ...found, kind }, access);
     this.path = source.path;
     this.filesystem = found.filesystem;
     this.#source = source;
     this.#device = found.device;
     this.#inode = found.inode;
+  }
+
+  /** @internal */
+  static of(found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined): FileMapping {
+    return new FileMapping(found, access, source, kind);
   }
 
   /**
@@ -182,7 +185,9 @@ export class FileMapping extends Mapping {
    * ```
    */
   lines(range?: Range): Generator<Buffer, void, undefined> {
-    return lines(this, resolveRange(range, this.length));
+    const part = resolveRange(range, this.length);
+    this.pages.open();
+    return lines(this, part);
   }
 
   /** The index of the first `needle` at or after `from`, or -1. Works past 4 GiB. */

@@ -93,5 +93,5 @@ export function placeFile(file: FileLike, options: MapFileOptions, at: bigint | 
     length,
   };
   const pages = openFile(source, size, at);
-  return finish(new FileMapping(pages, access, source, options.buffer), options);
+  return finish(FileMapping.of(pages, access, source, options.buffer), options);
 }

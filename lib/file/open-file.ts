@@ -34,6 +34,7 @@ export interface FilePages {
   readonly handle: number;
   readonly byteOffset: number;
   readonly length: number;
+  readonly movable: boolean;
   readonly filesystem: string;
   readonly device: number;
   readonly inode: number;
@@ -50,10 +51,10 @@ const facts = new Float64Array(7);
 
 /** What `file` is: a path to open, or a descriptor with the path it was opened by. */
 export function locate(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
-  if (file instanceof URL) return { path: fileURLToPath(file), fd: undefined };
-  if (typeof file === 'string') {
-    if (file === '' || file.includes('\0')) throw invalidValue('file', 'must be a path without null bytes', file);
-    return { path: isAbsolute(file) ? file : resolve(file), fd: undefined };
+  if (file instanceof URL || typeof file === 'string') {
+    const name = typeof file === 'string' ? file : fileURLToPath(file);
+    if (name === '' || name.includes('\0')) throw invalidValue('file', 'must be a path without null bytes', file);
+    return { path: isAbsolute(name) ? name : resolve(name), fd: undefined };
   }
   let fd: unknown = file;
   if (typeof file === 'object' && file !== null && 'fd' in file) {
@@ -88,6 +89,7 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     inode,
     filesystem: FILESYSTEM_NAME.get(filesystem) ?? `0x${filesystem.toString(16)}`,
     byteOffset: offset % binding.pageSize,
+    movable: (flags & binding.MAP.FIXED) === 0,
   };
   if (handle >= 0) return { ...found, handle, length: mapped };
   if (handle === -errno.ENODATA && mapped === 0) return { ...found, handle: 0, length: 0 };

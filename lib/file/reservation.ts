@@ -32,9 +32,13 @@ export class Reservation implements Disposable {
   readonly #pages: Pages;
   #placed: Placed[] = [];
 
-  /** @internal */
-  constructor(handle: Handle, length: number) {
+  private constructor(handle: Handle, length: number) {
     this.#pages = new Pages({ handle, byteOffset: 0, length, kind: 'array', movable: false });
+  }
+
+  /** @internal */
+  static of(handle: Handle, length: number): Reservation {
+    return new Reservation(handle, length);
   }
 
   /** The first address. */
@@ -114,5 +118,5 @@ export function reserve(length: number): Reservation {
   const flags = MAP.PRIVATE | MAP.ANONYMOUS | MAP.NORESERVE;
   const whole = Math.ceil(length / pageSize) * pageSize;
   const handle = check(binding.map(0n, whole, PROT.NONE, flags, -1, 0), 'mmap', { remedy: mapRemedy(flags) });
-  return new Reservation(handle, whole);
+  return Reservation.of(handle, whole);
 }

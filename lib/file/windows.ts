@@ -19,12 +19,17 @@ const DEFAULT_SIZE = 2 ** 18;
 /** Beyond this the start of a window would be out of the cache before its end is in. */
 const CACHE = 2 ** 22;
 
-export function* windows(mapping: FileMapping, options: WindowOptions = {}): Generator<Window, void, undefined> {
+export function windows(mapping: FileMapping, options: WindowOptions = {}): Generator<Window, void, undefined> {
   validateOptions<WindowOptions>(options, ['size', 'overlap']);
   const { size = DEFAULT_SIZE, overlap = 0 } = options;
   validateInteger(size, 'options.size', 1);
   validateInteger(overlap, 'options.overlap');
   if (overlap >= size) throw outOfRange('options.overlap', `< ${size}, the size of a window`, overlap);
+  mapping.pages.open();
+  return slide(mapping, size, overlap);
+}
+
+function* slide(mapping: FileMapping, size: number, overlap: number): Generator<Window, void, undefined> {
   for (let offset = 0; offset < mapping.length; offset += size - overlap) {
     const length = Math.min(size, mapping.length - offset);
     const window = mapping.part(offset, length);

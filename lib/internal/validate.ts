@@ -8,7 +8,10 @@ function withCode<E extends Error>(error: E, code: string): E {
 
 function show(value: unknown): string {
   const kind = value === null || value === undefined ? '' : `type ${typeof value} `;
-  return `${kind}(${inspect(value, { depth: 0, breakLength: Infinity }).slice(0, 60)})`;
+  // Not inspect() of objects: it runs code of theirs, and throws at a detached DataView.
+  const isObject = typeof value === 'object' && value !== null;
+  const text = isObject ? Object.prototype.toString.call(value) : inspect(value, { breakLength: Infinity });
+  return `${kind}(${text.slice(0, 60)})`;
 }
 
 export function invalidType(name: string, expected: string, value: unknown): TypeError {
@@ -29,6 +32,14 @@ export function outOfRange(name: string, range: string, value: unknown): RangeEr
   return withCode(
     new RangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${String(value)}`),
     'ERR_OUT_OF_RANGE',
+  );
+}
+
+/** A class that only functions of ours construct was constructed by somebody else. */
+export function illegalConstructor(): TypeError {
+  return withCode(
+    new TypeError('Illegal constructor: use mapFile(), mapAnonymous() or reserve()'),
+    'ERR_ILLEGAL_CONSTRUCTOR',
   );
 }
 

@@ -21,6 +21,7 @@ import {
   validateWord,
 } from '../internal/validate.js';
 import { Mapping, refuseWriteExec } from './mapping.js';
+import type { PagesOptions } from './pages.js';
 
 const { MAP, MFD } = binding;
 
@@ -120,6 +121,15 @@ export function finish<M extends Mapping>(mapping: M, options: MapOptions & { hu
 
 /** The memory behind a mapping with `sharing: 'shared'`. */
 export class AnonymousMapping extends Mapping {
+  private constructor(pages: PagesOptions, access: Protection) {
+    super(pages, access);
+  }
+
+  /** @internal */
+  static of(pages: PagesOptions, access: Protection): AnonymousMapping {
+    return new AnonymousMapping(pages, access);
+  }
+
   /**
    * The descriptor behind shared memory, for a child process to inherit: `stdio: [..., mapping.fd]`.
    * Undefined for private memory. The mapping closes it.
@@ -188,7 +198,7 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
     handle = check(binding.map(address, length, prot, flags, -1, 0), 'mmap', { remedy });
   }
   const movable = address === 0n && huge?.size === undefined && growsDown !== true;
-  const mapping = new AnonymousMapping(
+  const mapping = AnonymousMapping.of(
     { handle, byteOffset: 0, length, kind: options.buffer, movable, ...(huge?.size && { pageSize: huge.size }) },
     access,
   );

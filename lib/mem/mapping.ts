@@ -5,7 +5,7 @@ import { binding } from '../internal/binding.js';
 import { type Hint, PROTECTION, type Protection } from '../internal/literals.js';
 import { type Range, resolveRange } from '../internal/range.js';
 import { lockRemedy, mapRemedy, since } from '../internal/remedy.js';
-import { invalidType, outOfRange, validateOptions, validateWord } from '../internal/validate.js';
+import { invalidType, outOfRange, validateBoolean, validateOptions, validateWord } from '../internal/validate.js';
 import { advise, collapse, discard, evict, punchHole } from './advice.js';
 import { type BackgroundOptions, inBackground } from './background.js';
 import { Pages, type PagesOptions } from './pages.js';
@@ -37,14 +37,14 @@ export interface LockOptions extends Range {
  *
  * Every method but `close` throws ERR_MEMMAP_CLOSED on a closed mapping.
  */
-export class Mapping implements Disposable {
+export abstract class Mapping implements Disposable {
   /** @internal */
   readonly pages: Pages;
   #access: Access;
 
   /** @internal */
   constructor(pages: PagesOptions, access: Access) {
-    this.pages = new Pages(pages);
+    this.pages = new Pages({ ...pages });
     this.#access = access;
   }
 
@@ -210,6 +210,7 @@ export class Mapping implements Disposable {
   protect(access: Protection, range?: Range, options: { readonly allowWriteExec?: boolean } = {}): void {
     validateWord(access, 'access', PROTECTION);
     validateOptions(options, ['allowWriteExec']);
+    if (options.allowWriteExec !== undefined) validateBoolean(options.allowWriteExec, 'options.allowWriteExec');
     refuseWriteExec(access, options.allowWriteExec);
     const { offset, length } = this.pages.exact(range);
     const handle = this.pages.settled();
@@ -240,6 +241,7 @@ export class Mapping implements Disposable {
   lock(options: LockOptions = {}): void {
     validateOptions<LockOptions>(options, ['offset', 'length', 'onFault']);
     const { onFault = false, ...range } = options;
+    validateBoolean(onFault, 'options.onFault');
     const { offset, length } = this.pages.span(range);
     const handle = this.pages.settled();
     if (length === 0) return;

@@ -6,7 +6,7 @@ import { BUFFER_LIMIT, createBuffer, hasExternalShared } from '../internal/buffe
 import type { BufferKind } from '../internal/literals.js';
 import { type Range, type Span, resolveRange } from '../internal/range.js';
 import { reclaim } from '../internal/reclaim.js';
-import { outOfRange } from '../internal/validate.js';
+import { illegalConstructor, outOfRange } from '../internal/validate.js';
 
 /** Handles of mappings that nobody closed: the net under close(). */
 const forgotten = new FinalizationRegistry<Handle>((handle) => binding.release(handle));
@@ -37,6 +37,8 @@ export class Pages {
   #bytes: Buffer | undefined;
 
   constructor(options: PagesOptions) {
+    // JavaScript can call the private constructors of those who hold pages.
+    if (typeof options.handle !== 'number') throw illegalConstructor();
     this.#handle = options.handle;
     this.#byteOffset = options.byteOffset;
     this.#length = options.length;

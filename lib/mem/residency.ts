@@ -20,8 +20,9 @@ export interface Residency {
 export function residency(pages: Pages, range: Span): Residency {
   const { pageSize } = binding;
   const { offset, length } = pages.span(range);
+  const handle = pages.settled();
   if (length === 0) return { pageSize, pages: 0, resident: 0, runs: [] };
-  const found = check(binding.residentRuns(pages.settled(), offset, length), 'mincore');
+  const found = check(binding.residentRuns(handle, offset, length), 'mincore');
   const end = range.offset + range.length;
   const runs: Span[] = [];
   let bytes = 0;

@@ -2,7 +2,7 @@
 import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { since } from '../internal/remedy.js';
-import { invalidType, validateInteger } from '../internal/validate.js';
+import { invalidType, invalidValue, validateInteger, validateOptions } from '../internal/validate.js';
 
 const MAX_FD = 2 ** 31 - 1;
 const MAX_FLAGS = 2 ** 32 - 1;
@@ -42,6 +42,7 @@ export function cachestat(
   flags = 0,
 ): Cachestat {
   validateInteger(fd, 'fd', 0, MAX_FD);
+  validateOptions<typeof range>(range, ['offset', 'length'], 'range');
   const { offset = 0, length = 0 } = range;
   validateInteger(offset, 'range.offset');
   validateInteger(length, 'range.length');
@@ -55,6 +56,7 @@ export function cachestat(
 /** memfd_create(2): a descriptor of a new, empty, nameless file in memory. The caller closes it. */
 export function memfd_create(name: string, flags: number = binding.MFD.CLOEXEC): number {
   if (typeof name !== 'string') throw invalidType('name', 'of type string', name);
+  if (name.includes('\0')) throw invalidValue('name', 'must be a name without null bytes', name);
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
   return check(binding.memfdCreate(name, flags), 'memfd_create');
 }

@@ -4,7 +4,13 @@
 import { check } from '../errors.js';
 import { type Target, binding } from '../internal/binding.js';
 import { lockRemedy } from '../internal/remedy.js';
-import { invalidType, outOfRange, validateInteger } from '../internal/validate.js';
+import {
+  invalidType,
+  outOfRange,
+  validateBoolean,
+  validateInteger,
+  validateOptions,
+} from '../internal/validate.js';
 import { refuseWriteExec } from './mmap.js';
 import { type Where, addressOf, locate } from './where.js';
 
@@ -14,7 +20,7 @@ const MAX_FLAGS = 2 ** 32 - 1;
 type Call = (target: Target, offset: number, length: number, flags: number) => number;
 type Remedy = (code: string) => string | undefined;
 
-function onRange(name: string, call: Call, addr: Where, length: number | undefined, flags = 0, remedy?: Remedy): void {
+function onRange(name: string, call: Call, addr: Where, length: number | undefined, flags: number, remedy?: Remedy): void {
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
   const range = locate(addr, length);
   check(call(range.target, 0, range.length, flags), name, remedy === undefined ? {} : { remedy });
@@ -28,6 +34,8 @@ export function mprotect(
   options: { readonly allowWriteExec?: boolean } = {},
 ): void {
   validateInteger(prot, 'prot', 0, MAX_FLAGS);
+  validateOptions(options, ['allowWriteExec']);
+  if (options.allowWriteExec !== undefined) validateBoolean(options.allowWriteExec, 'options.allowWriteExec');
   refuseWriteExec(prot, options.allowWriteExec);
   onRange('mprotect', binding.mprotect, addr, length, prot);
 }
@@ -54,7 +62,7 @@ export function mlock2(addr: Where, length: number | undefined, flags: number): 
 
 /** munlock(2). */
 export function munlock(addr: Where, length?: number): void {
-  onRange('munlock', binding.munlock, addr, length);
+  onRange('munlock', binding.munlock, addr, length, 0);
 }
 
 /** mlockall(2): MCL.CURRENT, MCL.FUTURE, MCL.ONFAULT. The whole process, not only our maps. */
@@ -110,7 +118,9 @@ export function process_madvise(pidfd: number, ranges: readonly RemoteRange[], a
   validateInteger(advice, 'advice', 0, MAX_FLAGS);
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
   const numbers = new BigUint64Array(ranges.length * 2);
-  for (const [i, { address, length }] of ranges.entries()) {
+  for (const [i, range] of (ranges as RemoteRange[]).entries()) {
+    validateOptions<RemoteRange>(range, ['address', 'length'], `ranges[${i}]`);
+    const { address, length } = range;
     validateInteger(length, `ranges[${i}].length`);
     const start = addressOf(address);
     if (DESTRUCTIVE.has(advice) && !binding.owns(start, 0, length)) check(-4096, 'process_madvise');

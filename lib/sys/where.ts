@@ -1,4 +1,5 @@
 // The address argument of a system call: a buffer or a view of mapped memory, or a number.
+import { foreignAddress } from '../errors.js';
 import { type Target, binding } from '../internal/binding.js';
 import { outOfRange, validateAddress, validateInteger } from '../internal/validate.js';
 
@@ -16,10 +17,15 @@ export function isBuffer(value: unknown): value is AnyBuffer {
 
 /** The bytes of a buffer or view. Undefined for anything else. */
 export function bytesOf(where: unknown): Uint8Array | undefined {
-  // An explicit length: see overlay() in internal/buffer.ts.
-  if (isBuffer(where)) return new Uint8Array(where as ArrayBuffer, 0, where.byteLength);
-  if (!ArrayBuffer.isView(where)) return undefined;
-  return new Uint8Array(where.buffer as ArrayBuffer, where.byteOffset, where.byteLength);
+  if (!isBuffer(where) && !ArrayBuffer.isView(where)) return undefined;
+  try {
+    // An explicit length: see overlay() in internal/buffer.ts.
+    if (isBuffer(where)) return new Uint8Array(where as ArrayBuffer, 0, where.byteLength);
+    return new Uint8Array(where.buffer as ArrayBuffer, where.byteOffset, where.byteLength);
+  } catch {
+    // Node 20 has no other way to ask.
+    throw foreignAddress('The buffer is detached: its memory is not, or no longer, mapped by memmap');
+  }
 }
 
 /** What the native call acts on, and its length: `length`, or all of the buffer or view. */

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { inspect } from 'node:util';
+import * as memmap from 'memmap';
+import * as sys from 'memmap/sys';
+import { binding } from '../../dist/internal/binding.js';
+import { maps } from '../support/proc.mjs';
+import { METHODS, SURFACE, makeSubject } from '../support/surface.mjs';
+import { temporaryFiles } from '../support/temp.mjs';
+import { BOOM } from '../support/zoo.mjs';
+
+const { PAGE_SIZE } = sys;
+const CLASS = {
+  ERR_INVALID_ARG_TYPE: TypeError,
+  ERR_INVALID_ARG_VALUE: TypeError,
+  ERR_INVALID_URL_SCHEME: TypeError,
+  ERR_MEMMAP_WRITE_EXEC: TypeError,
+  ERR_OUT_OF_RANGE: RangeError,
+  ERR_MEMMAP_FOREIGN_ADDRESS: RangeError,
+  ERR_MEMMAP_CLOSED: memmap.StateError,
+};
+
+describe('Arguments', () => {
+  const file = temporaryFiles();
+  let subject;
+  beforeEach(() => {
+    subject = makeSubject(file('subject', Buffer.alloc(4 * PAGE_SIZE, 'line\n')));
+    // Their buffers exist, so that what makes one is not taken for a trace of a failed call.
+    void [subject.private.buffer, subject.file.buffer];
+  });
+  afterEach(() => subject.close());
+
+  /** What a call could leave behind: ranges, files mapped, descriptors. */
+  function traces() {
+    return {
+      live: binding.census()[0],
+      mapped: maps().filter(({ path }) => path.startsWith(subject.path) || path.startsWith('/memfd:')).length,
+      descriptors: readdirSync('/proc/self/fd').length,
+    };
+  }
+
+  /** An inspected detached DataView throws. */
+  function show(value) {
+    return ArrayBuffer.isView(value) ? Object.prototype.toString.call(value) : inspect(value, { depth: 1 });
+  }
+
+  async function errorOf(call) {
+    try {
+      const result = await call();
+      return assert.fail(`it returned ${inspect(result, { depth: 0 })}`);
+    } catch (error) {
+      return error;
+    }
+  }
+
+  for (const { name, right, wrong, call } of SURFACE) {
+    it(`${name}() refuses each wrong argument and leaves nothing behind`, async () => {
+      const before = traces();
+      for (const [place, values] of wrong.entries()) {
+        for (const [value, code] of values) {
+          const args = right(subject);
+          args[place] = value;
+          const title = `${name}, argument ${place}: ${show(value)}`;
+          const error = await errorOf(() => call(subject, args));
+          if (code === 'BOOM') assert.equal(error, BOOM, title);
+          else {
+            assert.equal(error.code, code, `${title} gave ${error.stack}`);
+            assert.equal(error.constructor, CLASS[code], title);
+          }
+        }
+      }
+      const { live, ...after } = traces();
+      assert.ok(live <= before.live, `${live - before.live} ranges more`); // fewer: the collector came by
+      assert.deepEqual({ ...after, live: before.live }, before);
+    });
+  }
+
+  it('covers every function that is exported, and every method', () => {
+    const covered = new Set(SURFACE.map(({ name }) => name));
+    const functions = (owner, object) =>
+      Object.entries(object).filter(([, value]) => typeof value === 'function' && !/^class|^[A-Z]/.test(value.name))
+        .map(([name]) => `${owner}.${name}`);
+    const methods = (owner, { prototype }) =>
+      Object.entries(Object.getOwnPropertyDescriptors(prototype))
+        .filter(([name, { value }]) => typeof value === 'function' && name !== 'constructor')
+        .map(([name]) => `${owner}.${name}`);
+    const all = [
+      ...functions('sys', sys), ...functions('memmap', memmap),
+      ...methods('AnonymousMapping', memmap.Mapping), ...methods('FileMapping', memmap.Mapping),
+      ...methods('FileMapping', memmap.FileMapping), ...methods('Reservation', memmap.Reservation),
+    ];
+    const without = ['sys.munlockall', 'AnonymousMapping.close', 'FileMapping.close', 'Reservation.close', 'FileMapping.part'];
+    assert.deepEqual(all.filter((name) => !covered.has(name) && !without.includes(name)), []);
+  });
+
+  it('takes the right ones of which the wrong ones are variations', async () => {
+    const refusedByKernel = ['sys.mlockall', 'sys.mseal', 'sys.memfd_create', 'sys.pidfd_open'];
+    for (const { name, right, call } of SURFACE) {
+      const args = right(subject);
+      if (refusedByKernel.includes(name)) assert.throws(() => call(subject, args), { code: 'EINVAL' }, name);
+      else if (!/munmap|mremap|seal/.test(name)) await call(subject, args);
+    }
+  });
+
+  it('every method of a closed mapping throws ERR_MEMMAP_CLOSED, for an empty part too', async () => {
+    for (const one of [subject.private, subject.file, subject.space]) one.close();
+    for (const [key, table] of Object.entries(METHODS)) {
+      for (const [method, [right]] of Object.entries(table)) {
+        const error = await errorOf(() => subject[key][method](...right(subject)));
+        assert.equal(error.code, 'ERR_MEMMAP_CLOSED', `${key}.${method}: ${error.stack}`);
+        assert.equal(error.constructor, memmap.StateError);
+        assert.equal(error.name, 'StateError');
+      }
+      for (const getter of key === 'space' ? ['address'] : ['address', 'buffer', 'bytes']) {
+        assert.throws(() => subject[key][getter], { code: 'ERR_MEMMAP_CLOSED' }, `${key}.${getter}`);
+      }
+    }
+    for (const method of ['flush', 'evict', 'residency', 'lock', 'unlock', 'populate', 'dataView', 'lines']) {
+      assert.throws(() => subject.file[method]({ length: 0 }), { code: 'ERR_MEMMAP_CLOSED' }, method);
+    }
+  });
+
+  it('new of a class that only functions make is ERR_ILLEGAL_CONSTRUCTOR', () => {
+    for (const name of ['Mapping', 'AnonymousMapping', 'FileMapping', 'Reservation']) {
+      for (const args of [[], [null], [{}], [undefined, 'read', {}], [{ handle: '1', length: 4096 }, 'read', {}]]) {
+        assert.throws(() => new memmap[name](...args), { code: 'ERR_ILLEGAL_CONSTRUCTOR', name: 'TypeError' });
+      }
+    }
+  });
+});
