@@ -1,33 +1,34 @@
-// A pool of huge pages for the calling describe block. Needs root; put back after it.
+// The pools of huge pages, which root may resize.
 import { readFileSync, writeFileSync } from 'node:fs';
-
 import { skip } from './hooks.mjs';
 
-const poolOf = (size) => `/sys/kernel/mm/hugepages/hugepages-${size / 1024}kB`;
+const directory = (size) => `/sys/kernel/mm/hugepages/hugepages-${size / 1024}kB`;
+const read = (size, name) => Number(readFileSync(`${directory(size)}/${name}`, 'utf8'));
 
-/** How many huge pages of `size` bytes are free; NaN if the kernel has none of that size. */
+/** Pages of `size` bytes that nobody uses. NaN if the kernel has no such pages. */
 export function freeHugePages(size) {
   try {
-    return Number(readFileSync(`${poolOf(size)}/free_hugepages`, 'utf8'));
+    return read(size, 'free_hugepages');
   } catch {
     return NaN;
   }
 }
 
-/** Has `count` huge pages of `size` bytes free while the block runs, or skips it. */
-export function hugePagePool(size, count) {
-  const pool = `${poolOf(size)}/nr_hugepages`;
-  let previous;
-  before(function () {
-    try {
-      previous = readFileSync(pool, 'utf8');
-      writeFileSync(pool, String(Number(previous) + count - freeHugePages(size)));
-    } catch (error) {
-      skip(this, `cannot set ${pool}: ${error.code}`);
-    }
-    if (freeHugePages(size) < count) skip(this, `the machine has no room for ${count} huge pages of ${size} bytes`);
-  });
-  after(() => {
-    if (previous !== undefined) writeFileSync(pool, previous);
-  });
+/** Runs `use` with `count` free pages in the pool, or skips; the pool is as before afterwards. */
+export async function withHugePages(context, size, count, use) {
+  const before = freeHugePages(size);
+  if (Number.isNaN(before)) skip(context, `this kernel has no huge pages of ${size} bytes`);
+  const total = read(size, 'nr_hugepages');
+  try {
+    writeFileSync(`${directory(size)}/nr_hugepages`, String(total - before + count));
+  } catch (error) {
+    skip(context, `the pool of huge pages cannot be resized: ${error.code}`);
+  }
+  try {
+    const free = freeHugePages(size);
+    if (free < count) skip(context, `the kernel found memory for ${free} of ${count} huge pages`);
+    return await use();
+  } finally {
+    writeFileSync(`${directory(size)}/nr_hugepages`, String(total));
+  }
 }

@@ -1,0 +1,30 @@
+// Another process with the same file mapped, by Python's mmap module.
+import { execFileSync } from 'node:child_process';
+
+function python(script, args, options) {
+  return execFileSync('python3', ['-c', `import mmap, os, sys\n${script}`, ...args.map(String)], options);
+}
+
+/** The bytes that another process finds in its own shared mapping of the file. */
+export function bytesElsewhere(path, offset, length) {
+  const script = `
+path, offset, length = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+with open(path, 'rb') as f, mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ) as m:
+    sys.stdout.buffer.write(m[offset:offset + length])`;
+  return python(script, [path, offset, length]);
+}
+
+/** Has another process write to its own shared mapping of the file. */
+export function writeElsewhere(path, offset, text) {
+  const script = `
+path, offset, text = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode()
+with open(path, 'r+b') as f, mmap.mmap(f.fileno(), 0) as m:
+    m[offset:offset + len(text)] = text`;
+  python(script, [path, offset, text]);
+}
+
+/** What a Python expression about descriptor 3, which is our `fd`, gives. */
+export function inherited(fd, expression) {
+  const script = `import fcntl\nprint(${expression})`;
+  return python(script, [], { stdio: ['ignore', 'pipe', 'inherit', fd], encoding: 'utf8' }).trim();
+}

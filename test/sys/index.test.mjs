@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import * as sys from 'memmap/sys';
+
+const CALLS = [
+  'cachestat', 'fallocate', 'ftruncate', 'madvise', 'memfd_create', 'mincore', 'mlock', 'mlock2', 'mlockall', 'mmap',
+  'mprotect', 'mremap', 'mseal', 'msync', 'munlock', 'munlockall', 'munmap', 'pidfd_open', 'process_madvise',
+];
+const TABLES = ['FALLOC', 'MADV', 'MAP', 'MCL', 'MFD', 'MLOCK', 'MREMAP', 'MS', 'PAGE_SIZE', 'PROT'];
+const ERRORS = ['StateError', 'SystemError', 'UnsupportedError'];
+
+describe('memmap/sys', () => {
+  it('exports the calls by their C names, the flag tables and the error classes, and nothing else', () => {
+    assert.deepEqual(Object.keys(sys).sort(), [...CALLS, ...TABLES, ...ERRORS].sort());
+    for (const name of CALLS) assert.equal(sys[name].name, name);
+  });
+
+  it('shares its error classes with memmap', async () => {
+    const memmap = await import('memmap');
+    for (const name of ERRORS) assert.equal(sys[name], memmap[name]);
+  });
+});
