@@ -1,0 +1,33 @@
+// Builds a target of src-native/CMakeLists.txt with cmake-js, in build/<name>.
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
+
+/** Returns the directory of the build. Ends the process if it fails. */
+export function cmakeBuild(name, { target, sanitize = 'OFF' }) {
+  const directory = join(root, 'build', name);
+  const common = ['-d', join(root, 'src-native'), '-O', directory, '-l', 'error'];
+  // Configured each time: a cache of other options would be used as it is.
+  cmake(['configure', ...common, `--CDMEMMAP_SANITIZE=${sanitize}`]);
+  cmake(['build', ...common, '-T', target, '-p', String(availableParallelism())]);
+  return directory;
+}
+
+function cmake(args) {
+  const { status, error, stdout, stderr } = spawnSync(process.execPath, [cmakeJs, ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
+  if (error !== undefined) throw error;
+  if (status === 0) return;
+  process.stderr.write(stdout + stderr);
+  process.exit(status ?? 1);
+}

@@ -1,0 +1,27 @@
+// Runs the C++ tests plainly, under ASan and UBSan, and those on threads under TSan.
+// Each run ends in a line `N passed, N failed`. Arguments name the runs: plain asan tsan.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { cmakeBuild } from './cmake-build.mjs';
+
+const runs = {
+  plain: { build: 'cmake', sanitize: 'OFF' },
+  asan: { build: 'asan', sanitize: 'ON' },
+  tsan: { build: 'tsan', sanitize: 'thread', only: 'threads' },
+};
+
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(runs);
+let failed = false;
+for (const name of chosen) {
+  const { build, sanitize, only } = runs[name];
+  console.log(`native tests, ${name}`);
+  const directory = cmakeBuild(build, { target: 'native_tests', sanitize });
+  const { status, signal, error } = spawnSync(join(directory, 'native_tests'), only === undefined ? [] : [only], {
+    stdio: 'inherit',
+    env: { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1' },
+  });
+  if (error !== undefined) throw error;
+  if (signal !== null) console.log(`ended by ${signal}\n0 passed, 1 failed`);
+  failed ||= status !== 0;
+}
+process.exitCode = failed ? 1 : 0;

@@ -1,0 +1,34 @@
+// Runs the mocha suite with the addon built under ASan and UBSan. Arguments go to mocha.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { cmakeBuild, root } from './cmake-build.mjs';
+
+const directory = cmakeBuild('asan', { target: 'memmap', sanitize: 'ON' });
+const compiler = process.env['CXX'] ?? 'g++';
+const library = execFileSync(compiler, ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
+const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
+
+const { status, signal, error } = spawnSync(process.execPath, [mocha, ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: 'inherit',
+  env: {
+    ...process.env,
+    MEMMAP_ADDON: join(directory, 'Release', 'memmap.node'),
+    LD_PRELOAD: realpathSync(library),
+    // Node frees nothing at exit, and is not linked with ASan. Signals of bad accesses are
+    // for the program: some tests expect them.
+    ASAN_OPTIONS: [
+      'detect_leaks=0',
+      'verify_asan_link_order=0',
+      'handle_segv=0',
+      'handle_sigbus=0',
+      'allow_user_segv_handler=1',
+    ].join(':'),
+    UBSAN_OPTIONS: 'print_stacktrace=1',
+  },
+});
+if (error !== undefined) throw error;
+if (signal !== null) console.error(`mocha was ended by ${signal}`);
+process.exitCode = status ?? 1;

@@ -1,0 +1,100 @@
+#include "kernel.h"
+
+#include <sys/types.h>
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstddef>
+
+namespace memmap::test {
+namespace {
+
+struct Refusal {
+  bool active;
+  Call call;
+  unsigned flags;
+  int error;
+  int after;
+  int times;
+  int refused;
+};
+
+Refusal refusal = {};
+unsigned ignored = 0;
+
+bool refuses(Call call, unsigned flags) {
+  if (!refusal.active || refusal.call != call) return false;
+  if ((flags & refusal.flags) != refusal.flags) return false;
+  if (refusal.after > 0) {
+    refusal.after--;
+    return false;
+  }
+  if (refusal.refused >= refusal.times) return false;
+  refusal.refused++;
+  errno = refusal.error;
+  return true;
+}
+
+}  // namespace
+
+Refuse::Refuse(Call call, unsigned flags, int error, int after, int times) {
+  refusal = {true, call, flags, error, after, times, 0};
+}
+Refuse::~Refuse() { refusal.active = false; }
+int Refuse::refused() const { return refusal.refused; }
+
+Ignore::Ignore(unsigned flags) { ignored = flags; }
+Ignore::~Ignore() { ignored = 0; }
+
+}  // namespace memmap::test
+
+using memmap::test::Call;
+using memmap::test::refuses;
+
+extern "C" {
+
+void* __real_mmap(void* address, size_t length, int prot, int flags, int fd, off_t offset);
+void* __real_mremap(void* address, size_t old_length, size_t length, int flags, void* to);
+int __real_mincore(void* address, size_t length, unsigned char* vec);
+int __real_fallocate(int fd, int mode, off_t offset, off_t length);
+int __real_fcntl(int fd, int command, long argument);
+
+void* __wrap_mmap(void* address, size_t length, int prot, int flags, int fd,
+                  off_t offset) {
+  auto bits = static_cast<unsigned>(flags);
+  if (refuses(Call::kMmap, bits)) return reinterpret_cast<void*>(-1);
+  return __real_mmap(address, length, prot,
+                     static_cast<int>(bits & ~memmap::test::ignored), fd, offset);
+}
+
+void* __wrap_mremap(void* address, size_t old_length, size_t length, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  void* to = va_arg(arguments, void*);  // sys::mremap always passes it
+  va_end(arguments);
+  if (refuses(Call::kMremap, static_cast<unsigned>(flags))) {
+    return reinterpret_cast<void*>(-1);
+  }
+  return __real_mremap(address, old_length, length, flags, to);
+}
+
+int __wrap_mincore(void* address, size_t length, unsigned char* vec) {
+  if (refuses(Call::kMincore, 0)) return -1;
+  return __real_mincore(address, length, vec);
+}
+
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t length) {
+  if (refuses(Call::kFallocate, static_cast<unsigned>(mode))) return -1;
+  return __real_fallocate(fd, mode, offset, length);
+}
+
+int __wrap_fcntl(int fd, int command, ...) {
+  va_list arguments;
+  va_start(arguments, command);
+  long argument = va_arg(arguments, long);
+  va_end(arguments);
+  if (refuses(Call::kFcntl, static_cast<unsigned>(command))) return -1;
+  return __real_fcntl(fd, command, argument);
+}
+
+}  // extern "C"

@@ -1,0 +1,33 @@
+// The seam between sys/ and the kernel: while an object of these lives, calls of the one
+// kind are answered as a kernel would that is older, full or out of descriptors. Linked
+// in by --wrap, so that the code under test is what ships. One object, one thread.
+#pragma once
+
+#include <climits>
+
+namespace memmap::test {
+
+enum class Call { kMmap, kMremap, kMincore, kFallocate, kFcntl };
+
+// Fails the calls whose flags (of fallocate: mode; of fcntl: command) contain `flags`,
+// but lets the first `after` of them pass, and no more than `times`.
+class Refuse {
+ public:
+  Refuse(Call call, unsigned flags, int error, int after = 0, int times = INT_MAX);
+  ~Refuse();
+  Refuse(const Refuse&) = delete;
+  Refuse& operator=(const Refuse&) = delete;
+  // How many calls it has failed.
+  int refused() const;
+};
+
+// Makes mmap(2) forget `flags`, as a kernel does that does not know them.
+class Ignore {
+ public:
+  explicit Ignore(unsigned flags);
+  ~Ignore();
+  Ignore(const Ignore&) = delete;
+  Ignore& operator=(const Ignore&) = delete;
+};
+
+}  // namespace memmap::test
