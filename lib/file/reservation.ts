@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { SystemError, check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
+import { HUGE_PAGES, type HugePages } from '../internal/literals.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, outOfRange, validateInteger, validateMultiple } from '../internal/validate.js';
 import { type AnonymousOptions, placeAnonymous } from '../mem/anonymous.js';
@@ -67,7 +68,8 @@ export class Reservation implements Disposable {
     validateMultiple(offset, 'offset', pageSize);
     if (typeof what !== 'object' || what === null) throw invalidType('what', 'of type object', what);
     validateInteger(what.length, 'what.length', 1);
-    const length = Math.ceil(what.length / pageSize) * pageSize;
+    const unit = ('hugePages' in what && HUGE_PAGES[what.hugePages as HugePages]?.size) || pageSize;
+    const length = Math.ceil(what.length / unit) * unit;
     if (length > this.length - offset) {
       throw outOfRange('what.length', `<= ${this.length - offset}, what is left after offset ${offset}`, what.length);
     }

@@ -137,6 +137,10 @@ Result<Mapping> map_file(const FileRequest& request, FileFacts& facts) {
   pages.fd = fd;
   pages.offset = static_cast<int64_t>(start);
   pages.unit = unit;
+  // The caller of a fixed address knows of small pages only: the rest of a huge one may
+  // hold somebody else's.
+  const bool fixed = (request.flags & MAP_FIXED) != 0;
+  if (fixed && round_up(pages.length, page_size()) % unit != 0) return Errno{EINVAL};
   Result<Mapping> mapping = Mapping::create(pages);
   if (!mapping) {
     if (end > old_size) static_cast<void>(sys::ftruncate(fd, old_size));

@@ -1,0 +1,118 @@
+// HugeTLB memory: mapAnonymous with pages of a pool, which root fills for the test.
+import assert from 'node:assert/strict';
+
+import { mapAnonymous, reserve } from 'memmap';
+
+import { skip } from '../support/hooks.mjs';
+import { freeHugePages, hugePagePool } from '../support/huge-pages.mjs';
+import { mapAt, smapsAt } from '../support/proc.mjs';
+import { runs } from '../support/run.mjs';
+
+const SIZES = { '2MB': 2 ** 21, '1GB': 2 ** 30 };
+
+describe('mapAnonymous with huge pages', () => {
+  describe('without a pool', () => {
+    for (const [hugePages, size] of Object.entries(SIZES)) {
+      for (const sharing of ['private', 'shared']) {
+        it(`is ENOMEM that says how to get one (${hugePages}, ${sharing})`, function () {
+          if (freeHugePages(size) > 0) skip(this, `the machine has a pool of ${hugePages} pages`);
+          assert.throws(() => mapAnonymous({ length: size, hugePages, sharing }), {
+            name: 'SystemError',
+            code: /^(ENOMEM|ENOSPC)$/,
+            message: new RegExp(`hugepages-${size / 1024}kB/nr_hugepages|This kernel has no huge pages`),
+          });
+        });
+      }
+    }
+  });
+
+  for (const [hugePages, size] of Object.entries(SIZES)) {
+    describe(`with a pool of ${hugePages} pages`, () => {
+      hugePagePool(size, 2);
+
+      it('has the kernel map pages of that size', () => {
+        const memory = mapAnonymous({ length: size, hugePages });
+        const { KernelPageSize, VmFlags } = smapsAt(memory.address);
+        assert.equal(KernelPageSize * 1024, size);
+        assert.ok(VmFlags.includes('ht'));
+        memory.bytes[size - 1] = 1;
+        memory.close();
+      });
+
+      it('rounds the pages up, not the length', () => {
+        const memory = mapAnonymous({ length: 100, hugePages });
+        const { start, end } = mapAt(memory.address);
+        assert.equal(memory.length, 100);
+        assert.equal(memory.bytes.length, 100);
+        assert.equal(Number(end - start), size);
+        memory.close();
+      });
+
+      it('gives the page back to the pool on close, though a view is still about', () => {
+        const memory = mapAnonymous({ length: size, hugePages });
+        const { bytes } = memory;
+        bytes.fill(7, 0, 64);
+        assert.equal(freeHugePages(size), 1);
+        memory.close();
+        assert.equal(freeHugePages(size), 2);
+        if (bytes.length > 0) assert.equal(bytes[0], 0); // an ArrayBuffer is empty instead
+      });
+
+      it('is shared memory for a process that inherits it', async () => {
+        const memory = mapAnonymous({ length: size, hugePages, sharing: 'shared' });
+        assert.equal(smapsAt(memory.address).KernelPageSize * 1024, size);
+        memory.view(Int32Array)[0] = 41;
+        await runs('inherit-memory', [41, 42], { stdio: [memory.fd] });
+        assert.equal(memory.view(Int32Array)[0], 42);
+        memory.close();
+        assert.equal(freeHugePages(size), 2);
+      });
+
+      it('demands whole huge pages of what destroys', () => {
+        const memory = mapAnonymous({ length: 2 * size, hugePages });
+        assert.throws(() => memory.discard({ offset: 4096, length: size }), { code: 'ERR_OUT_OF_RANGE' });
+        memory.bytes[0] = 1;
+        memory.bytes[size] = 1;
+        memory.discard({ offset: 0, length: size });
+        assert.equal(memory.bytes[0], 0);
+        assert.equal(memory.bytes[size], 1);
+        memory.close();
+      });
+
+      it('does not replace what is placed inside the huge page of a reservation', () => {
+        const space = reserve(3 * size);
+        const aligned = Number((BigInt(size) - (space.address % BigInt(size))) % BigInt(size));
+        const small = space.place(aligned + 8192, { length: 4096 });
+        small.bytes[0] = 7;
+        assert.throws(() => space.place(aligned, { length: 4096, hugePages }), { code: 'EEXIST' });
+        assert.equal(small.bytes[0], 7);
+        small.close();
+        const huge = space.place(aligned, { length: 4096, hugePages });
+        assert.equal(smapsAt(huge.address).KernelPageSize * 1024, size);
+        assert.throws(() => space.place(aligned + 8192, { length: 4096 }), { code: 'EEXIST' });
+        space.close();
+        assert.equal(freeHugePages(size), 2);
+      });
+    });
+  }
+
+  describe('transparent', () => {
+    it('has the kernel note it (VmFlags hg)', () => {
+      const memory = mapAnonymous({ length: 2 ** 22, hugePages: 'transparent' });
+      assert.ok(smapsAt(memory.address).VmFlags.includes('hg'));
+      memory.close();
+    });
+  });
+
+  describe('after close', () => {
+    hugePagePool(SIZES['2MB'], 1);
+
+    it('leaves no huge page mapped', () => {
+      const memory = mapAnonymous({ length: 1, hugePages: '2MB' });
+      const { address } = memory;
+      memory.close();
+      assert.equal(mapAt(address), undefined);
+      assert.equal(freeHugePages(SIZES['2MB']), 1);
+    });
+  });
+});
