@@ -1,5 +1,5 @@
 // FileMapping: a mapping with a file behind it, and reading in it.
-import { fstatSync, openSync, closeSync, statSync, type Stats } from 'node:fs';
+import { closeSync, fdatasyncSync, fstatSync, openSync, statSync, type Stats } from 'node:fs';
 import { StateError, UnsupportedError, check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
@@ -138,6 +138,9 @@ export class FileMapping extends Mapping {
     });
     const start = this.#source.offset - this.byteOffset + offset;
     this.#withFile('r', (fd) => {
+      // What others wrote stays until the disk has it, and msync(2) does nothing for a
+      // mapping of a descriptor that cannot write.
+      if (this.access === 'read') fdatasyncSync(fd);
       check(binding.posixFadvise(fd, start, length, binding.POSIX_FADV.DONTNEED), 'posix_fadvise', { path: this.path });
     });
   }
