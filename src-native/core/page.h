@@ -20,6 +20,11 @@ constexpr bool within(size_t offset, size_t length, size_t size) {
   return offset <= size && length <= size - offset;
 }
 
+// Whether [a, a + a_length) and [b, b + b_length) have a byte in common.
+constexpr bool overlap(size_t a, size_t a_length, size_t b, size_t b_length) {
+  return a <= b ? b - a < a_length && b_length > 0 : a - b < b_length && a_length > 0;
+}
+
 // The multiple of `unit`, a power of two, at or above `length`; 0 if there is none.
 constexpr size_t round_up(size_t length, size_t unit) {
   if (length > SIZE_MAX - (unit - 1)) return 0;

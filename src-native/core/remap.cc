@@ -69,6 +69,12 @@ Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
   const bool fixed = (flags & MREMAP_FIXED) != 0;
   const bool may_move = (flags & MREMAP_MAYMOVE) != 0;
   if (fixed && !may_move) return Errno{EINVAL};
+  // As the kernel has it. The moves below go by way of a third place and would not
+  // notice.
+  if (fixed && overlap(reinterpret_cast<uintptr_t>(address), old_length,
+                       reinterpret_cast<uintptr_t>(new_address), new_length)) {
+    return Errno{EINVAL};
+  }
 
   if ((flags & MREMAP_DONTUNMAP) != 0) {  // the old pages stay as the kernel leaves them
     std::shared_ptr<AddressRange> host;
@@ -77,7 +83,8 @@ Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
       if (!claimed) return claimed.error();
       host = std::move(*claimed);
     }
-    Result<void*> moved = sys::mremap(address, old_length, new_length, flags, new_address);
+    Result<void*> moved =
+        sys::mremap(address, old_length, new_length, flags, new_address);
     if (!moved) return moved.error();
     if (host == nullptr) host = AddressRange::take(*moved, new_length, Owner::kMemmap);
     return Mapping(std::move(host), static_cast<char*>(*moved), new_length);
@@ -90,7 +97,9 @@ Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
       if (error.failed()) return error;
       return Mapping(range, address, new_length);
     }
-    if (offset + old_length == range->length()) {
+    // What lies behind a range of the runtime is not ours to take: the engine would not
+    // unmap it with the buffer.
+    if (offset + old_length == range->length() && range->owner() == Owner::kMemmap) {
       Result<void*> grown = sys::mremap(address, old_length, new_length, 0);
       if (grown) {
         range->extend(new_length - old_length);

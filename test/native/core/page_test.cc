@@ -4,6 +4,7 @@
 
 namespace {
 
+using memmap::core::overlap;
 using memmap::core::page_size;
 using memmap::core::round_down;
 using memmap::core::round_up;
@@ -30,6 +31,15 @@ TEST("a range whose end wraps around does not lie within") {
   CHECK(!within(10, SIZE_MAX - 9, 20));
   CHECK(within(0, SIZE_MAX, SIZE_MAX));
   CHECK(within(SIZE_MAX, 0, SIZE_MAX));
+}
+
+TEST("ranges overlap if they share a byte, wherever they end") {
+  CHECK(overlap(0, 2, 1, 2) && overlap(1, 2, 0, 2));
+  CHECK(overlap(5, 1, 0, 10) && overlap(0, 10, 5, 1) && overlap(3, 4, 3, 4));
+  CHECK(!overlap(0, 2, 2, 2) && !overlap(2, 2, 0, 2));
+  CHECK(!overlap(1, 0, 0, 2) && !overlap(0, 2, 1, 0) && !overlap(1, 0, 1, 1));
+  CHECK(overlap(10, SIZE_MAX, SIZE_MAX, 1));
+  CHECK(!overlap(SIZE_MAX, SIZE_MAX, 0, 10));
 }
 
 TEST("rounding up gives the next multiple, or 0 where there is none") {
