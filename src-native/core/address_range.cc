@@ -61,7 +61,7 @@ std::shared_ptr<AddressRange> AddressRange::find(uintptr_t address, size_t lengt
   std::shared_ptr<AddressRange> range = entry.owner.lock();
   if (range == nullptr) return nullptr;
   return within(address - number(range->begin_), length, range->length()) ? range
-                                                                         : nullptr;
+                                                                          : nullptr;
 }
 
 AddressRange::Census AddressRange::census() {

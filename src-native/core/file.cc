@@ -169,7 +169,8 @@ Result<Mapping> map_memfd(const char* name, unsigned memfd_flags, Mapping::Reque
 
   step = Step::kGrow;
   // Whole pages, so that every byte of the mapping is inside the file.
-  if (Errno error = grow_file(fd->get(), 0, static_cast<int64_t>(whole)); error.failed()) {
+  if (Errno error = grow_file(fd->get(), 0, static_cast<int64_t>(whole));
+      error.failed()) {
     return error;
   }
   step = Step::kMap;

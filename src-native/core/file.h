@@ -19,7 +19,7 @@ struct FileRequest {
   int64_t length = -1;         // bytes; -1: to the end of the file
   int64_t grow_to = -1;        // bytes the file has at least; -1: as it is
   int prot = 0;
-  int flags = 0;         // of mmap(2)
+  int flags = 0;  // of mmap(2)
   void* address = nullptr;
   int64_t keep_above = -1;  // keep a descriptor for mappings longer than this; -1: never
 };

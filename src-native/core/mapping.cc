@@ -45,7 +45,8 @@ Result<Mapping> Mapping::create(const Request& request) {
   int flags = request.flags;
   std::shared_ptr<AddressRange> host;
   if ((flags & MAP_FIXED) != 0) {
-    host = AddressRange::find(reinterpret_cast<uintptr_t>(request.address), length, false);
+    host =
+        AddressRange::find(reinterpret_cast<uintptr_t>(request.address), length, false);
     if (host == nullptr) flags = (flags & ~MAP_FIXED) | MAP_FIXED_NOREPLACE;
   }
   Result<void*> mapped = sys::mmap(request.address, request.length, request.prot, flags,
@@ -75,9 +76,10 @@ Errno Mapping::overlay(void* address) {
   Result<void*> moved = sys::mremap(address_, length_, length_, flags, address);
   if (!moved) return moved.error();
   if (leave) {
-    Errno error = range_->vacate(static_cast<size_t>(address_ - range_->begin()), length_);
+    Errno error =
+        range_->vacate(static_cast<size_t>(address_ - range_->begin()), length_);
     if (error.failed()) return error;
-    range_->retire();
+    if (fills_range()) range_->retire();
   } else {
     range_->disown();
   }
@@ -118,7 +120,8 @@ Errno Mapping::close() {
   if (alone()) {
     range_.reset();  // nobody can reach the addresses: unmaps them
   } else {
-    Errno error = range_->vacate(static_cast<size_t>(address_ - range_->begin()), length_);
+    Errno error =
+        range_->vacate(static_cast<size_t>(address_ - range_->begin()), length_);
     if (error.failed() && error.value != EPERM) return error;
     if (fills_range()) range_->retire();
     range_.reset();

@@ -50,9 +50,8 @@ size_t count(const unsigned char* bytes, size_t length, unsigned char byte) {
 size_t find(const unsigned char* bytes, size_t length, const unsigned char* needle,
             size_t needle_length) {
   if (needle_length == 0) return 0;
-  const void* found = needle_length == 1
-                          ? std::memchr(bytes, needle[0], length)
-                          : ::memmem(bytes, length, needle, needle_length);
+  const void* found = needle_length == 1 ? std::memchr(bytes, needle[0], length)
+                                         : ::memmem(bytes, length, needle, needle_length);
   if (found == nullptr) return SIZE_MAX;
   return static_cast<size_t>(static_cast<const unsigned char*>(found) - bytes);
 }

@@ -38,20 +38,20 @@ inline void fail(const char* file, int line, const char* what) {
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 // TEST("a sentence about behaviour") { ... }
-#define TEST(name)                                                           \
-  static void JOIN(test_, __LINE__)();                                       \
-  static const bool JOIN(added_, __LINE__) =                                 \
-      ::memmap::test::add(name, &JOIN(test_, __LINE__));                     \
+#define TEST(name)                                       \
+  static void JOIN(test_, __LINE__)();                   \
+  static const bool JOIN(added_, __LINE__) =             \
+      ::memmap::test::add(name, &JOIN(test_, __LINE__)); \
   static void JOIN(test_, __LINE__)()
-#define CHECK(condition)                                            \
-  do {                                                              \
-    if (!(condition)) {                                             \
-      ::memmap::test::fail(__FILE__, __LINE__, #condition);         \
-      return;                                                       \
-    }                                                               \
+#define CHECK(condition)                                    \
+  do {                                                      \
+    if (!(condition)) {                                     \
+      ::memmap::test::fail(__FILE__, __LINE__, #condition); \
+      return;                                               \
+    }                                                       \
   } while (false)
-#define SKIP(reason)                              \
-  do {                                            \
-    ::memmap::test::run().skipped = reason;       \
-    return;                                       \
+#define SKIP(reason)                        \
+  do {                                      \
+    ::memmap::test::run().skipped = reason; \
+    return;                                 \
   } while (false)

@@ -53,7 +53,8 @@ using memmap::test::refuses;
 
 extern "C" {
 
-void* __real_mmap(void* address, size_t length, int prot, int flags, int fd, off_t offset);
+void* __real_mmap(void* address, size_t length, int prot, int flags, int fd,
+                  off_t offset);
 void* __real_mremap(void* address, size_t old_length, size_t length, int flags, void* to);
 int __real_mincore(void* address, size_t length, unsigned char* vec);
 int __real_fallocate(int fd, int mode, off_t offset, off_t length);

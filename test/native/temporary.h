@@ -20,7 +20,8 @@ class TemporaryFile {
       : path_(directory + "/memmap-XXXXXX") {
     fd_ = ::mkstemp(path_.data());
     const std::string bytes(length, fill);
-    if (::pwrite(fd_, bytes.data(), length, 0) != static_cast<ssize_t>(length)) std::abort();
+    if (::pwrite(fd_, bytes.data(), length, 0) != static_cast<ssize_t>(length))
+      std::abort();
   }
   ~TemporaryFile() {
     ::close(fd_);

@@ -27,8 +27,8 @@ using Owner = AddressRange::Owner;
 constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS;
 
 char* map_pages(size_t pages) {
-  void* mapped = ::mmap(nullptr, pages * page_size(), PROT_READ | PROT_WRITE, kAnonymous,
-                        -1, 0);
+  void* mapped =
+      ::mmap(nullptr, pages * page_size(), PROT_READ | PROT_WRITE, kAnonymous, -1, 0);
   return static_cast<char*>(mapped);
 }
 
@@ -59,7 +59,8 @@ TEST("addresses of a range that a holder keeps are never given out again") {
     ::munmap(other, length);
   }
   CHECK(!reused);
-  void* hint = ::mmap(address, length, PROT_READ, kAnonymous | MAP_FIXED_NOREPLACE, -1, 0);
+  void* hint =
+      ::mmap(address, length, PROT_READ, kAnonymous | MAP_FIXED_NOREPLACE, -1, 0);
   CHECK(hint == MAP_FAILED && errno == EEXIST);
 }
 
@@ -100,7 +101,8 @@ TEST("find is not fooled by a length that wraps around") {
   char* address = map_pages(2);
   auto range = AddressRange::take(address, 2 * page_size(), Owner::kMemmap);
   CHECK(AddressRange::find(number(address), SIZE_MAX, false) == nullptr);
-  CHECK(AddressRange::find(number(address) + page_size(), SIZE_MAX - 1, false) == nullptr);
+  CHECK(AddressRange::find(number(address) + page_size(), SIZE_MAX - 1, false) ==
+        nullptr);
   CHECK(AddressRange::find(number(address) + 1, SIZE_MAX - number(address), false) ==
         nullptr);
   CHECK(AddressRange::find(SIZE_MAX, 2, false) == nullptr);

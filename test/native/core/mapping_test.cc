@@ -1,0 +1,384 @@
+#include "core/mapping.h"
+
+#include <sys/mman.h>
+
+#include <memory>
+#include <utility>
+
+#include "check.h"
+#include "core/page.h"
+#include "kernel.h"
+#include "sys/abi.h"
+#include "temporary.h"
+#include "witness.h"
+
+namespace {
+
+using memmap::core::AddressRange;
+using memmap::core::Mapping;
+using memmap::core::page_size;
+using memmap::core::unit_of_flags;
+using memmap::sys::Result;
+using memmap::test::all_bytes;
+using memmap::test::Call;
+using memmap::test::Ignore;
+using memmap::test::mapped;
+using memmap::test::Refuse;
+using memmap::test::TemporaryFile;
+using memmap::test::vma_at;
+
+constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS;
+constexpr int kReadWrite = PROT_READ | PROT_WRITE;
+
+Mapping::Request pages(size_t count, void* address = nullptr, int more_flags = 0) {
+  Mapping::Request request;
+  request.address = address;
+  request.length = count * page_size();
+  request.prot = kReadWrite;
+  request.flags = kAnonymous | more_flags;
+  return request;
+}
+
+// Pages of the file, shared.
+Mapping::Request pages_of(const TemporaryFile& file) {
+  Mapping::Request request;
+  request.length = file.size();
+  request.prot = kReadWrite;
+  request.flags = MAP_SHARED;
+  request.fd = file.fd();
+  return request;
+}
+
+void* map_foreign(size_t count) {
+  return ::mmap(nullptr, count * page_size(), kReadWrite, kAnonymous, -1, 0);
+}
+
+TEST("a mapping covers whole pages") {
+  Mapping::Request request = pages(1);
+  request.length = 1;
+  Result<Mapping> mapping = Mapping::create(request);
+  CHECK(mapping);
+  CHECK(mapping->length() == page_size());
+  CHECK(mapping->range()->length() == page_size());
+  CHECK(mapping->at(0, page_size()) == mapping->address());
+  CHECK(mapping->at(page_size(), 0) == mapping->address() + page_size());
+  CHECK(mapping->at(1, page_size()) == nullptr);
+  CHECK(mapping->at(1, SIZE_MAX) == nullptr);
+}
+
+TEST("a length of zero is EINVAL, one that no rounding can hold is ENOMEM") {
+  Mapping::Request request = pages(0);
+  CHECK(Mapping::create(request).error().value == EINVAL);
+  request.length = SIZE_MAX;
+  CHECK(Mapping::create(request).error().value == ENOMEM);
+  request.length = SIZE_MAX - page_size();
+  CHECK(Mapping::create(request).error().value == ENOMEM);
+}
+
+TEST("the page size follows the huge page flags") {
+  CHECK(unit_of_flags(MAP_PRIVATE) == page_size());
+  CHECK(unit_of_flags(MAP_HUGETLB | MAP_HUGE_2MB) == size_t{2} << 20);
+  CHECK(unit_of_flags(MAP_HUGETLB | static_cast<int>(MAP_HUGE_1GB)) == size_t{1} << 30);
+  CHECK(unit_of_flags(MAP_HUGETLB) >= page_size());
+}
+
+TEST("MAP_FIXED over foreign memory is EEXIST and changes no byte") {
+  auto* foreign = static_cast<char*>(map_foreign(3));
+  for (size_t i = 0; i < 3 * page_size(); i++) foreign[i] = 'f';
+  char* inside = foreign + page_size();
+  CHECK(Mapping::create(pages(1, inside, MAP_FIXED)).error().value == EEXIST);
+  CHECK(Mapping::create(pages(2, inside, MAP_FIXED)).error().value == EEXIST);
+  CHECK(Mapping::create(pages(1, foreign, MAP_FIXED)).error().value == EEXIST);
+  CHECK(all_bytes(foreign, 3 * page_size(), 'f'));
+  ::munmap(foreign, 3 * page_size());
+}
+
+TEST("MAP_FIXED that leaves the range it begins in is EEXIST and changes no byte") {
+  auto* foreign = static_cast<char*>(map_foreign(2));
+  foreign[page_size()] = 'f';
+  auto own = AddressRange::take(foreign, page_size(), AddressRange::Owner::kMemmap);
+  CHECK(Mapping::create(pages(2, foreign, MAP_FIXED)).error().value == EEXIST);
+  CHECK(foreign[page_size()] == 'f');
+  ::munmap(foreign + page_size(), page_size());
+}
+
+TEST("MAP_FIXED over a range of the runtime is EEXIST") {
+  void* foreign = map_foreign(1);
+  auto range = AddressRange::take(foreign, page_size(), AddressRange::Owner::kRuntime);
+  CHECK(Mapping::create(pages(1, foreign, MAP_FIXED)).error().value == EEXIST);
+  ::munmap(foreign, page_size());
+}
+
+TEST("MAP_FIXED over free addresses maps them") {
+  void* free_page = map_foreign(1);
+  ::munmap(free_page, page_size());
+  Result<Mapping> mapping = Mapping::create(pages(1, free_page, MAP_FIXED));
+  CHECK(mapping && mapping->address() == free_page);
+}
+
+TEST("MAP_FIXED_NOREPLACE taken for a hint is EEXIST, and the pages elsewhere go") {
+  void* foreign = map_foreign(1);
+  const size_t live = AddressRange::census().live;
+  Ignore old_kernel(MAP_FIXED_NOREPLACE);
+  CHECK(Mapping::create(pages(1, foreign, MAP_FIXED)).error().value == EEXIST);
+  CHECK(AddressRange::census().live == live);
+  CHECK(vma_at(foreign).mapped());
+  ::munmap(foreign, page_size());
+}
+
+TEST("MAP_FIXED inside a range of ours replaces the pages and shares the range") {
+  const size_t page = page_size();
+  Result<Mapping> outer = Mapping::create(pages(4));
+  CHECK(outer);
+  for (size_t i = 0; i < 4 * page; i++) outer->address()[i] = 'o';
+  Result<Mapping> inner = Mapping::create(pages(2, outer->address() + page, MAP_FIXED));
+  CHECK(inner);
+  CHECK(inner->range() == outer->range());
+  CHECK(all_bytes(outer->address(), page, 'o'));
+  CHECK(all_bytes(inner->address(), 2 * page, 0));
+  CHECK(all_bytes(outer->address() + 3 * page, page, 'o'));
+  // The outer one goes first: the addresses stay for the inner one.
+  char* address = outer->address();
+  CHECK(!outer->close().failed());
+  CHECK(mapped(address, 4 * page));
+  CHECK(!inner->close().failed());
+  CHECK(!mapped(address, 4 * page));
+}
+
+TEST("a placed mapping closes to zeros, and its neighbours keep their bytes") {
+  const size_t page = page_size();
+  Result<Mapping> outer = Mapping::create(pages(3));
+  for (size_t i = 0; i < 3 * page; i++) outer->address()[i] = 'o';
+  TemporaryFile file(page, 'f');
+  Mapping::Request request = pages_of(file);
+  request.address = outer->address() + page;
+  request.flags |= MAP_FIXED;
+  Result<Mapping> inner = Mapping::create(request);
+  CHECK(inner && vma_at(inner->address()).inode == file.inode());
+  char* address = inner->address();
+  const size_t retired = AddressRange::census().retired;
+  CHECK(!inner->close().failed());
+  CHECK(AddressRange::census().retired == retired);
+  CHECK(vma_at(address).inode == 0);
+  CHECK(all_bytes(address, page, 0));
+  CHECK(all_bytes(address - page, page, 'o') && all_bytes(address + page, page, 'o'));
+}
+
+TEST("close without another holder unmaps, a second close does nothing") {
+  Result<Mapping> mapping = Mapping::create(pages(2));
+  char* address = mapping->address();
+  CHECK(!mapping->close().failed());
+  CHECK(!mapped(address, 2 * page_size()));
+  CHECK(!mapping->close().failed());
+}
+
+TEST("close under a holder leaves zeros and releases the file") {
+  TemporaryFile file(2 * page_size(), 'f');
+  Result<Mapping> mapping = Mapping::create(pages_of(file));
+  CHECK(mapping);
+  auto holder = mapping->range();
+  char* address = mapping->address();
+  CHECK(!mapping->close().failed());
+  CHECK(vma_at(address).mapped() && vma_at(address).inode == 0);
+  CHECK(all_bytes(address, 2 * page_size(), 0));
+  address[0] = 'w';
+  CHECK(file.all('f'));
+  CHECK(AddressRange::census().retired_bytes >= 2 * page_size());
+  holder.reset();
+  CHECK(!mapped(address, 2 * page_size()));
+}
+
+TEST("close that the kernel refuses changes nothing and can be repeated") {
+  Result<Mapping> mapping = Mapping::create(pages(1));
+  auto holder = mapping->range();
+  mapping->address()[0] = 'a';
+  {
+    Refuse full(Call::kMmap, MAP_FIXED, ENOMEM);
+    CHECK(mapping->close().value == ENOMEM);
+  }
+  CHECK(mapping->address()[0] == 'a');
+  CHECK(mapping->range() == holder);
+  char* address = mapping->address();
+  CHECK(!mapping->close().failed());
+  CHECK(address[0] == 0);
+}
+
+TEST("close under strict overcommit leaves zeros that can only be read") {
+  Result<Mapping> mapping = Mapping::create(pages(1));
+  auto holder = mapping->range();
+  char* address = mapping->address();
+  address[0] = 'a';
+  Refuse full(Call::kMmap, MAP_FIXED, ENOMEM, 0, 1);
+  CHECK(!mapping->close().failed());
+  CHECK(full.refused() == 1);
+  CHECK(address[0] == 0);
+  CHECK(std::strcmp(vma_at(address).permissions, "r--p") == 0);
+}
+
+TEST("resize without a holder keeps the bytes and unmaps what it leaves") {
+  const size_t page = page_size();
+  Result<Mapping> mapping = Mapping::create(pages(2));
+  mapping->address()[0] = 'a';
+  mapping->address()[page] = 'b';
+  const size_t live = AddressRange::census().live;
+  CHECK(!mapping->resize(64 * page - 1).failed());
+  CHECK(mapping->length() == 64 * page && mapping->range()->length() == 64 * page);
+  CHECK(mapping->address()[0] == 'a' && mapping->address()[page] == 'b');
+  CHECK(mapping->address()[64 * page - 1] == 0);
+  CHECK(!mapping->resize(1).failed());
+  CHECK(mapping->length() == page && mapping->address()[0] == 'a');
+  CHECK(!mapped(mapping->address() + page, page));
+  CHECK(AddressRange::census().live == live);
+}
+
+TEST("resize under a holder moves the pages and leaves zeros behind") {
+  const size_t page = page_size();
+  for (size_t count : {1U, 4U}) {
+    Result<Mapping> mapping = Mapping::create(pages(2));
+    auto holder = mapping->range();
+    char* old = mapping->address();
+    old[0] = 'a';
+    old[page] = 'b';
+    CHECK(!mapping->resize(count * page).failed());
+    CHECK(mapping->address() != old && mapping->length() == count * page);
+    CHECK(mapping->address()[0] == 'a');
+    if (count > 1) CHECK(mapping->address()[page] == 'b');
+    CHECK(all_bytes(old, 2 * page, 0));
+    holder.reset();
+    CHECK(!mapped(old, 2 * page));
+  }
+}
+
+TEST("resize under a holder of a file leaves none of its pages behind") {
+  const size_t page = page_size();
+  TemporaryFile file(4 * page, 'f');
+  Mapping::Request request = pages_of(file);
+  request.length = 2 * page;
+  Result<Mapping> mapping = Mapping::create(request);
+  auto holder = mapping->range();
+  char* old = mapping->address();
+  CHECK(!mapping->resize(4 * page).failed());
+  CHECK(all_bytes(mapping->address(), 4 * page, 'f'));
+  CHECK(vma_at(mapping->address()).inode == file.inode());
+  CHECK(vma_at(old).inode == 0 && all_bytes(old, 2 * page, 0));
+}
+
+TEST("resize under a holder on a kernel without MREMAP_DONTUNMAP changes nothing") {
+  Result<Mapping> mapping = Mapping::create(pages(2));
+  auto holder = mapping->range();
+  char* address = mapping->address();
+  address[page_size()] = 'a';
+  Refuse old_kernel(Call::kMremap, MREMAP_DONTUNMAP, EINVAL);
+  CHECK(mapping->resize(4 * page_size()).value == EINVAL);
+  CHECK(mapping->address() == address && mapping->length() == 2 * page_size());
+  CHECK(mapping->range() == holder && address[page_size()] == 'a');
+}
+
+TEST("resize that fails half-way puts the pages back") {
+  const size_t page = page_size();
+  for (size_t count : {1U, 4U}) {
+    Result<Mapping> mapping = Mapping::create(pages(2));
+    auto holder = mapping->range();
+    char* address = mapping->address();
+    address[0] = 'a';
+    address[page] = 'b';
+    {
+      // Once lifted, the old addresses cannot be vacated.
+      Refuse full(Call::kMmap, MAP_FIXED, ENOMEM);
+      CHECK(mapping->resize(count * page).value == ENOMEM);
+      CHECK(full.refused() > 0);
+    }
+    CHECK(mapping->address() == address && mapping->length() == 2 * page);
+    CHECK(address[0] == 'a' && address[page] == 'b');
+  }
+  Result<Mapping> mapping = Mapping::create(pages(2));
+  auto holder = mapping->range();
+  mapping->address()[page] = 'b';
+  // Lifted, but not to be enlarged.
+  Refuse full(Call::kMremap, MREMAP_MAYMOVE, ENOMEM, 1, 1);
+  CHECK(mapping->resize(4 * page).value == ENOMEM);
+  CHECK(full.refused() == 1);
+  CHECK(mapping->address()[page] == 'b');
+}
+
+TEST("resize refuses zero, what no rounding can hold, and a placed mapping") {
+  Result<Mapping> mapping = Mapping::create(pages(2));
+  CHECK(mapping->resize(0).value == EINVAL);
+  CHECK(mapping->resize(SIZE_MAX).value == EINVAL);
+  char* address = mapping->address();
+  CHECK(!mapping->resize(2 * page_size()).failed());
+  CHECK(mapping->address() == address);
+  Result<Mapping> inner = Mapping::create(pages(1, address, MAP_FIXED));
+  CHECK(inner && inner->resize(2 * page_size()).value == EINVAL);
+}
+
+TEST("overlay moves the pages onto the runtime's addresses") {
+  const size_t page = page_size();
+  auto* reserved = static_cast<char*>(map_foreign(2));
+  TemporaryFile file(2 * page, 'f');
+  Result<Mapping> mapping = Mapping::create(pages_of(file));
+  char* old = mapping->address();
+  CHECK(!mapping->overlay(reserved).failed());
+  CHECK(mapping->address() == reserved && mapping->length() == 2 * page);
+  CHECK(mapping->range()->owner() == AddressRange::Owner::kRuntime);
+  CHECK(vma_at(reserved).inode == file.inode() && all_bytes(reserved, 2 * page, 'f'));
+  CHECK(!mapped(old, 2 * page));
+  // The runtime still has its buffer: closing empties the addresses, and keeps them.
+  CHECK(!mapping->close().failed());
+  CHECK(mapped(reserved, 2 * page) && vma_at(reserved).inode == 0);
+  CHECK(all_bytes(reserved, 2 * page, 0));
+  ::munmap(reserved, 2 * page);
+}
+
+TEST("overlay under a holder leaves zeros where the pages were") {
+  auto* reserved = static_cast<char*>(map_foreign(1));
+  Result<Mapping> mapping = Mapping::create(pages(1));
+  auto holder = mapping->range();
+  char* old = mapping->address();
+  old[0] = 'a';
+  CHECK(!mapping->overlay(reserved).failed());
+  CHECK(reserved[0] == 'a' && old[0] == 0);
+  CHECK(holder->owner() == AddressRange::Owner::kMemmap);
+  holder.reset();
+  CHECK(!mapped(old, page_size()));
+  CHECK(!mapping->close().failed());
+  ::munmap(reserved, page_size());
+}
+
+TEST("overlay that the kernel refuses changes nothing") {
+  auto* reserved = static_cast<char*>(map_foreign(2));
+  Result<Mapping> mapping = Mapping::create(pages(1));
+  char* old = mapping->address();
+  old[0] = 'a';
+  CHECK(mapping->overlay(reserved + 1).value == EINVAL);  // not at a page
+  auto holder = mapping->range();
+  Refuse old_kernel(Call::kMremap, MREMAP_DONTUNMAP, EINVAL);
+  CHECK(mapping->overlay(reserved).value == EINVAL);
+  CHECK(mapping->address() == old && mapping->range() == holder && old[0] == 'a');
+  CHECK(reserved[0] == 0);
+  ::munmap(reserved, 2 * page_size());
+}
+
+TEST("overlay of a placed mapping does not retire the range around it") {
+  const size_t page = page_size();
+  auto* reserved = static_cast<char*>(map_foreign(1));
+  Result<Mapping> outer = Mapping::create(pages(2));
+  Result<Mapping> inner = Mapping::create(pages(1, outer->address() + page, MAP_FIXED));
+  const size_t retired = AddressRange::census().retired;
+  CHECK(!inner->overlay(reserved).failed());
+  CHECK(AddressRange::census().retired == retired);
+  ::munmap(reserved, page);
+}
+
+TEST("a kept descriptor is closed with the mapping") {
+  const int before = memmap::test::open_descriptors();
+  Result<Mapping> mapping = Mapping::create(pages(1));
+  CHECK(mapping->fd() == -1);
+  mapping->keep(memmap::sys::UniqueFd(::dup(1)));
+  CHECK(mapping->fd() >= 0 && memmap::test::open_descriptors() == before + 1);
+  Mapping moved = std::move(*mapping);
+  CHECK(!moved.close().failed());
+  CHECK(memmap::test::open_descriptors() == before);
+}
+
+}  // namespace
