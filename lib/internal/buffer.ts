@@ -49,6 +49,26 @@ function arrayBuffer(handle: Handle, length: number): ArrayBuffer {
   });
 }
 
+/** Throws if this runtime has no such buffer: to be asked before pages are replaced or moved. */
+export function refuseBuffer(length: number, kind: BufferKind | undefined, movable: boolean): void {
+  if (length > BUFFER_LIMIT || (kind === 'array' && length > constants.MAX_LENGTH)) {
+    throw new UnsupportedError(
+      'ERR_MEMMAP_BUFFER_TOO_LARGE',
+      `A buffer of ${length} bytes is more than Node ${process.versions.node} can make (${BUFFER_LIMIT}). ` +
+        'Read the mapping piece by piece with windows(), or use Node 22.23, 24.16, 26.1 or later',
+    );
+  }
+  if (kind === 'shared' && !hasExternalShared && !movable) throw noSharedBuffer('');
+}
+
+function noSharedBuffer(reason: string): UnsupportedError {
+  return new UnsupportedError(
+    'ERR_MEMMAP_NO_SHARED_BUFFER',
+    `Node ${process.versions.node} cannot put a SharedArrayBuffer over memory at an address of its own or over huge pages` +
+      `${reason}. Use buffer: 'array', or Node 22.23, 24.16, 26.1 or later`,
+  );
+}
+
 /**
  * A buffer over the first `length` bytes of a mapping. `kind` undefined: a SharedArrayBuffer
  * where possible, else an ArrayBuffer. `movable`: the pages may go to another address.
@@ -59,23 +79,12 @@ export function createBuffer(
   kind: BufferKind | undefined,
   movable: boolean,
 ): ArrayBuffer | SharedArrayBuffer {
-  if (length > BUFFER_LIMIT || (kind === 'array' && length > constants.MAX_LENGTH)) {
-    throw new UnsupportedError(
-      'ERR_MEMMAP_BUFFER_TOO_LARGE',
-      `A buffer of ${length} bytes is more than Node ${process.versions.node} can make (${BUFFER_LIMIT}). ` +
-        'Read the mapping piece by piece with windows(), or use Node 22.23, 24.16, 26.1 or later',
-    );
-  }
+  refuseBuffer(length, kind, movable);
   if (kind === 'array') return arrayBuffer(handle, length);
   if (hasExternalShared) return check(binding.sharedBuffer(handle, length), 'mmap');
 
   const moved = movable ? overlay(handle, length) : undefined;
   if (typeof moved === 'object') return moved;
   if (kind === undefined) return arrayBuffer(handle, length);
-  throw new UnsupportedError(
-    'ERR_MEMMAP_NO_SHARED_BUFFER',
-    `Node ${process.versions.node} cannot put a SharedArrayBuffer over memory at an address of its own or over huge pages` +
-      `${moved === undefined ? '' : ` (${new SystemError(moved, 'mremap').message})`}. ` +
-      "Use buffer: 'array', or Node 22.23, 24.16, 26.1 or later",
-  );
+  throw noSharedBuffer(moved === undefined ? '' : ` (${new SystemError(moved, 'mremap').message})`);
 }

@@ -1,7 +1,7 @@
 // mmap(2), munmap(2), mremap(2): the calls that make and end buffers.
 import { check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
-import { createBuffer, hasExternalShared } from '../internal/buffer.js';
+import { createBuffer, hasExternalShared, refuseBuffer } from '../internal/buffer.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, validateBoolean, validateInteger, validateOptions } from '../internal/validate.js';
 import { type AnyBuffer, type Where, addressOf, isBuffer, locate } from './where.js';
@@ -98,10 +98,13 @@ export function mmap(
   validateInteger(offset, 'offset');
   validateMmapOptions(options);
   refuseWriteExec(prot, options.allowWriteExec);
+  const shared = options.shared === true;
+  const rooted = MAP.FIXED | MAP.FIXED_NOREPLACE | MAP.HUGETLB | MAP.GROWSDOWN;
+  const movable = address === 0n && (flags & rooted) === 0;
+  refuseBuffer(length, shared ? 'shared' : 'array', movable);
   const remedy = mapRemedy(flags, hugePageSize(flags));
   const handle = check(binding.map(address, length, prot, flags, fd, offset), 'mmap', { remedy });
-  const rooted = MAP.FIXED | MAP.FIXED_NOREPLACE | MAP.HUGETLB | MAP.GROWSDOWN;
-  return bufferOf(handle, length, options.shared === true, address === 0n && (flags & rooted) === 0);
+  return bufferOf(handle, length, shared, movable);
 }
 
 /** Bytes in a page of the pool that MAP.HUGETLB names. */
@@ -143,11 +146,13 @@ export function mremap<B extends AnyBuffer>(
   validateInteger(newLength, 'newLength');
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
   const address = addressOf(newAddr);
+  const shared = old instanceof SharedArrayBuffer;
+  const movable = (flags & MREMAP.FIXED) === 0;
+  refuseBuffer(newLength, shared ? 'shared' : 'array', movable);
   const handle = check(binding.mremap(target, 0, length, newLength, flags, address), 'mremap', {
     remedy: mapRemedy(0),
   });
-  const shared = old instanceof SharedArrayBuffer;
-  const buffer = bufferOf(handle, newLength, shared, (flags & MREMAP.FIXED) === 0);
+  const buffer = bufferOf(handle, newLength, shared, movable);
   if (old instanceof ArrayBuffer && (flags & MREMAP.DONTUNMAP) === 0) binding.detach(old);
   return buffer as B;
 }

@@ -1,4 +1,4 @@
-// Another process with the same file mapped, by Python's mmap module.
+// A peer: another process that maps the same file, with the mmap module of Python.
 import { execFileSync } from 'node:child_process';
 
 function python(script, args, options) {
@@ -6,7 +6,7 @@ function python(script, args, options) {
 }
 
 /** The bytes that another process finds in its own shared mapping of the file. */
-export function bytesElsewhere(path, offset, length) {
+export function peerReads(path, offset, length) {
   const script = `
 path, offset, length = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 with open(path, 'rb') as f, mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ) as m:
@@ -15,7 +15,7 @@ with open(path, 'rb') as f, mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ) as m:
 }
 
 /** Has another process write to its own shared mapping of the file. */
-export function writeElsewhere(path, offset, text) {
+export function peerWrites(path, offset, text) {
   const script = `
 path, offset, text = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode()
 with open(path, 'r+b') as f, mmap.mmap(f.fileno(), 0) as m:
