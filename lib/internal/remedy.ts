@@ -42,7 +42,8 @@ export function mapRemedy(flags: number, hugePageSize?: number): (code: string) 
       if (hugePageSize !== undefined) return hugePagePool(hugePageSize);
       return mappingLimit() ?? 'Neither memory nor address space for a mapping of this length; noReserve: true skips the reservation of private memory';
     }
-    if (code === 'EOPNOTSUPP' && (flags & MAP.SYNC) !== 0) {
+    // Node's name for EOPNOTSUPP: one number on Linux.
+    if (code === 'ENOTSUP' && (flags & MAP.SYNC) !== 0) {
       return 'sync: true (MAP_SYNC) needs a file on a DAX file system over persistent memory';
     }
     if (code === 'EEXIST') {
@@ -75,7 +76,7 @@ export function lockRemedy(code: string): string | undefined {
 /** For a call that older kernels lack. */
 export function since(kernel: string, what: string): (code: string) => string | undefined {
   return (code) =>
-    code === 'EINVAL' || code === 'ENOSYS' || code === 'EOPNOTSUPP'
+    code === 'EINVAL' || code === 'ENOSYS' || code === 'ENOTSUP'
       ? `${what} needs Linux ${kernel}, and memory it applies to`
       : undefined;
 }

@@ -34,7 +34,7 @@ export function discard(pages: Pages, range: Range): void {
 
 export function punchHole(pages: Pages, range: Range): void {
   destroyPages(pages, MADV.REMOVE, range, (code) =>
-    code === 'EINVAL' || code === 'EACCES' || code === 'EOPNOTSUPP'
+    code === 'EINVAL' || code === 'EACCES' || code === 'ENOTSUP'
       ? 'Holes can be punched in unlocked, writable, shared mappings on file systems that know them'
       : undefined,
   );
