@@ -104,6 +104,8 @@ export interface RemoteRange {
 
 const DESTRUCTIVE = new Set([
   MADV.DONTNEED, MADV.FREE, MADV.REMOVE, MADV.DONTNEED_LOCKED, MADV.HWPOISON, MADV.GUARD_INSTALL,
+  // Of a forked child: it has no use for a heap or a stack that is wiped or missing.
+  MADV.WIPEONFORK, MADV.DONTFORK,
 ]);
 
 /**
