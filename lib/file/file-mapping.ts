@@ -12,6 +12,15 @@ import { lines } from './lines.js';
 import { type FilePages, type FileSource, openFile } from './open-file.js';
 import { type Window, type WindowOptions, windows } from './windows.js';
 
+/** Bytes from one piece to the next, of a mapping too large for one buffer. */
+const PIECE = 2 ** 30;
+
+interface Piece {
+  readonly mapping: FileMapping;
+  /** Where in the whole mapping it starts. */
+  readonly from: number;
+}
+
 /** How a file may be mapped. */
 export type FileAccess = 'read' | 'read-write' | 'copy-on-write';
 
@@ -32,6 +41,8 @@ export class FileMapping extends Mapping {
   readonly #source: FileSource;
   readonly #device: number;
   readonly #inode: number;
+  /** Of a mapping too large for one buffer: what was read of it, until it closes. */
+  readonly #pieces: Piece[] = [];
 
   private constructor(found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined) {
     super({ ...found, kind }, access);
@@ -159,6 +170,7 @@ export class FileMapping extends Mapping {
       });
       return handle;
     });
+    this.#closePieces();
   }
 
   /** @internal The bytes of a part, in place, even of a mapping too large for one buffer. */
@@ -167,16 +179,41 @@ export class FileMapping extends Mapping {
     if (pages.extent <= BUFFER_LIMIT) {
       return Buffer.from(pages.buffer as ArrayBuffer, pages.byteOffset + offset, length);
     }
-    const from = this.#source.offset + offset;
     if (this.access === 'copy-on-write') {
       throw new UnsupportedError(
         'ERR_MEMMAP_BUFFER_TOO_LARGE',
         `Node ${process.versions.node} cannot reach all of a copy-on-write mapping of more than ${BUFFER_LIMIT} bytes`,
       );
     }
-    const piece = openFile({ ...this.#source, fd: pages.descriptor, offset: from, length });
-    const mapping = new FileMapping(piece, this.access as FileAccess, this.#source, pages.kind);
-    return mapping.bytes;
+    const holds = (piece: FileMapping, from: number) => offset >= from && length <= piece.length - (offset - from);
+    const found = this.#pieces.findLast(({ mapping, from }) => holds(mapping, from)) ?? this.#mapPiece(offset, length);
+    return found.mapping.part(offset - found.from, length);
+  }
+
+  /** Pieces overlap by half, so that what is taken of them seldom reaches past their end. */
+  #mapPiece(offset: number, length: number): Piece {
+    const from = offset - (offset % PIECE);
+    const least = offset - from + length;
+    const source = {
+      ...this.#source,
+      fd: this.pages.descriptor,
+      flags: this.#source.flags & ~binding.MAP.POPULATE,
+      offset: this.#source.offset + from,
+      length: Math.max(least, Math.min(2 * PIECE, this.length - from)),
+    };
+    const mapping = new FileMapping(openFile(source), this.access as FileAccess, source, this.pages.kind);
+    const piece = { mapping, from };
+    this.#pieces.push(piece);
+    return piece;
+  }
+
+  #closePieces(): void {
+    for (const { mapping } of this.#pieces.splice(0)) mapping.close();
+  }
+
+  override close(): void {
+    super.close();
+    this.#closePieces();
   }
 
   /**

@@ -13,30 +13,36 @@ const BATCH = 4096;
 const STRETCH = 2 ** 26;
 
 export function* lines(mapping: FileMapping, range: Span): Generator<Buffer, void, undefined> {
+  const { pages } = mapping;
   const ends = new Uint32Array(BATCH);
-  const end = range.offset + range.length;
   let stretch = STRETCH;
   // Invariant: `start` is where the next line starts.
-  for (let start = range.offset; start < end; ) {
+  for (let start = range.offset; ; ) {
+    // Whoever takes a line may close the mapping, or change its length, before the next.
+    const { version } = pages;
+    const end = Math.min(range.offset + range.length, mapping.length);
+    if (start >= end) return;
     const length = Math.min(stretch, end - start);
     const bytes = mapping.part(start, length);
     let line = 0; // where in `bytes` the next line starts
-    for (let found = BATCH; found === BATCH; ) {
+    for (let found = BATCH; found === BATCH && pages.version === version; ) {
       const from = mapping.byteOffset + start + line;
       const base = line;
-      found = binding.positions(mapping.pages.open(), from, length - line, LINE_FEED, ends);
-      for (let i = 0; i < found; i++) {
+      found = binding.positions(pages.open(), from, length - line, LINE_FEED, ends);
+      for (let i = 0; i < found && pages.version === version; i++) {
         const feed = base + (ends[i] as number);
         yield bytes.subarray(line, feed > line && bytes[feed - 1] === CARRIAGE_RETURN ? feed - 1 : feed);
         line = feed + 1;
       }
     }
-    if (start + length === end) {
-      if (line < length) yield bytes.subarray(line);
-      return;
+    if (pages.version === version) {
+      if (start + length === end) {
+        if (line < length) yield bytes.subarray(line);
+        return;
+      }
+      stretch = line === 0 ? longer(stretch) : STRETCH;
     }
     start += line;
-    stretch = line === 0 ? longer(stretch) : STRETCH;
   }
 }
 

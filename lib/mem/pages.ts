@@ -28,6 +28,8 @@ export interface PagesOptions {
 export class Pages {
   readonly pageSize: number;
   readonly kind: BufferKind | undefined;
+  /** Changes when earlier views end. */
+  version = 0;
   readonly #movable: boolean;
   #handle: Handle;
   #byteOffset: number;
@@ -156,6 +158,7 @@ export class Pages {
   }
 
   #dropBuffer(): void {
+    this.version += 1;
     if (this.#buffer instanceof ArrayBuffer) binding.detach(this.#buffer);
     this.#buffer = undefined;
     this.#bytes = undefined;

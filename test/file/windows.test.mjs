@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { closeSync, openSync, truncateSync, writeSync } from 'node:fs';
+
+import { mapFile } from 'memmap';
+import { PAGE_SIZE } from 'memmap/sys';
+
+import { randomBytes } from '../support/random.mjs';
+import { temporaryFiles } from '../support/temp.mjs';
+
+const GIB = 2 ** 30;
+
+/** Whether a buffer of this runtime can be longer than 4 GiB. */
+const [major, minor] = process.versions.node.split('.').map(Number);
+const HOLDS_ANY_LENGTH = major > 26 || minor >= { 22: 23, 24: 16, 26: 1 }[major];
+
+describe('windows', () => {
+  const file = temporaryFiles();
+
+  /** A file of holes, with `marks` ([offset, text] pairs) in it. */
+  function sparse(name, length, marks) {
+    const path = file(name, '');
+    truncateSync(path, length);
+    const fd = openSync(path, 'r+');
+    for (const [offset, text] of marks) writeSync(fd, text, offset);
+    closeSync(fd);
+    return path;
+  }
+
+  describe('arguments', () => {
+    it('refuses an overlap that would never advance, when called', () => {
+      const mapping = mapFile(file('arguments', 'abc'));
+      assert.throws(() => mapping.windows({ size: 4, overlap: 4 }), { code: 'ERR_OUT_OF_RANGE' });
+      assert.throws(() => mapping.windows({ size: 0 }), { code: 'ERR_OUT_OF_RANGE' });
+      mapping.close();
+    });
+  });
+
+  describe('behaviour', () => {
+    for (const [length, size, overlap] of [
+      [0, 10, 0],
+      [1, 10, 0],
+      [10, 10, 0],
+      [11, 10, 0],
+      [10, 10, 9],
+      [11, 10, 9],
+      [1000, 7, 3],
+      [3 * PAGE_SIZE + 1, PAGE_SIZE, 0],
+      [3 * PAGE_SIZE + 1, PAGE_SIZE, 100],
+      [1000, 1, 0],
+    ]) {
+      it(`covers ${length} bytes in windows of ${size} that share ${overlap}`, () => {
+        const content = randomBytes(length, [0, 1, 2, 3], length + size);
+        const mapping = mapFile(file(`${length}-${size}-${overlap}`, content));
+        const expected = [];
+        for (let offset = 0; offset < length; offset += size - overlap) {
+          expected.push([offset, content.subarray(offset, offset + size).toString('hex')]);
+          if (offset + size >= length) break;
+        }
+        const windows = Array.from(mapping.windows({ size, overlap }), (window) => [window.offset, window.toString('hex')]);
+        assert.deepEqual(windows, expected);
+        mapping.close();
+      });
+    }
+
+    it('is what iterating over the mapping gives', () => {
+      const content = randomBytes(600_000, [0, 1, 2, 3], 5);
+      const mapping = mapFile(file('iterate', content));
+      const offsets = [];
+      const bytes = [];
+      for (const window of mapping) {
+        offsets.push(window.offset);
+        bytes.push(window);
+      }
+      assert.deepEqual(offsets, [0, 2 ** 18, 2 ** 19]);
+      assert.ok(Buffer.concat(bytes).equals(content));
+      mapping.close();
+    });
+
+    it('starts at the byte of an unaligned mapping', () => {
+      const content = randomBytes(3 * PAGE_SIZE, [0, 1, 2, 3], 6);
+      const mapping = mapFile(file('unaligned', content), { offset: 5 });
+      const windows = [...mapping.windows({ size: PAGE_SIZE })];
+      assert.deepEqual(windows.map(({ offset }) => offset), [0, PAGE_SIZE, 2 * PAGE_SIZE]);
+      assert.ok(Buffer.concat(windows).equals(content.subarray(5)));
+      mapping.close();
+    });
+
+    it('copies nothing: what is written in a window is in the file', () => {
+      const path = file('in-place', Buffer.alloc(100));
+      const mapping = mapFile(path, { access: 'read-write' });
+      for (const window of mapping.windows({ size: 30 })) window.write('!', 0);
+      const again = mapFile(path);
+      assert.deepEqual([0, 30, 60, 90].map((offset) => again.bytes[offset]), [33, 33, 33, 33]);
+      again.close();
+      mapping.close();
+    });
+
+    it('ends early without harm', () => {
+      const mapping = mapFile(file('early', Buffer.alloc(100)));
+      for (const window of mapping.windows({ size: 10 })) if (window.offset === 20) break;
+      const windows = mapping.windows({ size: 10 });
+      windows.next();
+      windows.return();
+      assert.equal(windows.next().done, true);
+      mapping.close();
+    });
+
+    it('follows a mapping that shrinks or grows meanwhile', () => {
+      const path = file('resized', Buffer.alloc(100, 'f'));
+      const mapping = mapFile(path, { access: 'read-write' });
+      const lengths = [];
+      for (const window of mapping.windows({ size: 40 })) {
+        lengths.push(window.length);
+        assert.ok(window.every((byte) => byte === 102));
+        if (window.offset === 0) mapping.resize(60);
+      }
+      assert.deepEqual(lengths, [40, 20]);
+      mapping.close();
+    });
+
+    it('reaches the end of 100 GiB in one mapping', () => {
+      const marks = [[0, 'head'], [5 * GIB - 2, 'edge'], [100 * GIB - 4, 'tail']];
+      const mapping = mapFile(sparse('huge', 100 * GIB, marks));
+      assert.equal(mapping.length, 100 * GIB);
+      if (HOLDS_ANY_LENGTH) {
+        assert.equal(mapping.buffer.byteLength, 100 * GIB);
+        assert.equal(mapping.dataView({ offset: 100 * GIB - 4 }).getUint8(0), 't'.charCodeAt(0));
+      } else {
+        assert.throws(() => mapping.buffer, {
+          name: 'UnsupportedError',
+          code: 'ERR_MEMMAP_BUFFER_TOO_LARGE',
+          message: /windows\(\)/,
+        });
+      }
+      let seen = [];
+      for (const [offset, text] of marks) {
+        const part = mapFile(mapping.path, { offset, length: text.length });
+        seen.push(part.bytes.toString());
+        part.close();
+      }
+      assert.deepEqual(seen, ['head', 'edge', 'tail']);
+      // One step of a gigabyte touches no page but those that are looked at.
+      seen = [];
+      for (const window of mapping.windows({ size: GIB })) {
+        if (window.offset === 0) seen.push(window.toString('latin1', 0, 4));
+        if (window.offset === 4 * GIB) seen.push(window.toString('latin1', GIB - 2));
+        if (window.offset === 99 * GIB) seen.push(window.toString('latin1', GIB - 4));
+      }
+      assert.deepEqual(seen, ['head', 'ed', 'tail']);
+      mapping.close();
+    });
+
+    it('shares what it maps among the windows of a mapping too large for one buffer', () => {
+      const mapping = mapFile(sparse('pieces', 5 * GIB, []));
+      const buffers = new Set();
+      let count = 0;
+      for (const window of mapping.windows({ size: PAGE_SIZE })) {
+        buffers.add(window.buffer);
+        if (++count === 1000) break;
+      }
+      assert.equal(buffers.size, 1);
+      mapping.close();
+    });
+  });
+
+  describe('after close', () => {
+    const closed = { name: 'StateError', code: 'ERR_MEMMAP_CLOSED' };
+
+    it('is ERR_MEMMAP_CLOSED', () => {
+      const mapping = mapFile(file('closed', 'abc'));
+      mapping.close();
+      assert.throws(() => mapping.windows(), closed);
+      assert.throws(() => mapping[Symbol.iterator](), closed);
+    });
+
+    it('in the middle is ERR_MEMMAP_CLOSED', () => {
+      const mapping = mapFile(file('closed-meanwhile', Buffer.alloc(100)));
+      const windows = mapping.windows({ size: 10 });
+      windows.next();
+      mapping.close();
+      assert.throws(() => windows.next(), closed);
+    });
+
+    it('the windows of a mapping too large for one buffer read zeros too', () => {
+      const mapping = mapFile(sparse('closed-pieces', 5 * GIB, [[0, 'head']]));
+      const { value: window } = mapping.windows({ size: PAGE_SIZE }).next();
+      assert.equal(window.toString('latin1', 0, 4), 'head');
+      mapping.close();
+      assert.ok(window.every((byte) => byte === 0));
+    });
+  });
+});
