@@ -118,6 +118,10 @@ Result<Mapping> map_file(const FileRequest& request, FileFacts& facts) {
 
   facts.step = Step::kGrow;
   const int64_t old_size = facts.size;
+  const auto undo = [&](Errno error) {
+    if (end > old_size) static_cast<void>(sys::ftruncate(fd, old_size));
+    return error;
+  };
   if (end > old_size) {
     if (Errno error = grow_file(fd, old_size, end); error.failed()) return error;
     facts.size = end;
@@ -140,16 +144,16 @@ Result<Mapping> map_file(const FileRequest& request, FileFacts& facts) {
   // The caller of a fixed address knows of small pages only: the rest of a huge one may
   // hold somebody else's.
   const bool fixed = (request.flags & MAP_FIXED) != 0;
-  if (fixed && round_up(pages.length, page_size()) % unit != 0) return Errno{EINVAL};
+  if (fixed && round_up(pages.length, page_size()) % unit != 0) return undo({EINVAL});
   Result<Mapping> mapping = Mapping::create(pages);
-  if (!mapping) {
-    if (end > old_size) static_cast<void>(sys::ftruncate(fd, old_size));
-    return mapping.error();
-  }
+  if (!mapping) return undo(mapping.error());
   if (request.keep_above >= 0 && facts.length > request.keep_above) {
-    Result<sys::UniqueFd> kept = sys::dup(fd);
-    if (!kept) return kept.error();
-    mapping->keep(std::move(*kept));
+    if (!opened.valid()) {
+      Result<sys::UniqueFd> copy = sys::dup(fd);
+      if (!copy) return undo(copy.error());
+      opened = std::move(*copy);
+    }
+    mapping->keep(std::move(opened));
   }
   return mapping;
 }
