@@ -50,6 +50,7 @@ size_t count(const unsigned char* bytes, size_t length, unsigned char byte) {
 size_t find(const unsigned char* bytes, size_t length, const unsigned char* needle,
             size_t needle_length) {
   if (needle_length == 0) return 0;
+  if (length < needle_length) return SIZE_MAX;  // perhaps no bytes at all, at null
   const void* found = needle_length == 1 ? std::memchr(bytes, needle[0], length)
                                          : ::memmem(bytes, length, needle, needle_length);
   if (found == nullptr) return SIZE_MAX;
@@ -61,7 +62,7 @@ size_t positions(const unsigned char* bytes, size_t length, unsigned char byte,
   if (length > UINT32_MAX) length = UINT32_MAX;
   size_t found = 0;
   size_t at = 0;
-  while (found < capacity) {
+  while (found < capacity && at < length) {
     const void* hit = std::memchr(bytes + at, byte, length - at);
     if (hit == nullptr) break;
     at = static_cast<size_t>(static_cast<const unsigned char*>(hit) - bytes);
