@@ -69,9 +69,14 @@ export class Reservation implements Disposable {
     if (typeof what !== 'object' || what === null) throw invalidType('what', 'of type object', what);
     validateInteger(what.length, 'what.length', 1);
     const unit = ('hugePages' in what && HUGE_PAGES[what.hugePages as HugePages]?.size) || pageSize;
-    const length = Math.ceil(what.length / unit) * unit;
+    // A part of a file that starts inside a page takes all of that page.
+    const { offset: skipped = 0 } = 'file' in what ? what : {};
+    validateInteger(skipped, 'what.offset');
+    const lead = skipped % pageSize;
+    const length = Math.ceil((lead + what.length) / unit) * unit;
     if (length > this.length - offset) {
-      throw outOfRange('what.length', `<= ${this.length - offset}, what is left after offset ${offset}`, what.length);
+      const left = this.length - offset - lead;
+      throw outOfRange('what.length', `<= ${left}, what is left after offset ${offset}`, what.length);
     }
     this.#placed = this.#placed.filter(({ mapping }) => !mapping.closed);
     for (const other of this.#placed) {
