@@ -56,12 +56,13 @@ export class Pages {
   get length(): number {
     return this.#length;
   }
+  /** Bytes from the first page to the first byte; an empty mapping has no page. */
   get byteOffset(): number {
-    return this.#byteOffset;
+    return this.#handle === 0 ? 0 : this.#byteOffset;
   }
   /** Bytes from the first page to the end of the mapping: the length of the buffer. */
   get extent(): number {
-    return this.#byteOffset + this.#length;
+    return this.byteOffset + this.#length;
   }
 
   /** The open handle; 0 if the mapping is empty. */
@@ -84,7 +85,7 @@ export class Pages {
 
   get address(): bigint {
     const handle = this.settled();
-    return handle === 0 ? 0n : binding.address(handle) + BigInt(this.#byteOffset);
+    return handle === 0 ? 0n : binding.address(handle) + BigInt(this.byteOffset);
   }
 
   get descriptor(): number {
@@ -104,14 +105,14 @@ export class Pages {
   }
 
   get bytes(): Buffer {
-    this.#bytes ??= Buffer.from(this.buffer as ArrayBuffer, this.#byteOffset, this.#length);
+    this.#bytes ??= Buffer.from(this.buffer as ArrayBuffer, this.byteOffset, this.#length);
     return this.#bytes;
   }
 
   /** The whole pages around a range, in bytes from the first page. */
   span(range: Range | undefined): Span {
     const { offset, length } = resolveRange(range, this.#length);
-    const from = this.#byteOffset + offset;
+    const from = this.byteOffset + offset;
     const start = from - (from % this.pageSize);
     return { offset: start, length: length === 0 ? 0 : from + length - start };
   }
@@ -122,7 +123,7 @@ export class Pages {
    */
   exact(range: Range | undefined): Span {
     const { offset, length } = resolveRange(range, this.#length);
-    const from = this.#byteOffset + offset;
+    const from = this.byteOffset + offset;
     const whole = `such that the range consists of whole pages of ${this.pageSize} bytes`;
     if (from % this.pageSize !== 0) throw outOfRange('offset', whole, offset);
     if (length % this.pageSize !== 0 && offset + length !== this.#length) {
