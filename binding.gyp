@@ -14,6 +14,7 @@
       "src-native/napi/work.cc",
       "src-native/core/address_range.cc",
       "src-native/core/file.cc",
+      "src-native/core/headroom.cc",
       "src-native/core/mapping.cc",
       "src-native/core/remap.cc",
       "src-native/core/residency.cc",

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
+import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, invalidValue, outOfRange, validateInteger } from '../internal/validate.js';
 
@@ -82,7 +83,9 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
   // What no path leads back to, and what must be mapped in pieces, needs its descriptor.
   const keepAbove = fd !== undefined && isGone(path) ? 0 : Math.min(BUFFER_LIMIT, Number.MAX_SAFE_INTEGER);
   const file = fd ?? path;
-  const handle = binding.mapFile(file, openFlags, offset, length, growTo, prot, flags, at, keepAbove, facts);
+  const handle = withRoom(() =>
+    binding.mapFile(file, openFlags, offset, length, growTo, prot, flags, at, keepAbove, facts),
+  );
   const [step = 0, size = 0, mapped = 0, filesystem = 0, mode = 0, device = 0, inode = 0] = facts;
   const found = {
     device,

@@ -1,8 +1,10 @@
 // Buffers over a mapping's pages, by whatever way this runtime has (docs/memory-model.md).
 import { constants } from 'node:buffer';
+import { constants as system } from 'node:os';
 import { SystemError, UnsupportedError, check } from '../errors.js';
 import { binding, type Handle } from './binding.js';
 import type { BufferKind } from './literals.js';
+import { mapRemedy } from './remedy.js';
 
 /** Whether the runtime can put a SharedArrayBuffer over any address: Node 22.23, 24.16, 26.1. */
 export const hasExternalShared: boolean = binding.hasExternalShared();
@@ -18,6 +20,13 @@ declare const WebAssembly: {
 const OVERLAY_LIMIT = 2 ** 32;
 const WASM_PAGE = 2 ** 16;
 
+/**
+ * Buffers to make without WebAssembly. Each of its memories takes some 10 GiB of addresses;
+ * when 13,000 of them have used these up, every further attempt costs three collections.
+ */
+let withoutWasm = 0;
+const ATTEMPT_AFTER = 2 ** 12;
+
 /** Bytes of the longest buffer over a mapping. */
 export const BUFFER_LIMIT: number = hasExternalShared ? constants.MAX_LENGTH : OVERLAY_LIMIT;
 
@@ -26,9 +35,14 @@ export const BUFFER_LIMIT: number = hasExternalShared ? constants.MAX_LENGTH : O
  * mapping is moved onto them. Both kinds keep a fixed address for life.
  */
 function reserveShared(length: number): SharedArrayBuffer {
-  if (length % WASM_PAGE === 0) {
-    const pages = length / WASM_PAGE;
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
+  const pages = length / WASM_PAGE;
+  if (Number.isInteger(pages) && withoutWasm-- <= 0) {
+    try {
+      return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      withoutWasm = ATTEMPT_AFTER;
+    }
   }
   // Growing makes the pages accessible; it must come before they are replaced.
   const buffer = new SharedArrayBuffer(0, { maxByteLength: length });
@@ -36,8 +50,20 @@ function reserveShared(length: number): SharedArrayBuffer {
   return buffer;
 }
 
+const NO_MEMORY = -system.errno.ENOMEM;
+
+function tryReserveShared(length: number): SharedArrayBuffer | number {
+  try {
+    return reserveShared(length);
+  } catch (error) {
+    if (error instanceof RangeError) return NO_MEMORY;
+    throw error;
+  }
+}
+
 function overlay(handle: Handle, length: number): SharedArrayBuffer | number {
-  const buffer = reserveShared(length);
+  const buffer = tryReserveShared(length);
+  if (typeof buffer === 'number') return buffer;
   // An explicit length: views that track a growable buffer are some fifty times slower.
   const result = binding.overlay(handle, new Uint8Array(buffer, 0, length));
   return result < 0 ? result : buffer;
@@ -85,6 +111,7 @@ export function createBuffer(
 
   const moved = movable ? overlay(handle, length) : undefined;
   if (typeof moved === 'object') return moved;
+  if (moved === NO_MEMORY) throw new SystemError(moved, 'mmap', { remedy: mapRemedy(0) });
   if (kind === undefined) return arrayBuffer(handle, length);
   throw noSharedBuffer(moved === undefined ? '' : ` (${new SystemError(moved, 'mremap').message})`);
 }

@@ -1,6 +1,7 @@
 // Closed mappings whose buffers are not collected yet keep their addresses. V8 counts no
 // byte of a SharedArrayBuffer, so nothing would make it collect them: this does.
-import { binding } from './binding.js';
+import { constants } from 'node:os';
+import { type Handle, binding } from './binding.js';
 
 /** Closes between two looks at the census, which takes a lock. */
 const STRIDE = 256;
@@ -24,4 +25,16 @@ export function reclaim(): void {
   binding.collect();
   // What survives is still in use: collecting again at once would find nothing.
   patience = pressure + 1;
+}
+
+/**
+ * The handle that `map` returns, or -errno. Where there is no room, closed mappings may
+ * still take it: their buffers are collected, and `map` is called again.
+ */
+export function withRoom(map: () => Handle): Handle {
+  const handle = map();
+  if (handle !== -constants.errno.ENOMEM) return handle;
+  binding.collect();
+  binding.collect(); // waits for what the first one left to another thread
+  return map();
 }

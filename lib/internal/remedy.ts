@@ -14,12 +14,16 @@ function mappingCount(): number {
   return readFileSync('/proc/self/maps', 'latin1').split('\n').length - 1;
 }
 
-/** Set if the process has as many mappings as the kernel lets it have. */
+/** Of the kernel's limit, what is left to the runtime. Twin of core/headroom.cc. */
+const SHARE_OF_RUNTIME = 1 / 64;
+
+/** Set if the process has as many mappings as the kernel, and memmap, let it have. */
 function mappingLimit(): string | undefined {
   const limit = readNumber('/proc/sys/vm/max_map_count');
   // The count of lines may be off by the special mappings of the process.
-  if (!(mappingCount() >= limit - 16)) return undefined;
-  const live = binding.census()[0];
+  if (!(mappingCount() >= limit * (1 - SHARE_OF_RUNTIME) - 16)) return undefined;
+  const [ranges = 0, closed = 0] = binding.census();
+  const live = ranges - closed;
   return (
     `The process has reached vm.max_map_count (${limit}); ${live} of its mappings are live maps of memmap. ` +
     'Close those no longer needed, or raise the limit: sysctl -w vm.max_map_count=262144'

@@ -11,6 +11,7 @@ import {
   PROTECTION,
   type Protection,
 } from '../internal/literals.js';
+import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
 import {
   invalidValue,
@@ -191,11 +192,11 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
   if (sharing === 'shared') {
     const step = new Float64Array(1);
     const memfdFlags = MFD.CLOEXEC | (huge?.memfd ?? 0);
-    handle = binding.mapMemfd('memmap', memfdFlags, length, prot, flags | MAP.SHARED, address, step);
+    handle = withRoom(() => binding.mapMemfd('memmap', memfdFlags, length, prot, flags | MAP.SHARED, address, step));
     check(handle, MEMFD_STEPS[step[0] ?? 0] ?? 'mmap', { remedy });
   } else {
     flags |= MAP.ANONYMOUS | (huge?.map ?? 0) | (droppable === true ? MAP.DROPPABLE : MAP.PRIVATE);
-    handle = check(binding.map(address, length, prot, flags, -1, 0), 'mmap', { remedy });
+    handle = check(withRoom(() => binding.map(address, length, prot, flags, -1, 0)), 'mmap', { remedy });
   }
   const movable = address === 0n && huge?.size === undefined && growsDown !== true;
   const mapping = AnonymousMapping.of(

@@ -2,6 +2,7 @@
 import { check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import { createBuffer, hasExternalShared, refuseBuffer } from '../internal/buffer.js';
+import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, validateBoolean, validateInteger, validateOptions } from '../internal/validate.js';
 import { type AnyBuffer, type Where, addressOf, isBuffer, locate } from './where.js';
@@ -103,7 +104,7 @@ export function mmap(
   const movable = address === 0n && (flags & rooted) === 0;
   refuseBuffer(length, shared ? 'shared' : 'array', movable);
   const remedy = mapRemedy(flags, hugePageSize(flags));
-  const handle = check(binding.map(address, length, prot, flags, fd, offset), 'mmap', { remedy });
+  const handle = check(withRoom(() => binding.map(address, length, prot, flags, fd, offset)), 'mmap', { remedy });
   return bufferOf(handle, length, shared, movable);
 }
 

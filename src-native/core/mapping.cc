@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/headroom.h"
 #include "core/page.h"
 #include "core/remap.h"
 #include "sys/abi.h"
@@ -49,6 +50,8 @@ Result<Mapping> Mapping::create(const Request& request) {
         AddressRange::find(reinterpret_cast<uintptr_t>(request.address), length, false);
     if (host == nullptr) flags = (flags & ~MAP_FIXED) | MAP_FIXED_NOREPLACE;
   }
+  // Inside a range it may split the mapping that is there.
+  if (!claim_mappings(host == nullptr ? 1 : 2)) return Errno{ENOMEM};
   Result<void*> mapped = sys::mmap(request.address, request.length, request.prot, flags,
                                    request.fd, request.offset);
   if (!mapped) return mapped.error();
@@ -70,6 +73,8 @@ char* Mapping::at(size_t offset, size_t length) const {
 }
 
 Errno Mapping::overlay(void* address) {
+  // The engine's reservation around a buffer: guard pages before and behind it.
+  if (!claim_mappings(2)) return {ENOMEM};
   // Where an earlier buffer can reach the old addresses they stay mapped, as zero pages.
   const bool leave = !alone();
   const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (leave ? MREMAP_DONTUNMAP : 0);

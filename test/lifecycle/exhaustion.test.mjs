@@ -1,0 +1,24 @@
+// The end of the process's mappings, vm.max_map_count, is an error and not the end of the
+// process.
+import { readFileSync } from 'node:fs';
+import { hasExternalShared } from '../support/runtime.mjs';
+import { runs } from '../support/run.mjs';
+import { skip } from '../support/hooks.mjs';
+
+const limit = Number(readFileSync('/proc/sys/vm/max_map_count', 'latin1'));
+
+describe('mapping without closing', () => {
+  before(function () {
+    if (limit > 2 ** 18) skip(this, `vm.max_map_count is ${limit}: reaching it takes minutes`);
+  });
+
+  it('ends in ENOMEM that names the limit and the live maps; closing some makes room', () =>
+    runs('exhaust', ['bytes', 4096]));
+
+  it('does so where no buffer was made', () => runs('exhaust', ['without a buffer', 4096]));
+
+  it('does so where WebAssembly runs out of addresses first', function () {
+    if (hasExternalShared) skip(this, 'this Node needs no WebAssembly memory for its buffers');
+    return runs('exhaust', ['bytes', 2 ** 16]);
+  });
+});
