@@ -36,20 +36,11 @@ describe('mmap', () => {
       ['a closed descriptor', 'EBADF', () => mmap(null, PAGE_SIZE, RW, MAP.SHARED, 2 ** 31 - 1)],
       ['no descriptor', 'EBADF', () => mmap(null, PAGE_SIZE, RW, MAP.SHARED)],
       ['to write to a file open for reading', 'EACCES', (fd) => mmap(null, PAGE_SIZE, RW, MAP.SHARED, fd, 0)],
-      ['an offset that ends past 2 ** 63', 'EOVERFLOW', (fd) =>
-        mmap(null, 2 ** 46, PROT.READ, MAP.SHARED, fd, Number.MAX_SAFE_INTEGER - PAGE_SIZE + 1)],
     ]) {
       it(`${what} is ${code}`, () => {
         const fd = openSync(file('refused', 'x'), 'r');
         const before = maps().filter(({ path }) => path === file('refused')).length;
-        try {
-          call(fd);
-          assert.fail('it mapped');
-        } catch (error) {
-          const codes = code === 'EOVERFLOW' ? ['EOVERFLOW', 'ENOMEM', 'ERR_MEMMAP_BUFFER_TOO_LARGE'] : [code];
-          assert.ok(codes.includes(error.code), error.stack);
-          if (code === error.code) assert.equal(error.syscall, 'mmap');
-        }
+        assert.throws(() => call(fd), { code, syscall: 'mmap' });
         closeSync(fd);
         assert.equal(maps().filter(({ path }) => path === file('refused')).length, before);
       });
