@@ -12,7 +12,7 @@ export class SystemError extends Error {
   /** For example `'mmap'`. */
   readonly syscall: string;
   /** The file concerned, if there is one. */
-  readonly path?: string;
+  declare readonly path?: string;
 
   constructor(errno: number, syscall: string, context: ErrorContext = {}) {
     const [code, text] = getSystemErrorMap().get(errno) ?? ['UNKNOWN', `error ${-errno}`];

@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync, closeSync, existsSync, openSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, truncateSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { Reservation, StateError, SystemError, UnsupportedError, mapAnonymous, mapFile, reserve } from 'memmap';
+import * as sys from 'memmap/sys';
+import { skip } from '../support/hooks.mjs';
+import { maps } from '../support/proc.mjs';
+import { hasExternalShared } from '../support/runtime.mjs';
+import { temporaryFiles } from '../support/temp.mjs';
+
+const PAGE_SIZE = sys.PAGE_SIZE;
+const documentation = readFileSync('docs/errors.md', 'utf8');
+
+/** The codes in the tables of docs/errors.md: { code, is: the class, or the calls }. */
+function documented(pattern) {
+  const rows = [...documentation.matchAll(/^\| (`[A-Z_`, ]+) \| ([^|]+) \|/gm)];
+  return rows
+    .flatMap(([, codes, is]) => codes.match(/[A-Z_]+/g).map((code) => ({ code, is: is.trim() })))
+    .filter(({ code }) => pattern.test(code));
+}
+
+function codesInLibrary() {
+  const found = new Set();
+  for (const name of readdirSync('lib', { recursive: true })) {
+    if (!name.endsWith('.ts')) continue;
+    // In quotes: where it is thrown, not where a comment speaks of it.
+    for (const [, code] of readFileSync(join('lib', name), 'utf8').matchAll(/'(ERR_[A-Z_]+)'/g)) found.add(code);
+  }
+  return [...found].sort();
+}
+
+describe('Errors', () => {
+  const file = temporaryFiles();
+  const source = () => file('errors', Buffer.alloc(4 * PAGE_SIZE, 1));
+
+  it('every code of ours in lib/ is documented, and every documented one is in lib/', () => {
+    assert.deepEqual(documented(/^ERR_/).map(({ code }) => code).sort(), codesInLibrary());
+  });
+
+  const CLASSES = { TypeError, RangeError, Error, StateError, UnsupportedError };
+
+  /** How each documented code comes about. `skip`: why it does not come about here. */
+  const PROVOKED = {
+    ERR_INVALID_ARG_TYPE: { call: () => reserve('4096') },
+    ERR_INVALID_ARG_VALUE: { call: () => mapAnonymous({ length: 4096, Access: 'read' }) },
+    ERR_OUT_OF_RANGE: { call: () => reserve(1.5) },
+    ERR_ILLEGAL_CONSTRUCTOR: { call: () => new Reservation() },
+    ERR_MEMMAP_WRITE_EXEC: { call: () => mapAnonymous({ length: 4096, access: 'read-write-execute' }) },
+    ERR_MEMMAP_FOREIGN_ADDRESS: { call: () => sys.munmap(new ArrayBuffer(4096)) },
+    ERR_MEMMAP_CLOSED: {
+      call: () => {
+        const mapping = mapAnonymous({ length: 4096 });
+        mapping.close();
+        return mapping.buffer;
+      },
+    },
+    ERR_MEMMAP_FILE_REPLACED: {
+      call: () => {
+        const mapping = mapFile(source());
+        renameSync(file('another', 'x'), mapping.path);
+        try {
+          return mapping.size();
+        } finally {
+          mapping.close();
+        }
+      },
+    },
+    ERR_MEMMAP_PLATFORM: { skip: 'the import throws it: see below' },
+    ERR_MEMMAP_BUFFER_TOO_LARGE: {
+      skip: hasExternalShared && 'this runtime has buffers of any length',
+      call: () => mapAnonymous({ length: 2 ** 33, noReserve: true }).buffer,
+    },
+    ERR_MEMMAP_NO_SHARED_BUFFER: {
+      skip: hasExternalShared && 'this runtime can put a SharedArrayBuffer over any memory',
+      call: () => mapAnonymous({ length: 4096, growsDown: true, buffer: 'shared' }).buffer,
+    },
+    ERR_MEMMAP_LINE_TOO_LONG: { skip: 'it takes a line of more than 4 GiB' },
+  };
+
+  for (const { code, is } of documented(/^ERR_/)) {
+    it(`${code} is a ${is}`, function () {
+      const { skip: reason, call } = PROVOKED[code];
+      if (reason) skip(this, reason);
+      assert.throws(call, (error) => {
+        assert.equal(error.code, code);
+        assert.equal(error.constructor, CLASSES[is]);
+        assert.equal(error.name, is);
+        return true;
+      });
+    });
+  }
+
+  it('ERR_MEMMAP_PLATFORM is what the import throws elsewhere than on Linux', () => {
+    for (const name of ['memmap', 'memmap/sys']) {
+      const program = `
+        Object.defineProperty(process, 'platform', { value: 'darwin' });
+        await import('${name}').then(() => process.exit(1), (error) => {
+          console.log(JSON.stringify({ code: error.code, name: error.name, message: error.message }));
+        });`;
+      const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+      assert.equal(status, 0, stderr);
+      const { code, name: kind, message } = JSON.parse(stdout);
+      assert.deepEqual([code, kind], ['ERR_MEMMAP_PLATFORM', 'Error']);
+      assert.match(message, /Linux.*darwin/);
+    }
+  });
+
+  describe('of the kernel', () => {
+    const foreign = () => maps().find(({ path }) => path === process.execPath).start;
+    const whole = (mapping, act) => {
+      try {
+        return act(mapping);
+      } finally {
+        mapping.close();
+      }
+    };
+    /** Runs `act` as a user who may not read everything. */
+    function unprivileged(act) {
+      if (process.geteuid() !== 0) return act();
+      process.seteuid(65534);
+      try {
+        return act();
+      } finally {
+        process.seteuid(0);
+      }
+    }
+
+    /** `code, call`: what brings it about. */
+    const PROVOKED_BY_KERNEL = {
+      'ENOENT open': () => mapFile('/nowhere'),
+      'EACCES open': () => {
+        const secret = source();
+        chmodSync(secret, 0o000);
+        unprivileged(() => mapFile(secret));
+      },
+      'EACCES mmap': () => {
+        const fd = openSync(source(), 'r');
+        try {
+          mapFile(fd, { access: 'read-write' });
+        } finally {
+          closeSync(fd);
+        }
+      },
+      'EACCES mprotect': () => whole(mapFile(source()), (mapping) => mapping.protect('read-write')),
+      'EISDIR fstat': () => mapFile('/'),
+      'ENODEV fstat': () => mapFile('/proc/self/maps'),
+      'EBADF fstat': () => mapFile(2 ** 31 - 1),
+      'ENOSPC fallocate': existsSync('/dev/shm') ? () => {
+        const path = `/dev/shm/memmap-errors-${process.pid}`;
+        try {
+          mapFile(path, { access: 'read-write', create: true, size: 2 ** 44 });
+        } finally {
+          rmSync(path, { force: true });
+        }
+      } : 'there is no /dev/shm',
+      'ENOMEM mmap': () => mapAnonymous({ length: 2 ** 50, noReserve: true }),
+      'EEXIST mmap': () => mapAnonymous({ length: 4096, address: foreign(), placement: 'fixed' }),
+      'ENOTSUP mmap': () => mapFile(source(), { access: 'read-write', sync: true }),
+      'ENOMEM mlock': () => whole(mapAnonymous({ length: 4096, access: 'none' }), (mapping) => mapping.lock()),
+      'EPERM mlock': 'it takes RLIMIT_MEMLOCK 0; the fixture lock-limit reaches the limit',
+      'EAGAIN mlock': 'it takes pages that cannot be brought in; the fixture lock-limit reaches the limit',
+      'EPERM any': 'it takes sealed memory, which stays: the fixture sealed does it',
+      'EFAULT madvise': () => whole(mapFile(source()), (mapping) => {
+        truncateSync(mapping.path, PAGE_SIZE);
+        mapping.populate();
+      }),
+      'EINVAL madvise': 'it takes an older kernel',
+      'EINVAL mremap': 'it takes an older kernel',
+      'EINVAL mseal': 'it takes an older kernel',
+    };
+
+    for (const { code, is } of documented(/^E(?!RR_)/)) {
+      for (const call of is.split(', ')) {
+        it(`${code} from ${call}`, function () {
+          const provoke = PROVOKED_BY_KERNEL[`${code} ${call}`];
+          if (typeof provoke === 'string') skip(this, provoke);
+          assert.throws(provoke, (error) => {
+            assert.ok(error instanceof SystemError, error.stack);
+            assert.deepEqual([error.code, error.syscall, error.name], [code, call, 'SystemError']);
+            assert.ok(Number.isInteger(error.errno) && error.errno < 0);
+            assert.ok(error.message.startsWith(`${code}: `));
+            return true;
+          });
+        });
+      }
+    }
+
+    it('look as those of node:fs do: code, errno, syscall, path and message', () => {
+      const loop = file('loop');
+      symlinkSync(loop, loop);
+      const secret = file('secret', 'x');
+      chmodSync(secret, 0o000);
+      const fields = ({ code, errno, syscall, path, message }) => ({ code, errno, syscall, path, message });
+      const errorOf = (call) => {
+        try {
+          call();
+        } catch (error) {
+          return error;
+        }
+        return assert.fail('no error');
+      };
+      for (const path of ['/nowhere', `${process.execPath}/below`, loop, secret, `/${'x'.repeat(300)}`]) {
+        unprivileged(() => {
+          const ours = errorOf(() => mapFile(path));
+          const theirs = errorOf(() => openSync(path));
+          assert.equal(ours.message.startsWith(theirs.message), true, ours.message);
+          assert.deepEqual({ ...fields(ours), message: '' }, { ...fields(theirs), message: '' });
+        });
+      }
+    });
+
+    it('a descriptor that is not open: as fs.fstatSync says it', () => {
+      const theirs = { code: 'EBADF', errno: -9, syscall: 'fstat', message: 'EBADF: bad file descriptor, fstat' };
+      assert.throws(() => mapFile(2 ** 31 - 1), theirs);
+    });
+
+    it('have no path where there is no file', () => {
+      assert.throws(() => mapAnonymous({ length: 2 ** 50, noReserve: true }), (error) => !('path' in error));
+    });
+  });
+
+  it('StateError, SystemError and UnsupportedError are Errors of their own', () => {
+    for (const Class of [StateError, SystemError, UnsupportedError]) {
+      assert.ok(Class.prototype instanceof Error);
+      assert.ok(Object.hasOwn(Class.prototype, 'name'));
+    }
+    assert.equal(new SystemError(-2, 'open').message, 'ENOENT: no such file or directory, open');
+    assert.equal(new SystemError(-9999, 'open').code, 'UNKNOWN');
+  });
+});
