@@ -23,7 +23,7 @@ export function makeSubject(path) {
     pidfd: sys.pidfd_open(process.pid),
     close() {
       for (const one of [subject.private, subject.file, subject.space]) one.close();
-      sys.munmap(subject.memory);
+      if (subject.memory.byteLength > 0) sys.munmap(subject.memory);
       closeSync(subject.pidfd);
       closeSync(fd);
     },
