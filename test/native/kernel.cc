@@ -1,5 +1,6 @@
 #include "kernel.h"
 
+#include <sys/mman.h>
 #include <sys/types.h>
 
 #include <cerrno>
@@ -51,6 +52,8 @@ Ignore::~Ignore() { ignored = 0; }
 using memmap::test::Call;
 using memmap::test::refuses;
 
+// The names are those of the linker's --wrap.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 
 void* __real_mmap(void* address, size_t length, int prot, int flags, int fd,
@@ -63,7 +66,7 @@ int __real_fcntl(int fd, int command, long argument);
 void* __wrap_mmap(void* address, size_t length, int prot, int flags, int fd,
                   off_t offset) {
   auto bits = static_cast<unsigned>(flags);
-  if (refuses(Call::kMmap, bits)) return reinterpret_cast<void*>(-1);
+  if (refuses(Call::kMmap, bits)) return MAP_FAILED;
   return __real_mmap(address, length, prot,
                      static_cast<int>(bits & ~memmap::test::ignored), fd, offset);
 }
@@ -74,7 +77,7 @@ void* __wrap_mremap(void* address, size_t old_length, size_t length, int flags, 
   void* to = va_arg(arguments, void*);  // sys::mremap always passes it
   va_end(arguments);
   if (refuses(Call::kMremap, static_cast<unsigned>(flags))) {
-    return reinterpret_cast<void*>(-1);
+    return MAP_FAILED;
   }
   return __real_mremap(address, old_length, length, flags, to);
 }
@@ -99,3 +102,4 @@ int __wrap_fcntl(int fd, int command, ...) {
 }
 
 }  // extern "C"
+// NOLINTEND(bugprone-reserved-identifier)

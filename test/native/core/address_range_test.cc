@@ -52,6 +52,7 @@ TEST("addresses of a range that a holder keeps are never given out again") {
   CHECK(!range->vacate(0, length).failed());
   range->retire();
   std::vector<char*> others;
+  others.reserve(200);
   for (int i = 0; i < 200; i++) others.push_back(map_pages(1));
   bool reused = false;
   for (char* other : others) {
@@ -213,6 +214,7 @@ TEST("threads take, find and drop ranges at the same time") {
     }
   };
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; i++) threads.emplace_back(work);
   for (std::thread& thread : threads) thread.join();
   CHECK(wrong == 0);
@@ -227,6 +229,7 @@ TEST("threads that share a range keep it until the last of them lets go") {
     auto range = AddressRange::take(map_pages(1), page, Owner::kMemmap);
     char* address = range->begin();
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; i++) {
       threads.emplace_back([holder = range, address, i]() mutable {
         address[i] = 1;

@@ -185,8 +185,8 @@ TEST("MREMAP_DONTUNMAP moves the pages and leaves the old addresses mapped") {
 TEST("a remap of the runtime's memory never grows in place") {
   const size_t page = page_size();
   char* at = free_addresses(3);
-  ::mmap(at, page, PROT_READ | PROT_WRITE, kAnonymous | MAP_FIXED, -1, 0);
-  Range range = AddressRange::take(at, page, AddressRange::Owner::kRuntime);
+  void* got = ::mmap(at, page, PROT_READ | PROT_WRITE, kAnonymous | MAP_FIXED, -1, 0);
+  Range range = AddressRange::take(got, page, AddressRange::Owner::kRuntime);
   at[0] = 'a';
   CHECK(remap(range, at, page, 2 * page, 0, nullptr).error().value == ENOMEM);
   Result<Mapping> mapping = remap(range, at, page, 2 * page, MREMAP_MAYMOVE, nullptr);
