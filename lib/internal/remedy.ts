@@ -84,3 +84,10 @@ export function since(kernel: string, what: string): (code: string) => string | 
       ? `${what} needs Linux ${kernel}, and memory it applies to`
       : undefined;
 }
+
+/** For a failed mseal(2). */
+export function sealRemedy(code: string): string | undefined {
+  // Our own answer, and Node's name for EOPNOTSUPP.
+  if (code !== 'ENOTSUP') return since('6.10', 'mseal(2)')(code);
+  return "Memory under a SharedArrayBuffer of this runtime cannot be sealed: the runtime must be able to free it. Use buffer: 'array'";
+}

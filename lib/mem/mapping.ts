@@ -4,7 +4,7 @@ import { UnsupportedError, check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { type Hint, PROTECTION, type Protection } from '../internal/literals.js';
 import { type Range, resolveRange } from '../internal/range.js';
-import { lockRemedy, mapRemedy, since } from '../internal/remedy.js';
+import { lockRemedy, mapRemedy, sealRemedy, since } from '../internal/remedy.js';
 import { invalidType, outOfRange, validateBoolean, validateOptions, validateWord } from '../internal/validate.js';
 import { advise, collapse, discard, evict, punchHole } from './advice.js';
 import { type BackgroundOptions, inBackground } from './background.js';
@@ -228,13 +228,14 @@ export abstract class Mapping implements Disposable {
   /**
    * Makes the mapping what it is until the process ends: no protect, resize, discard or
    * unmapping any more, by anyone. `close()` then leaves the memory in place. Linux 6.10,
-   * mseal(2).
+   * mseal(2). Where the runtime has a SharedArrayBuffer of its own over the memory (Node 20)
+   * it cannot be sealed: `buffer: 'array'` can.
    */
   seal(): void {
     const { offset, length } = this.pages.span(undefined);
-    const handle = this.pages.settled();
+    const handle = this.pages.rooted();
     if (length === 0) return;
-    check(binding.mseal(handle, offset, length, 0), 'mseal', { remedy: since('6.10', 'seal()') });
+    check(binding.mseal(handle, offset, length, 0), 'mseal', { remedy: sealRemedy });
   }
 
   /** Keeps pages in memory until `unlock()` or `close()`: mlock(2). */

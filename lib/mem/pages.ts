@@ -30,7 +30,7 @@ export class Pages {
   readonly kind: BufferKind | undefined;
   /** Changes when earlier views end. */
   version = 0;
-  readonly #movable: boolean;
+  #movable: boolean;
   #handle: Handle;
   #byteOffset: number;
   #length: number;
@@ -75,6 +75,13 @@ export class Pages {
   settled(): Handle {
     const handle = this.open();
     if (!hasExternalShared && this.#fits()) void this.buffer;
+    return handle;
+  }
+
+  /** The handle, with the pages to stay where they are: a later buffer cannot move them. */
+  rooted(): Handle {
+    const handle = this.open();
+    this.#movable = false;
     return handle;
   }
 

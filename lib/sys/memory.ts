@@ -3,7 +3,7 @@
 // https://man7.org/linux/man-pages/dir_section_2.html
 import { check } from '../errors.js';
 import { type Target, binding } from '../internal/binding.js';
-import { lockRemedy } from '../internal/remedy.js';
+import { lockRemedy, sealRemedy } from '../internal/remedy.js';
 import {
   invalidType,
   outOfRange,
@@ -78,7 +78,7 @@ export function munlockall(): void {
 
 /** mseal(2), Linux 6.10. For the rest of the process's life: munmap() is EPERM then. */
 export function mseal(addr: Where, length?: number, flags = 0): void {
-  onRange('mseal', binding.mseal, addr, length, flags);
+  onRange('mseal', binding.mseal, addr, length, flags, sealRemedy);
 }
 
 /**

@@ -105,6 +105,12 @@ sys::Errno AddressRange::vacate(size_t offset, size_t length) {
   return zeros ? sys::Errno{} : zeros.error();
 }
 
+sys::Errno AddressRange::seal(size_t offset, size_t length, unsigned long flags) {
+  if (!within(offset, length, this->length())) return {EINVAL};
+  if (owner_ == Owner::kRuntime) return {ENOTSUP};
+  return sys::mseal(begin_ + offset, length, flags);
+}
+
 void AddressRange::retire() {
   Registry& all = registry();
   std::lock_guard lock(all.mutex);

@@ -55,6 +55,10 @@ class AddressRange {
   // Files and huge pages are released. EPERM if mseal(2) forbids it.
   sys::Errno vacate(size_t offset, size_t length);
 
+  // mseal(2). ENOTSUP for memory of the runtime, which ends the process when it cannot
+  // unmap a buffer of its own.
+  sys::Errno seal(size_t offset, size_t length, unsigned long flags);
+
   // Counts the range as closed. Once.
   void retire();
 

@@ -44,6 +44,15 @@ Napi::Value munmap(const Napi::CallbackInfo& info) {
   return to_js(info.Env(), error);
 }
 
+// mseal(target, offset, length, flags) -> 0 | -errno
+Napi::Value mseal(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  const auto offset = static_cast<size_t>(at.address - at.range->begin());
+  const auto flags = static_cast<unsigned long>(int32(info[3]));
+  return to_js(info.Env(), at.range->seal(offset, at.length, flags));
+}
+
 // mremap(target, offset, oldLength, newLength, flags, newAddress) -> handle | -errno
 Napi::Value mremap(const Napi::CallbackInfo& info) {
   Target at = target(info);
@@ -114,7 +123,7 @@ void export_calls(Napi::Env env, Napi::Object exports) {
   add<on_range<sys::mlock>>(env, exports, "mlock");
   add<on_range_with<sys::mlock2, unsigned>>(env, exports, "mlock2");
   add<on_range<sys::munlock>>(env, exports, "munlock");
-  add<on_range_with<sys::mseal, unsigned long>>(env, exports, "mseal");
+  add<mseal>(env, exports, "mseal");
   add<owns>(env, exports, "owns");
   add<address_of>(env, exports, "addressOf");
   add<mlockall>(env, exports, "mlockall");
