@@ -33,15 +33,15 @@ class Contender {
     this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child.stderr.setEncoding('utf8').on('data', (text) => (this.#error += text));
     this.#child.stdin.on('error', () => {}); // it ended: answer() says so
-    this.#ended = new Promise((resolve) => this.#child.on('close', resolve));
+    this.#ended = new Promise((resolve) => this.#child.on('close', (code, signal) => resolve(signal ?? code)));
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
   async answer() {
     const { value, done } = await this.#lines.next();
     if (!done) return JSON.parse(value);
-    await this.#ended;
-    const [reason = this.#error || 'its process ended early'] = /^\w*Error: .*$/m.exec(this.#error) ?? [];
+    const verdict = await this.#ended;
+    const [reason = `its process ended with ${verdict} ${this.#error}`] = /^\w*Error: .*$/m.exec(this.#error) ?? [];
     throw new Error(`${this.#name}: ${reason}`, { cause: this.#error });
   }
 

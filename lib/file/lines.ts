@@ -7,6 +7,10 @@ import type { FileMapping } from './file-mapping.js';
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
+/** The class of Buffers, whose constructor takes half the time of `subarray`. */
+const Bytes = (Buffer as unknown as { [Symbol.species]: BytesConstructor })[Symbol.species];
+type BytesConstructor = new (buffer: ArrayBufferLike, offset: number, length: number) => Buffer;
+
 /** Line ends found by one native call. */
 const BATCH = 4096;
 /** Bytes that one buffer spans; positions in it are 32-bit. A longer line doubles it. */
@@ -24,6 +28,7 @@ export function* lines(mapping: FileMapping, range: Span): Generator<Buffer, voi
     if (start >= end) return;
     const length = Math.min(stretch, end - start);
     const bytes = mapping.part(start, length);
+    const { buffer, byteOffset } = bytes;
     let line = 0; // where in `bytes` the next line starts
     for (let found = BATCH; found === BATCH && pages.version === version; ) {
       const from = mapping.byteOffset + start + line;
@@ -31,7 +36,8 @@ export function* lines(mapping: FileMapping, range: Span): Generator<Buffer, voi
       found = binding.positions(pages.open(), from, length - line, LINE_FEED, ends);
       for (let i = 0; i < found && pages.version === version; i++) {
         const feed = base + (ends[i] as number);
-        yield bytes.subarray(line, feed > line && bytes[feed - 1] === CARRIAGE_RETURN ? feed - 1 : feed);
+        const stop = feed > line && bytes[feed - 1] === CARRIAGE_RETURN ? feed - 1 : feed;
+        yield new Bytes(buffer, byteOffset + line, stop - line);
         line = feed + 1;
       }
     }
