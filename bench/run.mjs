@@ -100,12 +100,12 @@ async function main() {
   const node = execFileSync(values.node, ['-p', 'process.execPath'], { encoding: 'utf8' }).trim();
   const version = execFileSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' }).trim();
   installRivals();
+  buildNative();
 
   const rows = [];
   for (const name of positionals.length > 0 ? positionals : QUESTIONS) {
     const path = here(`${name}.bench.mjs`);
     const { default: definition } = await import(pathToFileURL(path));
-    buildNative(definition.cases.flatMap((entry) => entry.native ?? []));
     const wanted = definition.files(values.quick);
     console.error(`${name}: ${definition.cases.length} cases`);
     const files = makeFiles(values.dir, wanted);

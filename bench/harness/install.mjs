@@ -1,14 +1,16 @@
 // What the benchmarks need beside the package: rivals and C programs. Installed on demand.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cmakeBuild } from '../../scripts/cmake-build.mjs';
 
-const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
-const BENCH = path('../');
-const PROGRAMS = path('../results/native/');
+const BENCH = fileURLToPath(new URL('../', import.meta.url));
+
+let programs;
 
 /** Where the C program of bench/native/<name>.cc is. */
-export const nativeProgram = (name) => `${PROGRAMS}${name}`;
+export const nativeProgram = (name) => join(programs, name);
 
 export function installRivals() {
   if (!existsSync(`${BENCH}node_modules/koffi`)) {
@@ -22,13 +24,8 @@ export function installRivals() {
   if (!existsSync(`${BENCH}node_modules/memmap`)) symlinkSync('../..', `${BENCH}node_modules/memmap`, 'dir');
 }
 
-export function buildNative(names) {
-  mkdirSync(PROGRAMS, { recursive: true });
-  for (const name of names) {
-    const source = `${BENCH}native/${name}.cc`;
-    const program = nativeProgram(name);
-    if (existsSync(program) && statSync(program).mtimeMs > statSync(source).mtimeMs) continue;
-    console.error(`Building ${name}`);
-    execFileSync('g++', ['-std=c++20', '-O2', '-o', program, source], { stdio: 'inherit' });
-  }
+/** Builds the C programs, with what builds the package's own C++. */
+export function buildNative() {
+  console.error('Building the C baselines (cmake-js)');
+  programs = join(cmakeBuild('bench', { target: 'bench_programs' }), 'bench');
 }

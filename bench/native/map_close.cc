@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
     long long length = 0;
     for (long i = 0; i < times; i++) {
       const int fd = open(path, O_RDONLY | O_CLOEXEC);
-      struct stat status{};
+      struct stat status {};
       if (fd < 0 || fstat(fd, &status) != 0) std::exit(1);
       const auto size = static_cast<size_t>(status.st_size);
       void* memory = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);

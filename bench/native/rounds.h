@@ -20,7 +20,8 @@ void serve(double operations, Round round) {
   for (char line[64]; std::fgets(line, sizeof line, stdin) != nullptr;) {
     const double start = now();
     const long long value = round();
-    std::printf("{\"ns\":%.3f,\"value\":\"%lld\"}\n", (now() - start) / operations, value);
+    std::printf("{\"ns\":%.3f,\"value\":\"%lld\"}\n", (now() - start) / operations,
+                value);
     std::fflush(stdout);
   }
 }

@@ -251,8 +251,8 @@ export class FileMapping extends Mapping {
   }
 
   /**
-   * The file in consecutive pieces, in place, each brought into the processor's cache before
-   * it is handed out: the fastest way to read a file from end to end.
+   * The file in consecutive pieces, in place, whatever its size: the way to read a file that
+   * is too large for one buffer, or that the processor's cache should hold piece by piece.
    *
    * ```js
    * for (const window of file.windows({ size: 2 ** 20 })) hash.update(window);

@@ -1,5 +1,4 @@
 // A moving window over a file.
-import { binding } from '../internal/binding.js';
 import { outOfRange, validateInteger, validateOptions } from '../internal/validate.js';
 import type { FileMapping } from './file-mapping.js';
 
@@ -14,10 +13,11 @@ export interface WindowOptions {
 /** The bytes of a window, and where in the mapping they start. */
 export type Window = Buffer & { readonly offset: number };
 
-/** Half of a common second-level cache: large enough to amortise the native call. */
+/**
+ * Half of a common second-level cache, so that a second pass over a window is cheap. To
+ * fetch windows or map their pages ahead costs more than it gains (bench/README.md).
+ */
 const DEFAULT_SIZE = 2 ** 18;
-/** Beyond this the start of a window would be out of the cache before its end is in. */
-const CACHE = 2 ** 22;
 
 export function windows(mapping: FileMapping, options: WindowOptions = {}): Generator<Window, void, undefined> {
   validateOptions<WindowOptions>(options, ['size', 'overlap']);
@@ -33,7 +33,6 @@ function* slide(mapping: FileMapping, size: number, overlap: number): Generator<
   for (let offset = 0; offset < mapping.length; offset += size - overlap) {
     const length = Math.min(size, mapping.length - offset);
     const window = mapping.part(offset, length);
-    if (size <= CACHE) binding.prefetch(mapping.pages.open(), mapping.byteOffset + offset, length);
     yield Object.defineProperty(window, 'offset', { value: offset }) as Window;
     if (offset + length === mapping.length) return;
   }

@@ -96,7 +96,6 @@ export interface Binding {
   count(target: Target, offset: number, length: number, byte: number): number;
   indexOf(target: Target, offset: number, length: number, needle: Uint8Array): number;
   positions(target: Target, offset: number, length: number, byte: number, out: Uint32Array): number;
-  prefetch(target: Target, offset: number, length: number): number;
 
   // Values come from the system headers; none is written by hand in TypeScript.
   readonly pageSize: number;

@@ -72,11 +72,4 @@ size_t positions(const unsigned char* bytes, size_t length, unsigned char byte,
   return found;
 }
 
-unsigned prefetch(const unsigned char* bytes, size_t length) {
-  constexpr size_t kCacheLine = 64;
-  unsigned mixed = 0;
-  for (size_t at = 0; at < length; at += kCacheLine) mixed += bytes[at];
-  return mixed;
-}
-
 }  // namespace memmap::core

@@ -18,8 +18,4 @@ size_t find(const unsigned char* bytes, size_t length, const unsigned char* need
 size_t positions(const unsigned char* bytes, size_t length, unsigned char byte,
                  uint32_t* out, size_t capacity);
 
-// Reads one byte of each cache line, so that what reads the range next finds it in the
-// nearest caches. The result depends on the bytes, or the loop would be optimised away.
-unsigned prefetch(const unsigned char* bytes, size_t length);
-
 }  // namespace memmap::core

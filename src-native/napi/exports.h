@@ -5,12 +5,12 @@
 
 namespace memmap::napi {
 
-void export_mapping(Napi::Env env, Napi::Object exports);   // handles: map, close, resize
-void export_buffer(Napi::Env env, Napi::Object exports);    // buffers over a mapping
-void export_calls(Napi::Env env, Napi::Object exports);     // system calls on a target
+void export_mapping(Napi::Env env, Napi::Object exports);  // handles: map, close, resize
+void export_buffer(Napi::Env env, Napi::Object exports);   // buffers over a mapping
+void export_calls(Napi::Env env, Napi::Object exports);    // system calls on a target
 void export_file_calls(Napi::Env env, Napi::Object exports);  // system calls on files
-void export_scan(Napi::Env env, Napi::Object exports);      // search, prefetch
-void export_work(Napi::Env env, Napi::Object exports);      // calls off the main thread
+void export_scan(Napi::Env env, Napi::Object exports);        // search
+void export_work(Napi::Env env, Napi::Object exports);        // calls off the main thread
 void export_constants(Napi::Env env, Napi::Object exports);
 
 template <auto kFunction>

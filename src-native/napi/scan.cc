@@ -72,21 +72,12 @@ Napi::Value positions(const Napi::CallbackInfo& info) {
   return number(info.Env(), static_cast<double>(found));
 }
 
-// prefetch(target, offset, length): pages and cache lines of the range
-Napi::Value prefetch(const Napi::CallbackInfo& info) {
-  Target at = target(info);
-  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
-  populate(at.address, at.length);
-  return number(info.Env(), core::prefetch(bytes(at.address), at.length));
-}
-
 }  // namespace
 
 void export_scan(Napi::Env env, Napi::Object exports) {
   add<count>(env, exports, "count");
   add<index_of>(env, exports, "indexOf");
   add<positions>(env, exports, "positions");
-  add<prefetch>(env, exports, "prefetch");
 }
 
 }  // namespace memmap::napi

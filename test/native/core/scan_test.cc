@@ -163,16 +163,6 @@ TEST("no bytes at no address hold nothing") {
   CHECK(memmap::core::find(nullptr, 0, needle, 2) == SIZE_MAX);
   CHECK(memmap::core::find(nullptr, 0, needle, 1) == SIZE_MAX);
   CHECK(memmap::core::positions(nullptr, 0, 'a', out, 1) == 0);
-  CHECK(memmap::core::prefetch(nullptr, 0) == 0);
-}
-
-TEST("prefetch reads a byte of every cache line, and none outside") {
-  FencedBytes fenced(200);
-  std::memset(fenced.begin(), 1, 200);
-  CHECK(memmap::core::prefetch(fenced.begin(), 200) == 4);
-  for (size_t length = 0; length <= 200; length++) {
-    CHECK(memmap::core::prefetch(fenced.end() - length, length) == (length + 63) / 64);
-  }
 }
 
 }  // namespace
