@@ -24,6 +24,7 @@
     ],
     "include_dirs": ["src-native"],
     "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED", "NAPI_DISABLE_CPP_EXCEPTIONS"],
+    "ldflags": ["-Wl,-z,nodelete"],
     "cflags!": ["-fno-omit-frame-pointer"],
     "cflags": ["-O2", "-fvisibility=hidden"],
     "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
