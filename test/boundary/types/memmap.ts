@@ -1,0 +1,131 @@
+// What TypeScript must accept and refuse of 'memmap'. Compiled, never run.
+import {
+  type AnonymousMapping,
+  type FileMapping,
+  Mapping,
+  type Residency,
+  Reservation,
+  StateError,
+  SystemError,
+  mapAnonymous,
+  mapFile,
+  reserve,
+} from 'memmap';
+import { open } from 'node:fs/promises';
+
+const file: FileMapping = mapFile('x');
+const memory: AnonymousMapping = mapAnonymous({ length: 4096 });
+const space: Reservation = reserve(2 ** 40);
+const mapping: Mapping = space.place(0, { length: 4096 });
+
+mapFile(new URL('file:///x'), { access: 'read-write', create: true, size: 1, sync: true });
+mapFile(3, { offset: 1, length: 2, buffer: 'array', populate: true, lock: 'on-fault', advice: 'random' });
+mapFile(await open('x'), { access: 'copy-on-write', hugePages: 'transparent', noReserve: true });
+mapAnonymous({ length: 1, sharing: 'shared', access: 'read-write-execute', allowWriteExec: true });
+mapAnonymous({ length: 1, address: 4096n, placement: 'fixed-noreplace', hugePages: '1GB', droppable: true });
+space.place(0, { file: 'x', length: 4096, access: 'read' });
+
+// @ts-expect-error: no such word
+mapFile('x', { access: 'write' });
+// @ts-expect-error: a misspelt option
+mapFile('x', { acess: 'read' });
+// @ts-expect-error: an option of anonymous memory only
+mapFile('x', { sharing: 'shared' });
+// @ts-expect-error: a pool's huge pages are not for files
+mapFile('x', { hugePages: '2MB' });
+// @ts-expect-error: a path is needed
+mapFile();
+// @ts-expect-error: not a path
+mapFile(null);
+// @ts-expect-error: bytes are a number
+mapFile('x', { length: '4096' });
+// @ts-expect-error: bytes are not a BigInt
+mapFile('x', { offset: 1n });
+// @ts-expect-error: undefined is not a missing option
+mapFile('x', { length: undefined });
+// @ts-expect-error: a length is needed
+mapAnonymous({});
+// @ts-expect-error: an address is a BigInt
+mapAnonymous({ length: 1, address: 4096 });
+// @ts-expect-error: no such placement
+mapAnonymous({ length: 1, placement: 'anywhere' });
+// @ts-expect-error: a length is needed here too
+space.place(0, { file: 'x' });
+// @ts-expect-error: a length is needed
+reserve();
+
+// Only functions make them.
+// @ts-expect-error: abstract
+new Mapping();
+// @ts-expect-error: private
+new Reservation();
+
+const address: bigint = mapping.address;
+const length: number = mapping.length;
+const closed: boolean = mapping.closed;
+const buffer: ArrayBuffer | SharedArrayBuffer = mapping.buffer;
+const bytes: Buffer = mapping.bytes;
+const fd: number | undefined = memory.fd;
+const path: string = file.path;
+
+// @ts-expect-error: read-only
+mapping.length = 1;
+// @ts-expect-error: anonymous memory has no path
+void memory.path;
+// @ts-expect-error: a file mapping has no descriptor
+void file.fd;
+// @ts-expect-error: internal
+void mapping.pages;
+// @ts-expect-error: internal
+void file.part;
+
+const words: Float64Array = mapping.view(Float64Array, { offset: 64 });
+const counters: BigInt64Array = mapping.view(BigInt64Array);
+// @ts-expect-error: the type of the view is that of the class
+const wrong: Float64Array = mapping.view(Uint8Array);
+// @ts-expect-error: not a typed array class
+mapping.view(DataView);
+const view: DataView = mapping.dataView({ length: 8 });
+
+mapping.advise('sequential', { offset: 0 });
+// @ts-expect-error: what destroys bytes is no hint
+mapping.advise('dontneed');
+mapping.protect('read', {}, { allowWriteExec: false });
+// @ts-expect-error: a way to map a file, not a protection
+mapping.protect('copy-on-write');
+mapping.discard({ offset: 0 });
+// @ts-expect-error: what is destroyed is named
+mapping.discard();
+// @ts-expect-error: what is destroyed is named
+mapping.punchHole();
+mapping.lock({ onFault: true, offset: 0 });
+const residency: Residency = mapping.residency();
+// @ts-expect-error: read-only
+residency.resident = 1;
+// @ts-expect-error: a misspelt range
+mapping.flush({ ofset: 0 });
+
+const flushed: Promise<void> = mapping.flushAsync({
+  signal: new AbortController().signal,
+  onProgress: ({ done, total }) => void (done / total),
+});
+const position: number = file.indexOf(Buffer.from('x'), 1) + file.indexOf('x') + file.indexOf(10) + file.count(10);
+for (const window of file.windows({ size: 1, overlap: 0 })) void (window.offset + window.length);
+for (const window of file) void window.offset;
+for (const line of file.lines()) void line.toString();
+// @ts-expect-error: not bytes
+file.indexOf(true);
+// @ts-expect-error: anonymous memory has no lines
+memory.lines();
+
+try {
+  file.close();
+} catch (error) {
+  if (error instanceof SystemError) {
+    const errno: number = error.errno;
+    const where: string | undefined = error.path;
+    void [errno, where, error.code, error.syscall];
+  } else if (error instanceof StateError) void error.code;
+}
+
+void [address, length, closed, buffer, bytes, fd, path, words, counters, wrong, view, flushed, position];

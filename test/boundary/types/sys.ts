@@ -1,0 +1,52 @@
+// What TypeScript must accept and refuse of 'memmap/sys'. Compiled, never run.
+import * as sys from 'memmap/sys';
+
+const { MADV, MAP, MCL, MREMAP, MS, PROT } = sys;
+
+const buffer: ArrayBuffer = sys.mmap(null, 4096, PROT.READ | PROT.WRITE, MAP.PRIVATE | MAP.ANONYMOUS);
+const shared: SharedArrayBuffer = sys.mmap(null, 4096, PROT.READ, MAP.SHARED, 3, 0, { shared: true });
+sys.mmap(4096n, 4096, PROT.READ, MAP.SHARED, 3, 0, { allowWriteExec: true, shared: false });
+sys.mmap(0, 4096, PROT.NONE, MAP.PRIVATE | MAP.ANONYMOUS | MAP.NORESERVE);
+const moved: ArrayBuffer = sys.mremap(buffer, 4096, 8192, MREMAP.MAYMOVE);
+const movedShared: SharedArrayBuffer = sys.mremap(shared, 4096, 8192, MREMAP.MAYMOVE, 4096n);
+const vec: Uint8Array = sys.mincore(new Uint8Array(buffer));
+const advised: number = sys.process_madvise(3, [{ address: 0n, length: 1 }], MADV.COLD);
+const { cached, dirty, writeback, evicted, recentlyEvicted } = sys.cachestat(3, { offset: 0, length: 0 });
+const fd: number = sys.memfd_create('x', sys.MFD.CLOEXEC | sys.MFD.ALLOW_SEALING);
+sys.munmap(new DataView(buffer), 1);
+sys.msync(buffer, undefined, MS.SYNC);
+sys.mlockall(MCL.CURRENT);
+sys.mprotect(0n, 1, PROT.READ | PROT.EXEC, { allowWriteExec: false });
+
+// @ts-expect-error: without shared: true it is an ArrayBuffer
+const wrong: SharedArrayBuffer = sys.mmap(null, 4096, PROT.READ, MAP.SHARED, 3);
+// @ts-expect-error: the kind stays
+const wrongKind: ArrayBuffer = sys.mremap(shared, 4096, 8192, MREMAP.MAYMOVE);
+// @ts-expect-error: flags are needed
+sys.mmap(null, 4096, PROT.READ);
+// @ts-expect-error: null is an address for mmap only
+sys.munmap(null);
+// @ts-expect-error: not an address
+sys.munmap('0x1000');
+// @ts-expect-error: flags are needed
+sys.msync(buffer, 4096);
+// @ts-expect-error: an advice is needed
+sys.madvise(buffer, 4096);
+// @ts-expect-error: a protection is needed
+sys.mprotect(buffer, 4096);
+// @ts-expect-error: flags are numbers, not words
+sys.mprotect(buffer, 4096, 'read');
+// @ts-expect-error: no such flag
+void MAP.UNINITIALIZED;
+// @ts-expect-error: the tables are read-only
+MAP.SHARED = 1;
+// @ts-expect-error: a misspelt option
+sys.mmap(null, 1, 1, 1, 1, 1, { Shared: true });
+// @ts-expect-error: a vector of bytes
+sys.mincore(buffer, 4096, new Uint16Array(1));
+// @ts-expect-error: a view does not move
+sys.mremap(new Uint8Array(buffer), 1, 1, 0);
+// @ts-expect-error: a misspelt range
+sys.cachestat(3, { start: 0 });
+
+void [moved, movedShared, vec, advised, cached, dirty, writeback, evicted, recentlyEvicted, fd, wrong, wrongKind];
