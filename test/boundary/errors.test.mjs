@@ -167,6 +167,11 @@ describe('Errors', () => {
         truncateSync(mapping.path, PAGE_SIZE);
         mapping.populate();
       }),
+      'ENOTSUP mseal': hasExternalShared ? 'the SharedArrayBuffers of this runtime are memory of memmap' : () =>
+        whole(mapAnonymous({ length: PAGE_SIZE }), (mapping) => {
+          assert.ok(mapping.buffer instanceof SharedArrayBuffer);
+          mapping.seal();
+        }),
       'EINVAL madvise': 'it takes an older kernel',
       'EINVAL mremap': 'it takes an older kernel',
       'EINVAL mseal': 'it takes an older kernel',
