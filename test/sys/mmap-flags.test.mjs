@@ -37,6 +37,18 @@ describe('flags of mmap', () => {
     return { address, buffer, bytes: new Uint8Array(buffer) };
   }
 
+  /** A page of this process, read the way that needs no mapping of ours. */
+  function memoryAt(address) {
+    const memory = openSync('/proc/self/mem', 'r');
+    const bytes = Buffer.alloc(PAGE_SIZE);
+    try {
+      readSync(memory, bytes, 0, PAGE_SIZE, address);
+    } finally {
+      closeSync(memory);
+    }
+    return bytes;
+  }
+
   it('SHARED: writes reach the file and a peer, and a peer\'s writes arrive', () => {
     const { address, bytes } = at(MAP.SHARED, { fd });
     assert.equal(mapAt(address).permissions, 'rw-s');
@@ -96,15 +108,6 @@ describe('flags of mmap', () => {
       const { address } = at(ANONYMOUS | MAP.FIXED);
       assert.equal(mapAt(address).start, address);
     });
-
-    /** Bytes of this process, read the way that needs no mapping of ours. */
-    function memoryAt(address) {
-      const memory = openSync('/proc/self/mem', 'r');
-      const bytes = Buffer.alloc(PAGE_SIZE);
-      readSync(memory, bytes, 0, PAGE_SIZE, address);
-      closeSync(memory);
-      return bytes;
-    }
 
     for (const [what, find] of [
       ['the program', () => maps().find(({ path: name }) => name === process.execPath)],
@@ -181,6 +184,11 @@ describe('flags of mmap', () => {
     const { address } = at(ANONYMOUS | MAP.GROWSDOWN);
     assert.ok(smapsAt(address).VmFlags.includes('gd'));
     assert.equal(mapAt(address).start, address);
+    const below = address - BigInt(PAGE_SIZE);
+    assert.ok(memoryAt(below).every((byte) => byte === 0));
+    assert.equal(mapAt(address).start, below);
+    // Where nothing grows there is nothing to touch.
+    assert.throws(() => memoryAt(at(ANONYMOUS).address - BigInt(PAGE_SIZE)), { code: 'EIO' });
   });
 
   it('STACK: a mapping that is not to have huge pages', () => {
