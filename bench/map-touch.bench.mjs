@@ -6,7 +6,7 @@ import { mapFile } from 'memmap';
 import { largeHeap } from './harness/heap.mjs';
 
 const require = createRequire(import.meta.url);
-const TIMES = 200;
+const TIMES = 20;
 const OURS = 'memmap';
 
 /** How each maps a file, calls use(bytes), and unmaps if it can. */

@@ -21,12 +21,15 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (line !== 'round') continue;
   count(observer.takeRecords());
   collections = 0;
+  const cpu = process.cpuUsage();
   const start = process.hrtime.bigint();
   const value = await prepared.round();
   const ns = Number(process.hrtime.bigint() - start) / prepared.operations;
+  const { user, system } = process.cpuUsage(cpu);
+  const cpuNs = ((user + system) * 1e3) / prepared.operations;
   // Entries of collections arrive a turn of the event loop later.
   await new Promise((resolve) => setImmediate(resolve));
   count(observer.takeRecords());
-  say({ ns, value: String(value), collections });
+  say({ ns, cpuNs, value: String(value), collections });
 }
 process.exit(0);

@@ -1,6 +1,6 @@
 // A process that runs one case, seen from the runner. Node programs and C programs speak
 // the same protocol: a line on stdin asks for a round, a line of JSON on stdout answers,
-// { ns, value, collections? }. Between rounds the process waits, so that rounds can interleave.
+// { ns, cpuNs, value, collections? }. Between rounds the process waits, so that rounds can interleave.
 import { spawn } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
@@ -66,12 +66,12 @@ class Command {
 
   async round() {
     const [program, ...args] = this.#words;
-    const start = performance.now();
+    const begun = performance.now();
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (text) => (output += text));
     const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
-    const ns = (performance.now() - start) * 1e6;
+    const ns = (performance.now() - begun) * 1e6;
     if (code !== 0) throw new Error(`${program} ended with ${code}`);
     return { ns, value: output.trim().split(/\s+/)[0] };
   }

@@ -9,14 +9,17 @@ export function quantile(numbers, part) {
 const median = (numbers) => quantile(numbers, 0.5);
 
 /** A row per comparison of the question; ratios are of results of the same round. */
-export function judge(question, { title, comparisons }, { results, missing }, { version, enforce }) {
+export function judge(question, { title, comparisons }, { results, missing }, { version, clock, enforce }) {
   return comparisons.map(({ of, against, atMost, atLeast, ...rest }) => {
     const row = { question, title, of, against };
     for (const name of [of, against]) if (missing.has(name)) return { ...row, missing: missing.get(name) };
-    const [ours, theirs] = [results.get(of), results.get(against)];
+    const measured = [results.get(of), results.get(against)];
+    // A command reports no processor time: both then go by the wall clock.
+    const field = clock === 'cpu' && measured.flat().every(({ cpuNs }) => cpuNs > 0) ? 'cpuNs' : 'ns';
+    const [ours, theirs] = measured.map((rounds) => rounds.map((round) => round[field]));
     // How much time it takes, or how fast it is, in that of the other.
     const kind = atMost === undefined ? 'speed' : 'time';
-    const ratios = ours.map(({ ns }, i) => (kind === 'time' ? ns / theirs[i].ns : theirs[i].ns / ns));
+    const ratios = ours.map((ns, i) => (kind === 'time' ? ns / theirs[i] : theirs[i] / ns));
     const ratio = median(ratios);
     const bar = value(atMost ?? atLeast, version);
     const met = bar === undefined ? undefined : kind === 'time' ? ratio <= bar : ratio >= bar;
@@ -26,9 +29,10 @@ export function judge(question, { title, comparisons }, { results, missing }, { 
       kind,
       ratio,
       spread: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
-      ns: median(ours.map(({ ns }) => ns)),
-      againstNs: median(theirs.map(({ ns }) => ns)),
-      collections: ours.reduce((sum, { collections = 0 }) => sum + collections, 0),
+      clock: field === 'cpuNs' ? 'cpu' : 'wall',
+      ns: median(ours),
+      againstNs: median(theirs),
+      collections: measured[0].reduce((sum, { collections = 0 }) => sum + collections, 0),
       ...(bar !== undefined && { bar, ...(enforce && { met }) }),
     };
   });

@@ -10,7 +10,7 @@ export function duration(nanoseconds) {
 
 const number = (ratio) => (ratio >= 100 ? ratio.toFixed(0) : ratio >= 10 ? ratio.toFixed(1) : ratio.toFixed(2));
 
-export function printTable({ date, node, cpu, cores, kernel, quick, rows }) {
+export function printTable({ date, node, cpu, cores, kernel, quick, clock, rows }) {
   const table = new Table({
     head: ['Question', 'Case', 'Time', 'Against', 'Time', 'Ratio', 'Quartiles', 'Bar', ''],
     style: { head: [], border: [] },
@@ -40,7 +40,8 @@ export function printTable({ date, node, cpu, cores, kernel, quick, rows }) {
       met === undefined ? '' : met ? 'met' : 'missed',
     ]);
   }
-  console.log(`${date}, Node ${node}, ${cpu} (${cores} cores), Linux ${kernel}${quick ? ', quick: small files, no bars' : ''}`);
+  const how = `${clock === 'cpu' ? ', processor time' : ''}${quick ? ', quick: small files, no bars' : ''}`;
+  console.log(`${date}, Node ${node}, ${cpu} (${cores} cores), Linux ${kernel}${how}`);
   console.log(table.toString());
   for (const reason of reasons) console.log(reason);
 }

@@ -6,9 +6,9 @@
 
 namespace bench {
 
-inline double now() {
+inline double now(clockid_t clock) {
   timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
+  clock_gettime(clock, &time);
   return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
 }
 
@@ -18,10 +18,12 @@ void serve(double operations, Round round) {
   std::puts("{}");
   std::fflush(stdout);
   for (char line[64]; std::fgets(line, sizeof line, stdin) != nullptr;) {
-    const double start = now();
+    const double cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+    const double start = now(CLOCK_MONOTONIC);
     const long long value = round();
-    std::printf("{\"ns\":%.3f,\"value\":\"%lld\"}\n", (now() - start) / operations,
-                value);
+    const double ns = (now(CLOCK_MONOTONIC) - start) / operations;
+    const double cpu_ns = (now(CLOCK_PROCESS_CPUTIME_ID) - cpu) / operations;
+    std::printf("{\"ns\":%.3f,\"cpuNs\":%.3f,\"value\":\"%lld\"}\n", ns, cpu_ns, value);
     std::fflush(stdout);
   }
 }
