@@ -8,7 +8,7 @@ import { readElsewhere, truncateElsewhere, writeElsewhere } from '../support/els
 import { maps } from '../support/proc.mjs';
 import { randomBytes, seeded } from '../support/random.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { smallTmpfs } from '../support/tmpfs.mjs';
+import { smallTmpfs } from '../support/mount.mjs';
 
 const GIB = 2 ** 30;
 /** Bytes that one native pass searches; a needle can lie across its end. */

@@ -14,7 +14,7 @@ import { skip } from '../support/hooks.mjs';
 import { mapAt, maps, smapsAt } from '../support/proc.mjs';
 import { randomBytes } from '../support/random.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { smallTmpfs } from '../support/tmpfs.mjs';
+import { smallTmpfs } from '../support/mount.mjs';
 
 const openDescriptors = () => readdirSync('/proc/self/fd').length;
 const isMapped = (path) => maps().some((map) => map.path.startsWith(path));

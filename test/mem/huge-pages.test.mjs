@@ -1,12 +1,14 @@
 // HugeTLB memory: mapAnonymous with pages of a pool, which root fills for the test.
 import assert from 'node:assert/strict';
+import { truncateSync, writeFileSync } from 'node:fs';
 
-import { mapAnonymous, reserve } from 'memmap';
+import { mapAnonymous, mapFile, reserve } from 'memmap';
 
 import { skip } from '../support/hooks.mjs';
 import { freeHugePages, hugePagePool } from '../support/huge-pages.mjs';
 import { mapAt, smapsAt } from '../support/proc.mjs';
 import { runs } from '../support/run.mjs';
+import { mountHugetlbfs } from '../support/mount.mjs';
 
 const SIZES = { '2MB': 2 ** 21, '1GB': 2 ** 30 };
 
@@ -100,6 +102,32 @@ describe('mapAnonymous with huge pages', () => {
       assert.equal(memory.bytes[0], 0);
       assert.equal(memory.bytes[PAGE], 1);
       memory.close();
+    });
+  });
+
+  describe('of a file on hugetlbfs', () => {
+    const PAGE = SIZES['2MB'];
+    hugePagePool(PAGE, 1);
+    const onHugetlbfs = mountHugetlbfs();
+
+    it('are whole pages; a part of one is not placed over its neighbours', () => {
+      const path = onHugetlbfs('file');
+      writeFileSync(path, '');
+      truncateSync(path, PAGE);
+      const mapping = mapFile(path, { access: 'read-write', length: 4096 });
+      assert.equal(mapping.filesystem, 'hugetlbfs');
+      assert.equal(smapsAt(mapping.address).KernelPageSize * 1024, PAGE);
+      mapping.bytes[0] = 7;
+      mapping.close();
+      const space = reserve(2 * PAGE);
+      const aligned = Number((BigInt(PAGE) - (space.address % BigInt(PAGE))) % BigInt(PAGE));
+      const small = space.place(aligned + 8192, { length: 4096 });
+      small.bytes[0] = 9;
+      assert.throws(() => space.place(aligned, { file: path, length: 4096 }), { name: 'SystemError', code: 'EINVAL' });
+      assert.equal(small.bytes[0], 9);
+      small.close();
+      assert.equal(space.place(aligned, { file: path, length: PAGE, buffer: 'array' }).bytes[0], 7);
+      space.close();
     });
   });
 

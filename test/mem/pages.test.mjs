@@ -187,7 +187,8 @@ describe('pages', () => {
         `const { parentPort, workerData } = require('node:worker_threads');
          const words = new Int32Array(workerData, 0, ${LENGTH / 4});
          parentPort.postMessage('reading');
-         while (Atomics.load(words, words.length - 1) !== 0);
+         const watchdog = Date.now() + 20_000;
+         while (Atomics.load(words, words.length - 1) !== 0 && Date.now() < watchdog);
          parentPort.postMessage(words.every((word) => word === 0));`,
         { eval: true, workerData: memory.buffer },
       );

@@ -1,0 +1,37 @@
+// Small file systems of their own for the calling describe block. Needs root; unmounted after it.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { skip } from './hooks.mjs';
+
+/** Returns path(name), in a tmpfs of `size` bytes; skips the block where none can be mounted. */
+export function smallTmpfs(size) {
+  return mount('tmpfs', `size=${size}`);
+}
+
+/** Returns path(name), in a hugetlbfs of 2 MB pages; skips the block where none can be mounted. */
+export function mountHugetlbfs() {
+  return mount('hugetlbfs', 'pagesize=2M');
+}
+
+function mount(type, options) {
+  let directory;
+  let mounted = false;
+  before(function () {
+    directory = mkdtempSync(join(tmpdir(), `memmap-${type}-`));
+    try {
+      execFileSync('mount', ['-t', type, '-o', options, type, directory], { stdio: 'pipe' });
+      mounted = true;
+    } catch (error) {
+      skip(this, `cannot mount a ${type}: ${String(error.stderr ?? error).trim()}`);
+    }
+  });
+  after(() => {
+    // Lazily: a test that failed may hold a file.
+    if (mounted) execFileSync('umount', ['--lazy', directory]);
+    if (directory !== undefined) rmSync(directory, { recursive: true });
+  });
+  return (name) => join(directory, name);
+}
