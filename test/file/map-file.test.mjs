@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, readdirSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, statSync, symlinkSync, truncateSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -14,7 +13,6 @@ import { skip } from '../support/hooks.mjs';
 import { mapAt, maps, smapsAt } from '../support/proc.mjs';
 import { randomBytes } from '../support/random.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { smallTmpfs } from '../support/mount.mjs';
 
 const openDescriptors = () => readdirSync('/proc/self/fd').length;
 const isMapped = (path) => maps().some((map) => map.path.startsWith(path));
@@ -249,116 +247,6 @@ describe('mapFile', () => {
         return;
       }
       skip(this, 'temporary files are on persistent memory here');
-    });
-  });
-
-  describe('create and size', () => {
-    it('makes a file with its blocks allocated', () => {
-      const path = file('created');
-      const mapping = mapFile(path, { access: 'read-write', create: true, size: 10 * PAGE_SIZE + 1 });
-      const { size, blocks } = statSync(path);
-      assert.equal(size, 10 * PAGE_SIZE + 1);
-      assert.ok(blocks * 512 >= size);
-      assert.equal(mapping.length, size);
-      assert.ok(mapping.bytes.every((byte) => byte === 0));
-      mapping.close();
-    });
-
-    it('makes an empty file without a size', () => {
-      const path = file('created-empty');
-      mapFile(path, { access: 'read-write', create: true }).close();
-      assert.equal(statSync(path).size, 0);
-    });
-
-    it('grows a file and keeps what it has, never shrinks one', () => {
-      const path = file('grown', 'abc');
-      const grown = mapFile(path, { access: 'read-write', size: 6 });
-      assert.equal(grown.bytes.toString(), 'abc\0\0\0');
-      grown.close();
-      const same = mapFile(path, { access: 'read-write', size: 2 });
-      assert.equal(same.length, 6);
-      assert.equal(statSync(path).size, 6);
-      same.close();
-    });
-
-    it('is ENOENT for a missing file without create', () => {
-      const path = file('not-there');
-      assert.throws(() => mapFile(path, { access: 'read-write', size: 5 }), { code: 'ENOENT', syscall: 'open', path });
-    });
-
-    describe('on a full disk', () => {
-      const onTmpfs = smallTmpfs(64 * PAGE_SIZE);
-      const full = { name: 'SystemError', code: 'ENOSPC', syscall: 'fallocate' };
-
-      it('is ENOSPC at the call; a new file stays empty, nothing is mapped', () => {
-        const path = onTmpfs('new');
-        const descriptors = openDescriptors();
-        assert.throws(() => mapFile(path, { access: 'read-write', create: true, size: 65 * PAGE_SIZE }), { ...full, path });
-        assert.equal(statSync(path).size, 0);
-        assert.equal(statSync(path).blocks, 0);
-        assert.ok(!isMapped(path));
-        assert.equal(openDescriptors(), descriptors);
-      });
-
-      it('leaves the size and the bytes of a file that was there', () => {
-        const path = onTmpfs('there');
-        writeFileSync(path, 'abc');
-        assert.throws(() => mapFile(path, { access: 'read-write', size: 65 * PAGE_SIZE }), full);
-        assert.equal(readElsewhere(path).toString(), 'abc');
-        const mapping = mapFile(path, { access: 'read-write', size: 63 * PAGE_SIZE });
-        mapping.bytes.fill('x'); // SIGBUS if a block were missing
-        mapping.close();
-      });
-    });
-  });
-
-  describe('what is no file', () => {
-    it('is a clear error for a directory', () => {
-      for (const access of ['read', 'read-write']) {
-        assert.throws(() => mapFile(file('.'), { access }), { name: 'SystemError', code: 'EISDIR' });
-      }
-    });
-
-    it('is a clear error for the files of /proc and /sys', () => {
-      for (const path of ['/proc/self/maps', '/proc/cpuinfo', '/sys/kernel/mm/transparent_hugepage/enabled']) {
-        assert.throws(() => mapFile(path), { name: 'SystemError', code: 'ENODEV', path, message: /readFile/ });
-      }
-    });
-
-    it('is a clear error for a device without pages', () => {
-      assert.throws(() => mapFile('/dev/null'), { code: 'ERR_INVALID_ARG_VALUE', message: /length/ });
-      assert.throws(() => mapFile('/dev/null', { length: 1 }), { name: 'SystemError', code: 'ENODEV' });
-    });
-
-    it('does not wait for a FIFO that nobody writes', () => {
-      const path = file('fifo');
-      execFileSync('mkfifo', [path]);
-      for (const access of ['read', 'read-write']) {
-        assert.throws(() => mapFile(path, { access }), { name: 'SystemError', code: 'ENODEV' });
-      }
-    });
-
-    it('is a clear error for a pipe and a socket by descriptor, and a socket by path', async () => {
-      const path = file('socket');
-      const server = createServer();
-      await new Promise((resolve) => server.listen(path, resolve));
-      assert.throws(() => mapFile(path), { name: 'SystemError', code: 'ENXIO' });
-      assert.throws(() => mapFile(server._handle.fd), { name: 'SystemError', code: 'ENODEV' });
-      await new Promise((resolve) => server.close(resolve));
-      const fifo = file('pipe');
-      execFileSync('mkfifo', [fifo]);
-      const fd = openSync(fifo, 'r+');
-      assert.throws(() => mapFile(fd), { name: 'SystemError', code: 'ENODEV' });
-      closeSync(fd);
-    });
-
-    it('is EBADF for a descriptor that is closed', async () => {
-      const path = file('closed', 'abc');
-      const handle = await open(path);
-      const { fd } = handle;
-      await handle.close();
-      assert.throws(() => mapFile(fd), { name: 'SystemError', code: 'EBADF' });
-      assert.throws(() => mapFile(handle), { name: 'SystemError', code: 'EBADF' });
     });
   });
 
