@@ -38,8 +38,9 @@ Errno mincore(void* address, size_t length, unsigned char* vec) {
   return errno_of(::mincore(address, length, vec));
 }
 
+// The sanitizers replace mlock(3) and its kin by nothing: these go to the kernel.
 Errno mlock(const void* address, size_t length) {
-  return errno_of(::mlock(address, length));
+  return errno_of(::syscall(SYS_mlock, address, length));
 }
 
 Errno mlock2(const void* address, size_t length, unsigned flags) {
@@ -47,12 +48,12 @@ Errno mlock2(const void* address, size_t length, unsigned flags) {
 }
 
 Errno munlock(const void* address, size_t length) {
-  return errno_of(::munlock(address, length));
+  return errno_of(::syscall(SYS_munlock, address, length));
 }
 
-Errno mlockall(int flags) { return errno_of(::mlockall(flags)); }
+Errno mlockall(int flags) { return errno_of(::syscall(SYS_mlockall, flags)); }
 
-Errno munlockall() { return errno_of(::munlockall()); }
+Errno munlockall() { return errno_of(::syscall(SYS_munlockall)); }
 
 Errno mseal(void* address, size_t length, unsigned long flags) {
   return errno_of(::syscall(SYS_mseal, address, length, flags));
