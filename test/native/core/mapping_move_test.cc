@@ -1,0 +1,209 @@
+// Mapping::resize and Mapping::overlay: the pages get other addresses.
+#include <sys/mman.h>
+
+#include <memory>
+#include <utility>
+
+#include "check.h"
+#include "core/mapping.h"
+#include "core/page.h"
+#include "kernel.h"
+#include "sys/abi.h"
+#include "temporary.h"
+#include "witness.h"
+
+namespace {
+
+using memmap::core::AddressRange;
+using memmap::core::Mapping;
+using memmap::core::page_size;
+using memmap::sys::Result;
+using memmap::test::all_bytes;
+using memmap::test::Call;
+using memmap::test::mapped;
+using memmap::test::Refuse;
+using memmap::test::TemporaryFile;
+using memmap::test::vma_at;
+
+constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS;
+constexpr int kReadWrite = PROT_READ | PROT_WRITE;
+
+Mapping::Request pages(size_t count, void* address = nullptr, int more_flags = 0) {
+  Mapping::Request request;
+  request.address = address;
+  request.length = count * page_size();
+  request.prot = kReadWrite;
+  request.flags = kAnonymous | more_flags;
+  return request;
+}
+
+// Pages of the file, shared.
+Mapping::Request pages_of(const TemporaryFile& file) {
+  Mapping::Request request;
+  request.length = file.size();
+  request.prot = kReadWrite;
+  request.flags = MAP_SHARED;
+  request.fd = file.fd();
+  return request;
+}
+
+void* map_foreign(size_t count) {
+  return ::mmap(nullptr, count * page_size(), kReadWrite, kAnonymous, -1, 0);
+}
+
+TEST("resize without a holder keeps the bytes and unmaps what it leaves") {
+  const size_t page = page_size();
+  Result<Mapping> mapping = Mapping::create(pages(2));
+  mapping->address()[0] = 'a';
+  mapping->address()[page] = 'b';
+  const size_t live = AddressRange::census().live;
+  CHECK(!mapping->resize(64 * page - 1).failed());
+  CHECK(mapping->length() == 64 * page && mapping->range()->length() == 64 * page);
+  CHECK(mapping->address()[0] == 'a' && mapping->address()[page] == 'b');
+  CHECK(mapping->address()[64 * page - 1] == 0);
+  CHECK(!mapping->resize(1).failed());
+  CHECK(mapping->length() == page && mapping->address()[0] == 'a');
+  CHECK(!mapped(mapping->address() + page, page));
+  CHECK(AddressRange::census().live == live);
+}
+
+TEST("resize under a holder moves the pages and leaves zeros behind") {
+  const size_t page = page_size();
+  for (size_t count : {1U, 4U}) {
+    Result<Mapping> mapping = Mapping::create(pages(2));
+    auto holder = mapping->range();
+    char* old = mapping->address();
+    old[0] = 'a';
+    old[page] = 'b';
+    CHECK(!mapping->resize(count * page).failed());
+    CHECK(mapping->address() != old && mapping->length() == count * page);
+    CHECK(mapping->address()[0] == 'a');
+    if (count > 1) CHECK(mapping->address()[page] == 'b');
+    CHECK(all_bytes(old, 2 * page, 0));
+    holder.reset();
+    CHECK(!mapped(old, 2 * page));
+  }
+}
+
+TEST("resize under a holder of a file leaves none of its pages behind") {
+  const size_t page = page_size();
+  TemporaryFile file(4 * page, 'f');
+  Mapping::Request request = pages_of(file);
+  request.length = 2 * page;
+  Result<Mapping> mapping = Mapping::create(request);
+  auto holder = mapping->range();
+  char* old = mapping->address();
+  CHECK(!mapping->resize(4 * page).failed());
+  CHECK(all_bytes(mapping->address(), 4 * page, 'f'));
+  CHECK(vma_at(mapping->address()).inode == file.inode());
+  CHECK(vma_at(old).inode == 0 && all_bytes(old, 2 * page, 0));
+}
+
+TEST("resize under a holder on a kernel without MREMAP_DONTUNMAP changes nothing") {
+  Result<Mapping> mapping = Mapping::create(pages(2));
+  auto holder = mapping->range();
+  char* address = mapping->address();
+  address[page_size()] = 'a';
+  Refuse old_kernel(Call::kMremap, MREMAP_DONTUNMAP, EINVAL);
+  CHECK(mapping->resize(4 * page_size()).value == EINVAL);
+  CHECK(mapping->address() == address && mapping->length() == 2 * page_size());
+  CHECK(mapping->range() == holder && address[page_size()] == 'a');
+}
+
+TEST("resize that fails half-way puts the pages back") {
+  const size_t page = page_size();
+  for (size_t count : {1U, 4U}) {
+    Result<Mapping> mapping = Mapping::create(pages(2));
+    auto holder = mapping->range();
+    char* address = mapping->address();
+    address[0] = 'a';
+    address[page] = 'b';
+    {
+      // Once lifted, the old addresses cannot be vacated.
+      Refuse full(Call::kMmap, MAP_FIXED, ENOMEM);
+      CHECK(mapping->resize(count * page).value == ENOMEM);
+      CHECK(full.refused() > 0);
+    }
+    CHECK(mapping->address() == address && mapping->length() == 2 * page);
+    CHECK(address[0] == 'a' && address[page] == 'b');
+  }
+  Result<Mapping> mapping = Mapping::create(pages(2));
+  auto holder = mapping->range();
+  mapping->address()[page] = 'b';
+  // Lifted, but not to be enlarged.
+  Refuse full(Call::kMremap, MREMAP_MAYMOVE, ENOMEM, 1, 1);
+  CHECK(mapping->resize(4 * page).value == ENOMEM);
+  CHECK(full.refused() == 1);
+  CHECK(mapping->address()[page] == 'b');
+}
+
+TEST("resize refuses zero, what no rounding can hold, and a placed mapping") {
+  Result<Mapping> mapping = Mapping::create(pages(2));
+  CHECK(mapping->resize(0).value == EINVAL);
+  CHECK(mapping->resize(SIZE_MAX).value == EINVAL);
+  char* address = mapping->address();
+  CHECK(!mapping->resize(2 * page_size()).failed());
+  CHECK(mapping->address() == address);
+  Result<Mapping> inner = Mapping::create(pages(1, address, MAP_FIXED));
+  CHECK(inner && inner->resize(2 * page_size()).value == EINVAL);
+}
+
+TEST("overlay moves the pages onto the runtime's addresses") {
+  const size_t page = page_size();
+  auto* reserved = static_cast<char*>(map_foreign(2));
+  TemporaryFile file(2 * page, 'f');
+  Result<Mapping> mapping = Mapping::create(pages_of(file));
+  char* old = mapping->address();
+  CHECK(!mapping->overlay(reserved).failed());
+  CHECK(mapping->address() == reserved && mapping->length() == 2 * page);
+  CHECK(mapping->range()->owner() == AddressRange::Owner::kRuntime);
+  CHECK(vma_at(reserved).inode == file.inode() && all_bytes(reserved, 2 * page, 'f'));
+  CHECK(!mapped(old, 2 * page));
+  // The runtime still has its buffer: closing empties the addresses, and keeps them.
+  CHECK(!mapping->close().failed());
+  CHECK(mapped(reserved, 2 * page) && vma_at(reserved).inode == 0);
+  CHECK(all_bytes(reserved, 2 * page, 0));
+  ::munmap(reserved, 2 * page);
+}
+
+TEST("overlay under a holder leaves zeros where the pages were") {
+  auto* reserved = static_cast<char*>(map_foreign(1));
+  Result<Mapping> mapping = Mapping::create(pages(1));
+  auto holder = mapping->range();
+  char* old = mapping->address();
+  old[0] = 'a';
+  CHECK(!mapping->overlay(reserved).failed());
+  CHECK(reserved[0] == 'a' && old[0] == 0);
+  CHECK(holder->owner() == AddressRange::Owner::kMemmap);
+  holder.reset();
+  CHECK(!mapped(old, page_size()));
+  CHECK(!mapping->close().failed());
+  ::munmap(reserved, page_size());
+}
+
+TEST("overlay that the kernel refuses changes nothing") {
+  auto* reserved = static_cast<char*>(map_foreign(2));
+  Result<Mapping> mapping = Mapping::create(pages(1));
+  char* old = mapping->address();
+  old[0] = 'a';
+  CHECK(mapping->overlay(reserved + 1).value == EINVAL);  // not at a page
+  auto holder = mapping->range();
+  Refuse old_kernel(Call::kMremap, MREMAP_DONTUNMAP, EINVAL);
+  CHECK(mapping->overlay(reserved).value == EINVAL);
+  CHECK(mapping->address() == old && mapping->range() == holder && old[0] == 'a');
+  CHECK(reserved[0] == 0);
+  ::munmap(reserved, 2 * page_size());
+}
+
+TEST("overlay of a placed mapping does not retire the range around it") {
+  const size_t page = page_size();
+  auto* reserved = static_cast<char*>(map_foreign(1));
+  Result<Mapping> outer = Mapping::create(pages(2));
+  Result<Mapping> inner = Mapping::create(pages(1, outer->address() + page, MAP_FIXED));
+  const size_t retired = AddressRange::census().retired;
+  CHECK(!inner->overlay(reserved).failed());
+  CHECK(AddressRange::census().retired == retired);
+  ::munmap(reserved, page);
+}
+
+}  // namespace
