@@ -21,7 +21,8 @@ int64_t mapping_limit() {
   return read ? int64_t{limit} : INT64_MAX;
 }
 
-// The mappings of the process: neighbours of one kind are one, so ours cannot be summed up.
+// The mappings of the process: neighbours of one kind are one, so ours cannot be summed
+// up.
 int64_t count_mappings() {
   File file(std::fopen("/proc/self/maps", "re"), std::fclose);
   if (file == nullptr) return 0;

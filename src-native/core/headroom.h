@@ -1,8 +1,8 @@
 // Headroom: the mappings that memmap leaves to the runtime.
 //
-// The kernel limits the mappings of a process (vm.max_map_count). An engine that meets the
-// limit while it grows its heap ends the process, so memmap stops short of it: its calls
-// then fail with ENOMEM while there is still room to report that, and to go on.
+// The kernel limits the mappings of a process (vm.max_map_count). An engine that meets
+// the limit while it grows its heap ends the process, so memmap stops short of it: its
+// calls then fail with ENOMEM while there is still room to report that, and to go on.
 //
 // Threads: any.
 #pragma once

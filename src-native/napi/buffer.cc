@@ -39,13 +39,13 @@ Napi::Value array_buffer(const Napi::CallbackInfo& info) {
   }
   auto range = std::make_unique<Range>(mapping->range());
   napi_value buffer = nullptr;
-  napi_status status =
-      napi_create_external_arraybuffer(info.Env(), mapping->address(), length,
-                                       drop_with_env, range.get(), &buffer);
+  napi_status status = napi_create_external_arraybuffer(
+      info.Env(), mapping->address(), length, drop_with_env, range.get(), &buffer);
   if (status == napi_no_external_buffers_allowed) return number(info.Env(), -ENOTSUP);
   // From here the runtime owns the reference, even if it failed.
   static_cast<void>(range.release());
-  return status == napi_ok ? Napi::Value(info.Env(), buffer) : number(info.Env(), -ENOMEM);
+  return status == napi_ok ? Napi::Value(info.Env(), buffer)
+                           : number(info.Env(), -ENOMEM);
 }
 
 // sharedBuffer(handle, length) -> SharedArrayBuffer | -errno; ENOSYS: the runtime cannot
@@ -58,11 +58,12 @@ Napi::Value shared_buffer(const Napi::CallbackInfo& info) {
   if (create_shared() == nullptr) return number(info.Env(), -ENOSYS);
   auto range = std::make_unique<Range>(mapping->range());
   napi_value buffer = nullptr;
-  napi_status status = create_shared()(info.Env(), mapping->address(), length, drop,
-                                       range.get(), &buffer);
+  napi_status status =
+      create_shared()(info.Env(), mapping->address(), length, drop, range.get(), &buffer);
   if (status == napi_no_external_buffers_allowed) return number(info.Env(), -ENOTSUP);
   static_cast<void>(range.release());
-  return status == napi_ok ? Napi::Value(info.Env(), buffer) : number(info.Env(), -ENOMEM);
+  return status == napi_ok ? Napi::Value(info.Env(), buffer)
+                           : number(info.Env(), -ENOMEM);
 }
 
 // overlay(handle, view: Uint8Array) -> 0 | -errno. Moves the pages under the view.

@@ -83,7 +83,8 @@ Napi::Value owns(const Napi::CallbackInfo& info) {
 // addressOf(view: Uint8Array) -> bigint
 Napi::Value address_of(const Napi::CallbackInfo& info) {
   void* data = nullptr;
-  napi_get_typedarray_info(info.Env(), info[0], nullptr, nullptr, &data, nullptr, nullptr);
+  napi_get_typedarray_info(info.Env(), info[0], nullptr, nullptr, &data, nullptr,
+                           nullptr);
   return Napi::BigInt::New(info.Env(), uint64_t{reinterpret_cast<uintptr_t>(data)});
 }
 
@@ -105,8 +106,9 @@ Napi::Value process_madvise(const Napi::CallbackInfo& info) {
     ranges.push_back({reinterpret_cast<void*>(static_cast<uintptr_t>(numbers[i])),
                       static_cast<size_t>(numbers[i + 1])});
   }
-  auto advised = sys::process_madvise(int32(info[0]), ranges.data(), ranges.size(),
-                                      int32(info[2]), static_cast<unsigned>(int32(info[3])));
+  auto advised =
+      sys::process_madvise(int32(info[0]), ranges.data(), ranges.size(), int32(info[2]),
+                           static_cast<unsigned>(int32(info[3])));
   if (!advised) return to_js(info.Env(), advised.error());
   return number(info.Env(), static_cast<double>(*advised));
 }

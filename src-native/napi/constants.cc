@@ -25,8 +25,7 @@ Napi::Object table(Napi::Env env, std::initializer_list<Constant> constants) {
 }  // namespace
 
 void export_constants(Napi::Env env, Napi::Object exports) {
-  exports.Set("pageSize",
-              Napi::Number::New(env, static_cast<double>(core::page_size())));
+  exports.Set("pageSize", Napi::Number::New(env, static_cast<double>(core::page_size())));
   exports.Set("PROT", table(env, {{"NONE", PROT_NONE},
                                   {"READ", PROT_READ},
                                   {"WRITE", PROT_WRITE},
@@ -104,7 +103,8 @@ void export_constants(Napi::Env env, Napi::Object exports) {
                                     {"UNSHARE_RANGE", FALLOC_FL_UNSHARE_RANGE}}));
   exports.Set("POSIX_FADV", table(env, {{"DONTNEED", POSIX_FADV_DONTNEED},
                                         {"WILLNEED", POSIX_FADV_WILLNEED}}));
-  exports.Set("O", table(env, {{"RDONLY", O_RDONLY}, {"RDWR", O_RDWR}, {"CREAT", O_CREAT}}));
+  exports.Set("O",
+              table(env, {{"RDONLY", O_RDONLY}, {"RDWR", O_RDWR}, {"CREAT", O_CREAT}}));
   exports.Set("FILESYSTEM", table(env, {{"ext4", EXT4_SUPER_MAGIC},
                                         {"xfs", XFS_SUPER_MAGIC},
                                         {"btrfs", BTRFS_SUPER_MAGIC},

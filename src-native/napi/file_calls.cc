@@ -1,8 +1,7 @@
 // System calls on files, 1:1: a value, or -errno.
-#include "sys/file.h"
-
 #include "napi/convert.h"
 #include "napi/exports.h"
+#include "sys/file.h"
 
 namespace memmap::napi {
 namespace {
@@ -44,13 +43,13 @@ Napi::Value fd_or_error(Napi::Env env, sys::Result<sys::UniqueFd> fd) {
 
 Napi::Value memfd_create(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>().Utf8Value();
-  return fd_or_error(info.Env(), sys::memfd_create(name.c_str(), static_cast<unsigned>(
-                                                                     int32(info[1]))));
+  return fd_or_error(
+      info.Env(), sys::memfd_create(name.c_str(), static_cast<unsigned>(int32(info[1]))));
 }
 
 Napi::Value pidfd_open(const Napi::CallbackInfo& info) {
-  return fd_or_error(info.Env(), sys::pidfd_open(int32(info[0]), static_cast<unsigned>(
-                                                                     int32(info[1]))));
+  return fd_or_error(
+      info.Env(), sys::pidfd_open(int32(info[0]), static_cast<unsigned>(int32(info[1]))));
 }
 
 }  // namespace

@@ -126,7 +126,8 @@ Napi::Value descriptor(const Napi::CallbackInfo& info) {
 
 // growFile(fd, oldSize, size) -> 0 | -errno
 Napi::Value grow_file(const Napi::CallbackInfo& info) {
-  return to_js(info.Env(), core::grow_file(int32(info[0]), int64(info[1]), int64(info[2])));
+  return to_js(info.Env(),
+               core::grow_file(int32(info[0]), int64(info[1]), int64(info[2])));
 }
 
 // residentRuns(target, offset, length) -> Float64Array [offset, length, ...] | -errno

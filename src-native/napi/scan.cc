@@ -65,10 +65,9 @@ Napi::Value positions(const Napi::CallbackInfo& info) {
   Target at = target(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
   auto out = info[4].As<Napi::Uint32Array>();
-  const size_t found =
-      core::positions(bytes(at.address), at.length,
-                      static_cast<unsigned char>(int32(info[3])), out.Data(),
-                      out.ElementLength());
+  const size_t found = core::positions(bytes(at.address), at.length,
+                                       static_cast<unsigned char>(int32(info[3])),
+                                       out.Data(), out.ElementLength());
   return number(info.Env(), static_cast<double>(found));
 }
 

@@ -1,6 +1,5 @@
-#include "napi/convert.h"
-
 #include "core/page.h"
+#include "napi/convert.h"
 
 namespace memmap::napi {
 Target target(const Napi::CallbackInfo& info) {
