@@ -11,49 +11,101 @@ const CARRIAGE_RETURN = 13;
 const Bytes = (Buffer as unknown as { [Symbol.species]: BytesConstructor })[Symbol.species];
 type BytesConstructor = new (buffer: ArrayBufferLike, offset: number, length: number) => Buffer;
 
-/** Line ends found by one native call. */
-const BATCH = 4096;
+/** Line ends found by one native call: their lines are still in the cache when they are used. */
+const BATCH = 512;
 /** Bytes that one buffer spans; positions in it are 32-bit. A longer line doubles it. */
 const STRETCH = 2 ** 26;
 
+/** The state is in an object: a generator saves each of its variables at each yield. */
 export function* lines(mapping: FileMapping, range: Span): Generator<Buffer, void, undefined> {
-  const { pages } = mapping;
-  const ends = new Uint32Array(BATCH);
-  let stretch = STRETCH;
-  // Invariant: `start` is where the next line starts.
-  for (let start = range.offset; ; ) {
-    // Whoever takes a line may close the mapping, or change its length, before the next.
-    const { version } = pages;
-    const end = Math.min(range.offset + range.length, mapping.length);
-    if (start >= end) return;
-    const length = Math.min(stretch, end - start);
-    const bytes = mapping.part(start, length);
-    const { buffer, byteOffset } = bytes;
-    let line = 0; // where in `bytes` the next line starts
-    for (let found = BATCH; found === BATCH && pages.version === version; ) {
-      const from = mapping.byteOffset + start + line;
-      const base = line;
-      found = binding.positions(pages.open(), from, length - line, LINE_FEED, ends);
-      for (let i = 0; i < found && pages.version === version; i++) {
-        const feed = base + (ends[i] as number);
-        const stop = feed > line && bytes[feed - 1] === CARRIAGE_RETURN ? feed - 1 : feed;
-        yield new Bytes(buffer, byteOffset + line, stop - line);
-        line = feed + 1;
+  const reader = new LineReader(mapping, range);
+  for (let line = reader.next(); line !== undefined; line = reader.next()) yield line;
+}
+
+class LineReader {
+  readonly #mapping: FileMapping;
+  readonly #pages: FileMapping['pages'];
+  /** Where the range ends, whatever the mapping's length. */
+  readonly #limit: number;
+  readonly #ends = new Uint32Array(BATCH);
+  /** How many of `#ends` are valid and how many are used. Fewer than BATCH: no more follow. */
+  #found = 0;
+  #used = 0;
+  /** What `#ends` counts from, in the stretch. */
+  #base = 0;
+  /** The stretch: where it starts in the mapping, and its bytes. */
+  #start: number;
+  #bytes: Buffer = Buffer.alloc(0);
+  #buffer: ArrayBufferLike = this.#bytes.buffer;
+  #byteOffset = 0;
+  #size = STRETCH;
+  /** Where in the stretch the next line starts. */
+  #line = 0;
+  /** Of the pages when the stretch was taken: whoever takes a line may close or resize. */
+  #version = -1;
+  #done = false;
+
+  constructor(mapping: FileMapping, { offset, length }: Span) {
+    this.#mapping = mapping;
+    this.#pages = mapping.pages;
+    this.#start = offset;
+    this.#limit = offset + length;
+  }
+
+  next(): Buffer | undefined {
+    while (this.#used === this.#found || this.#pages.version !== this.#version) {
+      if (this.#done) return undefined;
+      if (this.#pages.version !== this.#version) this.#take();
+      else if (this.#found === BATCH) this.#search();
+      else if (this.#start + this.#bytes.length === this.#end()) return this.#last();
+      else {
+        this.#size = this.#line === 0 ? longer(this.#size) : STRETCH;
+        this.#take();
       }
     }
-    if (pages.version === version) {
-      if (start + length === end) {
-        if (line < length) yield bytes.subarray(line);
-        return;
-      }
-      stretch = line === 0 ? longer(stretch) : STRETCH;
-    }
-    start += line;
+    const line = this.#line;
+    const feed = this.#base + (this.#ends[this.#used++] as number);
+    const stop = feed > line && this.#bytes[feed - 1] === CARRIAGE_RETURN ? feed - 1 : feed;
+    this.#line = feed + 1;
+    return new Bytes(this.#buffer, this.#byteOffset + line, stop - line);
+  }
+
+  #end(): number {
+    return Math.min(this.#limit, this.#mapping.length);
+  }
+
+  /** Takes the stretch that begins with the next line. */
+  #take(): void {
+    this.#start += this.#line;
+    this.#line = 0;
+    this.#version = this.#pages.version;
+    const left = this.#end() - this.#start;
+    this.#done = left <= 0;
+    this.#used = this.#found = 0;
+    if (this.#done) return;
+    this.#bytes = this.#mapping.part(this.#start, Math.min(this.#size, left));
+    this.#buffer = this.#bytes.buffer;
+    this.#byteOffset = this.#bytes.byteOffset;
+    this.#search();
+  }
+
+  #search(): void {
+    const from = this.#mapping.byteOffset + this.#start + this.#line;
+    const length = this.#bytes.length - this.#line;
+    this.#base = this.#line;
+    this.#used = 0;
+    this.#found = binding.positions(this.#pages.open(), from, length, LINE_FEED, this.#ends);
+  }
+
+  /** What is left after the last line feed. */
+  #last(): Buffer | undefined {
+    this.#done = true;
+    return this.#line < this.#bytes.length ? this.#bytes.subarray(this.#line) : undefined;
   }
 }
 
 /** Positions in a stretch are 32-bit, so that is as long as a line can be. */
-function longer(stretch: number): number {
-  if (stretch < 2 ** 32) return stretch * 2;
-  throw new UnsupportedError('ERR_MEMMAP_LINE_TOO_LONG', `A line has more than ${stretch} bytes`);
+function longer(size: number): number {
+  if (size < 2 ** 32) return size * 2;
+  throw new UnsupportedError('ERR_MEMMAP_LINE_TOO_LONG', `A line has more than ${size} bytes`);
 }
