@@ -1,6 +1,6 @@
 // What the benchmarks need beside the package: rivals and C programs. Installed on demand.
 import { execFileSync } from 'node:child_process';
-import { existsSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cmakeBuild } from '../../scripts/cmake-build.mjs';
@@ -15,11 +15,16 @@ export const nativeProgram = (name) => join(programs, name);
 export function installRivals() {
   if (!existsSync(`${BENCH}node_modules/koffi`)) {
     console.error('Installing what memmap is measured against (npm install in bench/)');
-    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'], {
-      cwd: BENCH,
-      stdio: ['ignore', 2, 'inherit'],
-    });
+    try {
+      execFileSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'], {
+        cwd: BENCH,
+        stdio: ['ignore', 2, 'inherit'],
+      });
+    } catch (error) {
+      console.error(`Going on without them: ${error.message}`);
+    }
   }
+  mkdirSync(`${BENCH}node_modules`, { recursive: true });
   // The benches import the package by its name, as users do; npm removes the link when it installs.
   if (!existsSync(`${BENCH}node_modules/memmap`)) symlinkSync('../..', `${BENCH}node_modules/memmap`, 'dir');
 }
