@@ -10,13 +10,22 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
 
 /** Returns the directory of the build. Ends the process if it fails. */
-export function cmakeBuild(name, { target, sanitize = 'OFF' }) {
-  const directory = join(root, 'build', name);
-  const common = ['-d', join(root, 'src-native'), '-O', directory, '-l', 'error'];
-  // Configured each time: a cache of other options would be used as it is.
-  cmake(['configure', ...common, `--CDMEMMAP_SANITIZE=${sanitize}`]);
-  cmake(['build', ...common, '-T', target, '-p', String(availableParallelism())]);
+export function cmakeBuild(name, { target, sanitize }) {
+  const directory = cmakeConfigure(name, { sanitize });
+  cmake(['build', ...common(directory), '-T', target, '-p', String(availableParallelism())]);
   return directory;
+}
+
+/** As cmakeBuild, but leaves it at compile_commands.json. */
+export function cmakeConfigure(name, { sanitize = 'OFF' } = {}) {
+  const directory = join(root, 'build', name);
+  // Configured each time: a cache of other options would be used as it is.
+  cmake(['configure', ...common(directory), `--CDMEMMAP_SANITIZE=${sanitize}`]);
+  return directory;
+}
+
+function common(directory) {
+  return ['-d', join(root, 'src-native'), '-O', directory, '-l', 'error'];
 }
 
 function cmake(args) {

@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { SystemError, check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
-import { HUGE_PAGES, type HugePages } from '../internal/literals.js';
+import { HUGE_PAGES } from '../internal/literals.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, outOfRange, validateInteger, validateMultiple } from '../internal/validate.js';
 import { type AnonymousOptions, placeAnonymous } from '../mem/anonymous.js';
@@ -68,7 +68,7 @@ export class Reservation implements Disposable {
     validateMultiple(offset, 'offset', pageSize);
     if (typeof what !== 'object' || what === null) throw invalidType('what', 'of type object', what);
     validateInteger(what.length, 'what.length', 1);
-    const unit = ('hugePages' in what && HUGE_PAGES[what.hugePages as HugePages]?.size) || pageSize;
+    const unit = ('hugePages' in what && HUGE_PAGES[what.hugePages]?.size) || pageSize;
     // A part of a file that starts inside a page takes all of that page.
     const { offset: skipped = 0 } = 'file' in what ? what : {};
     validateInteger(skipped, 'what.offset');

@@ -29,7 +29,7 @@ function codesInLibrary() {
     // In quotes: where it is thrown, not where a comment speaks of it.
     for (const [, code] of readFileSync(join('lib', name), 'utf8').matchAll(/'(ERR_[A-Z_]+)'/g)) found.add(code);
   }
-  return [...found].sort();
+  return [...found].toSorted();
 }
 
 describe('Errors', () => {
@@ -37,7 +37,7 @@ describe('Errors', () => {
   const source = () => file('errors', Buffer.alloc(4 * PAGE_SIZE, 1));
 
   it('every code of ours in lib/ is documented, and every documented one is in lib/', () => {
-    assert.deepEqual(documented(/^ERR_/).map(({ code }) => code).sort(), codesInLibrary());
+    assert.deepEqual(documented(/^ERR_/).map(({ code }) => code).toSorted(), codesInLibrary());
   });
 
   const CLASSES = { TypeError, RangeError, Error, StateError, UnsupportedError };

@@ -10,7 +10,7 @@ const ERRORS = ['StateError', 'SystemError', 'UnsupportedError'];
 
 describe('memmap/sys', () => {
   it('exports the calls by their C names, the flag tables and the error classes, and nothing else', () => {
-    assert.deepEqual(Object.keys(sys).sort(), [...CALLS, ...TABLES, ...ERRORS].sort());
+    assert.deepEqual(Object.keys(sys).toSorted(), [...CALLS, ...TABLES, ...ERRORS].toSorted());
     for (const name of CALLS) assert.equal(sys[name].name, name);
   });
 
