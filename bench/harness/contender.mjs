@@ -41,7 +41,7 @@ class Contender {
     const { value, done } = await this.#lines.next();
     if (!done) return JSON.parse(value);
     const verdict = await this.#ended;
-    const [reason = `its process ended with ${verdict} ${this.#error}`] = /^\w*Error: .*$/m.exec(this.#error) ?? [];
+    const [reason = `its process ended with ${verdict} ${this.#error}`] = /^\w*Error(?: \[\w+\])?: .*$/m.exec(this.#error) ?? [];
     throw new Error(`${this.#name}: ${reason}`, { cause: this.#error });
   }
 
