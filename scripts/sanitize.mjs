@@ -27,6 +27,8 @@ const { status, signal, error } = spawnSync(process.execPath, args, {
       'handle_segv=0',
       'handle_sigbus=0',
       'allow_user_segv_handler=1',
+      // Some tests watch how much memory is resident.
+      'quarantine_size_mb=1',
     ].join(':'),
     UBSAN_OPTIONS: 'print_stacktrace=1',
   },

@@ -4,6 +4,7 @@ import { constants as system } from 'node:os';
 import { SystemError, UnsupportedError, check } from '../errors.js';
 import { binding, type Handle } from './binding.js';
 import type { BufferKind } from './literals.js';
+import { withRoom } from './reclaim.js';
 import { mapRemedy } from './remedy.js';
 
 /** Whether the runtime can put a SharedArrayBuffer over any address: Node 22.23, 24.16, 26.1. */
@@ -36,7 +37,8 @@ export const BUFFER_LIMIT: number = hasExternalShared ? constants.MAX_LENGTH : O
  */
 function reserveShared(length: number): SharedArrayBuffer {
   const pages = length / WASM_PAGE;
-  if (Number.isInteger(pages) && withoutWasm-- <= 0) {
+  // Under --jitless there is no WebAssembly.
+  if (Number.isInteger(pages) && typeof WebAssembly === 'object' && withoutWasm-- <= 0) {
     try {
       return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
     } catch (error) {
@@ -109,7 +111,7 @@ export function createBuffer(
   if (kind === 'array') return arrayBuffer(handle, length);
   if (hasExternalShared) return check(binding.sharedBuffer(handle, length), 'mmap');
 
-  const moved = movable ? overlay(handle, length) : undefined;
+  const moved = movable ? withRoom(() => overlay(handle, length)) : undefined;
   if (typeof moved === 'object') return moved;
   if (moved === NO_MEMORY) throw new SystemError(moved, 'mmap', { remedy: mapRemedy(0) });
   if (kind === undefined) return arrayBuffer(handle, length);

@@ -1,7 +1,7 @@
 // Closed mappings whose buffers are not collected yet keep their addresses. V8 counts no
 // byte of a SharedArrayBuffer, so nothing would make it collect them: this does.
 import { constants } from 'node:os';
-import { type Handle, binding } from './binding.js';
+import { binding } from './binding.js';
 
 /** Closes between two looks at the census, which takes a lock. */
 const STRIDE = 256;
@@ -28,12 +28,12 @@ export function reclaim(): void {
 }
 
 /**
- * The handle that `map` returns, or -errno. Where there is no room, closed mappings may
- * still take it: their buffers are collected, and `map` is called again.
+ * What `map` returns: -errno if it fails. Where there is no room, closed mappings may still
+ * take it: their buffers are collected, and `map` is called again.
  */
-export function withRoom(map: () => Handle): Handle {
-  const handle = map();
-  if (handle !== -constants.errno.ENOMEM) return handle;
+export function withRoom<T>(map: () => T): T {
+  const result = map();
+  if (result !== -constants.errno.ENOMEM) return result;
   binding.collect();
   binding.collect(); // waits for what the first one left to another thread
   return map();

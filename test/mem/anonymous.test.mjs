@@ -6,10 +6,10 @@ import { mapAnonymous, mapFile, reserve } from 'memmap';
 import { PAGE_SIZE, mincore } from 'memmap/sys';
 
 import { mapAt, maps, smapsAt } from '../support/proc.mjs';
+import { hole } from '../support/addresses.mjs';
 import { runs } from '../support/run.mjs';
 
-/** Where no loader, heap or stack ever is. */
-const EMPTY_ADDRESS = 0x10_0000_0000n;
+const EMPTY_ADDRESS = hole(2 * PAGE_SIZE);
 
 /** How many pages mincore(2) finds in memory. */
 function resident(mapping) {

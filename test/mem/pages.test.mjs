@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { mapAnonymous, mapFile } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 
+import { hole } from '../support/addresses.mjs';
 import { readElsewhere } from '../support/elsewhere.mjs';
 import { mapAt, maps, smapsAt } from '../support/proc.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
@@ -68,13 +69,13 @@ describe('pages', () => {
     });
 
     it('over fixed addresses is what the runtime can make; asking for more is an error with a way out', () => {
-      const options = { length: PAGE_SIZE, address: 0x10_0000_0000n, placement: 'fixed-noreplace' };
+      const options = { length: PAGE_SIZE, address: hole(PAGE_SIZE), placement: 'fixed-noreplace' };
       const memory = mapAnonymous(options);
       memory.bytes[0] = 1;
       assert.equal(memory.address, options.address);
       const isShared = memory.buffer instanceof SharedArrayBuffer;
       memory.close();
-      const asked = mapAnonymous({ ...options, address: 0x11_0000_0000n, buffer: 'shared' });
+      const asked = mapAnonymous({ ...options, address: hole(PAGE_SIZE), buffer: 'shared' });
       if (isShared) {
         assert.ok(asked.buffer instanceof SharedArrayBuffer);
       } else {
@@ -135,7 +136,7 @@ describe('pages', () => {
 
   describe('after close', () => {
     it('is unmapped at once if there was no buffer', () => {
-      const memory = mapAnonymous({ length: LENGTH, buffer: 'array', address: 0x10_0000_0000n });
+      const memory = mapAnonymous({ length: LENGTH, buffer: 'array', address: hole(LENGTH) });
       const { address } = memory;
       memory.close();
       assert.equal(mapAt(address), undefined);
@@ -203,9 +204,10 @@ describe('pages', () => {
     });
 
     it('a second close does nothing', () => {
-      const memory = mapAnonymous({ length: LENGTH, address: 0x10_0000_0000n });
+      const address = hole(LENGTH);
+      const memory = mapAnonymous({ length: LENGTH, address });
       memory.close();
-      const other = mapAnonymous({ length: LENGTH, address: 0x10_0000_0000n });
+      const other = mapAnonymous({ length: LENGTH, address });
       other.bytes.fill(7);
       memory.close();
       assert.ok(other.bytes.every((byte) => byte === 7));
