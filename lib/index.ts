@@ -2,6 +2,7 @@
 export { StateError, SystemError, UnsupportedError } from './errors.js';
 export { type FileAccess, FileMapping } from './file/file-mapping.js';
 export { type MapFileOptions, mapFile } from './file/map-file.js';
+export type { Lines } from './file/lines.js';
 export type { FileLike } from './file/open-file.js';
 export { type PlaceOptions, Reservation, reserve } from './file/reservation.js';
 export type { Window, WindowOptions } from './file/windows.js';

@@ -8,7 +8,7 @@ import { type Range, resolveRange } from '../internal/range.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, validateInteger } from '../internal/validate.js';
 import { Mapping } from '../mem/mapping.js';
-import { lines } from './lines.js';
+import { type Lines, lines } from './lines.js';
 import { type FilePages, type FileSource, openFile } from './open-file.js';
 import { type Window, type WindowOptions, windows } from './windows.js';
 
@@ -224,7 +224,7 @@ export class FileMapping extends Mapping {
    * for (const line of file.lines()) if (line.includes('ERROR')) console.log(line.toString());
    * ```
    */
-  lines(range?: Range): Generator<Buffer, void, undefined> {
+  lines(range?: Range): Lines {
     const part = resolveRange(range, this.length);
     this.pages.open();
     return lines(this, part);

@@ -16,11 +16,15 @@ const BATCH = 512;
 /** Bytes that one buffer spans; positions in it are 32-bit. A longer line doubles it. */
 const STRETCH = 2 ** 26;
 
-/** The state is in an object: a generator saves each of its variables at each yield. */
-export function* lines(mapping: FileMapping, range: Span): Generator<Buffer, void, undefined> {
-  const reader = new LineReader(mapping, range);
-  for (let line = reader.next(); line !== undefined; line = reader.next()) yield line;
+/** What `for of` takes, and on Node 22 its helpers too: `lines().filter(...)`. */
+export type Lines = IteratorObject<Buffer, undefined>;
+
+/** No generator: saving and restoring one costs a third of a line. */
+export function lines(mapping: FileMapping, range: Span): Lines {
+  return new LineReader(mapping, range) as unknown as Lines;
 }
+
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 class LineReader {
   readonly #mapping: FileMapping;
@@ -52,9 +56,13 @@ class LineReader {
     this.#limit = offset + length;
   }
 
-  next(): Buffer | undefined {
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<Buffer, undefined> {
     while (this.#used === this.#found || this.#pages.version !== this.#version) {
-      if (this.#done) return undefined;
+      if (this.#done) return DONE;
       if (this.#pages.version !== this.#version) this.#take();
       else if (this.#found === BATCH) this.#search();
       else if (this.#start + this.#bytes.length === this.#end()) return this.#last();
@@ -67,7 +75,14 @@ class LineReader {
     const feed = this.#base + (this.#ends[this.#used++] as number);
     const stop = feed > line && this.#bytes[feed - 1] === CARRIAGE_RETURN ? feed - 1 : feed;
     this.#line = feed + 1;
-    return new Bytes(this.#buffer, this.#byteOffset + line, stop - line);
+    return { done: false, value: new Bytes(this.#buffer, this.#byteOffset + line, stop - line) };
+  }
+
+  return(): IteratorReturnResult<undefined> {
+    this.#done = true;
+    this.#used = this.#found;
+    this.#version = this.#pages.version;
+    return DONE;
   }
 
   #end(): number {
@@ -98,11 +113,14 @@ class LineReader {
   }
 
   /** What is left after the last line feed. */
-  #last(): Buffer | undefined {
+  #last(): IteratorResult<Buffer, undefined> {
     this.#done = true;
-    return this.#line < this.#bytes.length ? this.#bytes.subarray(this.#line) : undefined;
+    return this.#line < this.#bytes.length ? { done: false, value: this.#bytes.subarray(this.#line) } : DONE;
   }
 }
+
+const iteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([].values())) as object;
+Object.setPrototypeOf(LineReader.prototype, iteratorPrototype);
 
 /** Positions in a stretch are 32-bit, so that is as long as a line can be. */
 function longer(size: number): number {

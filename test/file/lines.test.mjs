@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mapFile } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 
+import { skip } from '../support/hooks.mjs';
 import { randomBytes } from '../support/random.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
@@ -161,5 +162,12 @@ describe('lines', () => {
         assert.throws(() => lines.next(), closed);
       });
     }
+  });
+
+  it('has the helpers of iterators where the runtime does', function () {
+    if (typeof Iterator === 'undefined') skip(this, 'this runtime has no iterator helpers');
+    const mapping = mapFile(file('helpers', 'a\nbb\na\n'));
+    assert.equal(mapping.lines().filter((line) => line.equals(Buffer.from('a'))).toArray().length, 2);
+    mapping.close();
   });
 });
