@@ -51,6 +51,30 @@ export class UnsupportedError extends Error {
 }
 UnsupportedError.prototype.name = 'UnsupportedError';
 
+/** What an access met that the guard let go on: docs/memory-model.md. */
+export type FaultKind = 'truncated' | 'no-space' | 'memory-failure' | 'read-only' | 'no-access' | 'after-close';
+
+/** Accesses met no memory, or none they were allowed to use: what they read is not to be relied on. */
+export class FaultError extends Error {
+  /** For example `'ERR_MEMMAP_TRUNCATED'`. */
+  readonly code: string;
+  /** Undefined for faults of several mappings together: ERR_MEMMAP_FAULT. */
+  readonly kind?: FaultKind;
+  /** Bytes from the start of the mapping. */
+  readonly offset?: number;
+  /** The file concerned, if there is one. */
+  readonly path?: string;
+
+  constructor(message: string, kind?: FaultKind, offset?: number, path?: string) {
+    super(message);
+    this.code = `ERR_MEMMAP_${kind?.replace('-', '_').toUpperCase() ?? 'FAULT'}`;
+    if (kind !== undefined) this.kind = kind;
+    if (offset !== undefined) this.offset = offset;
+    if (path !== undefined) this.path = path;
+  }
+}
+FaultError.prototype.name = 'FaultError';
+
 /** What a SystemError knows besides the number. */
 export interface ErrorContext {
   readonly path?: string;

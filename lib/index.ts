@@ -1,5 +1,5 @@
 // The public API: re-exports only.
-export { StateError, SystemError, UnsupportedError } from './errors.js';
+export { FaultError, type FaultKind, StateError, SystemError, UnsupportedError } from './errors.js';
 export { type FileAccess, FileMapping } from './file/file-mapping.js';
 export { type MapFileOptions, mapFile } from './file/map-file.js';
 export type { Lines } from './file/lines.js';
@@ -17,5 +17,8 @@ export {
   mapAnonymous,
 } from './mem/anonymous.js';
 export type { BackgroundOptions, Progress } from './mem/background.js';
-export { type Access, type LockOptions, Mapping, type ViewConstructor } from './mem/mapping.js';
+export type { Fault, Faults } from './mem/faults.js';
+export { type Configuration, configure, guard } from './mem/guard.js';
+export type { Access } from './mem/guarded.js';
+export { type LockOptions, Mapping, type ViewConstructor } from './mem/mapping.js';
 export type { Residency } from './mem/residency.js';

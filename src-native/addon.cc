@@ -19,6 +19,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   memmap::napi::export_buffer(env, exports);
   memmap::napi::export_calls(env, exports);
   memmap::napi::export_file_calls(env, exports);
+  memmap::napi::export_guard(env, exports);
   memmap::napi::export_scan(env, exports);
   memmap::napi::export_work(env, exports);
   memmap::napi::export_constants(env, exports);

@@ -1,16 +1,20 @@
 // FileMapping: a mapping with a file behind it, and reading in it.
 import { closeSync, fdatasyncSync, fstatSync, openSync, statSync, type Stats } from 'node:fs';
-import { StateError, UnsupportedError, check } from '../errors.js';
-import { binding } from '../internal/binding.js';
+import { constants } from 'node:os';
+import { StateError, SystemError, UnsupportedError, check } from '../errors.js';
+import { type Handle, binding } from '../internal/binding.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
-import type { BufferKind } from '../internal/literals.js';
+import { type BufferKind, PROTECTION, type Protection } from '../internal/literals.js';
 import { type Range, resolveRange } from '../internal/range.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, validateInteger } from '../internal/validate.js';
+import { readOnlyFile } from '../mem/guarded.js';
 import { Mapping } from '../mem/mapping.js';
 import { type Lines, lines } from './lines.js';
 import { type FilePages, type FileSource, openFile } from './open-file.js';
 import { type Window, type WindowOptions, windows } from './windows.js';
+
+const { errno } = constants;
 
 /** Bytes from one piece to the next, of a mapping too large for one buffer. */
 const PIECE = 2 ** 30;
@@ -85,10 +89,12 @@ export class FileMapping extends Mapping {
   /**
    * Follows the file after it grew or shrank: the mapping then ends where the file does, or
    * where `options.length` put it. Earlier views end if the length changes; take new ones.
+   * What the guard has replaced is the file again, and `check()` content.
    *
    * @returns whether the length changed
    */
   refresh(): boolean {
+    this.mend();
     const { offset, length: asked = Infinity } = this.#source;
     const length = Math.min(asked, Math.max(0, this.size() - offset));
     if (length === this.length) return false;
@@ -153,6 +159,31 @@ export class FileMapping extends Mapping {
       // mapping of a descriptor that cannot write.
       if (this.access === 'read') fdatasyncSync(fd);
       check(binding.posixFadvise(fd, start, length, binding.POSIX_FADV.DONTNEED), 'posix_fadvise', { path: this.path });
+    });
+  }
+
+  /** @internal */
+  override backed(): number {
+    const stats = statSync(this.path, { throwIfNoEntry: false });
+    // Of a file that has lost its path only the kernel knows.
+    if (stats === undefined || stats.ino !== this.#inode || !stats.isFile()) return this.length;
+    return Math.max(0, Math.min(this.length, stats.size - this.#source.offset));
+  }
+
+  /** @internal A private map of the file would take writes, but not to the file. */
+  protected override permit(access: Protection): void {
+    const { flags, openFlags } = this.#source;
+    const writes = (PROTECTION[access] & binding.PROT.WRITE) !== 0;
+    if (!writes || (openFlags & binding.O.RDWR) !== 0 || (flags & binding.MAP.PRIVATE) === 0) return;
+    if (!this.#source.copies) throw new SystemError(-errno.EACCES, 'mprotect', { path: this.path, remedy: readOnlyFile });
+  }
+
+  /** @internal */
+  protected override restore(handle: Handle, prot: number): void {
+    const { flags, openFlags, offset, copies } = this.#source;
+    this.#withFile((openFlags & binding.O.RDWR) === 0 ? 'r' : 'r+', (fd) => {
+      const start = offset - this.byteOffset;
+      check(binding.restore(handle, fd, start, prot, flags & ~binding.MAP.POPULATE, copies), 'mmap', { path: this.path });
     });
   }
 

@@ -82,6 +82,9 @@ export function placeFile(file: FileLike, options: MapFileOptions, at: bigint | 
 
   const how = ACCESS[access];
   let flags = how.flags | mapFlags(options);
+  // Private pages are the file's until something writes to them, and nothing is to: a write
+  // that comes all the same then makes a copy instead of ending the process.
+  if (access === 'read' && !sync && binding.guardEnabled()) flags = (flags & ~MAP.SHARED) | MAP.PRIVATE | MAP.NORESERVE;
   if (sync) flags |= MAP.SHARED_VALIDATE | MAP.SYNC;
   if (at !== undefined) flags |= MAP.FIXED;
   const source: FileSource = {
@@ -89,6 +92,7 @@ export function placeFile(file: FileLike, options: MapFileOptions, at: bigint | 
     openFlags: how.open | (create ? O.CREAT : 0),
     prot: how.prot,
     flags,
+    copies: access === 'copy-on-write',
     offset,
     length,
   };

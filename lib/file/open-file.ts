@@ -24,6 +24,8 @@ export interface FileSource {
   readonly openFlags: number;
   readonly prot: number;
   readonly flags: number;
+  /** Whether writes make copies that are the mapping's own: access 'copy-on-write'. */
+  readonly copies: boolean;
   /** Bytes into the file. */
   readonly offset: number;
   /** Bytes asked for; undefined: to the end of the file. */
@@ -32,6 +34,7 @@ export interface FileSource {
 
 /** What a fresh mapping of a file is made of. */
 export interface FilePages {
+  readonly path: string;
   readonly handle: number;
   readonly byteOffset: number;
   readonly length: number;
@@ -88,6 +91,7 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
   );
   const [step = 0, size = 0, mapped = 0, filesystem = 0, mode = 0, device = 0, inode = 0] = facts;
   const found = {
+    path,
     device,
     inode,
     filesystem: FILESYSTEM_NAME.get(filesystem) ?? `0x${filesystem.toString(16)}`,

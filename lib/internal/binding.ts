@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url';
 /** Number of an open mapping of this thread. Never reused. */
 export type Handle = number;
 
+/** Where the guard counts the faults of a mapping. */
+export type Slot = number;
+
 /**
  * Where a call acts: a handle, a view (which keeps its memory alive), or a bare address.
  * The two numbers that follow are the offset from there and the length, in bytes.
@@ -60,6 +63,27 @@ export interface Binding {
   hasExternalShared(): boolean;
   detach(buffer: ArrayBuffer): void;
   collect(): void;
+
+  guardEnabled(): boolean;
+  /** False if something has been mapped already. */
+  disableGuard(): boolean;
+  /** Puts the handlers back in place, if they have been in use. */
+  rearmGuard(): void;
+  /** Where the faults of the mapping are counted, until dropSlot. 0 without the guard. */
+  holdSlot(handle: Handle): Slot;
+  dropSlot(slot: Slot): void;
+  /** As dropSlot; the engine has unmapped the memory. */
+  forgetSlot(slot: Slot): void;
+  /** Fills `out` with counts, offsets and lengths, each by kind. Slot 0: of the process. */
+  faults(slot: Slot, out: Float64Array): void;
+  /** The number of faults of the process, as it grows. Undefined where buffers over memory are forbidden. */
+  faultCounter(): Uint32Array | undefined;
+  /** -1, or where the lost end of the file begins; Infinity if the guard replaced pages otherwise. */
+  mended(handle: Handle): number;
+  restore(handle: Handle, fd: number, offset: number, prot: number, flags: number, lostEndOnly: boolean): number;
+  copyOut(target: Target, offset: number, length: number, to: Uint8Array): number;
+  copyIn(target: Target, offset: number, length: number, from: Uint8Array): number;
+  onFault(callback: () => void): number;
 
   munmap: RangeCall;
   mprotect: RangeCallWith;

@@ -21,7 +21,8 @@ import {
   validateOptions,
   validateWord,
 } from '../internal/validate.js';
-import { Mapping, refuseWriteExec } from './mapping.js';
+import { refuseWriteExec } from './guarded.js';
+import { Mapping } from './mapping.js';
 import type { PagesOptions } from './pages.js';
 
 const { MAP, MFD } = binding;

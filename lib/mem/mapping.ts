@@ -2,19 +2,16 @@
 import { constants } from 'node:buffer';
 import { UnsupportedError, check } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import { type Hint, PROTECTION, type Protection } from '../internal/literals.js';
+import type { Hint } from '../internal/literals.js';
 import { type Range, resolveRange } from '../internal/range.js';
 import { lockRemedy, mapRemedy, sealRemedy, since } from '../internal/remedy.js';
-import { invalidType, outOfRange, validateBoolean, validateOptions, validateWord } from '../internal/validate.js';
+import { invalidType, outOfRange, validateBoolean, validateOptions } from '../internal/validate.js';
 import { advise, collapse, discard, evict, punchHole } from './advice.js';
 import { type BackgroundOptions, inBackground } from './background.js';
-import { Pages, type PagesOptions } from './pages.js';
+import { Guarded } from './guarded.js';
 import { type Residency, residency } from './residency.js';
 
 const { MS, MADV, MLOCK } = binding;
-
-/** What code may do with a mapping's bytes. */
-export type Access = Protection | 'copy-on-write';
 
 /** A typed array class, as `view` takes it. */
 export interface ViewConstructor<View> {
@@ -37,17 +34,7 @@ export interface LockOptions extends Range {
  *
  * Every method but `close` throws ERR_MEMMAP_CLOSED on a closed mapping.
  */
-export abstract class Mapping implements Disposable {
-  /** @internal */
-  readonly pages: Pages;
-  #access: Access;
-
-  /** @internal */
-  constructor(pages: PagesOptions, access: Access) {
-    this.pages = new Pages({ ...pages });
-    this.#access = access;
-  }
-
+export abstract class Mapping extends Guarded implements Disposable {
   /** Address of the first byte. 0n if the mapping is empty. */
   get address(): bigint {
     return this.pages.address;
@@ -55,10 +42,6 @@ export abstract class Mapping implements Disposable {
   /** Bytes. Changes with `resize()`. */
   get length(): number {
     return this.pages.length;
-  }
-  /** What the bytes allow now; `protect()` over the whole mapping changes it. */
-  get access(): Access {
-    return this.#access;
   }
   get closed(): boolean {
     return this.pages.closed;
@@ -172,7 +155,7 @@ export abstract class Mapping implements Disposable {
 
   /** Reading leaves pages shared with the file or the zero page; writing makes them ready to write. */
   #populateAdvice(): number {
-    return this.#access === 'read-write' ? MADV.POPULATE_WRITE : MADV.POPULATE_READ;
+    return this.access === 'read-write' ? MADV.POPULATE_WRITE : MADV.POPULATE_READ;
   }
 
   /**
@@ -199,30 +182,6 @@ export abstract class Mapping implements Disposable {
   /** Replaces small pages by transparent huge ones now. Linux 6.1. */
   collapse(range?: Range): void {
     collapse(this.pages, range);
-  }
-
-  /**
-   * Changes what code may do with whole pages: mprotect(2). Memory both writable and
-   * executable is refused unless `allowWriteExec` is set.
-   *
-   * @throws {SystemError} EACCES to make writable what was mapped from a read-only file
-   */
-  protect(access: Protection, range?: Range, options: { readonly allowWriteExec?: boolean } = {}): void {
-    validateWord(access, 'access', PROTECTION);
-    validateOptions(options, ['allowWriteExec']);
-    if (options.allowWriteExec !== undefined) validateBoolean(options.allowWriteExec, 'options.allowWriteExec');
-    refuseWriteExec(access, options.allowWriteExec);
-    const { offset, length } = this.pages.exact(range);
-    const handle = this.pages.settled();
-    if (length === 0) return;
-    check(binding.mprotect(handle, offset, length, PROTECTION[access]), 'mprotect', {
-      remedy: (code) =>
-        code === 'EACCES' ? "The file is open for reading only: map it with access: 'read-write'" : undefined,
-    });
-    if (length === this.pages.extent) {
-      const keeps = this.#access === 'copy-on-write' && access === 'read-write';
-      this.#access = keeps ? 'copy-on-write' : access;
-    }
   }
 
   /**
@@ -274,6 +233,7 @@ export abstract class Mapping implements Disposable {
       throw outOfRange('length', `an integer >= ${minimum}`, length);
     }
     const handle = this.pages.open();
+    this.mend();
     const fd = this.pages.descriptor;
     const before = binding.mappedLength(handle);
     if (fd >= 0 && length > before) {
@@ -298,13 +258,3 @@ export abstract class Mapping implements Disposable {
     this.close();
   }
 }
-
-/** Code that one can write and then run is an attacker's wish: only by name. */
-export function refuseWriteExec(access: Access, allowed: boolean | undefined): void {
-  if (access !== 'read-write-execute' || allowed === true) return;
-  throw Object.assign(
-    new TypeError('Memory that is both writable and executable needs allowWriteExec: true'),
-    { code: 'ERR_MEMMAP_WRITE_EXEC' },
-  );
-}
-

@@ -1,15 +1,25 @@
 // Pages: what stands behind a Mapping. It owns the native handle and the buffer, and does
 // the one conversion between bytes of the mapping and pages of memory.
 import { StateError, check } from '../errors.js';
-import { type Handle, binding } from '../internal/binding.js';
+import { type Handle, type Slot, binding } from '../internal/binding.js';
 import { BUFFER_LIMIT, createBuffer, hasExternalShared } from '../internal/buffer.js';
 import type { BufferKind } from '../internal/literals.js';
 import { type Range, type Span, resolveRange } from '../internal/range.js';
 import { reclaim } from '../internal/reclaim.js';
 import { illegalConstructor, outOfRange } from '../internal/validate.js';
+import { FaultLog, faultCount } from './faults.js';
 
-/** Handles of mappings that nobody closed: the net under close(). */
-const forgotten = new FinalizationRegistry<Handle>((handle) => binding.release(handle));
+/** What a mapping holds in the addon. 0: nothing. */
+interface Held {
+  handle: Handle;
+  slot: Slot;
+}
+
+/** Mappings that nobody closed, and counts that nobody will read: the net under close(). */
+const forgotten = new FinalizationRegistry<Held>(({ handle, slot }) => {
+  if (slot !== 0) binding.dropSlot(slot);
+  if (handle !== 0) binding.release(handle);
+});
 
 export interface PagesOptions {
   /** 0: nothing is mapped, the length is 0. */
@@ -23,6 +33,8 @@ export interface PagesOptions {
   readonly kind: BufferKind | undefined;
   /** Whether the pages may be moved to other addresses. */
   readonly movable: boolean;
+  /** The file behind, for errors to name. */
+  readonly path?: string;
 }
 
 export class Pages {
@@ -31,7 +43,9 @@ export class Pages {
   /** Changes when earlier views end. */
   version = 0;
   #movable: boolean;
-  #handle: Handle;
+  readonly #path: string | undefined;
+  readonly #held: Held;
+  #log: FaultLog | undefined;
   #byteOffset: number;
   #length: number;
   #closed = false;
@@ -41,13 +55,14 @@ export class Pages {
   constructor(options: PagesOptions) {
     // JavaScript can call the private constructors of those who hold pages.
     if (typeof options.handle !== 'number') throw illegalConstructor();
-    this.#handle = options.handle;
+    this.#held = { handle: options.handle, slot: 0 };
+    this.#path = options.path;
     this.#byteOffset = options.byteOffset;
     this.#length = options.length;
     this.pageSize = options.pageSize ?? binding.pageSize;
     this.kind = options.kind;
     this.#movable = options.movable;
-    if (options.handle !== 0) forgotten.register(this, options.handle, this);
+    forgotten.register(this, this.#held, this);
   }
 
   get closed(): boolean {
@@ -58,7 +73,7 @@ export class Pages {
   }
   /** Bytes from the first page to the first byte; an empty mapping has no page. */
   get byteOffset(): number {
-    return this.#handle === 0 ? 0 : this.#byteOffset;
+    return this.#held.handle === 0 ? 0 : this.#byteOffset;
   }
   /** Bytes from the first page to the end of the mapping: the length of the buffer. */
   get extent(): number {
@@ -68,7 +83,7 @@ export class Pages {
   /** The open handle; 0 if the mapping is empty. */
   open(): Handle {
     if (this.#closed) throw new StateError('ERR_MEMMAP_CLOSED', 'The mapping is closed');
-    return this.#handle;
+    return this.#held.handle;
   }
 
   /** The handle, with the pages where they will stay. */
@@ -105,6 +120,7 @@ export class Pages {
     const handle = this.open();
     if (handle !== 0) {
       this.#buffer = createBuffer(handle, this.extent, this.kind, this.#movable);
+      this.#follow();
     } else {
       this.#buffer = this.kind === 'array' ? new ArrayBuffer(0) : new SharedArrayBuffer(0);
     }
@@ -139,26 +155,57 @@ export class Pages {
     return { offset: from, length };
   }
 
+  /** What the guard has counted. Outlives `close()`. */
+  get log(): FaultLog {
+    if (this.#log === undefined) {
+      this.#log = new FaultLog(this.#byteOffset, this.#path);
+      const { handle, slot } = this.#held;
+      if (slot !== 0) this.#log.follow(slot);
+      else if (handle !== 0) this.#hold();
+    }
+    return this.#log;
+  }
+
+  #hold(): void {
+    this.#held.slot = binding.holdSlot(this.#held.handle);
+    this.#log?.follow(this.#held.slot);
+  }
+
+  /** The pages may have moved, and their counts with them. */
+  #follow(): void {
+    const { slot } = this.#held;
+    if (slot === 0) return;
+    this.#hold();
+    binding.dropSlot(slot);
+  }
+
+  /** -1, or from where on the file is lost, as far as the guard knows; Infinity for other mending. */
+  get mended(): number {
+    const { handle } = this.#held;
+    return handle === 0 || faultCount() === 0 ? -1 : binding.mended(handle);
+  }
+
   /** Replaces the pages by those of a longer or shorter mapping. Ends earlier views. */
   resize(length: number, resized: () => Handle): void {
-    const old = this.#handle;
     const handle = resized();
-    if (handle !== old) {
-      forgotten.unregister(this);
-      if (handle !== 0) forgotten.register(this, handle, this);
-    }
-    this.#handle = handle;
+    this.#held.handle = handle;
     this.#length = length;
+    if (handle !== 0) this.#follow();
     this.#dropBuffer();
   }
 
   close(): void {
     if (this.#closed) return;
+    const held = this.#held;
+    const shared = this.#buffer !== undefined && !(this.#buffer instanceof ArrayBuffer);
     // First, so that no view can see the pages change.
     if (this.#buffer instanceof ArrayBuffer) binding.detach(this.#buffer);
-    if (this.#handle !== 0) {
-      check(binding.close(this.#handle), 'mmap');
-      forgotten.unregister(this);
+    if (held.handle !== 0) {
+      // Views that are left can go on to fault.
+      if (shared && held.slot === 0) this.#hold();
+      check(binding.close(held.handle), 'mmap');
+      held.handle = 0;
+      if (held.slot === 0) forgotten.unregister(this);
     }
     this.#closed = true;
     if (this.#buffer !== undefined) reclaim();

@@ -5,7 +5,10 @@
 #include <map>
 #include <mutex>
 
+#include "core/closed_pages.h"
+#include "core/guard.h"
 #include "core/page.h"
+#include "core/stash.h"
 #include "sys/memory.h"
 
 namespace memmap::core {
@@ -36,9 +39,13 @@ uintptr_t number(const void* address) { return reinterpret_cast<uintptr_t>(addre
 }  // namespace
 
 std::shared_ptr<AddressRange> AddressRange::take(void* address, size_t length,
-                                                 Owner owner) {
+                                                 Owner owner, size_t unit) {
+  SlotIndex slot = kProcess;
+  if (guard_enabled()) {
+    slot = claim_slot(number(address), length, {owner == Owner::kRuntime, unit});
+  }
   std::shared_ptr<AddressRange> range(
-      new AddressRange(static_cast<char*>(address), length, owner));
+      new AddressRange(static_cast<char*>(address), length, owner, slot));
   Registry& all = registry();
   std::lock_guard lock(all.mutex);
   // The engine may have unmapped a range of its own before our note of it went, and the
@@ -82,6 +89,7 @@ AddressRange::~AddressRange() {
       all.census.retired_bytes -= length();
     }
   }
+  forget_slots();
   // Only now, with the entry gone: whoever is given these addresses next finds the
   // registry free of them.
   if (owner_ == Owner::kMemmap && !disowned_) {
@@ -90,9 +98,45 @@ AddressRange::~AddressRange() {
   }
 }
 
+// Of a range of the runtime a buffer may be left, whose end JavaScript will tell of.
+void AddressRange::forget_slots() {
+  parts_.push_back({0, 0, slot_});
+  for (const Part& part : parts_) {
+    if (owner_ == Owner::kMemmap || disowned_) {
+      forget_memory(part.slot);
+      drop_stash(part.slot);
+    }
+    release_slot(part.slot);
+  }
+}
+
+SlotIndex AddressRange::slot_for_part(uintptr_t start, size_t length, size_t unit) {
+  if (!guard_enabled()) return kProcess;
+  Registry& all = registry();
+  std::lock_guard lock(all.mutex);
+  // What was mapped there before is replaced: its views show the new pages.
+  std::erase_if(parts_, [&](const Part& part) {
+    if (part.start < start || !within(part.start - start, part.length, length)) {
+      return false;
+    }
+    forget_memory(part.slot);
+    drop_stash(part.slot);
+    release_slot(part.slot);
+    return true;
+  });
+  const SlotIndex slot =
+      claim_slot(start, length, {owner_ == Owner::kRuntime, unit});
+  parts_.push_back({start, length, slot});
+  return slot;
+}
+
 sys::Errno AddressRange::vacate(size_t offset, size_t length) {
   if (!within(offset, length, this->length())) return {EINVAL};
   if (length == 0) return {};
+  if (guard_enabled()) {
+    sys::Errno placed = place_closed_pages(begin_ + offset, length);
+    if (placed.value != ENOSYS) return placed;
+  }
   constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
   char* address = begin_ + offset;
   sys::Result<void*> zeros =
@@ -123,6 +167,7 @@ void AddressRange::extend(size_t more) {
   Registry& all = registry();
   std::lock_guard lock(all.mutex);
   length_.fetch_add(more, std::memory_order_relaxed);
+  extend_slot(slot_, more);
   if (retired_) all.census.retired_bytes += more;
 }
 
@@ -130,6 +175,7 @@ void AddressRange::disown() {
   Registry& all = registry();
   std::lock_guard lock(all.mutex);
   disowned_ = true;
+  forget_memory(slot_);
 }
 
 }  // namespace memmap::core

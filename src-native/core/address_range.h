@@ -13,7 +13,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
+#include "core/fault_slots.h"
+#include "core/page.h"
 #include "sys/result.h"
 
 namespace memmap::core {
@@ -32,8 +35,10 @@ class AddressRange {
     size_t retired_bytes;  // address space the retired ones take
   };
 
-  // Takes over a range that has just been mapped.
-  static std::shared_ptr<AddressRange> take(void* address, size_t length, Owner owner);
+  // Takes over a range that has just been mapped, in pages of `unit` bytes, and has the
+  // guard answer for it.
+  static std::shared_ptr<AddressRange> take(void* address, size_t length, Owner owner,
+                                            size_t unit = page_size());
 
   // The range that wholly contains [address, address + length), or null. A range of the
   // runtime is found only if `held`: the caller holds a buffer over it, so the engine
@@ -50,9 +55,15 @@ class AddressRange {
   size_t length() const { return length_.load(std::memory_order_relaxed); }
   Owner owner() const { return owner_; }
 
-  // Replaces the pages of a part by zero pages in one step, so that no other thread
+  // Where the guard counts the faults of the range.
+  SlotIndex slot() const { return slot_; }
+  // The same for a part that holds a mapping of its own, from now on.
+  SlotIndex slot_for_part(uintptr_t start, size_t length, size_t unit);
+
+  // Replaces the pages of a part by closed pages in one step, so that no other thread
   // finds a hole: what still points there reads zeros, and its writes reach nobody.
-  // Files and huge pages are released. EPERM if mseal(2) forbids it.
+  // Files and huge pages are released. EPERM if mseal(2) forbids it. Without the guard,
+  // which counts the accesses, it is zero pages at once.
   sys::Errno vacate(size_t offset, size_t length);
 
   // mseal(2). ENOTSUP for memory of the runtime, which ends the process when it cannot
@@ -69,12 +80,22 @@ class AddressRange {
   void disown();
 
  private:
-  AddressRange(char* begin, size_t length, Owner owner)
-      : begin_(begin), length_(length), owner_(owner) {}
+  struct Part {
+    uintptr_t start;
+    size_t length;
+    SlotIndex slot;
+  };
+
+  AddressRange(char* begin, size_t length, Owner owner, SlotIndex slot)
+      : begin_(begin), length_(length), owner_(owner), slot_(slot) {}
+
+  void forget_slots();
 
   char* const begin_;
   std::atomic<size_t> length_;  // changed under the registry's mutex, read anywhere
   const Owner owner_;
+  const SlotIndex slot_;
+  std::vector<Part> parts_;  // guarded by the registry's mutex
   bool retired_ = false;   // guarded by the registry's mutex
   bool disowned_ = false;  // likewise
 };

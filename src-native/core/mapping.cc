@@ -4,9 +4,11 @@
 #include <memory>
 #include <utility>
 
+#include "core/guard.h"
 #include "core/headroom.h"
 #include "core/page.h"
 #include "core/remap.h"
+#include "core/stash.h"
 #include "sys/abi.h"
 #include "sys/memory.h"
 
@@ -27,6 +29,11 @@ size_t default_huge_page_size() {
   return kilobytes != 0 ? kilobytes * 1024 : page_size();
 }
 
+// Tells the guard that faults on these pages need not be another's.
+void expect_access(SlotIndex slot, int prot) {
+  if ((prot & PROT_WRITE) == 0) expect_protected(slot);
+}
+
 }  // namespace
 
 size_t unit_of_flags(int flags) {
@@ -43,6 +50,7 @@ Result<Mapping> Mapping::create(const Request& request) {
   size_t length = round_up(request.length, unit);
   if (length == 0) return Errno{request.length == 0 ? EINVAL : ENOMEM};
 
+  arm_guard();
   int flags = request.flags;
   std::shared_ptr<AddressRange> host;
   if ((flags & MAP_FIXED) != 0) {
@@ -56,16 +64,29 @@ Result<Mapping> Mapping::create(const Request& request) {
                                    request.fd, request.offset);
   if (!mapped) return mapped.error();
   char* address = static_cast<char*>(*mapped);
-  if (host != nullptr) return Mapping(std::move(host), address, length);
+  if (host != nullptr) {
+    Mapping mapping(std::move(host), address, length);
+    mapping.unit_ = unit;
+    mapping.slot_ = mapping.range_->slot_for_part(reinterpret_cast<uintptr_t>(address),
+                                                  length, unit);
+    expect_access(mapping.slot_, request.prot);
+    return mapping;
+  }
 
-  auto range = AddressRange::take(address, length, AddressRange::Owner::kMemmap);
+  auto range = AddressRange::take(address, length, AddressRange::Owner::kMemmap, unit);
   // A kernel before 4.17 takes MAP_FIXED_NOREPLACE for a hint.
   if ((flags & MAP_FIXED_NOREPLACE) != 0 && address != request.address) {
     return Errno{EEXIST};
   }
   Mapping mapping(std::move(range), address, length);
   mapping.unit_ = unit;
+  expect_access(mapping.slot_, request.prot);
   return mapping;
+}
+
+void Mapping::keep(sys::UniqueFd fd) {
+  fd_ = std::move(fd);
+  set_slot_fd(slot_, fd_.get());
 }
 
 char* Mapping::at(size_t offset, size_t length) const {
@@ -88,9 +109,21 @@ Errno Mapping::overlay(void* address) {
   } else {
     range_->disown();
   }
-  range_ = AddressRange::take(address, length_, AddressRange::Owner::kRuntime);
-  address_ = static_cast<char*>(address);
+  auto moved_to = AddressRange::take(address, length_, AddressRange::Owner::kRuntime);
+  settle(std::move(moved_to));
   return {};
+}
+
+// The pages are in `range` now, and fill it.
+void Mapping::settle(std::shared_ptr<AddressRange> range) {
+  inherit_counts(slot_, range->slot());
+  if (is_protected(slot_)) expect_protected(range->slot());
+  set_slot_fd(slot_, -1);
+  range_ = std::move(range);
+  address_ = range_->begin();
+  length_ = range_->length();
+  slot_ = range_->slot();
+  set_slot_fd(slot_, fd_.get());
 }
 
 bool Mapping::alone() const {
@@ -107,21 +140,40 @@ Errno Mapping::resize(size_t length) {
     Result<void*> moved = sys::mremap(address_, length_, length, MREMAP_MAYMOVE);
     if (!moved) return moved.error();
     range_->disown();
-    range_ = AddressRange::take(*moved, length, AddressRange::Owner::kMemmap);
+    settle(AddressRange::take(*moved, length, AddressRange::Owner::kMemmap));
   } else {
     Result<std::shared_ptr<AddressRange>> moved =
         move_out(*range_, address_, length_, length);
     if (!moved) return moved.error();
     range_->retire();
-    range_ = std::move(*moved);
+    settle(std::move(*moved));
   }
-  address_ = range_->begin();
-  length_ = length;
+  return {};
+}
+
+Errno Mapping::restore(const Source& source, int prot) {
+  FaultSlot& slot = fault_slot(slot_);
+  size_t from = source.lost_end_only ? slot.lost_from.load() : 0;
+  if (source.file < 0 || source.lost_end_only) {
+    Errno error = take_back(slot_, address_, length_, prot);
+    if (error.failed() || source.file < 0) return error;
+  } else {
+    drop_stash(slot_);  // what was put aside is the file's, and comes from there
+  }
+  if (from < length_) {
+    Result<void*> mapped =
+        sys::mmap(address_ + from, length_ - from, prot, source.flags | MAP_FIXED,
+                  source.file, source.offset + static_cast<int64_t>(from));
+    if (!mapped) return mapped.error();
+  }
+  slot.lost_from.store(SIZE_MAX);
+  slot.mended.store(false);
   return {};
 }
 
 Errno Mapping::close() {
   if (range_ == nullptr) return {};
+  set_slot_fd(slot_, -1);
   if (alone()) {
     range_.reset();  // nobody can reach the addresses: unmaps them
   } else {

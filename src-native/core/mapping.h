@@ -40,14 +40,19 @@ class Mapping {
 
   // A part of a range that exists already.
   Mapping(std::shared_ptr<AddressRange> range, char* address, size_t length)
-      : range_(std::move(range)), address_(address), length_(length) {}
+      : range_(std::move(range)),
+        address_(address),
+        length_(length),
+        slot_(range_->slot()) {}
 
   char* address() const { return address_; }
   size_t length() const { return length_; }  // bytes, whole pages
   const std::shared_ptr<AddressRange>& range() const { return range_; }
   // The descriptor kept for later, if any: a memfd's, an unlinked file's.
   int fd() const { return fd_.get(); }
-  void keep(sys::UniqueFd fd) { fd_ = std::move(fd); }
+  void keep(sys::UniqueFd fd);
+  // Where the guard counts the mapping's faults; kProcess without the guard.
+  SlotIndex slot() const { return slot_; }
 
   // The address of a part, or null if it leaves the mapping.
   char* at(size_t offset, size_t length) const;
@@ -64,15 +69,27 @@ class Mapping {
   // (the kernel's mapping limit) nothing has changed.
   sys::Errno close();
 
+  // Undoes what the guard did to the pages. With a `file` they are mapped anew from it, at
+  // `offset`, all of them or only the lost end: what else a private mapping holds is its own.
+  struct Source {
+    int file = -1;
+    int64_t offset = 0;
+    int flags = 0;  // of mmap(2)
+    bool lost_end_only = false;
+  };
+  sys::Errno restore(const Source& source, int prot);
+
  private:
   bool fills_range() const { return length_ == range_->length(); }
   // Whether nothing but this object can reach the addresses.
   bool alone() const;
+  void settle(std::shared_ptr<AddressRange> range);
 
   std::shared_ptr<AddressRange> range_;
   char* address_ = nullptr;
   size_t length_ = 0;
   size_t unit_ = page_size();
+  SlotIndex slot_ = kProcess;
   sys::UniqueFd fd_;
 };
 

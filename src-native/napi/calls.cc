@@ -8,6 +8,7 @@
 #include "core/remap.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
+#include "sys/abi.h"
 #include "sys/memory.h"
 
 namespace memmap::napi {
@@ -61,6 +62,17 @@ Napi::Value mremap(const Napi::CallbackInfo& info) {
                            pointer(info[5]));
   if (!moved) return to_js(info.Env(), moved.error());
   return number(info.Env(), Environment::of(info.Env()).add(std::move(*moved)));
+}
+
+// mprotect(target, offset, length, prot) -> 0 | -errno
+Napi::Value mprotect(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  const int prot = int32(info[3]);
+  // Before the call: from then on a fault there is ours.
+  const auto where = reinterpret_cast<uintptr_t>(at.address);
+  if ((prot & PROT_WRITE) == 0) core::expect_protected(core::find_range(where).index);
+  return to_js(info.Env(), sys::mprotect(at.address, at.length, prot));
 }
 
 // mincore(target, offset, length, vec: Uint8Array) -> 0 | -errno
@@ -119,7 +131,7 @@ void export_calls(Napi::Env env, Napi::Object exports) {
   add<munmap>(env, exports, "munmap");
   add<mremap>(env, exports, "mremap");
   add<mincore>(env, exports, "mincore");
-  add<on_range_with<sys::mprotect>>(env, exports, "mprotect");
+  add<mprotect>(env, exports, "mprotect");
   add<on_range_with<sys::msync>>(env, exports, "msync");
   add<on_range_with<sys::madvise>>(env, exports, "madvise");
   add<on_range<sys::mlock>>(env, exports, "mlock");

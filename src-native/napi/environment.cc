@@ -41,4 +41,23 @@ void Environment::remove(double handle) {
   free_.push_back(static_cast<uint32_t>(found - slots_.data()));
 }
 
+void Environment::hold(core::SlotIndex slot) {
+  core::retain_slot(slot);
+  held_[slot] += 1;
+}
+
+void Environment::drop(core::SlotIndex slot) {
+  auto found = held_.find(slot);
+  if (found == held_.end()) return;
+  found->second -= 1;
+  if (found->second == 0) held_.erase(found);
+  core::release_slot(slot);
+}
+
+Environment::~Environment() {
+  for (const auto& [slot, times] : held_) {
+    for (uint32_t i = 0; i < times; ++i) core::release_slot(slot);
+  }
+}
+
 }  // namespace memmap::napi

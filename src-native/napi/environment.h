@@ -6,6 +6,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 #include "core/mapping.h"
@@ -15,6 +16,10 @@ namespace memmap::napi {
 // Numbers are never reused, so that a stale one finds nothing.
 class Environment {
  public:
+  Environment() = default;
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
   // The number of the mapping: positive, a safe integer.
@@ -23,6 +28,11 @@ class Environment {
   // Forgets the mapping without vacating its pages: they live as long as buffers over
   // them do, or go now.
   void remove(double handle);
+
+  // References that JavaScript holds to fault slots; given back when the thread ends.
+  void hold(core::SlotIndex slot);
+  void drop(core::SlotIndex slot);
+  ~Environment();
 
  private:
   // A handle is index + generation * kIndices, and generations start at 1.
@@ -38,6 +48,7 @@ class Environment {
 
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
+  std::unordered_map<core::SlotIndex, uint32_t> held_;  // and how often
 };
 
 }  // namespace memmap::napi

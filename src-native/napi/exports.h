@@ -9,6 +9,7 @@ void export_mapping(Napi::Env env, Napi::Object exports);  // handles: map, clos
 void export_buffer(Napi::Env env, Napi::Object exports);   // buffers over a mapping
 void export_calls(Napi::Env env, Napi::Object exports);    // system calls on a target
 void export_file_calls(Napi::Env env, Napi::Object exports);  // system calls on files
+void export_guard(Napi::Env env, Napi::Object exports);       // faults, checked copies
 void export_scan(Napi::Env env, Napi::Object exports);        // search
 void export_work(Napi::Env env, Napi::Object exports);        // calls off the main thread
 void export_constants(Napi::Env env, Napi::Object exports);

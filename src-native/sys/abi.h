@@ -9,6 +9,7 @@
 #include <linux/memfd.h>
 #include <linux/mempolicy.h>
 #include <linux/mman.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -65,6 +66,30 @@ struct Cachestat {
   uint64_t evicted;
   uint64_t recently_evicted;
 };
+
+// Linux 6.11, linux/fs.h: PROCMAP_QUERY on an open /proc/PID/maps.
+struct ProcmapQuery {
+  uint64_t size;
+  uint64_t query_flags;  // 0: the mapping that covers query_addr, or ENOENT
+  uint64_t query_addr;
+  uint64_t vma_start;
+  uint64_t vma_end;
+  uint64_t vma_flags;
+  uint64_t vma_page_size;
+  uint64_t vma_offset;
+  uint64_t inode;
+  uint32_t dev_major;
+  uint32_t dev_minor;
+  uint32_t vma_name_size;
+  uint32_t build_id_size;
+  uint64_t vma_name_addr;
+  uint64_t build_id_addr;
+};
+static_assert(sizeof(ProcmapQuery) == 104);
+inline constexpr uint64_t kProcmapReadable = 0x01;
+inline constexpr uint64_t kProcmapWritable = 0x02;
+inline constexpr uint64_t kProcmapShared = 0x08;
+inline constexpr unsigned long kProcmapQuery = _IOWR('f', 17, ProcmapQuery);
 }  // namespace memmap::sys
 
 // Since Linux 5.1 a new call has the same number on every architecture.

@@ -1,6 +1,7 @@
 #include "sys/file.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace memmap::sys {
@@ -33,6 +34,18 @@ Errno posix_fadvise(int fd, int64_t offset, int64_t length, int advice) {
   return {::posix_fadvise(fd, offset, length, advice)};  // returns it, sets no errno
 }
 
+Result<ssize_t> read(int fd, void* bytes, size_t length) {
+  ssize_t got = ::read(fd, bytes, length);
+  if (got == -1) return Errno::last();
+  return got;
+}
+
+Result<ssize_t> write(int fd, const void* bytes, size_t length) {
+  ssize_t written = ::write(fd, bytes, length);
+  if (written == -1) return Errno::last();
+  return written;
+}
+
 Result<ssize_t> pwrite(int fd, const void* bytes, size_t length, int64_t offset) {
   ssize_t written = ::pwrite(fd, bytes, length, offset);
   if (written == -1) return Errno::last();
@@ -41,6 +54,10 @@ Result<ssize_t> pwrite(int fd, const void* bytes, size_t length, int64_t offset)
 
 Errno cachestat(int fd, const CachestatRange* range, Cachestat* counts, unsigned flags) {
   return errno_of(::syscall(SYS_cachestat, fd, range, counts, flags));
+}
+
+Errno procmap_query(int fd, ProcmapQuery& query) {
+  return errno_of(::ioctl(fd, kProcmapQuery, &query));
 }
 
 Result<UniqueFd> memfd_create(const char* name, unsigned flags) {

@@ -66,4 +66,16 @@ Result<ssize_t> process_madvise(int pidfd, const iovec* ranges, size_t count, in
   return static_cast<ssize_t>(advised);
 }
 
+Result<ssize_t> process_vm_readv(pid_t pid, const iovec& local, const iovec& remote) {
+  ssize_t copied = ::process_vm_readv(pid, &local, 1, &remote, 1, 0);
+  if (copied == -1) return Errno::last();
+  return copied;
+}
+
+Result<ssize_t> process_vm_writev(pid_t pid, const iovec& local, const iovec& remote) {
+  ssize_t copied = ::process_vm_writev(pid, &local, 1, &remote, 1, 0);
+  if (copied == -1) return Errno::last();
+  return copied;
+}
+
 }  // namespace memmap::sys

@@ -33,4 +33,9 @@ Errno mseal(void* address, size_t length, unsigned long flags);  // Linux 6.10
 Result<ssize_t> process_madvise(int pidfd, const iovec* ranges, size_t count, int advice,
                                 unsigned flags);
 
+// Between this process and `pid`, its own too: what a load or store could not reach is
+// EFAULT or a short count, never a signal. Linux 3.2.
+Result<ssize_t> process_vm_readv(pid_t pid, const iovec& local, const iovec& remote);
+Result<ssize_t> process_vm_writev(pid_t pid, const iovec& local, const iovec& remote);
+
 }  // namespace memmap::sys

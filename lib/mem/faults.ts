@@ -1,0 +1,165 @@
+// What the guard has done to a mapping's memory, as its owner sees it.
+import { EventEmitter } from 'node:events';
+import { FaultError, type FaultKind } from '../errors.js';
+import { type Slot, binding } from '../internal/binding.js';
+
+/** How often an access met something the guard had to mend. */
+export interface Faults {
+  /** Past the end of a file that shrank. */
+  readonly truncated: number;
+  /** No block or page to be had: a full disk under a hole of the file, an empty pool. */
+  readonly noSpace: number;
+  /** Broken memory, or a disk that could not read. */
+  readonly memoryFailures: number;
+  /** Writes to read-only memory, and any access to memory without access. */
+  readonly violations: number;
+  /** Through a view that outlived `close()`. */
+  readonly afterClose: number;
+}
+
+/** What `on('fault')` tells. */
+export interface Fault {
+  readonly kind: FaultKind;
+  /** Bytes from the start of the mapping: the part that was replaced last. */
+  readonly offset: number;
+  readonly length: number;
+  /** The file, if there is one. */
+  readonly path?: string;
+}
+
+/** In the order of core::FaultKind. */
+const KINDS: readonly FaultKind[] = ['truncated', 'no-space', 'memory-failure', 'read-only', 'no-access', 'after-close'];
+
+const MEANING: Readonly<Record<FaultKind, string>> = {
+  truncated: 'the file ends before the mapping: what lies past its end reads zeros. refresh() follows the file',
+  'no-space': 'there was no space for a page: writes to it reached nobody. Free some, then refresh()',
+  'memory-failure': 'a page could not be read from memory or disk: it reads zeros',
+  'read-only': 'a write hit read-only memory: it stays in this process. refresh() discards it',
+  'no-access': 'memory without access was touched: it reads zeros until protect() gives access',
+  'after-close': 'a view was used after close(): it reads zeros',
+};
+
+/** Filled by the native call, read right after it: counts, offsets, lengths, by kind. */
+const facts = new Float64Array(3 * KINDS.length);
+
+const counter = binding.faultCounter();
+
+/** The number of faults of the whole process. A load from memory, where the runtime permits. */
+export function faultCount(): number {
+  if (counter !== undefined) return counter[0] ?? 0;
+  binding.faults(0, facts);
+  return facts.subarray(0, KINDS.length).reduce((sum, count) => sum + count);
+}
+
+/** Logs with listeners. The mapping holds its log: without it there is nobody to tell. */
+const listening = new Set<WeakRef<FaultLog>>();
+let told = false;
+
+function tell(): void {
+  for (const reference of listening) {
+    const log = reference.deref();
+    if (log === undefined) listening.delete(reference);
+    else log.report();
+  }
+}
+
+export class FaultLog {
+  readonly #path: string | undefined;
+  readonly #byteOffset: number;
+  #slot: Slot = 0;
+  #counts: number[] = KINDS.map(() => 0);
+  #forgiven = this.#counts;
+  #reported = this.#counts;
+  #offsets = this.#counts;
+  #lengths = this.#counts;
+  /** The count of the process when this was last read. */
+  #read = 0;
+  #emitter: EventEmitter | undefined;
+
+  constructor(byteOffset: number, path: string | undefined) {
+    this.#byteOffset = byteOffset;
+    this.#path = path;
+  }
+
+  /** Counts in another slot from now on, which has inherited what the former had counted. */
+  follow(slot: Slot): void {
+    this.#slot = slot;
+    this.#read = -1;
+  }
+
+  #update(): boolean {
+    const now = faultCount();
+    if (now === this.#read || this.#slot === 0) return false;
+    this.#read = now;
+    binding.faults(this.#slot, facts);
+    const all = Array.from(facts);
+    const kinds = KINDS.length;
+    this.#counts = all.slice(0, kinds);
+    this.#offsets = all.slice(kinds, 2 * kinds);
+    this.#lengths = all.slice(2 * kinds);
+    return true;
+  }
+
+  get faults(): Faults {
+    this.#update();
+    const [truncated = 0, noSpace = 0, memoryFailures = 0, readOnly = 0, noAccess = 0, afterClose = 0] = this.#counts;
+    return { truncated, noSpace, memoryFailures, violations: readOnly + noAccess, afterClose };
+  }
+
+  /** Throws for the first kind of fault that has not been forgiven. */
+  check(): void {
+    if (!this.#update() && this.#counts === this.#forgiven) return;
+    const kind = this.#counts.findIndex((count, i) => count > (this.#forgiven[i] ?? 0));
+    const name = KINDS[kind];
+    if (name !== undefined) throw this.error(name, this.#part(kind).offset);
+  }
+
+  /** The pages are what they should be again. */
+  forgive(): void {
+    this.#update();
+    this.#forgiven = this.#counts;
+  }
+
+  error(kind: FaultKind, offset: number): FaultError {
+    const where = this.#path === undefined ? '' : ` of '${this.#path}'`;
+    return new FaultError(`At byte ${offset} of the mapping${where}, ${MEANING[kind]}`, kind, offset, this.#path);
+  }
+
+  #part(kind: number): { offset: number; length: number } {
+    const from = (this.#offsets[kind] ?? 0) - this.#byteOffset;
+    const offset = Math.max(0, from);
+    return { offset, length: (this.#lengths[kind] ?? 0) - (offset - from) };
+  }
+
+  on(listener: (fault: Fault) => void): void {
+    if (this.#emitter === undefined) {
+      this.#emitter = new EventEmitter();
+      listening.add(new WeakRef(this));
+      // Only what happens from here on is news.
+      this.#update();
+      this.#reported = this.#counts;
+    }
+    if (!told) {
+      told = true;
+      binding.onFault(tell);
+    }
+    this.#emitter.on('fault', listener);
+  }
+
+  off(listener: (fault: Fault) => void): void {
+    this.#emitter?.off('fault', listener);
+  }
+
+  /** Tells the listeners what has happened since they were last told. */
+  report(): void {
+    this.#update();
+    const before = this.#reported;
+    this.#reported = this.#counts;
+    this.#counts.forEach((count, i) => {
+      const kind = KINDS[i];
+      if (kind === undefined || count <= (before[i] ?? 0)) return;
+      const path = this.#path === undefined ? {} : { path: this.#path };
+      this.#emitter?.emit('fault', { kind, ...this.#part(i), ...path });
+    });
+  }
+}

@@ -1,0 +1,77 @@
+// The guard as a whole: on or off, and whether anything has happened.
+import { isMainThread } from 'node:worker_threads';
+import { FaultError, StateError } from '../errors.js';
+import { binding } from '../internal/binding.js';
+import { validateBoolean, validateFunction, validateOptions } from '../internal/validate.js';
+import { faultCount } from './faults.js';
+
+/** Options of {@link configure}. */
+export interface Configuration {
+  /**
+   * Whether accesses that the kernel would end the process for are let go on instead. `false`
+   * only before the first map, in any thread. @default true
+   */
+  readonly guard?: boolean;
+}
+
+/**
+ * Settings of the whole process.
+ *
+ * @throws {StateError} ERR_MEMMAP_TOO_LATE to change what is in use already
+ */
+export function configure(options: Configuration): void {
+  validateOptions<Configuration>(options, ['guard']);
+  if (options.guard === undefined) return;
+  validateBoolean(options.guard, 'options.guard');
+  const done = options.guard ? binding.guardEnabled() : binding.disableGuard();
+  if (done) return;
+  throw new StateError(
+    'ERR_MEMMAP_TOO_LATE',
+    options.guard
+      ? 'The guard has been turned off, and stays so'
+      : 'Memory has been mapped under the guard already: turn it off before the first map',
+  );
+}
+
+function throwIfMore(before: number): void {
+  const faults = faultCount() - before;
+  if (faults === 0) return;
+  throw new FaultError(
+    `${faults} accesses to mapped memory met none that they could use: what was read may be zeros. ` +
+      'check() of each mapping tells which and why',
+  );
+}
+
+/**
+ * Runs `f` and throws if meanwhile any access of the process to mapped memory met a fault:
+ * the result would not be what the files say. With an asynchronous `f`, the promise rejects.
+ *
+ * ```js
+ * const total = guard(() => sum(file.view(Float64Array)));
+ * ```
+ *
+ * @throws {FaultError} ERR_MEMMAP_FAULT
+ */
+export function guard<T>(f: () => T): T {
+  validateFunction(f, 'f');
+  const before = faultCount();
+  const result = f();
+  if (result instanceof Promise) {
+    return result.then((value: unknown) => {
+      throwIfMore(before);
+      return value;
+    }) as T;
+  }
+  throwIfMore(before);
+  return result;
+}
+
+// Node's own handlers take the place of ours when somebody listens for these signals, and
+// leave it to nobody when they stop. Ours goes back in front of them.
+if (isMainThread) {
+  for (const event of ['newListener', 'removeListener'] as const) {
+    process.on(event, (signal: string | symbol) => {
+      if (signal === 'SIGBUS' || signal === 'SIGSEGV') binding.rearmGuard();
+    });
+  }
+}

@@ -1,0 +1,168 @@
+// Guarded: memory whose accesses may fail, and what one can do about it.
+import { check } from '../errors.js';
+import { type Handle, binding } from '../internal/binding.js';
+import { PROTECTION, type Protection } from '../internal/literals.js';
+import type { Range } from '../internal/range.js';
+import { validateBoolean, validateFunction, validateOptions, validateWord } from '../internal/validate.js';
+import { copyIn, copyOut } from './copy.js';
+import type { Fault, Faults } from './faults.js';
+import { Pages, type PagesOptions } from './pages.js';
+
+const { MAP } = binding;
+
+const EVENTS = { fault: true };
+
+/** What code may do with a mapping's bytes. */
+export type Access = Protection | 'copy-on-write';
+
+/** The base of {@link Mapping}: who may do what with the bytes, and what came of it. */
+export class Guarded {
+  /** @internal */
+  readonly pages: Pages;
+  #access: Access;
+  /** What `protect()` did to parts, oldest first. */
+  #parts: { readonly offset: number; readonly end: number; readonly prot: number }[] = [];
+
+  /** @internal */
+  constructor(pages: PagesOptions, access: Access) {
+    this.pages = new Pages({ ...pages });
+    this.#access = access;
+  }
+
+  /** What the bytes allow now; `protect()` over the whole mapping changes it. */
+  get access(): Access {
+    return this.#access;
+  }
+
+  /**
+   * Changes what code may do with whole pages: mprotect(2). Memory both writable and
+   * executable is refused unless `allowWriteExec` is set.
+   *
+   * @throws {SystemError} EACCES to make writable what was mapped from a read-only file
+   */
+  protect(access: Protection, range?: Range, options: { readonly allowWriteExec?: boolean } = {}): void {
+    validateWord(access, 'access', PROTECTION);
+    validateOptions(options, ['allowWriteExec']);
+    if (options.allowWriteExec !== undefined) validateBoolean(options.allowWriteExec, 'options.allowWriteExec');
+    refuseWriteExec(access, options.allowWriteExec);
+    const { offset, length } = this.pages.exact(range);
+    const handle = this.pages.settled();
+    if (length === 0) return;
+    this.permit(access);
+    this.mend();
+    const prot = PROTECTION[access];
+    check(binding.mprotect(handle, offset, length, prot), 'mprotect', { remedy: readOnlyFile });
+    const end = offset + length;
+    this.#parts = this.#parts.filter((part) => part.offset < offset || part.end > end);
+    if (length === this.pages.extent) {
+      const keeps = this.#access === 'copy-on-write' && access === 'read-write';
+      this.#access = keeps ? 'copy-on-write' : access;
+    } else {
+      this.#parts.push({ offset, end, prot });
+    }
+  }
+
+  /**
+   * How often an access met something the guard had to mend, since the mapping was made.
+   * Counts go on after `close()`, of views that are left.
+   */
+  get faults(): Faults {
+    return this.pages.log.faults;
+  }
+
+  /**
+   * Throws if what was read through the mapping may not be what it should be. It goes on
+   * throwing until `refresh()` or `protect()` has put the pages right. Costs a load from
+   * memory while nothing is wrong: call it after each batch of reads.
+   *
+   * @throws {FaultError} ERR_MEMMAP_TRUNCATED, ERR_MEMMAP_NO_SPACE, ERR_MEMMAP_MEMORY_FAILURE,
+   * ERR_MEMMAP_READ_ONLY, ERR_MEMMAP_NO_ACCESS
+   */
+  check(): void {
+    this.pages.open();
+    this.pages.log.check();
+  }
+
+  /**
+   * Calls `listener` after faults of this mapping, on whatever thread they were: once for all
+   * of a kind that came together. Does not keep the process, or the mapping, alive.
+   */
+  on(event: 'fault', listener: (fault: Fault) => void): this {
+    validateWord(event, 'event', EVENTS);
+    validateFunction(listener, 'listener');
+    this.pages.log.on(listener);
+    return this;
+  }
+
+  /** Undoes {@link on}. */
+  off(event: 'fault', listener: (fault: Fault) => void): this {
+    validateWord(event, 'event', EVENTS);
+    validateFunction(listener, 'listener');
+    this.pages.log.off(listener);
+    return this;
+  }
+
+  /**
+   * Copies bytes out of the mapping, without a signal whatever happens to the memory: what
+   * cannot be had is an error here, not a fault of a view. process_vm_readv(2).
+   *
+   * @throws {FaultError} ERR_MEMMAP_TRUNCATED, with the `offset` it got to
+   */
+  copyOut(offset: number, length: number): Buffer {
+    return copyOut(this, offset, length);
+  }
+
+  /**
+   * Copies `bytes` into the mapping, as {@link copyOut} does out of it. process_vm_writev(2).
+   *
+   * @throws {FaultError} ERR_MEMMAP_READ_ONLY if the mapping is not to be written
+   */
+  copyIn(offset: number, bytes: Uint8Array): void {
+    copyIn(this, offset, bytes);
+  }
+
+  /** @internal Throws if the memory may not have this access, though the kernel would give it. */
+  protected permit(_access: Protection): void {}
+
+  /** @internal Bytes of the mapping that have memory or a file behind them now. */
+  backed(): number {
+    return this.pages.length;
+  }
+
+  /** @internal Puts pages that the guard has replaced back in place. */
+  mend(): void {
+    const { pages } = this;
+    if (pages.mended === -1) return;
+    const prot = this.prot;
+    this.restore(pages.settled(), prot);
+    for (const part of this.#parts) {
+      check(binding.mprotect(pages.open(), part.offset, part.end - part.offset, part.prot), 'mprotect');
+    }
+    pages.log.forgive();
+  }
+
+  /** @internal The protection of the whole, but for parts that were protected apart. */
+  get prot(): number {
+    return PROTECTION[this.#access === 'copy-on-write' ? 'read-write' : this.#access];
+  }
+
+  /** @internal Takes the right pages back into the mapping. */
+  protected restore(handle: Handle, prot: number): void {
+    check(binding.restore(handle, this.pages.descriptor, 0, prot, MAP.SHARED, false), 'mmap');
+  }
+}
+
+/** The way out of a failed mprotect(2). */
+export function readOnlyFile(code: string): string | undefined {
+  return code === 'EACCES' ? "The file is open for reading only: map it with access: 'read-write'" : undefined;
+}
+
+/** Code that one can write and then run is an attacker's wish: only by name. */
+export function refuseWriteExec(access: Access, allowed: boolean | undefined): void {
+  if (access !== 'read-write-execute' || allowed === true) return;
+  throw Object.assign(
+    new TypeError('Memory that is both writable and executable needs allowWriteExec: true'),
+    { code: 'ERR_MEMMAP_WRITE_EXEC' },
+  );
+}
+

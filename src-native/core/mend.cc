@@ -1,0 +1,272 @@
+#include "core/mend.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/closed_pages.h"
+#include "core/page.h"
+#include "core/stash.h"
+#include "core/vma.h"
+#include "sys/abi.h"
+#include "sys/file.h"
+#include "sys/memory.h"
+
+namespace memmap::core {
+namespace {
+
+using sys::Errno;
+using sys::Result;
+
+constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+constexpr int kReadWrite = PROT_READ | PROT_WRITE;
+
+// A mapping too large to be copied whole is copied in blocks, at most so many.
+constexpr size_t kMostBlocks = 4096;
+
+struct Span {
+  uintptr_t start;
+  uintptr_t end;
+  size_t length() const { return end - start; }
+};
+
+void* at(uintptr_t address) { return reinterpret_cast<void*>(address); }
+
+// The faulting memory: what we know of it, and what the kernel says is there.
+struct Scene {
+  GuardedRange range;
+  Vma vma;
+  size_t unit;     // bytes in a page
+  uintptr_t page;  // the one that faulted
+  sys::Access access;
+
+  // The part of the kernel's mapping that is the range's.
+  Span common() const {
+    return {std::max(vma.start, range.start), std::min(vma.end, range.end)};
+  }
+  uint64_t file_offset(uintptr_t address) const {
+    return vma.offset + (address - vma.start);
+  }
+};
+
+bool count(const Scene& scene, FaultKind kind, Span replaced) {
+  const SlotIndex index = scene.range.index;
+  if (index != kProcess) fault_slot(index).mended.store(true, std::memory_order_relaxed);
+  count_fault(index, kind, replaced.start - scene.range.start, replaced.length());
+  return true;
+}
+
+bool zeros(Span span) {
+  if (sys::mmap(at(span.start), span.length(), kReadWrite, kAnonymous | MAP_FIXED, -1, 0)) {
+    return true;
+  }
+  // Under strict overcommit writable memory is charged, read-only memory never.
+  return bool{sys::mmap(at(span.start), span.length(), PROT_READ, kAnonymous | MAP_FIXED,
+                        -1, 0)};
+}
+
+// Copies what can be read of `from` to `to`; skips pages that cannot.
+void copy_readable(char* to, Span from, size_t unit) {
+  const pid_t self = ::getpid();
+  for (uintptr_t next = from.start; next < from.end;) {
+    char* target = to + (next - from.start);
+    Result<ssize_t> copied = sys::process_vm_readv(self, {target, from.end - next},
+                                                   {at(next), from.end - next});
+    if (copied) {
+      next += static_cast<size_t>(*copied);
+      if (next < from.end) next = round_down(next, unit) + unit;
+    } else {
+      // Forbidden by a sandbox, or the page is lost.
+      const bool forbidden = copied.error().value != EFAULT;
+      if (forbidden && sys::readable(at(next))) std::memcpy(target, at(next), unit);
+      next += unit;
+    }
+  }
+}
+
+// Replaces a span by a private copy of itself, in one step.
+bool copy_away(Span span, size_t unit) {
+  Result<void*> copy = sys::mmap(nullptr, span.length(), kReadWrite, kAnonymous, -1, 0);
+  if (!copy) return false;
+  copy_readable(static_cast<char*>(*copy), span, unit);
+  if (sys::mremap(*copy, span.length(), span.length(), MREMAP_MAYMOVE | MREMAP_FIXED,
+                  at(span.start))) {
+    return true;
+  }
+  static_cast<void>(sys::munmap(*copy, span.length()));
+  return false;
+}
+
+// The block around the faulting page: so large that a mapping has few of them, because
+// each can cost the process two of the kernel's mappings.
+Span block_of(const Scene& scene) {
+  const Span whole = scene.common();
+  size_t size = scene.unit;
+  while (whole.length() / size > kMostBlocks) size *= 2;
+  const uintptr_t start = whole.start + round_down(scene.page - whole.start, size);
+  return {start, std::min(start + size, whole.end)};
+}
+
+struct FileState {
+  int64_t size = -1;   // bytes; -1 if no descriptor and no path leads to the file
+  bool tmpfs = false;  // where reading a hole needs space, too
+};
+
+FileState file_state(const Scene& scene) {
+  Result<sys::UniqueFd> opened = Errno{ENOENT};
+  int fd = scene.range.fd;
+  if (fd < 0) {
+    opened = open_file_of(scene.vma, O_PATH);
+    if (!opened) return {};
+    fd = opened->get();
+  }
+  struct stat status = {};
+  struct statfs system = {};
+  if (sys::fstat(fd, &status).failed() || status.st_ino != scene.vma.inode) return {};
+  if (sys::fstatfs(fd, &system).failed()) return {};
+  return {status.st_size, system.f_type == TMPFS_MAGIC};
+}
+
+// Without the file: where the unreadable end of `span` begins, given that `page` is in it.
+uintptr_t first_unreadable(Span span, uintptr_t page, size_t unit) {
+  size_t low = 0;  // pages before it can be read
+  size_t high = (page - span.start) / unit;
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (sys::readable(at(span.start + middle * unit))) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return span.start + low * unit;
+}
+
+bool in_the_file(const Scene& scene, FaultKind kind) {
+  const Span block = block_of(scene);
+  return copy_away(block, scene.unit) && count(scene, kind, block);
+}
+
+bool past_the_end(const Scene& scene) {
+  const Span common = scene.common();
+  Span tail = {scene.page, scene.range.end};
+  const FileState file = file_state(scene);
+  if (file.size >= 0) {
+    const size_t end = round_up(static_cast<size_t>(file.size), scene.unit);
+    if (scene.file_offset(scene.page) < end) {
+      const bool disk = scene.access == sys::Access::kRead && !file.tmpfs;
+      return in_the_file(scene, disk ? FaultKind::kMemoryFailure : FaultKind::kNoSpace);
+    }
+    const uint64_t first = scene.file_offset(common.start);
+    tail.start = first >= end ? common.start : common.start + (end - first);
+  } else {
+    // A file that lost its path and shrank has no readable page at its end. (One that has
+    // holes there on a full tmpfs looks the same.)
+    if (sys::readable(at(common.end - scene.unit))) {
+      return in_the_file(scene, FaultKind::kNoSpace);
+    }
+    tail.start = first_unreadable(common, scene.page, scene.unit);
+  }
+  if (!zeros(tail)) {
+    // The limit of mappings: whole ones can still be replaced.
+    tail.start = common.start;
+    if (!zeros(tail)) return false;
+  }
+  if (scene.range.index != kProcess) {
+    fault_slot(scene.range.index).lost_from.store(tail.start - scene.range.start);
+  }
+  return count(scene, FaultKind::kTruncated, tail);
+}
+
+bool memory_failure(const Scene& scene, unsigned lsb) {
+  size_t size = scene.unit;
+  if (lsb < 40 && (size_t{1} << lsb) > size) size = size_t{1} << lsb;
+  const Span common = scene.common();
+  const uintptr_t start = std::max(round_down(scene.page, size), common.start);
+  const Span block = {start, std::min(round_down(scene.page, size) + size, common.end)};
+  return zeros(block) && count(scene, FaultKind::kMemoryFailure, block);
+}
+
+// Maps the file under the span again, as a private copy.
+bool map_privately(const Scene& scene, Span span) {
+  Result<sys::UniqueFd> opened = Errno{ENOENT};
+  int fd = scene.range.fd;
+  if (fd < 0) {
+    opened = open_file_of(scene.vma, O_RDONLY);
+    if (!opened) return false;
+    fd = opened->get();
+  }
+  constexpr int kFlags = MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED;
+  const auto offset = static_cast<int64_t>(scene.file_offset(span.start));
+  return bool{sys::mmap(at(span.start), span.length(), kReadWrite, kFlags, fd, offset)};
+}
+
+bool read_only(const Scene& scene) {
+  const Span common = scene.common();
+  const bool whole =
+      scene.vma.shared
+          ? map_privately(scene, common)
+          : !sys::mprotect(at(common.start), common.length(), kReadWrite).failed();
+  if (whole) return count(scene, FaultKind::kReadOnly, common);
+  const Span block = block_of(scene);
+  return copy_away(block, scene.unit) && count(scene, FaultKind::kReadOnly, block);
+}
+
+bool no_access(const Scene& scene) {
+  const Span common = scene.common();
+  if (put_aside(scene.range.index, common.start, common.length()) ||
+      (scene.vma.shared && scene.vma.inode != 0)) {
+    return zeros(common) && count(scene, FaultKind::kNoAccess, common);
+  }
+  // Linux before 5.7: rather let the access through than lose the pages.
+  return !sys::mprotect(at(common.start), common.length(), kReadWrite).failed() &&
+         count(scene, FaultKind::kNoAccess, common);
+}
+
+bool after_close(Scene& scene) {
+  // Of a range that the table has forgotten we know the page only.
+  if (scene.range.index == kProcess) {
+    scene.range.start = scene.page;
+    scene.range.end = scene.page + scene.unit;
+  }
+  const Span common = scene.common();
+  return zeros(common) && count(scene, FaultKind::kAfterClose, common);
+}
+
+}  // namespace
+
+Mended mend(const Fault& fault) {
+  Scene scene = {};
+  scene.range = find_range(fault.address);
+  scene.access = fault.access;
+  if (!find_vma(fault.address, scene.vma)) return Mended::kNot;
+  const bool closed = is_closed(scene.vma);
+  if (scene.range.index == kProcess && !closed) return Mended::kNot;
+  // The engine may have unmapped this range, and something else stands there now.
+  if (scene.range.of_runtime && !closed && scene.vma.inode == 0 &&
+      !scene.range.may_be_protected) {
+    return Mended::kNot;
+  }
+  scene.unit = std::max({scene.range.unit, scene.vma.page_size, page_size()});
+  scene.page = std::max(round_down(fault.address, scene.unit), scene.range.start);
+  const auto done = [](bool mended) { return mended ? Mended::kNow : Mended::kNot; };
+
+  if (fault.signal == SIGBUS) {
+    if (fault.code == BUS_MCEERR_AR) return done(memory_failure(scene, fault.lsb));
+    if (fault.code != BUS_ADRERR) return Mended::kNot;
+    if (scene.vma.inode == 0) return Mended::kAlready;
+    const bool pool = std::strncmp(scene.vma.path, "/anon_hugepage", 14) == 0;
+    return done(pool ? in_the_file(scene, FaultKind::kNoSpace) : past_the_end(scene));
+  }
+  if (fault.code != SEGV_ACCERR || fault.fetch) return Mended::kNot;
+  if (closed) return done(after_close(scene));
+  if (!scene.vma.readable && !scene.vma.writable) return done(no_access(scene));
+  if (!scene.vma.writable && fault.access != sys::Access::kRead) {
+    return done(read_only(scene));
+  }
+  return Mended::kAlready;
+}
+
+}  // namespace memmap::core

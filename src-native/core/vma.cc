@@ -1,0 +1,121 @@
+#include "core/vma.h"
+
+#include <fcntl.h>
+
+#include <cstring>
+
+#include "sys/file.h"
+
+namespace memmap::core {
+namespace {
+
+using sys::Errno;
+using sys::Result;
+using sys::UniqueFd;
+
+bool query(int fd, uintptr_t address, Vma& vma) {
+  sys::ProcmapQuery query = {};
+  query.size = sizeof query;
+  query.query_addr = address;
+  query.vma_name_addr = reinterpret_cast<uintptr_t>(vma.path);
+  query.vma_name_size = sizeof vma.path;
+  if (sys::procmap_query(fd, query).failed()) return false;
+  vma.start = query.vma_start;
+  vma.end = query.vma_end;
+  vma.readable = (query.vma_flags & sys::kProcmapReadable) != 0;
+  vma.writable = (query.vma_flags & sys::kProcmapWritable) != 0;
+  vma.shared = (query.vma_flags & sys::kProcmapShared) != 0;
+  vma.inode = query.inode;
+  vma.offset = query.vma_offset;
+  vma.page_size = query.vma_page_size;
+  if (query.vma_name_size == 0) vma.path[0] = '\0';
+  return true;
+}
+
+// Reads the text of /proc/self/maps byte by byte: no allocation, no stdio.
+class MapsText {
+ public:
+  explicit MapsText(int fd) : fd_(fd) {}
+
+  // The next byte, or -1 at the end.
+  int next() {
+    if (at_ == filled_) {
+      Result<ssize_t> got = sys::read(fd_, text_, sizeof text_);
+      if (!got || *got <= 0) return -1;
+      filled_ = static_cast<size_t>(*got);
+      at_ = 0;
+    }
+    return static_cast<unsigned char>(text_[at_++]);
+  }
+
+  // A number, and the byte that ends it in `end`.
+  uint64_t number(unsigned base, int& end) {
+    uint64_t value = 0;
+    for (;;) {
+      end = next();
+      unsigned digit = 99;
+      if (end >= '0' && end <= '9') digit = static_cast<unsigned>(end - '0');
+      if (end >= 'a' && end <= 'f') digit = static_cast<unsigned>(end - 'a') + 10;
+      if (digit >= base) return value;
+      value = value * base + digit;
+    }
+  }
+
+ private:
+  const int fd_;
+  char text_[1024];
+  size_t at_ = 0;
+  size_t filled_ = 0;
+};
+
+// One line: "start-end rwxp offset major:minor inode    path".
+bool parse_line(MapsText& text, Vma& vma) {
+  int byte = 0;
+  vma.start = text.number(16, byte);
+  if (byte != '-') return false;
+  vma.end = text.number(16, byte);
+  vma.readable = text.next() == 'r';
+  vma.writable = text.next() == 'w';
+  text.next();
+  vma.shared = text.next() == 's';
+  text.next();
+  vma.offset = text.number(16, byte);
+  text.number(16, byte);
+  text.number(16, byte);
+  vma.inode = text.number(10, byte);
+  vma.page_size = 0;
+  while (byte == ' ') byte = text.next();
+  size_t length = 0;
+  for (; byte != '\n' && byte != -1; byte = text.next()) {
+    if (length < sizeof vma.path - 1) vma.path[length++] = static_cast<char>(byte);
+  }
+  vma.path[length] = '\0';
+  return true;
+}
+
+}  // namespace
+
+bool find_vma(uintptr_t address, Vma& vma) {
+  Result<UniqueFd> maps = sys::open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+  if (!maps) return false;
+  if (query(maps->get(), address, vma)) return true;
+  MapsText text(maps->get());
+  while (parse_line(text, vma)) {
+    if (address < vma.start) return false;
+    if (address < vma.end) return true;
+  }
+  return false;
+}
+
+Result<UniqueFd> open_file_of(const Vma& vma, int flags) {
+  if (vma.inode == 0 || vma.path[0] != '/') return Errno{ENOENT};
+  Result<UniqueFd> file = sys::open(vma.path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+  if (!file) return file;
+  struct stat status = {};
+  if (Errno error = sys::fstat(file->get(), &status); error.failed()) return error;
+  // The inode alone: btrfs and overlayfs show another device in the maps than in stat(2).
+  if (!S_ISREG(status.st_mode) || status.st_ino != vma.inode) return Errno{ENOENT};
+  return file;
+}
+
+}  // namespace memmap::core

@@ -1,0 +1,34 @@
+// What the kernel says is mapped at an address, as /proc/self/maps has it.
+//
+// Async-signal-safe: a handler asks before it touches anything.
+#pragma once
+
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+
+#include "sys/fd.h"
+#include "sys/result.h"
+
+namespace memmap::core {
+
+struct Vma {
+  uintptr_t start;
+  uintptr_t end;
+  bool readable;
+  bool writable;
+  bool shared;
+  uint64_t inode;   // 0: no file
+  uint64_t offset;  // of `start`, bytes into the file
+  size_t page_size;  // 0: this kernel does not say
+  char path[PATH_MAX];  // "" without a name
+};
+
+// False if nothing is mapped there, or the kernel would not say.
+bool find_vma(uintptr_t address, Vma& vma);
+
+// The file behind a mapping, opened anew by its path with `flags` of open(2). ENOENT if the
+// path leads to another file now, or nowhere.
+sys::Result<sys::UniqueFd> open_file_of(const Vma& vma, int flags);
+
+}  // namespace memmap::core

@@ -1,0 +1,197 @@
+// The guard as JavaScript sees it: counts, the news of a fault, checked copies.
+#include "core/guard.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <limits>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/fault_slots.h"
+#include "core/mapping.h"
+#include "napi/convert.h"
+#include "napi/exports.h"
+#include "sys/memory.h"
+
+namespace memmap::napi {
+namespace {
+
+core::SlotIndex slot_of(const Napi::Value& value) {
+  return static_cast<core::SlotIndex>(value.As<Napi::Number>().Uint32Value());
+}
+
+// guardEnabled() -> boolean
+Napi::Value guard_enabled(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), core::guard_enabled());
+}
+
+// disableGuard() -> boolean: false if something has been mapped already
+Napi::Value disable_guard(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), core::disable_guard());
+}
+
+// rearmGuard()
+void rearm_guard(const Napi::CallbackInfo&) { core::rearm_guard(); }
+
+// holdSlot(handle) -> slot: where the mapping's faults are counted, kept until dropSlot
+Napi::Value hold_slot(const Napi::CallbackInfo& info) {
+  core::Mapping* mapping = mapping_of(info);
+  const core::SlotIndex slot = mapping != nullptr ? mapping->slot() : core::kProcess;
+  if (slot != core::kProcess) Environment::of(info.Env()).hold(slot);
+  return number(info.Env(), slot);
+}
+
+// dropSlot(slot)
+void drop_slot(const Napi::CallbackInfo& info) {
+  Environment::of(info.Env()).drop(slot_of(info[0]));
+}
+
+// forgetSlot(slot): as dropSlot; and the engine has unmapped the memory.
+void forget_slot(const Napi::CallbackInfo& info) {
+  core::forget_memory(slot_of(info[0]));
+  drop_slot(info);
+}
+
+// faults(slot, out: Float64Array): counts by kind, then offsets by kind, then lengths
+void faults(const Napi::CallbackInfo& info) {
+  const core::FaultSlot& slot = core::fault_slot(slot_of(info[0]));
+  double* out = info[1].As<Napi::Float64Array>().Data();
+  // Pairs with the release in count_fault.
+  static_cast<void>(slot.all.load(std::memory_order_acquire));
+  for (const auto& count : slot.counts) *out++ = count.load(std::memory_order_relaxed);
+  for (const auto* numbers : {slot.offsets, slot.lengths}) {
+    for (size_t kind = 0; kind < core::kFaultKinds; ++kind) {
+      *out++ = static_cast<double>(numbers[kind].load(std::memory_order_relaxed));
+    }
+  }
+}
+
+// faultCounter() -> Uint32Array of one number: the faults of the process, as they happen.
+// Undefined if the runtime allows no buffers over memory of ours.
+Napi::Value fault_counter(const Napi::CallbackInfo& info) {
+  core::FaultSlot& process = core::process_slot();
+  napi_value buffer = nullptr;
+  napi_status status = napi_create_external_arraybuffer(
+      info.Env(), &process.all, sizeof process.all, nullptr, nullptr, &buffer);
+  if (status != napi_ok) return info.Env().Undefined();
+  return Napi::Uint32Array::New(info.Env(), 1, Napi::ArrayBuffer(info.Env(), buffer), 0);
+}
+
+// mended(handle) -> -1: the pages are those that were mapped. Else where the lost end of the
+// file begins, bytes from the first page; Infinity if nothing is lost.
+Napi::Value mended(const Napi::CallbackInfo& info) {
+  core::Mapping* mapping = mapping_of(info);
+  if (mapping == nullptr || mapping->slot() == core::kProcess) return number(info.Env(), -1);
+  const core::FaultSlot& slot = core::fault_slot(mapping->slot());
+  if (!slot.mended.load()) return number(info.Env(), -1);
+  const uint64_t lost = slot.lost_from.load();
+  return number(info.Env(), lost == SIZE_MAX ? std::numeric_limits<double>::infinity()
+                                             : static_cast<double>(lost));
+}
+
+// restore(handle, fd, offset, prot, flags, lostEndOnly) -> 0 | -errno
+Napi::Value restore(const Napi::CallbackInfo& info) {
+  core::Mapping* mapping = mapping_of(info);
+  if (mapping == nullptr) return number(info.Env(), -kNotOurs);
+  core::Mapping::Source source;
+  source.file = int32(info[1]);
+  source.offset = int64(info[2]);
+  source.flags = int32(info[4]);
+  source.lost_end_only = info[5].As<Napi::Boolean>().Value();
+  return to_js(info.Env(), mapping->restore(source, int32(info[3])));
+}
+
+// copyOut(target, offset, length, to: Uint8Array), copyIn(target, offset, length, from)
+// -> bytes copied | -errno. Fewer than asked where the memory could not be reached.
+template <auto kCall>
+Napi::Value copy(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  auto bytes = info[3].As<Napi::Uint8Array>();
+  const size_t length = std::min(at.length, bytes.ByteLength());
+  size_t done = 0;
+  while (done < length) {
+    auto copied = kCall(::getpid(), {bytes.Data() + done, length - done},
+                        {at.address + done, length - done});
+    if (!copied && copied.error().value != EFAULT) return to_js(info.Env(), copied.error());
+    if (!copied || *copied == 0) break;
+    done += static_cast<size_t>(*copied);
+  }
+  return number(info.Env(), static_cast<double>(done));
+}
+
+// The threads of JavaScript that want to hear of faults.
+struct Listeners {
+  std::mutex mutex;
+  std::vector<napi_threadsafe_function> functions;
+  bool thread_runs = false;
+};
+
+Listeners& listeners() {
+  static Listeners& instance = *new Listeners;  // the thread outlives static destructors
+  return instance;
+}
+
+void tell() {
+  while (!core::wait_for_faults().failed()) {
+    Listeners& all = listeners();
+    std::lock_guard lock(all.mutex);
+    for (napi_threadsafe_function function : all.functions) {
+      napi_call_threadsafe_function(function, nullptr, napi_tsfn_nonblocking);
+    }
+  }
+}
+
+void stop_telling(void* function) {
+  Listeners& all = listeners();
+  std::lock_guard lock(all.mutex);
+  std::erase(all.functions, static_cast<napi_threadsafe_function>(function));
+  napi_release_threadsafe_function(static_cast<napi_threadsafe_function>(function),
+                                   napi_tsfn_abort);
+}
+
+// onFault(callback) -> 0 | -errno: called on this thread after faults on any, once for all
+// that came together. Does not keep the process alive.
+Napi::Value on_fault(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  napi_threadsafe_function function = nullptr;
+  // A queue of one: what comes while a call is pending is the same news.
+  napi_status status = napi_create_threadsafe_function(
+      env, info[0], nullptr, Napi::String::New(env, "memmap"), 1, 1, nullptr, nullptr,
+      nullptr, nullptr, &function);
+  if (status != napi_ok) return number(env, -ENOMEM);
+  napi_unref_threadsafe_function(env, function);
+  napi_add_env_cleanup_hook(env, stop_telling, function);
+  Listeners& all = listeners();
+  std::lock_guard lock(all.mutex);
+  all.functions.push_back(function);
+  if (!all.thread_runs) {
+    sys::Errno prepared = core::listen_for_faults();
+    if (prepared.failed()) return to_js(env, prepared);
+    all.thread_runs = true;
+    std::thread(tell).detach();
+  }
+  return number(env, 0);
+}
+
+}  // namespace
+
+void export_guard(Napi::Env env, Napi::Object exports) {
+  add<guard_enabled>(env, exports, "guardEnabled");
+  add<disable_guard>(env, exports, "disableGuard");
+  add<rearm_guard>(env, exports, "rearmGuard");
+  add<hold_slot>(env, exports, "holdSlot");
+  add<drop_slot>(env, exports, "dropSlot");
+  add<forget_slot>(env, exports, "forgetSlot");
+  add<faults>(env, exports, "faults");
+  add<fault_counter>(env, exports, "faultCounter");
+  add<mended>(env, exports, "mended");
+  add<restore>(env, exports, "restore");
+  add<copy<sys::process_vm_readv>>(env, exports, "copyOut");
+  add<copy<sys::process_vm_writev>>(env, exports, "copyIn");
+  add<on_fault>(env, exports, "onFault");
+}
+
+}  // namespace memmap::napi

@@ -1,0 +1,77 @@
+#include "sys/signal.h"
+
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+namespace memmap::sys {
+
+Errno sigaction(int signal, const struct sigaction* action, struct sigaction* old) {
+  return errno_of(::sigaction(signal, action, old));
+}
+
+Errno tgkill(pid_t process, pid_t thread, int signal) {
+  return errno_of(::syscall(SYS_tgkill, process, thread, signal));
+}
+
+pid_t gettid() { return static_cast<pid_t>(::syscall(SYS_gettid)); }
+
+Access fault_access(const void* context) {
+#if defined(__x86_64__)
+  // Bit 1 of the page fault error code.
+  const auto* registers = &static_cast<const ucontext_t*>(context)->uc_mcontext;
+  return (registers->gregs[REG_ERR] & 2) != 0 ? Access::kWrite : Access::kRead;
+#elif defined(__aarch64__)
+  // The exception syndrome, in a record behind the registers: bit 6 (WnR) of a data abort.
+  const auto* machine = &static_cast<const ucontext_t*>(context)->uc_mcontext;
+  const auto* record = reinterpret_cast<const _aarch64_ctx*>(machine->__reserved);
+  const auto* end = reinterpret_cast<const char*>(machine->__reserved) +
+                    sizeof(machine->__reserved);
+  while (record->magic != 0 && record->size >= sizeof(_aarch64_ctx) &&
+         reinterpret_cast<const char*>(record) + record->size <= end) {
+    if (record->magic == ESR_MAGIC) {
+      const auto* syndrome = reinterpret_cast<const esr_context*>(record);
+      return (syndrome->esr & (1U << 6)) != 0 ? Access::kWrite : Access::kRead;
+    }
+    record = reinterpret_cast<const _aarch64_ctx*>(
+        reinterpret_cast<const char*>(record) + record->size);
+  }
+  return Access::kUnknown;
+#else
+  static_cast<void>(context);
+  return Access::kUnknown;
+#endif
+}
+
+bool fault_is_fetch(const void* context, const void* address) {
+#if defined(__x86_64__)
+  const auto& machine = static_cast<const ucontext_t*>(context)->uc_mcontext;
+  return static_cast<uintptr_t>(machine.gregs[REG_RIP]) ==
+         reinterpret_cast<uintptr_t>(address);
+#elif defined(__aarch64__)
+  const auto& machine = static_cast<const ucontext_t*>(context)->uc_mcontext;
+  return machine.pc == reinterpret_cast<uintptr_t>(address);
+#else
+  static_cast<void>(context);
+  static_cast<void>(address);
+  return false;
+#endif
+}
+
+bool readable(const void* address) {
+  // The kernel copies the new signal mask before it looks at `how`: EINVAL means it could.
+  constexpr int kNoSuchHow = -1;
+  constexpr size_t kMaskBytes = 8;
+  long result =
+      ::syscall(SYS_rt_sigprocmask, kNoSuchHow, address, nullptr, kMaskBytes);
+  return result != -1 || Errno::last().value != EFAULT;
+}
+
+Result<UniqueFd> eventfd(unsigned initial, int flags) {
+  int fd = ::eventfd(initial, flags);
+  if (fd == -1) return Errno::last();
+  return UniqueFd(fd);
+}
+
+}  // namespace memmap::sys

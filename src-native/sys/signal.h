@@ -1,0 +1,29 @@
+// One function per system call on signals, and what a signal handler tells of a fault.
+#pragma once
+
+#include <signal.h>
+
+#include <cstdint>
+
+#include "sys/fd.h"
+#include "sys/result.h"
+
+namespace memmap::sys {
+
+Errno sigaction(int signal, const struct sigaction* action, struct sigaction* old);
+Errno tgkill(pid_t process, pid_t thread, int signal);
+pid_t gettid();
+
+// What kind of access faulted, from the registers the kernel saved.
+enum class Access : uint8_t { kUnknown, kRead, kWrite };
+Access fault_access(const void* context);
+// Whether it was the fetch of an instruction, at `address`.
+bool fault_is_fetch(const void* context, const void* address);
+
+// Whether 8 bytes at `address`, a multiple of 8, can be read: asks the kernel, which answers
+// EFAULT where a load would raise a signal. Brings the page in if that can be done.
+bool readable(const void* address);
+
+Result<UniqueFd> eventfd(unsigned initial, int flags);
+
+}  // namespace memmap::sys
