@@ -54,20 +54,31 @@ UnsupportedError.prototype.name = 'UnsupportedError';
 /** What an access met that the guard let go on: docs/memory-model.md. */
 export type FaultKind = 'truncated' | 'no-space' | 'memory-failure' | 'read-only' | 'no-access' | 'after-close';
 
+/** Faults after `close()` are counted and told of, never thrown: the mapping is closed anyway. */
+export type FaultErrorKind = Exclude<FaultKind, 'after-close'>;
+
+const FAULT_CODE: Readonly<Record<FaultErrorKind, string>> = {
+  truncated: 'ERR_MEMMAP_TRUNCATED',
+  'no-space': 'ERR_MEMMAP_NO_SPACE',
+  'memory-failure': 'ERR_MEMMAP_MEMORY_FAILURE',
+  'read-only': 'ERR_MEMMAP_READ_ONLY',
+  'no-access': 'ERR_MEMMAP_NO_ACCESS',
+};
+
 /** Accesses met no memory, or none they were allowed to use: what they read is not to be relied on. */
 export class FaultError extends Error {
   /** For example `'ERR_MEMMAP_TRUNCATED'`. */
   readonly code: string;
   /** Undefined for faults of several mappings together: ERR_MEMMAP_FAULT. */
-  readonly kind?: FaultKind;
+  readonly kind?: FaultErrorKind;
   /** Bytes from the start of the mapping. */
   readonly offset?: number;
   /** The file concerned, if there is one. */
   readonly path?: string;
 
-  constructor(message: string, kind?: FaultKind, offset?: number, path?: string) {
+  constructor(message: string, kind?: FaultErrorKind, offset?: number, path?: string) {
     super(message);
-    this.code = `ERR_MEMMAP_${kind?.replace('-', '_').toUpperCase() ?? 'FAULT'}`;
+    this.code = kind === undefined ? 'ERR_MEMMAP_FAULT' : FAULT_CODE[kind];
     if (kind !== undefined) this.kind = kind;
     if (offset !== undefined) this.offset = offset;
     if (path !== undefined) this.path = path;

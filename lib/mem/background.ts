@@ -45,12 +45,11 @@ export async function inBackground(
     const piece = Math.min(PIECE, length - done);
     // The handle anew for each piece: the mapping may have been closed meanwhile.
     const result = await call(pages.settled(), offset + done, piece);
-    // What a piece under way met after close() means nothing.
-    if (!pages.closed) check(result, syscall, remedy === undefined ? {} : { remedy });
+    // What a piece met after close() means nothing, nor that it went well.
+    pages.open();
+    check(result, syscall, remedy === undefined ? {} : { remedy });
     done += piece;
     onProgress?.({ done, total: length });
   }
-  // Not all of it was done to the mapping's own pages.
-  if (length > 0) pages.open();
   signal?.throwIfAborted();
 }

@@ -1,8 +1,8 @@
 // Checked copies: what a view would answer with a fault is an error here.
-import { type FaultKind, check } from '../errors.js';
+import { type FaultErrorKind, check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { resolveRange } from '../internal/range.js';
-import { invalidType } from '../internal/validate.js';
+import { invalidType, validateInteger } from '../internal/validate.js';
 import type { Guarded } from './guarded.js';
 
 const { PROT } = binding;
@@ -10,6 +10,9 @@ const { PROT } = binding;
 type Copy = typeof binding.copyOut;
 
 export function copyOut(mapping: Guarded, offset: number, length: number): Buffer {
+  mapping.pages.open();
+  validateInteger(offset, 'offset');
+  validateInteger(length, 'length');
   resolveRange({ offset, length }, mapping.pages.length);
   const bytes = Buffer.allocUnsafe(length);
   copy(mapping, offset, bytes, 'process_vm_readv', binding.copyOut);
@@ -19,6 +22,7 @@ export function copyOut(mapping: Guarded, offset: number, length: number): Buffe
 export function copyIn(mapping: Guarded, offset: number, bytes: Uint8Array): void {
   if (!(bytes instanceof Uint8Array)) throw invalidType('bytes', 'a Uint8Array', bytes);
   mapping.pages.open();
+  validateInteger(offset, 'offset');
   resolveRange({ offset, length: bytes.length }, mapping.pages.length);
   if ((mapping.prot & PROT.WRITE) === 0) throw mapping.pages.log.error('read-only', offset);
   copy(mapping, offset, bytes, 'process_vm_writev', binding.copyIn);
@@ -35,7 +39,7 @@ function copy(mapping: Guarded, offset: number, bytes: Uint8Array, syscall: stri
   const backed = Math.min(mapping.backed(), pages.mended === -1 ? Infinity : pages.mended - pages.byteOffset);
   const end = Math.min(offset + copied, Math.max(offset, backed));
   if (end === offset + length) return;
-  const kind: FaultKind = backed < offset + length ? 'truncated' : 'no-access';
+  const kind: FaultErrorKind = backed < offset + length ? 'truncated' : 'no-access';
   throw pages.log.error(kind, end);
 }
 

@@ -1,6 +1,6 @@
 // What the guard has done to a mapping's memory, as its owner sees it.
 import { EventEmitter } from 'node:events';
-import { FaultError, type FaultKind } from '../errors.js';
+import { FaultError, type FaultErrorKind, type FaultKind } from '../errors.js';
 import { type Slot, binding } from '../internal/binding.js';
 
 /** How often an access met something the guard had to mend. */
@@ -28,15 +28,15 @@ export interface Fault {
 }
 
 /** In the order of core::FaultKind. */
-const KINDS: readonly FaultKind[] = ['truncated', 'no-space', 'memory-failure', 'read-only', 'no-access', 'after-close'];
+const THROWN: readonly FaultErrorKind[] = ['truncated', 'no-space', 'memory-failure', 'read-only', 'no-access'];
+const KINDS: readonly FaultKind[] = [...THROWN, 'after-close'];
 
-const MEANING: Readonly<Record<FaultKind, string>> = {
+const MEANING: Readonly<Record<FaultErrorKind, string>> = {
   truncated: 'the file ends before the mapping: what lies past its end reads zeros. refresh() follows the file',
   'no-space': 'there was no space for a page: writes to it reached nobody. Free some, then refresh()',
   'memory-failure': 'a page could not be read from memory or disk: it reads zeros',
   'read-only': 'a write hit read-only memory: it stays in this process. refresh() discards it',
   'no-access': 'memory without access was touched: it reads zeros until protect() gives access',
-  'after-close': 'a view was used after close(): it reads zeros',
 };
 
 /** Filled by the native call, read right after it: counts, offsets, lengths, by kind. */
@@ -109,9 +109,9 @@ export class FaultLog {
   /** Throws for the first kind of fault that has not been forgiven. */
   check(): void {
     if (!this.#update() && this.#counts === this.#forgiven) return;
-    const kind = this.#counts.findIndex((count, i) => count > (this.#forgiven[i] ?? 0));
-    const name = KINDS[kind];
-    if (name !== undefined) throw this.error(name, this.#part(kind).offset);
+    THROWN.forEach((kind, i) => {
+      if ((this.#counts[i] ?? 0) > (this.#forgiven[i] ?? 0)) throw this.error(kind, this.#part(i).offset);
+    });
   }
 
   /** The pages are what they should be again. */
@@ -120,7 +120,7 @@ export class FaultLog {
     this.#forgiven = this.#counts;
   }
 
-  error(kind: FaultKind, offset: number): FaultError {
+  error(kind: FaultErrorKind, offset: number): FaultError {
     const where = this.#path === undefined ? '' : ` of '${this.#path}'`;
     return new FaultError(`At byte ${offset} of the mapping${where}, ${MEANING[kind]}`, kind, offset, this.#path);
   }

@@ -90,11 +90,12 @@ export class Guarded {
   on(event: 'fault', listener: (fault: Fault) => void): this {
     validateWord(event, 'event', EVENTS);
     validateFunction(listener, 'listener');
+    this.pages.open();
     this.pages.log.on(listener);
     return this;
   }
 
-  /** Undoes {@link on}. */
+  /** Undoes {@link on}. Works after `close()`. */
   off(event: 'fault', listener: (fault: Fault) => void): this {
     validateWord(event, 'event', EVENTS);
     validateFunction(listener, 'listener');

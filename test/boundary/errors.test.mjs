@@ -4,7 +4,7 @@ import {
   chmodSync, closeSync, existsSync, openSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, truncateSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { Reservation, StateError, SystemError, UnsupportedError, mapAnonymous, mapFile, reserve } from 'memmap';
+import { FaultError, Reservation, StateError, SystemError, UnsupportedError, configure, guard, mapAnonymous, mapFile, reserve } from 'memmap';
 import * as sys from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
 import { maps } from '../support/proc.mjs';
@@ -40,7 +40,7 @@ describe('Errors', () => {
     assert.deepEqual(documented(/^ERR_/).map(({ code }) => code).toSorted(), codesInLibrary());
   });
 
-  const CLASSES = { TypeError, RangeError, Error, StateError, UnsupportedError };
+  const CLASSES = { TypeError, RangeError, Error, StateError, UnsupportedError, FaultError };
 
   /** How each documented code comes about. `skip`: why it does not come about here. */
   const PROVOKED = {
@@ -68,6 +68,30 @@ describe('Errors', () => {
         }
       },
     },
+    ERR_MEMMAP_TOO_LATE: {
+      call: () => {
+        mapAnonymous({ length: 4096 }).close();
+        configure({ guard: false });
+      },
+    },
+    ERR_MEMMAP_TRUNCATED: {
+      call: () => {
+        const mapping = mapFile(source());
+        truncateSync(mapping.path, 0);
+        mapping.copyOut(0, 1);
+      },
+    },
+    ERR_MEMMAP_NO_SPACE: { skip: 'it takes a full file system: see test/guard' },
+    ERR_MEMMAP_MEMORY_FAILURE: { skip: 'it takes broken memory, or MADV_HWPOISON in the kernel' },
+    ERR_MEMMAP_READ_ONLY: { call: () => mapFile(source()).copyIn(0, Buffer.alloc(1)) },
+    ERR_MEMMAP_NO_ACCESS: {
+      call: () => {
+        const mapping = mapAnonymous({ length: 4096, access: 'none' });
+        assert.equal(mapping.bytes[0], 0);
+        mapping.check();
+      },
+    },
+    ERR_MEMMAP_FAULT: { call: () => guard(() => (mapFile(source()).bytes[0] = 1)) },
     ERR_MEMMAP_PLATFORM: { skip: 'the import throws it: see below' },
     ERR_MEMMAP_BUFFER_TOO_LARGE: {
       skip: hasExternalShared && 'this runtime has buffers of any length',

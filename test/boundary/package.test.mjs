@@ -11,8 +11,8 @@ const node = (...args) => spawnSync(process.execPath, args, { encoding: 'utf8' }
 describe('The package', () => {
   it('exports functions, classes and errors by these names, and nothing else', () => {
     assert.deepEqual(Object.keys(memmap).toSorted(), [
-      'AnonymousMapping', 'FileMapping', 'Mapping', 'Reservation', 'StateError', 'SystemError', 'UnsupportedError',
-      'mapAnonymous', 'mapFile', 'reserve',
+      'AnonymousMapping', 'FaultError', 'FileMapping', 'Mapping', 'Reservation', 'StateError', 'SystemError', 'UnsupportedError',
+      'configure', 'guard', 'mapAnonymous', 'mapFile', 'reserve',
     ]);
   });
 

@@ -188,7 +188,7 @@ describe('background', () => {
       const done = mapping.populateAsync({ onProgress: (progress) => seen.push(progress.done) });
       mapping.close();
       await assert.rejects(done, closed);
-      assert.deepEqual(seen, [PIECE]);
+      assert.deepEqual(seen, []);
     });
 
     it('during the job of a file mapping leaves the file alone', async () => {
@@ -198,7 +198,7 @@ describe('background', () => {
       const done = mapping.populateAsync();
       mapping.close();
       bytes.fill(9);
-      await done;
+      await assert.rejects(done, closed);
       assert.ok(readFileSync(path).equals(Buffer.alloc(2 ** 24, 7)));
     });
   });

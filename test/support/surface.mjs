@@ -123,6 +123,8 @@ const FACADE = {
   ]],
   mapAnonymous: [() => [{ length: PAGE_SIZE }], [[[undefined, zoo.TYPE], ...ANONYMOUS, ...EXCLUSIVE, ...WRITE_EXEC]]],
   reserve: [() => [PAGE_SIZE], [integer(1)]],
+  configure: [() => [{ guard: true }], [[...options({ guard: boolean }).filter(([value]) => value !== undefined), [undefined, zoo.TYPE]]]],
+  guard: [() => [() => 1], [zoo.each(zoo.TYPE, [undefined, null, 1, 'f', {}, Symbol('zoo')])]],
 };
 
 const inside = zoo.range(LENGTH);
@@ -154,6 +156,13 @@ const MAPPING = {
   residency: [() => [{}], [inside]],
   resize: [() => [LENGTH], [integer(1)]],
   seal: [() => [], []],
+  check: [() => [], []],
+  on: [() => ['fault', () => 1], [word, zoo.each(zoo.TYPE, [undefined, null, 1, 'f', {}])]],
+  copyOut: [() => [0, 1], [integer(0, LENGTH), integer(0, LENGTH)]],
+  copyIn: [() => [0, Buffer.alloc(1)], [
+    integer(0, LENGTH),
+    [...zoo.each(zoo.TYPE, [undefined, null, 1, 'x', [], {}, new Uint16Array(1), new ArrayBuffer(1)]), [Buffer.alloc(LENGTH + 1), zoo.RANGE]],
+  ]],
 };
 const FILE_MAPPING = {
   lines: [() => [{}], [inside]],
