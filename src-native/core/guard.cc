@@ -9,6 +9,7 @@
 
 #include "core/closed_pages.h"
 #include "core/mend.h"
+#include "core/vma.h"
 #include "sys/file.h"
 #include "sys/signal.h"
 
@@ -191,7 +192,10 @@ void arm_guard() {
   static std::mutex& mutex = *new std::mutex;
   std::lock_guard lock(mutex);
   State ready = State::kReady;
-  if (state.compare_exchange_strong(ready, State::kArmed)) make_closed_pages();
+  if (state.compare_exchange_strong(ready, State::kArmed)) {
+    make_closed_pages();
+    prepare_find_vma();
+  }
   if (!guard_enabled()) return;
   arm(SIGBUS);
   arm(SIGSEGV);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <atomic>
 #include <cstring>
 
 #include "sys/file.h"
@@ -12,6 +13,9 @@ namespace {
 using sys::Errno;
 using sys::Result;
 using sys::UniqueFd;
+
+// Of /proc/self/maps.
+std::atomic<int> maps_fd = -1;
 
 bool query(int fd, uintptr_t address, Vma& vma) {
   sys::ProcmapQuery query = {};
@@ -40,8 +44,9 @@ class MapsText {
   // The next byte, or -1 at the end.
   int next() {
     if (at_ == filled_) {
-      Result<ssize_t> got = sys::read(fd_, text_, sizeof text_);
+      Result<ssize_t> got = sys::pread(fd_, text_, sizeof text_, offset_);
       if (!got || *got <= 0) return -1;
+      offset_ += *got;
       filled_ = static_cast<size_t>(*got);
       at_ = 0;
     }
@@ -63,6 +68,7 @@ class MapsText {
 
  private:
   const int fd_;
+  int64_t offset_ = 0;  // other threads read the same descriptor
   char text_[1024];
   size_t at_ = 0;
   size_t filled_ = 0;
@@ -95,11 +101,17 @@ bool parse_line(MapsText& text, Vma& vma) {
 
 }  // namespace
 
-bool find_vma(uintptr_t address, Vma& vma) {
+void prepare_find_vma() {
+  if (maps_fd.load(std::memory_order_relaxed) >= 0) return;
   Result<UniqueFd> maps = sys::open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
-  if (!maps) return false;
-  if (query(maps->get(), address, vma)) return true;
-  MapsText text(maps->get());
+  if (maps) maps_fd.store(maps->release(), std::memory_order_release);
+}
+
+bool find_vma(uintptr_t address, Vma& vma) {
+  const int fd = maps_fd.load(std::memory_order_acquire);
+  if (fd < 0) return false;
+  if (query(fd, address, vma)) return true;
+  MapsText text(fd);
   while (parse_line(text, vma)) {
     if (address < vma.start) return false;
     if (address < vma.end) return true;

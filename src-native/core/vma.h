@@ -24,6 +24,9 @@ struct Vma {
   char path[PATH_MAX];  // "" without a name
 };
 
+// Opens /proc/self/maps, once, so that a process without a descriptor left can ask too.
+void prepare_find_vma();
+
 // False if nothing is mapped there, or the kernel would not say.
 bool find_vma(uintptr_t address, Vma& vma);
 

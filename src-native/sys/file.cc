@@ -40,6 +40,12 @@ Result<ssize_t> read(int fd, void* bytes, size_t length) {
   return got;
 }
 
+Result<ssize_t> pread(int fd, void* bytes, size_t length, int64_t offset) {
+  ssize_t got = ::pread(fd, bytes, length, offset);
+  if (got == -1) return Errno::last();
+  return got;
+}
+
 Result<ssize_t> write(int fd, const void* bytes, size_t length) {
   ssize_t written = ::write(fd, bytes, length);
   if (written == -1) return Errno::last();
