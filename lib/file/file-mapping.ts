@@ -238,6 +238,11 @@ export class FileMapping extends Mapping {
     return piece;
   }
 
+  /** @internal */
+  protected override pieces(): readonly FileMapping[] {
+    return this.#pieces.map(({ mapping }) => mapping);
+  }
+
   #closePieces(): void {
     for (const { mapping } of this.#pieces.splice(0)) mapping.close();
   }

@@ -21,7 +21,7 @@ export class Guarded {
   readonly pages: Pages;
   #access: Access;
   /** What `protect()` did to parts, oldest first. */
-  #parts: { readonly offset: number; readonly end: number; readonly prot: number }[] = [];
+  #protected: { readonly offset: number; readonly end: number; readonly prot: number }[] = [];
 
   /** @internal */
   constructor(pages: PagesOptions, access: Access) {
@@ -53,12 +53,12 @@ export class Guarded {
     const prot = PROTECTION[access];
     check(binding.mprotect(handle, offset, length, prot), 'mprotect', { remedy: readOnlyFile });
     const end = offset + length;
-    this.#parts = this.#parts.filter((part) => part.offset < offset || part.end > end);
+    this.#protected = this.#protected.filter((part) => part.offset < offset || part.end > end);
     if (length === this.pages.extent) {
       const keeps = this.#access === 'copy-on-write' && access === 'read-write';
       this.#access = keeps ? 'copy-on-write' : access;
     } else {
-      this.#parts.push({ offset, end, prot });
+      this.#protected.push({ offset, end, prot });
     }
   }
 
@@ -67,7 +67,11 @@ export class Guarded {
    * Counts go on after `close()`, of views that are left.
    */
   get faults(): Faults {
-    return this.pages.log.faults;
+    const faults = { ...this.pages.log.faults };
+    for (const piece of this.pieces()) {
+      for (const [kind, count] of Object.entries(piece.faults)) faults[kind as keyof Faults] += count;
+    }
+    return faults;
   }
 
   /**
@@ -81,6 +85,7 @@ export class Guarded {
   check(): void {
     this.pages.open();
     this.pages.log.check();
+    for (const piece of this.pieces()) piece.check();
   }
 
   /**
@@ -125,6 +130,11 @@ export class Guarded {
   /** @internal Throws if the memory may not have this access, though the kernel would give it. */
   protected permit(_access: Protection): void {}
 
+  /** @internal Mappings of parts, where the whole is too long for one buffer. */
+  protected pieces(): readonly Guarded[] {
+    return [];
+  }
+
   /** @internal Bytes of the mapping that have memory or a file behind them now. */
   backed(): number {
     return this.pages.length;
@@ -132,11 +142,12 @@ export class Guarded {
 
   /** @internal Puts pages that the guard has replaced back in place. */
   mend(): void {
+    for (const piece of this.pieces()) piece.mend();
     const { pages } = this;
     if (pages.mended === -1) return;
     const prot = this.prot;
     this.restore(pages.settled(), prot);
-    for (const part of this.#parts) {
+    for (const part of this.#protected) {
       check(binding.mprotect(pages.open(), part.offset, part.end - part.offset, part.prot), 'mprotect');
     }
     pages.log.forgive();
