@@ -22,6 +22,8 @@ export type Constants<Name extends string> = Readonly<Record<Name, number>>;
 type RangeCall = (target: Target, offset: number, length: number) => number;
 type RangeCallWith = (target: Target, offset: number, length: number, flags: number) => number;
 
+type CopyCall = (target: Target, offset: number, length: number, bytes: Uint8Array) => number;
+
 export interface Binding {
   map(address: bigint, length: number, prot: number, flags: number, fd: number, offset: number): Handle;
   /** Fills `facts`: step, size, length, filesystem, mode, device, inode. */
@@ -81,8 +83,9 @@ export interface Binding {
   /** -1, or where the lost end of the file begins; Infinity if the guard replaced pages otherwise. */
   mended(handle: Handle): number;
   restore(handle: Handle, fd: number, offset: number, prot: number, flags: number, lostEndOnly: boolean): number;
-  copyOut(target: Target, offset: number, length: number, to: Uint8Array): number;
-  copyIn(target: Target, offset: number, length: number, from: Uint8Array): number;
+  /** Bytes copied, to or from the array: fewer where the memory ends. */
+  copyOut: CopyCall;
+  copyIn: CopyCall;
   onFault(callback: () => void): number;
 
   munmap: RangeCall;

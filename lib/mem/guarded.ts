@@ -16,7 +16,7 @@ const EVENTS = { fault: true };
 export type Access = Protection | 'copy-on-write';
 
 /** The base of {@link Mapping}: who may do what with the bytes, and what came of it. */
-export class Guarded {
+export abstract class Guarded {
   /** @internal */
   readonly pages: Pages;
   #access: Access;
