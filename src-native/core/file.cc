@@ -69,24 +69,19 @@ Errno grow_file(int fd, int64_t old_size, int64_t size) {
   return error;
 }
 
-Result<Mapping> map_file(const FileRequest& request, FileFacts& facts) {
+namespace {
+
+Result<sys::UniqueFd> open_file(const char* path, int flags) {
+  constexpr mode_t kMode = 0666;  // less the umask
+  // O_NONBLOCK: a FIFO without a peer must not hang the process. It changes nothing
+  // for what can be mapped.
+  return retry([&] { return sys::open(path, flags | O_CLOEXEC | O_NONBLOCK, kMode); });
+}
+
+// `opened`: the descriptor, if it is ours to keep; `fd` the same, or the caller's.
+Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& request,
+                              FileFacts& facts) {
   using Step = FileFacts::Step;
-
-  sys::UniqueFd opened;
-  int fd = request.fd;
-  facts.step = Step::kOpen;
-  if (request.path != nullptr) {
-    constexpr mode_t kMode = 0666;  // less the umask
-    // O_NONBLOCK: a FIFO without a peer must not hang the process. It changes nothing
-    // for what can be mapped.
-    auto result = retry([&] {
-      return sys::open(request.path, request.open_flags | O_CLOEXEC | O_NONBLOCK, kMode);
-    });
-    if (!result) return result.error();
-    opened = std::move(*result);
-    fd = opened.get();
-  }
-
   facts.step = Step::kStat;
   struct stat status = {};
   struct statfs system = {};
@@ -155,6 +150,28 @@ Result<Mapping> map_file(const FileRequest& request, FileFacts& facts) {
     }
     mapping->keep(std::move(opened));
   }
+  return mapping;
+}
+
+}  // namespace
+
+Result<Mapping> map_file(const FileRequest& request, FileFacts& facts) {
+  sys::UniqueFd none;
+  if (request.path == nullptr) return map_open_file(request.fd, none, request, facts);
+
+  facts.step = FileFacts::Step::kOpen;
+  bool created = (request.open_flags & O_CREAT) != 0;
+  Result<sys::UniqueFd> fd = Errno{EEXIST};
+  if (created) fd = open_file(request.path, request.open_flags | O_EXCL);
+  if (!fd && fd.error().value == EEXIST) {
+    created = false;
+    fd = open_file(request.path, request.open_flags);
+  }
+  if (!fd) return fd.error();
+  Result<Mapping> mapping = map_open_file(fd->get(), *fd, request, facts);
+  // ENODATA: there is nothing to map in an empty file, but it was to be made.
+  const bool failed = !mapping && mapping.error().value != ENODATA;
+  if (failed && created) static_cast<void>(sys::unlink(request.path));
   return mapping;
 }
 

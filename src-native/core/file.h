@@ -38,7 +38,8 @@ struct FileFacts {
 };
 
 // The mapping covers whole pages, from the one that holds `offset`. A request for zero
-// bytes (an empty file) has nothing to map: ENODATA at step kMap.
+// bytes (an empty file) has nothing to map: ENODATA at step kMap. What was created for a
+// request that fails is removed again.
 sys::Result<Mapping> map_file(const FileRequest& request, FileFacts& facts);
 
 // Shared memory behind a memfd, which the mapping keeps for passing on. `pages` says

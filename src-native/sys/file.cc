@@ -18,6 +18,8 @@ Result<UniqueFd> open(const char* path, int flags, mode_t mode) {
   return fd_of(::open(path, flags, mode));
 }
 
+Errno unlink(const char* path) { return errno_of(::unlink(path)); }
+
 Result<UniqueFd> dup(int fd) { return fd_of(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
 Errno fstat(int fd, struct stat* facts) { return errno_of(::fstat(fd, facts)); }

@@ -15,6 +15,7 @@
 namespace memmap::sys {
 
 Result<UniqueFd> open(const char* path, int flags, mode_t mode);
+Errno unlink(const char* path);
 Result<UniqueFd> dup(int fd);  // fcntl F_DUPFD_CLOEXEC
 Errno fstat(int fd, struct stat* facts);
 Errno fstatfs(int fd, struct statfs* facts);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createServer } from 'node:net';
 
@@ -30,6 +30,12 @@ describe('opening a file to map', () => {
       mapping.close();
     });
 
+    it('makes no file where the part lies past its end', () => {
+      const path = file('past-the-end');
+      assert.throws(() => mapFile(path, { access: 'read-write', create: true, size: 4096, offset: 4097 }), { code: 'ERR_OUT_OF_RANGE' });
+      assert.ok(!existsSync(path));
+    });
+
     it('makes an empty file without a size', () => {
       const path = file('created-empty');
       mapFile(path, { access: 'read-write', create: true }).close();
@@ -56,12 +62,11 @@ describe('opening a file to map', () => {
       const onTmpfs = smallTmpfs(64 * PAGE_SIZE);
       const full = { name: 'SystemError', code: 'ENOSPC', syscall: 'fallocate' };
 
-      it('is ENOSPC at the call; a new file stays empty, nothing is mapped', () => {
+      it('is ENOSPC at the call; no new file is left, nothing is mapped', () => {
         const path = onTmpfs('new');
         const descriptors = openDescriptors();
         assert.throws(() => mapFile(path, { access: 'read-write', create: true, size: 65 * PAGE_SIZE }), { ...full, path });
-        assert.equal(statSync(path).size, 0);
-        assert.equal(statSync(path).blocks, 0);
+        assert.ok(!existsSync(path));
         assert.ok(!isMapped(path));
         assert.equal(openDescriptors(), descriptors);
       });

@@ -1,0 +1,57 @@
+// File systems that are not the kernel's own.
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { mapFile } from 'memmap';
+
+import { skip } from '../support/hooks.mjs';
+import { temporaryFiles } from '../support/temp.mjs';
+
+describe('a file on FUSE', () => {
+  let behind;
+  let mounted;
+
+  // Before the directories around it are removed.
+  after(() => {
+    if (mounted !== undefined) execFileSync('umount', [mounted]);
+  });
+  const file = temporaryFiles();
+
+  before(function () {
+    behind = file('behind');
+    const at = file('mounted');
+    mkdirSync(behind);
+    mkdirSync(at);
+    const { status, stderr, error } = spawnSync('bindfs', [behind, at], { encoding: 'utf8' });
+    if (status !== 0) skip(this, `cannot mount one with bindfs: ${error?.message ?? stderr.trim()}`);
+    mounted = at;
+  });
+
+  it('is mapped, and named as what it is', () => {
+    writeFileSync(join(behind, 'read'), 'through FUSE');
+    const mapping = mapFile(join(mounted, 'read'));
+    assert.equal(mapping.filesystem, 'fuse');
+    assert.equal(mapping.bytes.toString(), 'through FUSE');
+    mapping.close();
+  });
+
+  it('has after flush() what was written', () => {
+    writeFileSync(join(behind, 'written'), 'before');
+    const mapping = mapFile(join(mounted, 'written'), { access: 'read-write' });
+    mapping.bytes.write('after ');
+    mapping.flush();
+    assert.equal(readFileSync(join(behind, 'written'), 'utf8'), 'after ');
+    mapping.close();
+  });
+
+  it('grows with its blocks', () => {
+    const mapping = mapFile(join(mounted, 'grown'), { access: 'read-write', create: true, size: 3 * 4096 });
+    assert.equal(mapping.length, 3 * 4096);
+    mapping.bytes[3 * 4096 - 1] = 1;
+    mapping.flush();
+    mapping.close();
+    assert.equal(readFileSync(join(behind, 'grown')).at(-1), 1);
+  });
+});
