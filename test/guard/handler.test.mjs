@@ -1,0 +1,46 @@
+// The guard among others: who handles which signal, and real bugs stay what they are.
+import assert from 'node:assert/strict';
+import { foreignAddon } from '../support/addon.mjs';
+import { run, runs } from '../support/run.mjs';
+
+/** A process that hangs ends by SIGKILL. */
+const watchdog = { timeout: 30_000, killSignal: 'SIGKILL' };
+
+const goesOn = (name, ...args) => runs('handler', [name, ...args.map((arg) => arg())], watchdog);
+
+async function dies(expected, name, ...args) {
+  const { signal, stderr } = await run('handler', [name, ...args.map((arg) => arg())], watchdog);
+  assert.equal(signal, expected, stderr);
+}
+
+describe("the guard and Node's own signal listeners", () => {
+  it('both work with listeners added before the first map', () => goesOn('listeners before the first map'));
+  it('both work with listeners added after it', () => goesOn('listeners after the first map'));
+  it('the guard works on when they are removed, and a signal sent then ends the process', () =>
+    dies('SIGBUS', 'listeners removed'));
+  it('leaves a signal that is sent to end the process', () => dies('SIGSEGV', 'sent'));
+});
+
+describe('the guard and native code of others', () => {
+  const addon = foreignAddon();
+
+  for (const [name, title] of [
+    ['wild', 'at a null pointer'],
+    ['wild elsewhere', 'at an address that is nobody\'s'],
+    ['wild in memory that was unmapped', 'of memory that was closed and unmapped'],
+    ['wild beside listeners', 'with listeners of process.on()'],
+    ['wild in a worker', 'on a worker thread'],
+  ]) {
+    it(`lets a real bug end the process by SIGSEGV: a read ${title}`, () => dies('SIGSEGV', name, addon));
+  }
+
+  for (const name of ['foreign before', 'foreign after', 'foreign after, then another map']) {
+    it(`mends under a handler installed ${name.slice('foreign '.length)}, and a wasm trap stays an exception`, () =>
+      goesOn(name, addon));
+  }
+  for (const name of ['foreign before, wild', 'foreign after, wild', 'foreign after, another map, wild']) {
+    it(`lets a real bug end the process: ${name}`, () => dies('SIGSEGV', name, addon));
+  }
+  it('comes back with the next map when others have thrown its handler out', () =>
+    goesOn('all handlers gone, then another map', addon));
+});
