@@ -43,54 +43,71 @@ void die_on_return(int signal) {
   static_cast<void>(sys::sigaction(signal, &action, nullptr));
 }
 
-// Faults that are being passed on, so that a handler that calls us in turn, as its own
-// predecessor, does not go round for ever.
+// A signal that is being passed on. A handler that calls us in turn, as its own predecessor,
+// does it with the same siginfo from further down the stack: then it is the turn of the one
+// before it, and nobody goes round for ever.
 struct Passing {
   std::atomic<pid_t> thread;
-  std::atomic<void*> address;
+  std::atomic<const siginfo_t*> info;
+  std::atomic<uintptr_t> frame;
+  std::atomic<int> turn;  // which predecessor has it
 };
 Passing passing[16] = {};
 
 class PassOn {
  public:
-  explicit PassOn(void* address) {
+  PassOn(int predecessors, const siginfo_t* info) : turn_(predecessors) {
     const pid_t self = sys::gettid();
+    const auto frame = reinterpret_cast<uintptr_t>(this);
     for (Passing& entry : passing) {
-      const pid_t thread = entry.thread.load(std::memory_order_acquire);
-      if (thread == self && entry.address.load(std::memory_order_relaxed) == address) {
-        again_ = true;
-        return;
-      }
+      if (entry.thread.load(std::memory_order_acquire) != self) continue;
+      if (entry.info.load(std::memory_order_relaxed) != info) continue;
+      // Not further down: left over from a handler that jumped out.
+      if (frame >= entry.frame.load(std::memory_order_relaxed)) continue;
+      entry_ = &entry;
+      turn_ = entry.turn.load(std::memory_order_relaxed);
+      return;
     }
     for (Passing& entry : passing) {
       pid_t nobody = 0;
       if (!entry.thread.compare_exchange_strong(nobody, self)) continue;
-      entry.address.store(address, std::memory_order_relaxed);
-      mine_ = &entry;
+      entry.info.store(info, std::memory_order_relaxed);
+      entry.frame.store(frame, std::memory_order_relaxed);
+      entry_ = &entry;
+      first_ = true;
       return;
     }
   }
   PassOn(const PassOn&) = delete;
   PassOn& operator=(const PassOn&) = delete;
   ~PassOn() {
-    if (mine_ != nullptr) mine_->thread.store(0, std::memory_order_release);
+    if (first_) entry_->thread.store(0, std::memory_order_release);
   }
-  bool again() const { return again_; }
+
+  // The predecessor whose turn it is now; negative after the oldest.
+  int next() {
+    turn_ -= 1;
+    if (entry_ != nullptr) entry_->turn.store(turn_, std::memory_order_relaxed);
+    return turn_;
+  }
 
  private:
-  Passing* mine_ = nullptr;
-  bool again_ = false;
+  Passing* entry_ = nullptr;
+  int turn_;
+  bool first_ = false;
 };
 
 // A signal that somebody sent: for the last who asked for it.
 void pass_on_sent(int signal, siginfo_t* info, void* context) {
   const Predecessors& known = predecessors(signal);
-  const int count = known.count.load(std::memory_order_acquire);
-  if (count == 0) return die_on_return(signal);
-  const struct sigaction& last = known.actions[count - 1];
-  if (takes_info(last)) return last.sa_sigaction(signal, info, context);
-  if (last.sa_handler == SIG_IGN) return;
-  if (last.sa_handler != SIG_DFL) return last.sa_handler(signal);
+  PassOn pass(known.count.load(std::memory_order_acquire), info);
+  const int i = pass.next();
+  if (i >= 0) {
+    const struct sigaction& last = known.actions[i];
+    if (takes_info(last)) return last.sa_sigaction(signal, info, context);
+    if (last.sa_handler == SIG_IGN) return;
+    if (last.sa_handler != SIG_DFL) return last.sa_handler(signal);
+  }
   die_on_return(signal);
   static_cast<void>(sys::tgkill(::getpid(), sys::gettid(), signal));
 }
@@ -99,7 +116,8 @@ void pass_on_sent(int signal, siginfo_t* info, void* context) {
 // not, as libuv's behind process.on('SIGSEGV'), would return to the fault for ever.
 void pass_on_fault(int signal, siginfo_t* info, void* context) {
   const Predecessors& known = predecessors(signal);
-  for (int i = known.count.load(std::memory_order_acquire) - 1; i >= 0; --i) {
+  PassOn pass(known.count.load(std::memory_order_acquire), info);
+  for (int i = pass.next(); i >= 0; i = pass.next()) {
     if (takes_info(known.actions[i])) {
       return known.actions[i].sa_sigaction(signal, info, context);
     }
@@ -146,10 +164,7 @@ void on_signal(int signal, siginfo_t* info, void* context) {
   const int saved = errno;
   const bool sent = info->si_code <= 0;  // by kill(2) and its kin
   if (sent || !help(signal, *info, context)) {
-    const PassOn pass(info->si_addr);
-    if (pass.again()) {
-      die_on_return(signal);
-    } else if (sent) {
+    if (sent) {
       pass_on_sent(signal, info, context);
     } else {
       pass_on_fault(signal, info, context);
@@ -158,16 +173,32 @@ void on_signal(int signal, siginfo_t* info, void* context) {
   errno = saved;
 }
 
-void arm(int signal) {
+// Held while predecessors are noted.
+std::mutex& arming() {
+  static std::mutex& mutex = *new std::mutex;
+  return mutex;
+}
+
+bool same_handler(const struct sigaction& a, const struct sigaction& b) {
+  return takes_info(a) == takes_info(b) && a.sa_handler == b.sa_handler;
+}
+
+// Whether the handler that is in place now is another's; it is noted as a predecessor.
+bool note_handler(int signal) {
   struct sigaction now = {};
-  if (sys::sigaction(signal, nullptr, &now).failed()) return;
-  if (takes_info(now) && now.sa_sigaction == on_signal) return;
+  if (sys::sigaction(signal, nullptr, &now).failed()) return false;
+  if (takes_info(now) && now.sa_sigaction == on_signal) return false;
   Predecessors& known = predecessors(signal);
   const int count = known.count.load(std::memory_order_relaxed);
+  if (count > 0 && same_handler(known.actions[count - 1], now)) return true;
   const int at = count < Predecessors::kMost ? count : Predecessors::kMost - 1;
   known.actions[at] = now;
   known.count.store(at + 1, std::memory_order_release);
+  return true;
+}
 
+void arm(int signal) {
+  if (!note_handler(signal)) return;
   struct sigaction action = {};
   action.sa_sigaction = on_signal;
   // NODEFER: a fault while a predecessor runs must reach us too.
@@ -187,10 +218,15 @@ bool disable_guard() {
   return ready != State::kArmed;
 }
 
+void meet_predecessors() {
+  std::lock_guard lock(arming());
+  note_handler(SIGBUS);
+  note_handler(SIGSEGV);
+}
+
 void arm_guard() {
   if (!guard_enabled()) return;
-  static std::mutex& mutex = *new std::mutex;
-  std::lock_guard lock(mutex);
+  std::lock_guard lock(arming());
   State ready = State::kReady;
   if (state.compare_exchange_strong(ready, State::kArmed)) {
     make_closed_pages();

@@ -14,6 +14,10 @@ bool guard_enabled();
 // False if the guard has been armed already.
 bool disable_guard();
 
+// Notes who handles the signals now, before others take their place: V8, whose WebAssembly
+// raises them.
+void meet_predecessors();
+
 // Puts the handler in place, or back in place if somebody has replaced it. Called before
 // each map.
 void arm_guard();

@@ -179,6 +179,7 @@ Napi::Value on_fault(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_guard(Napi::Env env, Napi::Object exports) {
+  core::meet_predecessors();
   add<guard_enabled>(env, exports, "guardEnabled");
   add<disable_guard>(env, exports, "disableGuard");
   add<rearm_guard>(env, exports, "rearmGuard");
