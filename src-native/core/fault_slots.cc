@@ -77,6 +77,7 @@ SlotIndex claim_slot(uintptr_t start, size_t length, SlotTraits traits) {
   slot.all.store(0, std::memory_order_relaxed);
   slot.mended.store(false, std::memory_order_relaxed);
   slot.lost_from.store(SIZE_MAX, std::memory_order_relaxed);
+  slot.suspect.store(0, std::memory_order_relaxed);
   slot.stash.store(0, std::memory_order_relaxed);
   Details& details = all.details[index];
   details.unit.store(traits.unit, std::memory_order_relaxed);

@@ -37,6 +37,8 @@ struct FaultSlot {
   // Where the lost end of the file begins, bytes from the start of the range; SIZE_MAX if
   // nothing is lost.
   std::atomic<uint64_t> lost_from;
+  // The page inside the file that faulted last, or 0: core/mend tries it once more.
+  std::atomic<uintptr_t> suspect;
   // Pages put aside by core/mend: the first of a list, or 0.
   std::atomic<uintptr_t> stash;
 };

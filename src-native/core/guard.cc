@@ -43,9 +43,9 @@ void die_on_return(int signal) {
   static_cast<void>(sys::sigaction(signal, &action, nullptr));
 }
 
-// A signal that is being passed on. A handler that calls us in turn, as its own predecessor,
-// does it with the same siginfo from further down the stack: then it is the turn of the one
-// before it, and nobody goes round for ever.
+// A signal that is being passed on. A handler that calls us in turn, as its own
+// predecessor, does it with the same siginfo from further down the stack: then it is the
+// turn of the one before it, and nobody goes round for ever.
 struct Passing {
   std::atomic<pid_t> thread;
   std::atomic<const siginfo_t*> info;
@@ -208,9 +208,7 @@ void arm(int signal) {
 
 }  // namespace
 
-bool guard_enabled() {
-  return state.load(std::memory_order_relaxed) != State::kDisabled;
-}
+bool guard_enabled() { return state.load(std::memory_order_relaxed) != State::kDisabled; }
 
 bool disable_guard() {
   State ready = State::kReady;

@@ -59,12 +59,13 @@ bool count(const Scene& scene, FaultKind kind, Span replaced) {
 }
 
 bool zeros(Span span) {
-  if (sys::mmap(at(span.start), span.length(), kReadWrite, kAnonymous | MAP_FIXED, -1, 0)) {
+  if (sys::mmap(at(span.start), span.length(), kReadWrite, kAnonymous | MAP_FIXED, -1,
+                0)) {
     return true;
   }
   // Under strict overcommit writable memory is charged, read-only memory never.
-  return bool{sys::mmap(at(span.start), span.length(), PROT_READ, kAnonymous | MAP_FIXED,
-                        -1, 0)};
+  return bool{
+      sys::mmap(at(span.start), span.length(), PROT_READ, kAnonymous | MAP_FIXED, -1, 0)};
 }
 
 // Copies what can be read of `from` to `to`; skips pages that cannot.
@@ -129,7 +130,8 @@ FileState file_state(const Scene& scene) {
   return {status.st_size, system.f_type == TMPFS_MAGIC};
 }
 
-// Without the file: where the unreadable end of `span` begins, given that `page` is in it.
+// Without the file: where the unreadable end of `span` begins, given that `page` is in
+// it.
 uintptr_t first_unreadable(Span span, uintptr_t page, size_t unit) {
   size_t low = 0;  // pages before it can be read
   size_t high = (page - span.start) / unit;
@@ -149,15 +151,21 @@ bool in_the_file(const Scene& scene, FaultKind kind) {
   return copy_away(block, scene.unit) && count(scene, kind, block);
 }
 
-bool past_the_end(const Scene& scene) {
+Mended done(bool mended) { return mended ? Mended::kNow : Mended::kNot; }
+
+Mended past_the_end(const Scene& scene) {
   const Span common = scene.common();
   Span tail = {scene.page, scene.range.end};
   const FileState file = file_state(scene);
   if (file.size >= 0) {
     const size_t end = round_up(static_cast<size_t>(file.size), scene.unit);
     if (scene.file_offset(scene.page) < end) {
+      // Once may be a file that shrank and grew again meanwhile: tried again.
+      FaultSlot& slot = fault_slot(scene.range.index);
+      if (slot.suspect.exchange(scene.page) != scene.page) return Mended::kAlready;
       const bool disk = scene.access == sys::Access::kRead && !file.tmpfs;
-      return in_the_file(scene, disk ? FaultKind::kMemoryFailure : FaultKind::kNoSpace);
+      return done(
+          in_the_file(scene, disk ? FaultKind::kMemoryFailure : FaultKind::kNoSpace));
     }
     const uint64_t first = scene.file_offset(common.start);
     tail.start = first >= end ? common.start : common.start + (end - first);
@@ -165,19 +173,19 @@ bool past_the_end(const Scene& scene) {
     // A file that lost its path and shrank has no readable page at its end. (One that has
     // holes there on a full tmpfs looks the same.)
     if (sys::readable(at(common.end - scene.unit))) {
-      return in_the_file(scene, FaultKind::kNoSpace);
+      return done(in_the_file(scene, FaultKind::kNoSpace));
     }
     tail.start = first_unreadable(common, scene.page, scene.unit);
   }
   if (!zeros(tail)) {
     // The limit of mappings: whole ones can still be replaced.
     tail.start = common.start;
-    if (!zeros(tail)) return false;
+    if (!zeros(tail)) return Mended::kNot;
   }
-  if (scene.range.index != kProcess) {
-    fault_slot(scene.range.index).lost_from.store(tail.start - scene.range.start);
-  }
-  return count(scene, FaultKind::kTruncated, tail);
+  FaultSlot& slot = fault_slot(scene.range.index);
+  if (scene.range.index != kProcess) slot.lost_from.store(tail.start - scene.range.start);
+  slot.suspect.store(0, std::memory_order_relaxed);
+  return done(count(scene, FaultKind::kTruncated, tail));
 }
 
 bool memory_failure(const Scene& scene, unsigned lsb) {
@@ -244,21 +252,21 @@ Mended mend(const Fault& fault) {
   if (!find_vma(fault.address, scene.vma)) return Mended::kNot;
   const bool closed = is_closed(scene.vma);
   if (scene.range.index == kProcess && !closed) return Mended::kNot;
-  // The engine may have unmapped this range, and something else stands there now.
+  // Zeros that another thread has put there; or the engine has unmapped this range, and
+  // something else stands there now.
   if (scene.range.of_runtime && !closed && scene.vma.inode == 0 &&
       !scene.range.may_be_protected) {
-    return Mended::kNot;
+    const bool served = scene.vma.readable && scene.vma.writable;
+    return served ? Mended::kAlready : Mended::kNot;
   }
   scene.unit = std::max({scene.range.unit, scene.vma.page_size, page_size()});
   scene.page = std::max(round_down(fault.address, scene.unit), scene.range.start);
-  const auto done = [](bool mended) { return mended ? Mended::kNow : Mended::kNot; };
-
   if (fault.signal == SIGBUS) {
     if (fault.code == BUS_MCEERR_AR) return done(memory_failure(scene, fault.lsb));
     if (fault.code != BUS_ADRERR) return Mended::kNot;
     if (scene.vma.inode == 0) return Mended::kAlready;
     const bool pool = std::strncmp(scene.vma.path, "/anon_hugepage", 14) == 0;
-    return done(pool ? in_the_file(scene, FaultKind::kNoSpace) : past_the_end(scene));
+    return pool ? done(in_the_file(scene, FaultKind::kNoSpace)) : past_the_end(scene);
   }
   if (fault.code != SEGV_ACCERR || fault.fetch) return Mended::kNot;
   if (closed) return done(after_close(scene));
