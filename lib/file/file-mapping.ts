@@ -111,6 +111,7 @@ export class FileMapping extends Mapping {
   override resize(length: number): void {
     validateInteger(length, 'length', 1);
     this.pages.open();
+    this.mend();
     const end = this.#source.offset + length;
     const size = this.size();
     if (end > size) {

@@ -55,11 +55,22 @@ export function faultCount(): number {
 const listening = new Set<WeakRef<FaultLog>>();
 let told = false;
 
+/** What a listener throws is nobody's to catch, and no other's to miss the news for. */
+function reportAlone(log: FaultLog): void {
+  try {
+    log.report();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+}
+
 function tell(): void {
   for (const reference of listening) {
     const log = reference.deref();
     if (log === undefined) listening.delete(reference);
-    else log.report();
+    else reportAlone(log);
   }
 }
 

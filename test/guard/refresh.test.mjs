@@ -1,0 +1,201 @@
+// Putting mended pages right again: refresh(), protect() and resize().
+import assert from 'node:assert/strict';
+import { truncateSync } from 'node:fs';
+import { mapAnonymous, mapFile } from 'memmap';
+import { readElsewhere, writeElsewhere } from '../support/elsewhere.mjs';
+import { mapAt } from '../support/proc.mjs';
+import { temporaryFiles } from '../support/temp.mjs';
+
+const PAGE = 4096;
+const LENGTH = 16 * PAGE;
+const KEPT = 4 * PAGE;
+const file = temporaryFiles();
+
+/** A mapping of a file that has shrunk, been met so, and grown again. */
+function shrunkAndGrown(options, prepare = () => {}) {
+  const path = file('refresh', Buffer.alloc(LENGTH, 'x'));
+  const mapping = mapFile(path, options);
+  const { bytes } = mapping;
+  prepare(mapping);
+  truncateSync(path, KEPT);
+  assert.equal(bytes[LENGTH - 1], 0);
+  assert.equal(mapping.faults.truncated, 1);
+  truncateSync(path, LENGTH);
+  writeElsewhere(path, LENGTH - 3, Buffer.from('new'));
+  return { path, mapping, bytes };
+}
+
+const tail = (bytes) => bytes.toString('latin1', LENGTH - 3);
+
+describe('refresh() after a file shrank and grew again', () => {
+  for (const access of ['read', 'read-write', 'copy-on-write']) {
+    it(`shows the file again, and what is written to it later: ${access}`, () => {
+      const { path, mapping, bytes } = shrunkAndGrown({ access });
+      assert.equal(tail(bytes), '\0\0\0', 'zeros until then');
+      assert.equal(mapping.refresh(), false);
+      mapping.check();
+      assert.equal(tail(bytes), 'new');
+      writeElsewhere(path, LENGTH - 3, Buffer.from('two'));
+      assert.equal(tail(bytes), 'two');
+      assert.equal(bytes[0], 120);
+      mapping.close();
+    });
+  }
+
+  it('has writes of a read-write mapping reach the file again', () => {
+    const { path, mapping, bytes } = shrunkAndGrown({ access: 'read-write' });
+    bytes.write('lost', KEPT);
+    mapping.refresh();
+    bytes.write('kept', KEPT + 8);
+    assert.equal(readElsewhere(path).toString('latin1', KEPT, KEPT + 12), '\0\0\0\0\0\0\0\0kept');
+    mapping.close();
+  });
+
+  it('keeps the own changes of a copy-on-write mapping, before the lost end', () => {
+    const { path, mapping, bytes } = shrunkAndGrown({ access: 'copy-on-write' }, ({ bytes: own }) => own.write('own'));
+    mapping.refresh();
+    assert.equal(bytes.toString('latin1', 0, 4), 'ownx');
+    assert.equal(tail(bytes), 'new');
+    bytes.write('own', LENGTH - 3);
+    assert.equal(tail(readElsewhere(path)), 'new');
+    mapping.close();
+  });
+
+  it('mends again when the file shrinks again', () => {
+    const { path, mapping, bytes } = shrunkAndGrown({ access: 'read-write' });
+    for (let round = 2; round < 5; round++) {
+      mapping.refresh();
+      truncateSync(path, round * PAGE);
+      assert.equal(bytes[LENGTH - 1], 0);
+      assert.equal(mapping.faults.truncated, round);
+      assert.throws(() => mapping.check(), { code: 'ERR_MEMMAP_TRUNCATED', offset: round * PAGE });
+      truncateSync(path, LENGTH);
+    }
+    mapping.close();
+  });
+
+  it('keeps what protect() did to parts', () => {
+    const { path, mapping, bytes } = shrunkAndGrown({ access: 'read-write' }, (one) => {
+      one.protect('read', { offset: PAGE, length: PAGE });
+      one.protect('none', { offset: LENGTH - 2 * PAGE, length: PAGE });
+    });
+    mapping.refresh();
+    assert.equal(mapAt(mapping.address).permissions, 'rw-s');
+    assert.equal(mapAt(mapping.address + BigInt(PAGE)).permissions, 'r--s');
+    assert.equal(mapAt(mapping.address + BigInt(LENGTH - 2 * PAGE)).permissions, '---s');
+    assert.equal(mapAt(mapping.address + BigInt(LENGTH - PAGE)).permissions, 'rw-s');
+    bytes[PAGE] = 1;
+    assert.equal(mapping.faults.violations, 1);
+    assert.equal(readElsewhere(path)[PAGE], 120);
+    mapping.close();
+  });
+
+  it('follows a file that stayed short', () => {
+    const path = file('short', Buffer.alloc(LENGTH, 'x'));
+    const mapping = mapFile(path);
+    truncateSync(path, 5000);
+    assert.equal(mapping.bytes[LENGTH - 1], 0);
+    assert.equal(mapping.refresh(), true);
+    mapping.check();
+    assert.equal(mapping.length, 5000);
+    assert.equal(mapping.bytes.toString('latin1'), 'x'.repeat(5000));
+    mapping.close();
+  });
+
+  it('discards what was written to a read-only mapping', () => {
+    const path = file('read', Buffer.alloc(LENGTH, 'x'));
+    const mapping = mapFile(path);
+    mapping.bytes.fill('y');
+    writeElsewhere(path, 0, Buffer.from('new'));
+    mapping.refresh();
+    mapping.check();
+    assert.equal(mapping.bytes.toString('latin1'), `new${'x'.repeat(LENGTH - 3)}`);
+    assert.equal(mapAt(mapping.address).permissions[1], '-', 'read-only again');
+    mapping.bytes[0] = 1;
+    assert.equal(mapping.faults.violations, 2);
+    mapping.close();
+  });
+});
+
+describe('protect() after a violation', () => {
+  it("reaches the file again with 'read-write'", () => {
+    const path = file('protect', Buffer.alloc(LENGTH, 'x'));
+    const mapping = mapFile(path, { access: 'read-write' });
+    mapping.protect('read');
+    mapping.bytes.write('lost');
+    mapping.protect('read-write');
+    mapping.check();
+    assert.equal(mapping.bytes[0], 120);
+    mapping.bytes.write('kept');
+    assert.equal(readElsewhere(path).toString('latin1', 0, 5), 'keptx');
+    mapping.close();
+  });
+
+  for (const [name, make] of [
+    ['private', () => mapAnonymous({ length: LENGTH })],
+    ['shared', () => mapAnonymous({ length: LENGTH, sharing: 'shared' })],
+  ]) {
+    it(`gives ${name} memory its contents back after protect('none')`, () => {
+      const memory = make();
+      memory.bytes.fill(7);
+      for (let round = 1; round < 4; round++) {
+        memory.protect('none');
+        assert.equal(memory.bytes[LENGTH - 1], 0);
+        memory.bytes[0] = 1;
+        assert.throws(() => memory.check(), { code: 'ERR_MEMMAP_NO_ACCESS' });
+        memory.protect('read-write');
+        memory.check();
+        assert.ok(memory.bytes.every((byte) => byte === 7));
+        assert.equal(memory.faults.violations, round);
+      }
+      memory.close();
+    });
+
+    it(`is right about a part of ${name} memory`, () => {
+      const memory = make();
+      memory.bytes.fill(7);
+      memory.protect('none', { offset: PAGE, length: PAGE });
+      assert.equal(memory.bytes[PAGE - 1], 7);
+      assert.equal(memory.bytes[PAGE], 0);
+      assert.equal(memory.bytes[2 * PAGE], 7);
+      assert.equal(memory.faults.violations, 1);
+      memory.protect('read-write', { offset: PAGE, length: PAGE });
+      assert.ok(memory.bytes.every((byte) => byte === 7));
+      memory.close();
+    });
+  }
+});
+
+describe('resize() of a mended mapping', () => {
+  it('gives a file its pages again', () => {
+    const { path, mapping } = shrunkAndGrown({ access: 'read-write' });
+    mapping.resize(LENGTH + PAGE);
+    mapping.check();
+    assert.equal(tail(mapping.bytes.subarray(0, LENGTH)), 'new');
+    mapping.bytes.write('end', LENGTH);
+    assert.equal(readElsewhere(path).toString('latin1', LENGTH, LENGTH + 3), 'end');
+    mapping.close();
+  });
+
+  it('keeps the contents of memory that was without access', () => {
+    const memory = mapAnonymous({ length: LENGTH });
+    memory.bytes.fill(7);
+    memory.protect('none');
+    assert.equal(memory.bytes[0], 0);
+    memory.resize(2 * LENGTH);
+    memory.protect('read-write');
+    assert.equal(memory.bytes[LENGTH - 1], 7);
+    assert.equal(memory.bytes[LENGTH], 0);
+    memory.check();
+    memory.close();
+  });
+
+  it('goes on counting where it was', () => {
+    const { mapping, path } = shrunkAndGrown({ access: 'read-write' });
+    mapping.resize(LENGTH / 2);
+    truncateSync(path, PAGE);
+    assert.equal(mapping.bytes[LENGTH / 2 - 1], 0);
+    assert.equal(mapping.faults.truncated, 2);
+    mapping.close();
+  });
+});
