@@ -1,7 +1,7 @@
 // FileMapping: a mapping with a file behind it, and reading in it.
 import { closeSync, fdatasyncSync, fstatSync, openSync, statSync, type Stats } from 'node:fs';
 import { constants } from 'node:os';
-import { StateError, SystemError, UnsupportedError, check } from '../errors.js';
+import { type FaultErrorKind, StateError, SystemError, UnsupportedError, check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
 import { type BufferKind, PROTECTION, type Protection } from '../internal/literals.js';
@@ -169,6 +169,11 @@ export class FileMapping extends Mapping {
     // Of a file that has lost its path only the kernel knows.
     if (stats === undefined || stats.ino !== this.#inode || !stats.isFile()) return this.length;
     return Math.max(0, Math.min(this.length, stats.size - this.#source.offset));
+  }
+
+  /** @internal On tmpfs reading a hole needs a page, too. */
+  override unreachable(writes: boolean): FaultErrorKind {
+    return writes || this.filesystem === 'tmpfs' ? 'no-space' : 'memory-failure';
   }
 
   /** @internal A private map of the file would take writes, but not to the file. */

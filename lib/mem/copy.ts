@@ -1,5 +1,5 @@
 // Checked copies: what a view would answer with a fault is an error here.
-import { type FaultErrorKind, check } from '../errors.js';
+import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { resolveRange } from '../internal/range.js';
 import { invalidType, validateInteger } from '../internal/validate.js';
@@ -7,7 +7,8 @@ import type { Guarded } from './guarded.js';
 
 const { PROT } = binding;
 
-type Copy = typeof binding.copyOut;
+/** A file that shrinks and grows again meanwhile is a reason to try again, but not for ever. */
+const ATTEMPTS = 8;
 
 export function copyOut(mapping: Guarded, offset: number, length: number): Buffer {
   mapping.pages.open();
@@ -15,7 +16,7 @@ export function copyOut(mapping: Guarded, offset: number, length: number): Buffe
   validateInteger(length, 'length');
   resolveRange({ offset, length }, mapping.pages.length);
   const bytes = Buffer.allocUnsafe(length);
-  copy(mapping, offset, bytes, 'process_vm_readv', binding.copyOut);
+  copy(mapping, offset, bytes, false);
   return bytes;
 }
 
@@ -24,23 +25,38 @@ export function copyIn(mapping: Guarded, offset: number, bytes: Uint8Array): voi
   mapping.pages.open();
   validateInteger(offset, 'offset');
   resolveRange({ offset, length: bytes.length }, mapping.pages.length);
-  if ((mapping.prot & PROT.WRITE) === 0) throw mapping.pages.log.error('read-only', offset);
-  copy(mapping, offset, bytes, 'process_vm_writev', binding.copyIn);
+  copy(mapping, offset, bytes, true);
 }
 
-function copy(mapping: Guarded, offset: number, bytes: Uint8Array, syscall: string, call: Copy): void {
+/** Throws if a byte must not be reached. The memory itself may tell otherwise where the guard mended it. */
+function refuse(mapping: Guarded, offset: number, length: number, writes: boolean): void {
+  const { byteOffset, log } = mapping.pages;
+  for (let at = byteOffset + offset; at < byteOffset + offset + length; ) {
+    const { prot, end } = mapping.protectionAt(at);
+    if ((prot & PROT.READ) === 0) throw log.error('no-access', at - byteOffset);
+    if (writes && (prot & PROT.WRITE) === 0) throw log.error('read-only', at - byteOffset);
+    at = end;
+  }
+}
+
+function copy(mapping: Guarded, offset: number, bytes: Uint8Array, writes: boolean): void {
   const { pages } = mapping;
   const handle = pages.settled();
   const { length } = bytes;
-  if (length === 0) return;
-  const copied = check(call(handle, pages.byteOffset + offset, length, bytes), syscall, { remedy: sandbox });
-  // The end of the file is looked at after the copy: one that shrank before it has been seen
-  // by now. Zeros that the guard has put in its place were copied as if they were the file.
-  const backed = Math.min(mapping.backed(), pages.mended === -1 ? Infinity : pages.mended - pages.byteOffset);
-  const end = Math.min(offset + copied, Math.max(offset, backed));
-  if (end === offset + length) return;
-  const kind: FaultErrorKind = backed < offset + length ? 'truncated' : 'no-access';
-  throw pages.log.error(kind, end);
+  refuse(mapping, offset, length, writes);
+  let copied = 0;
+  for (let attempt = 0; copied < length && attempt < ATTEMPTS; attempt++) {
+    const at = pages.byteOffset + offset + copied;
+    const rest = bytes.subarray(copied);
+    copied += writes
+      ? check(binding.copyIn(handle, at, rest.length, rest), 'process_vm_writev', { remedy: sandbox })
+      : check(binding.copyOut(handle, at, rest.length, rest), 'process_vm_readv', { remedy: sandbox });
+    // The end of the file is looked at after the copy: one that shrank before it has been seen
+    // by now. Zeros that the guard has put in its place were copied as if they were the file.
+    const backed = Math.min(mapping.backed(), pages.mended === -1 ? Infinity : pages.mended - pages.byteOffset);
+    if (backed < offset + length) throw pages.log.error('truncated', Math.min(offset + copied, Math.max(offset, backed)));
+  }
+  if (copied < length) throw pages.log.error(mapping.unreachable(writes), offset + copied);
 }
 
 function sandbox(code: string): string | undefined {

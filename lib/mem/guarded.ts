@@ -1,5 +1,5 @@
 // Guarded: memory whose accesses may fail, and what one can do about it.
-import { check } from '../errors.js';
+import { type FaultErrorKind, check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import { PROTECTION, type Protection } from '../internal/literals.js';
 import type { Range } from '../internal/range.js';
@@ -138,6 +138,19 @@ export abstract class Guarded {
   /** @internal Bytes of the mapping that have memory or a file behind them now. */
   backed(): number {
     return this.pages.length;
+  }
+
+  /** @internal Why memory that is there and may be used cannot be reached. */
+  unreachable(_writes: boolean): FaultErrorKind {
+    return 'no-access';
+  }
+
+  /** @internal The protection at a byte, counted from the first page, and up to where it is the same. */
+  protectionAt(offset: number): { readonly prot: number; readonly end: number } {
+    const part = this.#protected.findLast((one) => one.offset <= offset && offset < one.end);
+    let end = part?.end ?? this.pages.extent;
+    for (const other of this.#protected) if (other.offset > offset) end = Math.min(end, other.offset);
+    return { prot: part?.prot ?? this.prot, end };
   }
 
   /** @internal Puts pages that the guard has replaced back in place. */

@@ -1,6 +1,7 @@
 // What JavaScript learns of faults: counts, errors, events, guard(), and settings.
 import assert from 'node:assert/strict';
 import { truncateSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { configure, guard, mapAnonymous, mapFile } from 'memmap';
 import { runs } from '../support/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
@@ -58,7 +59,7 @@ describe('guard()', () => {
     const { mapping, lose } = losing();
     assert.equal(await guard(async () => mapping.bytes[0]), 120);
     const late = guard(async () => {
-      await null;
+      await setImmediate();
       return lose();
     });
     await assert.rejects(late, { code: 'ERR_MEMMAP_FAULT' });

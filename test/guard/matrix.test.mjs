@@ -1,11 +1,10 @@
 // Every kind of fault, met by every kind of access, each in a process of its own: it goes on.
 import assert from 'node:assert/strict';
-import { closeSync, openSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { FATAL, READS, WRITES } from '../support/accesses.mjs';
 import { FAULTS } from '../support/faults.mjs';
-import { smallTmpfs } from '../support/mount.mjs';
+import { fillFileSystem, smallTmpfs } from '../support/mount.mjs';
 import { run } from '../support/run.mjs';
 
 const TABLES = { reads: READS, writes: WRITES };
@@ -56,13 +55,7 @@ describe('an access that the memory cannot serve', () => {
 
   describe('on a full disk', () => {
     const path = smallTmpfs(2 ** 20);
-    before(() => {
-      const fd = openSync(path('filler'), 'w');
-      assert.throws(() => {
-        for (;;) writeSync(fd, Buffer.alloc(2 ** 16));
-      }, { code: 'ENOSPC' });
-      closeSync(fd);
-    });
+    before(() => fillFileSystem(path('filler')));
     for (const name of Object.keys(FAULTS)) {
       if (FAULTS[name].full === true) describeFault(name, () => dirname(path('filler')));
     }

@@ -1,6 +1,6 @@
 // Small file systems of their own for the calling describe block. Needs root; unmounted after it.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -9,6 +9,18 @@ import { skip } from './hooks.mjs';
 /** Returns path(name), in a tmpfs of `size` bytes; skips the block where none can be mounted. */
 export function smallTmpfs(size) {
   return mount('tmpfs', `size=${size}`);
+}
+
+/** Writes to `path` until nothing more can be written to its file system. */
+export function fillFileSystem(path) {
+  const fd = openSync(path, 'w');
+  try {
+    for (;;) writeSync(fd, Buffer.alloc(2 ** 16));
+  } catch (error) {
+    if (error.code !== 'ENOSPC') throw error;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Returns path(name), in a hugetlbfs of 2 MB pages; skips the block where none can be mounted. */
