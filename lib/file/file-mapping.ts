@@ -96,10 +96,18 @@ export class FileMapping extends Mapping {
   refresh(): boolean {
     this.mend();
     const { offset, length: asked = Infinity } = this.#source;
-    const length = Math.min(asked, Math.max(0, this.size() - offset));
-    if (length === this.length) return false;
-    this.#setLength(length);
-    return true;
+    const available = () => Math.min(asked, Math.max(0, this.size() - offset));
+    for (let length = available(); length !== this.length; length = available()) {
+      try {
+        this.#setLength(length);
+        return true;
+      } catch (error) {
+        // It has shrunk meanwhile, or another thread has met its end.
+        if (!(error instanceof RangeError) && available() >= length && this.pages.mended === -1) throw error;
+        this.mend();
+      }
+    }
+    return false;
   }
 
   /**

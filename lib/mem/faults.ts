@@ -79,7 +79,9 @@ export class FaultLog {
   readonly #byteOffset: number;
   #slot: Slot = 0;
   #counts: number[] = KINDS.map(() => 0);
-  #forgiven = this.#counts;
+  /** Of slots before this one that it has not inherited from. */
+  #earlier = this.#counts;
+  #forgiven: readonly number[] = this.#counts;
   #reported = this.#counts;
   #offsets = this.#counts;
   #lengths = this.#counts;
@@ -92,8 +94,12 @@ export class FaultLog {
     this.#path = path;
   }
 
-  /** Counts in another slot from now on, which has inherited what the former had counted. */
-  follow(slot: Slot): void {
+  /** Counts in another slot from now on, which may have inherited what the former had counted. */
+  follow(slot: Slot, inherited: boolean): void {
+    if (!inherited) {
+      this.#update();
+      this.#earlier = this.#counts;
+    }
     this.#slot = slot;
     this.#read = -1;
   }
@@ -105,7 +111,7 @@ export class FaultLog {
     binding.faults(this.#slot, facts);
     const all = Array.from(facts);
     const kinds = KINDS.length;
-    this.#counts = all.slice(0, kinds);
+    this.#counts = all.slice(0, kinds).map((count, i) => count + (this.#earlier[i] ?? 0));
     this.#offsets = all.slice(kinds, 2 * kinds);
     this.#lengths = all.slice(2 * kinds);
     return true;
@@ -125,10 +131,15 @@ export class FaultLog {
     });
   }
 
-  /** The pages are what they should be again. */
-  forgive(): void {
+  /** What has been counted so far: for {@link forgive}, after what it stands for is mended. */
+  counted(): readonly number[] {
     this.#update();
-    this.#forgiven = this.#counts;
+    return this.#counts;
+  }
+
+  /** The pages are what they should be again, but for what came after `counts`. */
+  forgive(counts: readonly number[]): void {
+    this.#forgiven = counts;
   }
 
   error(kind: FaultErrorKind, offset: number): FaultError {

@@ -159,11 +159,14 @@ export abstract class Guarded {
     const { pages } = this;
     if (pages.mended === -1) return;
     const prot = this.prot;
-    this.restore(pages.settled(), prot);
+    const handle = pages.settled();
+    // What other threads meet from here on may come after the mending.
+    const counts = pages.log.counted();
+    this.restore(handle, prot);
     for (const part of this.#protected) {
       check(binding.mprotect(pages.open(), part.offset, part.end - part.offset, part.prot), 'mprotect');
     }
-    pages.log.forgive();
+    pages.log.forgive(counts);
   }
 
   /** @internal The protection of the whole, but for parts that were protected apart. */

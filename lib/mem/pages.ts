@@ -160,23 +160,23 @@ export class Pages {
     if (this.#log === undefined) {
       this.#log = new FaultLog(this.#byteOffset, this.#path);
       const { handle, slot } = this.#held;
-      if (slot !== 0) this.#log.follow(slot);
+      if (slot !== 0) this.#log.follow(slot, true);
       else if (handle !== 0) this.#hold();
     }
     return this.#log;
   }
 
-  #hold(): void {
+  #hold(inherited = true): void {
     this.#held.slot = binding.holdSlot(this.#held.handle);
-    this.#log?.follow(this.#held.slot);
+    this.#log?.follow(this.#held.slot, inherited);
   }
 
-  /** The pages may have moved, and their counts with them. */
-  #follow(): void {
+  /** The pages may have moved, and their counts with them; or there were none. */
+  #follow(inherited = true): void {
     const { slot } = this.#held;
-    if (slot === 0) return;
-    this.#hold();
-    binding.dropSlot(slot);
+    if (slot === 0 && this.#log === undefined) return;
+    this.#hold(inherited);
+    if (slot !== 0) binding.dropSlot(slot);
   }
 
   /** -1, or from where on the file is lost, as far as the guard knows; Infinity for other mending. */
@@ -187,10 +187,11 @@ export class Pages {
 
   /** Replaces the pages by those of a longer or shorter mapping. Ends earlier views. */
   resize(length: number, resized: () => Handle): void {
+    const inherited = this.#held.handle !== 0;
     const handle = resized();
     this.#held.handle = handle;
     this.#length = length;
-    if (handle !== 0) this.#follow();
+    if (handle !== 0) this.#follow(inherited);
     this.#dropBuffer();
   }
 
