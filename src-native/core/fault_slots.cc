@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <map>
 #include <mutex>
 #include <vector>
 
@@ -45,13 +46,41 @@ struct Table {
   std::mutex mutex;
   std::vector<SlotIndex> free;
   uint64_t claims = 0;
+  // Ranges of the runtime, by start. It unmaps them without a word, so that one may be
+  // gone whose addresses have been given out again.
+  std::map<uintptr_t, SlotIndex> of_runtime;
 
-  bool works() const { return bounds != nullptr && details != nullptr && slots != nullptr; }
+  bool works() const {
+    return bounds != nullptr && details != nullptr && slots != nullptr;
+  }
 };
 
 // Made by the first claim, which comes before the first fault; never destroyed.
 std::atomic<Table*> the_table = nullptr;
 FaultSlot without_table = {};
+
+// A new range stands where these did.
+void forget_stale(Table& all, uintptr_t start, uintptr_t end) {
+  auto next = all.of_runtime.lower_bound(start);
+  if (next != all.of_runtime.begin()) {
+    auto before = std::prev(next);
+    if (all.bounds[before->second].end.load(std::memory_order_relaxed) > start) {
+      next = before;
+    }
+  }
+  while (next != all.of_runtime.end() && next->first < end) {
+    all.bounds[next->second].end.store(0, std::memory_order_release);
+    next = all.of_runtime.erase(next);
+  }
+}
+
+void forget(Table& all, SlotIndex index) {
+  all.bounds[index].end.store(0, std::memory_order_release);
+  const uintptr_t start = all.bounds[index].start.load(std::memory_order_relaxed);
+  auto found = all.of_runtime.find(start);
+  if (found != all.of_runtime.end() && found->second == index)
+    all.of_runtime.erase(found);
+}
 
 Table& table() {
   static Table& instance = *new Table;
@@ -65,6 +94,7 @@ SlotIndex claim_slot(uintptr_t start, size_t length, SlotTraits traits) {
   Table& all = table();
   std::lock_guard lock(all.mutex);
   if (!all.works()) return kProcess;
+  forget_stale(all, start, start + length);
   SlotIndex index = all.used.load(std::memory_order_relaxed);
   if (!all.free.empty()) {
     index = all.free.back();
@@ -90,6 +120,7 @@ SlotIndex claim_slot(uintptr_t start, size_t length, SlotTraits traits) {
   bounds.start.store(start, std::memory_order_relaxed);
   // Pairs with the acquire load in find_range: who sees the end sees the rest.
   bounds.end.store(start + length, std::memory_order_release);
+  if (traits.of_runtime) all.of_runtime.insert_or_assign(start, index);
   if (index == all.used.load(std::memory_order_relaxed)) {
     all.used.store(index + 1, std::memory_order_release);
   }
@@ -109,13 +140,15 @@ void release_slot(SlotIndex index) {
   std::lock_guard lock(all.mutex);
   all.details[index].references -= 1;
   if (all.details[index].references > 0) return;
-  all.bounds[index].end.store(0, std::memory_order_release);
+  forget(all, index);
   all.free.push_back(index);
 }
 
 void forget_memory(SlotIndex index) {
   if (index == kProcess) return;
-  table().bounds[index].end.store(0, std::memory_order_release);
+  Table& all = table();
+  std::lock_guard lock(all.mutex);
+  forget(all, index);
 }
 
 void extend_slot(SlotIndex index, size_t more) {
@@ -152,6 +185,23 @@ void set_slot_fd(SlotIndex index, int fd) {
 FaultSlot& fault_slot(SlotIndex index) {
   Table* all = the_table.load(std::memory_order_acquire);
   return all != nullptr && all->works() ? all->slots[index] : without_table;
+}
+
+Replacing::Replacing(SlotIndex index) {
+  if (index == kProcess) return;
+  std::atomic<pid_t>& turn = fault_slot(index).replaced_by;
+  const pid_t self = sys::gettid();
+  pid_t nobody = 0;
+  while (!turn.compare_exchange_strong(nobody, self, std::memory_order_acquire)) {
+    if (nobody == self) return;
+    nobody = 0;
+    sys::sched_yield();
+  }
+  turn_ = &turn;
+}
+
+Replacing::~Replacing() {
+  if (turn_ != nullptr) turn_->store(0, std::memory_order_release);
 }
 
 FaultSlot& process_slot() {

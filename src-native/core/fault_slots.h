@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sys/signal.h"
+
 namespace memmap::core {
 
 // What the guard makes of a fault. JavaScript has the same order: lib/mem/faults.ts.
@@ -41,6 +43,8 @@ struct FaultSlot {
   std::atomic<uintptr_t> suspect;
   // Pages put aside by core/mend: the first of a list, or 0.
   std::atomic<uintptr_t> stash;
+  // The thread that is replacing pages of the range: see Replacing.
+  std::atomic<pid_t> replaced_by;
 };
 
 using SlotIndex = uint32_t;
@@ -68,6 +72,21 @@ bool is_protected(SlotIndex index);
 void set_slot_fd(SlotIndex index, int fd);
 
 FaultSlot& fault_slot(SlotIndex index);
+
+// One thread at a time replaces the pages of a range, and looks what they are once it is
+// its turn. The others spin: who has the turn makes a few system calls and touches none
+// of the pages. Async-signal-safe.
+class Replacing {
+ public:
+  explicit Replacing(SlotIndex index);
+  ~Replacing();
+  Replacing(const Replacing&) = delete;
+  Replacing& operator=(const Replacing&) = delete;
+
+ private:
+  std::atomic<pid_t>* turn_ =
+      nullptr;  // null: no range, or the thread has the turn already
+};
 // The same, made if there is none yet.
 FaultSlot& process_slot();
 

@@ -135,6 +135,7 @@ Errno Mapping::resize(size_t length) {
   length = round_up(length, unit_);
   if (length == 0) return {EINVAL};
   if (length == length_) return {};
+  const Replacing turn(slot_);
   if (!fills_range()) return {EINVAL};  // a placed mapping: its neighbours are not ours
   if (alone()) {
     Result<void*> moved = sys::mremap(address_, length_, length, MREMAP_MAYMOVE);
@@ -152,6 +153,7 @@ Errno Mapping::resize(size_t length) {
 }
 
 Errno Mapping::restore(const Source& source, int prot) {
+  const Replacing turn(slot_);
   FaultSlot& slot = fault_slot(slot_);
   size_t from = source.lost_end_only ? slot.lost_from.load() : 0;
   if (source.file < 0 || source.lost_end_only) {
@@ -160,20 +162,26 @@ Errno Mapping::restore(const Source& source, int prot) {
   } else {
     drop_stash(slot_);  // what was put aside is the file's, and comes from there
   }
+  // First, for faults of other threads while the pages come back.
+  slot.lost_from.store(SIZE_MAX);
+  slot.mended.store(false);
   if (from < length_) {
     Result<void*> mapped =
         sys::mmap(address_ + from, length_ - from, prot, source.flags | MAP_FIXED,
                   source.file, source.offset + static_cast<int64_t>(from));
-    if (!mapped) return mapped.error();
+    if (!mapped) {
+      slot.lost_from.store(from);
+      slot.mended.store(true);
+      return mapped.error();
+    }
   }
-  slot.lost_from.store(SIZE_MAX);
-  slot.mended.store(false);
   return {};
 }
 
 Errno Mapping::close() {
   if (range_ == nullptr) return {};
   set_slot_fd(slot_, -1);
+  const Replacing turn(slot_);
   if (alone()) {
     range_.reset();  // nobody can reach the addresses: unmaps them
   } else {

@@ -51,11 +51,11 @@ struct Scene {
   }
 };
 
-bool count(const Scene& scene, FaultKind kind, Span replaced) {
+// Before the pages are replaced: another thread may read the new ones at once.
+void count(const Scene& scene, FaultKind kind, Span replaced) {
   const SlotIndex index = scene.range.index;
   if (index != kProcess) fault_slot(index).mended.store(true, std::memory_order_relaxed);
   count_fault(index, kind, replaced.start - scene.range.start, replaced.length());
-  return true;
 }
 
 bool zeros(Span span) {
@@ -148,21 +148,37 @@ uintptr_t first_unreadable(Span span, uintptr_t page, size_t unit) {
 
 bool in_the_file(const Scene& scene, FaultKind kind) {
   const Span block = block_of(scene);
-  return copy_away(block, scene.unit) && count(scene, kind, block);
+  count(scene, kind, block);
+  return copy_away(block, scene.unit);
 }
 
+<<<<<<< HEAD
 Mended done(bool mended) { return mended ? Mended::kNow : Mended::kNot; }
 
 Mended past_the_end(const Scene& scene) {
+=======
+// Whether the access would succeed now: the file may have grown back since it failed.
+bool succeeds(const Scene& scene) {
+  if (scene.access == sys::Access::kRead) return sys::readable(at(scene.page));
+  return !sys::madvise(at(scene.page), scene.unit, MADV_POPULATE_WRITE).failed();
+}
+
+Mended past_the_end(const Scene& scene) {
+  const auto done = [](bool mended) { return mended ? Mended::kNow : Mended::kNot; };
+>>>>>>> d2f36cc (One thread at a time mends a range, and counts first; ranges of the runtime that are gone are forgotten)
   const Span common = scene.common();
   Span tail = {scene.page, scene.range.end};
   const FileState file = file_state(scene);
   if (file.size >= 0) {
     const size_t end = round_up(static_cast<size_t>(file.size), scene.unit);
     if (scene.file_offset(scene.page) < end) {
+<<<<<<< HEAD
       // Once may be a file that shrank and grew again meanwhile: tried again.
       FaultSlot& slot = fault_slot(scene.range.index);
       if (slot.suspect.exchange(scene.page) != scene.page) return Mended::kAlready;
+=======
+      if (succeeds(scene)) return Mended::kAlready;
+>>>>>>> d2f36cc (One thread at a time mends a range, and counts first; ranges of the runtime that are gone are forgotten)
       const bool disk = scene.access == sys::Access::kRead && !file.tmpfs;
       return done(
           in_the_file(scene, disk ? FaultKind::kMemoryFailure : FaultKind::kNoSpace));
@@ -177,6 +193,7 @@ Mended past_the_end(const Scene& scene) {
     }
     tail.start = first_unreadable(common, scene.page, scene.unit);
   }
+<<<<<<< HEAD
   if (!zeros(tail)) {
     // The limit of mappings: whole ones can still be replaced.
     tail.start = common.start;
@@ -186,6 +203,19 @@ Mended past_the_end(const Scene& scene) {
   if (scene.range.index != kProcess) slot.lost_from.store(tail.start - scene.range.start);
   slot.suspect.store(0, std::memory_order_relaxed);
   return done(count(scene, FaultKind::kTruncated, tail));
+=======
+  const auto lose = [&] {
+    if (scene.range.index != kProcess) {
+      fault_slot(scene.range.index).lost_from.store(tail.start - scene.range.start);
+    }
+    return zeros(tail);
+  };
+  count(scene, FaultKind::kTruncated, tail);
+  if (lose()) return Mended::kNow;
+  // The limit of mappings: whole ones can still be replaced.
+  tail.start = common.start;
+  return done(lose());
+>>>>>>> d2f36cc (One thread at a time mends a range, and counts first; ranges of the runtime that are gone are forgotten)
 }
 
 bool memory_failure(const Scene& scene, unsigned lsb) {
@@ -194,7 +224,8 @@ bool memory_failure(const Scene& scene, unsigned lsb) {
   const Span common = scene.common();
   const uintptr_t start = std::max(round_down(scene.page, size), common.start);
   const Span block = {start, std::min(round_down(scene.page, size) + size, common.end)};
-  return zeros(block) && count(scene, FaultKind::kMemoryFailure, block);
+  count(scene, FaultKind::kMemoryFailure, block);
+  return zeros(block);
 }
 
 // Maps the file under the span again, as a private copy.
@@ -217,20 +248,21 @@ bool read_only(const Scene& scene) {
       scene.vma.shared
           ? map_privately(scene, common)
           : !sys::mprotect(at(common.start), common.length(), kReadWrite).failed();
-  if (whole) return count(scene, FaultKind::kReadOnly, common);
-  const Span block = block_of(scene);
-  return copy_away(block, scene.unit) && count(scene, FaultKind::kReadOnly, block);
+  // Nobody reads anything else than before, whenever it is counted.
+  const Span block = whole ? common : block_of(scene);
+  count(scene, FaultKind::kReadOnly, block);
+  return whole || copy_away(block, scene.unit);
 }
 
 bool no_access(const Scene& scene) {
   const Span common = scene.common();
+  count(scene, FaultKind::kNoAccess, common);
   if (put_aside(scene.range.index, common.start, common.length()) ||
       (scene.vma.shared && scene.vma.inode != 0)) {
-    return zeros(common) && count(scene, FaultKind::kNoAccess, common);
+    return zeros(common);
   }
   // Linux before 5.7: rather let the access through than lose the pages.
-  return !sys::mprotect(at(common.start), common.length(), kReadWrite).failed() &&
-         count(scene, FaultKind::kNoAccess, common);
+  return !sys::mprotect(at(common.start), common.length(), kReadWrite).failed();
 }
 
 bool after_close(Scene& scene) {
@@ -240,7 +272,8 @@ bool after_close(Scene& scene) {
     scene.range.end = scene.page + scene.unit;
   }
   const Span common = scene.common();
-  return zeros(common) && count(scene, FaultKind::kAfterClose, common);
+  count(scene, FaultKind::kAfterClose, common);
+  return zeros(common);
 }
 
 }  // namespace
@@ -249,15 +282,21 @@ Mended mend(const Fault& fault) {
   Scene scene = {};
   scene.range = find_range(fault.address);
   scene.access = fault.access;
+  const Replacing turn(scene.range.index);
   if (!find_vma(fault.address, scene.vma)) return Mended::kNot;
   const bool closed = is_closed(scene.vma);
   if (scene.range.index == kProcess && !closed) return Mended::kNot;
   // Zeros that another thread has put there; or the engine has unmapped this range, and
   // something else stands there now.
   if (scene.range.of_runtime && !closed && scene.vma.inode == 0 &&
+<<<<<<< HEAD
       !scene.range.may_be_protected) {
     const bool served = scene.vma.readable && scene.vma.writable;
     return served ? Mended::kAlready : Mended::kNot;
+=======
+      !scene.range.may_be_protected && !fault_slot(scene.range.index).mended.load()) {
+    return Mended::kNot;
+>>>>>>> d2f36cc (One thread at a time mends a range, and counts first; ranges of the runtime that are gone are forgotten)
   }
   scene.unit = std::max({scene.range.unit, scene.vma.page_size, page_size()});
   scene.page = std::max(round_down(fault.address, scene.unit), scene.range.start);
@@ -266,7 +305,12 @@ Mended mend(const Fault& fault) {
     if (fault.code != BUS_ADRERR) return Mended::kNot;
     if (scene.vma.inode == 0) return Mended::kAlready;
     const bool pool = std::strncmp(scene.vma.path, "/anon_hugepage", 14) == 0;
+<<<<<<< HEAD
     return pool ? done(in_the_file(scene, FaultKind::kNoSpace)) : past_the_end(scene);
+=======
+    if (pool) return done(in_the_file(scene, FaultKind::kNoSpace));
+    return past_the_end(scene);
+>>>>>>> d2f36cc (One thread at a time mends a range, and counts first; ranges of the runtime that are gone are forgotten)
   }
   if (fault.code != SEGV_ACCERR || fault.fetch) return Mended::kNot;
   if (closed) return done(after_close(scene));

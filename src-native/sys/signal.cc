@@ -1,5 +1,6 @@
 #include "sys/signal.h"
 
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -15,6 +16,8 @@ Errno tgkill(pid_t process, pid_t thread, int signal) {
   return errno_of(::syscall(SYS_tgkill, process, thread, signal));
 }
 
+void sched_yield() { static_cast<void>(::sched_yield()); }
+
 pid_t gettid() { return static_cast<pid_t>(::syscall(SYS_gettid)); }
 
 Access fault_access(const void* context) {
@@ -23,19 +26,20 @@ Access fault_access(const void* context) {
   const auto* registers = &static_cast<const ucontext_t*>(context)->uc_mcontext;
   return (registers->gregs[REG_ERR] & 2) != 0 ? Access::kWrite : Access::kRead;
 #elif defined(__aarch64__)
-  // The exception syndrome, in a record behind the registers: bit 6 (WnR) of a data abort.
+  // The exception syndrome, in a record behind the registers: bit 6 (WnR) of a data
+  // abort.
   const auto* machine = &static_cast<const ucontext_t*>(context)->uc_mcontext;
   const auto* record = reinterpret_cast<const _aarch64_ctx*>(machine->__reserved);
-  const auto* end = reinterpret_cast<const char*>(machine->__reserved) +
-                    sizeof(machine->__reserved);
+  const auto* end =
+      reinterpret_cast<const char*>(machine->__reserved) + sizeof(machine->__reserved);
   while (record->magic != 0 && record->size >= sizeof(_aarch64_ctx) &&
          reinterpret_cast<const char*>(record) + record->size <= end) {
     if (record->magic == ESR_MAGIC) {
       const auto* syndrome = reinterpret_cast<const esr_context*>(record);
       return (syndrome->esr & (1U << 6)) != 0 ? Access::kWrite : Access::kRead;
     }
-    record = reinterpret_cast<const _aarch64_ctx*>(
-        reinterpret_cast<const char*>(record) + record->size);
+    record = reinterpret_cast<const _aarch64_ctx*>(reinterpret_cast<const char*>(record) +
+                                                   record->size);
   }
   return Access::kUnknown;
 #else
@@ -60,11 +64,11 @@ bool fault_is_fetch(const void* context, const void* address) {
 }
 
 bool readable(const void* address) {
-  // The kernel copies the new signal mask before it looks at `how`: EINVAL means it could.
+  // The kernel copies the new signal mask before it looks at `how`: EINVAL means it
+  // could.
   constexpr int kNoSuchHow = -1;
   constexpr size_t kMaskBytes = 8;
-  long result =
-      ::syscall(SYS_rt_sigprocmask, kNoSuchHow, address, nullptr, kMaskBytes);
+  long result = ::syscall(SYS_rt_sigprocmask, kNoSuchHow, address, nullptr, kMaskBytes);
   return result != -1 || Errno::last().value != EFAULT;
 }
 

@@ -13,6 +13,7 @@ namespace memmap::sys {
 Errno sigaction(int signal, const struct sigaction* action, struct sigaction* old);
 Errno tgkill(pid_t process, pid_t thread, int signal);
 pid_t gettid();
+void sched_yield();
 
 // What kind of access faulted, from the registers the kernel saved.
 enum class Access : uint8_t { kUnknown, kRead, kWrite };
@@ -20,8 +21,9 @@ Access fault_access(const void* context);
 // Whether it was the fetch of an instruction, at `address`.
 bool fault_is_fetch(const void* context, const void* address);
 
-// Whether 8 bytes at `address`, a multiple of 8, can be read: asks the kernel, which answers
-// EFAULT where a load would raise a signal. Brings the page in if that can be done.
+// Whether 8 bytes at `address`, a multiple of 8, can be read: asks the kernel, which
+// answers EFAULT where a load would raise a signal. Brings the page in if that can be
+// done.
 bool readable(const void* address);
 
 Result<UniqueFd> eventfd(unsigned initial, int flags);
