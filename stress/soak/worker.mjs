@@ -1,0 +1,163 @@
+// One thread of the soak: holds some mappings and does something to one of them at random.
+import assert from 'node:assert/strict';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { FaultError, mapAnonymous, mapFile } from 'memmap';
+import { seeded } from '../../test/support/random.mjs';
+import { PAGE } from './files.mjs';
+
+const { index, seed, files, control, next: borrower, previous: lender } = workerData;
+const STOP = control.length - 1;
+const MOST = 6;
+/** Steps from one collection to the next: what closed mappings leave is only freed with their buffers. */
+const COLLECT = 100;
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc');
+
+const next = seeded(seed);
+const one = (list) => list[next(list.length)];
+const nonzero = () => 1 + next(255);
+
+const held = [];
+/** Views that another worker has lent. */
+const borrowed = [];
+let seen = 0;
+const counted = { truncated: 0, noSpace: 0, memoryFailures: 0, violations: 0, afterClose: 0 };
+
+function map() {
+  const buffer = one(['shared', 'shared', 'array']);
+  if (next(4) > 0) {
+    const access = one(['read', 'read-write', 'copy-on-write']);
+    const writes = access === 'read' ? 'read' : 'read-write';
+    const copies = access === 'copy-on-write';
+    return { mapping: mapFile(one(files), { access, buffer }), file: true, copies, writes, lent: false };
+  }
+  const mapping = mapAnonymous({ length: PAGE * (1 + next(16)), sharing: one(['private', 'shared']), buffer });
+  mapping.bytes.fill(nonzero());
+  return { mapping, file: false, copies: false, writes: 'read-write', lent: false };
+}
+
+/** Whether the mapping says that something has happened to it. */
+function faulted({ mapping }) {
+  try {
+    mapping.check();
+    return false;
+  } catch (error) {
+    assert.ok(error instanceof FaultError, error.stack);
+    return true;
+  }
+}
+
+/** Where a zero is: among a few bytes, or all; or -1. */
+function findZero(bytes) {
+  if (next(4) === 0) return bytes.indexOf(0);
+  for (let i = 0; i < 50; i++) {
+    const at = next(bytes.length);
+    if (bytes[at] === 0) return at;
+  }
+  return -1;
+}
+
+function write(bytes) {
+  if (next(4) === 0) bytes.fill(nonzero(), next(bytes.length));
+  else for (let i = 0; i < 50; i++) bytes[next(bytes.length)] = nonzero();
+}
+
+/** The kernel moves no private copies that mending has left in parts. */
+function refresh({ mapping, copies }) {
+  try {
+    mapping.refresh();
+  } catch (error) {
+    if (error.code !== 'EFAULT' || !copies) throw error;
+  }
+}
+
+function repair(entry) {
+  if (faulted(entry)) seen += 1;
+  if (entry.file) refresh(entry);
+  else entry.mapping.protect('read-write');
+}
+
+const acts = {
+  read(entry) {
+    const { bytes } = entry.mapping;
+    const at = bytes.length > 0 ? findZero(bytes) : -1;
+    if (at === -1 || faulted(entry)) return;
+    // The kernel wipes a large folio that a file loses in part: who had just got the page sees it.
+    assert.ok(bytes[at] !== 0 || faulted(entry), 'zeros that nobody has counted');
+  },
+  write: ({ mapping }) => mapping.bytes.length > 0 && write(mapping.bytes),
+  protect: ({ mapping, writes }) => mapping.protect(one(['none', 'read', writes])),
+  repair,
+  copyOut(entry) {
+    const { mapping } = entry;
+    let copy;
+    try {
+      copy = mapping.copyOut(0, mapping.length);
+    } catch (error) {
+      assert.ok(error instanceof FaultError, error.stack);
+      return;
+    }
+    // Of a file that shrank and grew meanwhile it may have got wiped pages, as read(2) does.
+    if (copy.includes(0) && !entry.file) assert.ok(faulted(entry), 'zeros were copied that nobody has counted');
+  },
+  copyIn({ mapping }) {
+    try {
+      mapping.copyIn(0, Buffer.alloc(Math.min(mapping.length, PAGE), nonzero()));
+    } catch (error) {
+      assert.ok(error instanceof FaultError, error.stack);
+    }
+  },
+  lend(entry) {
+    const { buffer, bytes } = entry.mapping;
+    if (!(buffer instanceof SharedArrayBuffer)) return;
+    borrower.postMessage(bytes);
+    entry.lent = true;
+  },
+  close(entry) {
+    const { mapping } = entry;
+    if (faulted(entry)) seen += 1;
+    const { bytes } = mapping;
+    const shared = mapping.buffer instanceof SharedArrayBuffer && bytes.length > 0;
+    mapping.close();
+    if (shared) {
+      const byte = bytes[next(bytes.length)];
+      // The borrower may have written to what is left.
+      if (!entry.lent) assert.equal(byte, 0, 'a byte of a closed mapping');
+      if (next(2) === 0) write(bytes);
+      assert.ok(mapping.faults.afterClose > 0, 'an access after close that nobody has counted');
+      seen += 1;
+    } else {
+      assert.equal(bytes.length, 0);
+    }
+    for (const [kind, count] of Object.entries(mapping.faults)) counted[kind] += count;
+    held.splice(held.indexOf(entry), 1);
+  },
+};
+/** Often what is quick and of little consequence. */
+const CHANCES = ['read', 'read', 'read', 'read', 'write', 'write', 'protect', 'repair', 'repair', 'copyOut', 'copyIn', 'lend', 'close'];
+
+/** What is lent may be truncated, protected, closed by its owner at any moment. */
+function borrow() {
+  for (let got; (got = receiveMessageOnPort(lender)) !== undefined; ) borrowed.push(got.message);
+  if (borrowed.length > MOST) borrowed.splice(0, borrowed.length - MOST);
+  if (borrowed.length === 0) return;
+  const bytes = one(borrowed);
+  if (bytes.length === 0) return;
+  findZero(bytes);
+  write(bytes);
+}
+
+for (let step = 1; Atomics.load(control, STOP) === 0; step++) {
+  if (held.length < 2 || (held.length < MOST && next(8) === 0)) held.push(map());
+  acts[one(CHANCES)](one(held));
+  if (next(4) === 0) borrow();
+  if (step % COLLECT === 0) collect();
+  Atomics.add(control, index, 1);
+}
+for (const entry of [...held]) acts.close(entry);
+borrower.close();
+lender.close();
+parentPort.postMessage({ seen, counted });
