@@ -188,6 +188,7 @@ Errno Mapping::close() {
     Errno error =
         range_->vacate(static_cast<size_t>(address_ - range_->begin()), length_);
     if (error.failed() && error.value != EPERM) return error;
+    drop_stash(slot_);
     if (fills_range()) range_->retire();
     range_.reset();
   }

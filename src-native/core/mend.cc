@@ -152,33 +152,35 @@ bool in_the_file(const Scene& scene, FaultKind kind) {
   return copy_away(block, scene.unit);
 }
 
-<<<<<<< HEAD
 Mended done(bool mended) { return mended ? Mended::kNow : Mended::kNot; }
 
-Mended past_the_end(const Scene& scene) {
-=======
 // Whether the access would succeed now: the file may have grown back since it failed.
 bool succeeds(const Scene& scene) {
-  if (scene.access == sys::Access::kRead) return sys::readable(at(scene.page));
-  return !sys::madvise(at(scene.page), scene.unit, MADV_POPULATE_WRITE).failed();
+  if (!sys::readable(at(scene.page))) return false;
+  if (scene.access == sys::Access::kRead) return true;
+  const Errno populated = sys::madvise(at(scene.page), scene.unit, MADV_POPULATE_WRITE);
+  if (populated.value != EINVAL) return !populated.failed();
+  // Linux before 5.14 cannot be asked: tried once more.
+  return fault_slot(scene.range.index).suspect.exchange(scene.page) != scene.page;
+}
+
+// Whether a page inside the file can still not be had. A file may shrink and grow back to
+// the same size in the midst of a look; not every time.
+bool stays_out_of_reach(const Scene& scene, const FileState& file) {
+  for (int look = 0; look < 8; ++look) {
+    if (succeeds(scene) || file_state(scene).size != file.size) return false;
+  }
+  return true;
 }
 
 Mended past_the_end(const Scene& scene) {
-  const auto done = [](bool mended) { return mended ? Mended::kNow : Mended::kNot; };
->>>>>>> d2f36cc (One thread at a time mends a range, and counts first; ranges of the runtime that are gone are forgotten)
   const Span common = scene.common();
   Span tail = {scene.page, scene.range.end};
   const FileState file = file_state(scene);
   if (file.size >= 0) {
     const size_t end = round_up(static_cast<size_t>(file.size), scene.unit);
     if (scene.file_offset(scene.page) < end) {
-<<<<<<< HEAD
-      // Once may be a file that shrank and grew again meanwhile: tried again.
-      FaultSlot& slot = fault_slot(scene.range.index);
-      if (slot.suspect.exchange(scene.page) != scene.page) return Mended::kAlready;
-=======
-      if (succeeds(scene)) return Mended::kAlready;
->>>>>>> d2f36cc (One thread at a time mends a range, and counts first; ranges of the runtime that are gone are forgotten)
+      if (!stays_out_of_reach(scene, file)) return Mended::kAlready;
       const bool disk = scene.access == sys::Access::kRead && !file.tmpfs;
       return done(
           in_the_file(scene, disk ? FaultKind::kMemoryFailure : FaultKind::kNoSpace));
@@ -193,17 +195,6 @@ Mended past_the_end(const Scene& scene) {
     }
     tail.start = first_unreadable(common, scene.page, scene.unit);
   }
-<<<<<<< HEAD
-  if (!zeros(tail)) {
-    // The limit of mappings: whole ones can still be replaced.
-    tail.start = common.start;
-    if (!zeros(tail)) return Mended::kNot;
-  }
-  FaultSlot& slot = fault_slot(scene.range.index);
-  if (scene.range.index != kProcess) slot.lost_from.store(tail.start - scene.range.start);
-  slot.suspect.store(0, std::memory_order_relaxed);
-  return done(count(scene, FaultKind::kTruncated, tail));
-=======
   const auto lose = [&] {
     if (scene.range.index != kProcess) {
       fault_slot(scene.range.index).lost_from.store(tail.start - scene.range.start);
@@ -215,7 +206,6 @@ Mended past_the_end(const Scene& scene) {
   // The limit of mappings: whole ones can still be replaced.
   tail.start = common.start;
   return done(lose());
->>>>>>> d2f36cc (One thread at a time mends a range, and counts first; ranges of the runtime that are gone are forgotten)
 }
 
 bool memory_failure(const Scene& scene, unsigned lsb) {
@@ -276,6 +266,10 @@ bool after_close(Scene& scene) {
   return zeros(common);
 }
 
+bool forbids(const Vma& vma, sys::Access access) {
+  return access == sys::Access::kWrite ? !vma.writable : !vma.readable;
+}
+
 }  // namespace
 
 Mended mend(const Fault& fault) {
@@ -289,28 +283,21 @@ Mended mend(const Fault& fault) {
   // Zeros that another thread has put there; or the engine has unmapped this range, and
   // something else stands there now.
   if (scene.range.of_runtime && !closed && scene.vma.inode == 0 &&
-<<<<<<< HEAD
-      !scene.range.may_be_protected) {
-    const bool served = scene.vma.readable && scene.vma.writable;
-    return served ? Mended::kAlready : Mended::kNot;
-=======
       !scene.range.may_be_protected && !fault_slot(scene.range.index).mended.load()) {
     return Mended::kNot;
->>>>>>> d2f36cc (One thread at a time mends a range, and counts first; ranges of the runtime that are gone are forgotten)
   }
   scene.unit = std::max({scene.range.unit, scene.vma.page_size, page_size()});
   scene.page = std::max(round_down(fault.address, scene.unit), scene.range.start);
   if (fault.signal == SIGBUS) {
     if (fault.code == BUS_MCEERR_AR) return done(memory_failure(scene, fault.lsb));
     if (fault.code != BUS_ADRERR) return Mended::kNot;
-    if (scene.vma.inode == 0) return Mended::kAlready;
+    // Replaced or protected by another thread meanwhile: what stands there now raises no
+    // SIGBUS.
+    if (scene.vma.inode == 0 || closed || forbids(scene.vma, fault.access)) {
+      return Mended::kAlready;
+    }
     const bool pool = std::strncmp(scene.vma.path, "/anon_hugepage", 14) == 0;
-<<<<<<< HEAD
     return pool ? done(in_the_file(scene, FaultKind::kNoSpace)) : past_the_end(scene);
-=======
-    if (pool) return done(in_the_file(scene, FaultKind::kNoSpace));
-    return past_the_end(scene);
->>>>>>> d2f36cc (One thread at a time mends a range, and counts first; ranges of the runtime that are gone are forgotten)
   }
   if (fault.code != SEGV_ACCERR || fault.fetch) return Mended::kNot;
   if (closed) return done(after_close(scene));

@@ -69,9 +69,12 @@ Napi::Value mprotect(const Napi::CallbackInfo& info) {
   Target at = target(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
   const int prot = int32(info[3]);
-  // Before the call: from then on a fault there is ours.
   const auto where = reinterpret_cast<uintptr_t>(at.address);
-  if ((prot & PROT_WRITE) == 0) core::expect_protected(core::find_range(where).index);
+  const core::SlotIndex slot = core::find_range(where).index;
+  // Before the call: from then on a fault there is ours.
+  if ((prot & PROT_WRITE) == 0) core::expect_protected(slot);
+  // Not while another thread asks why it cannot reach a page.
+  const core::Replacing turn(slot);
   return to_js(info.Env(), sys::mprotect(at.address, at.length, prot));
 }
 

@@ -1,9 +1,9 @@
-// The soak of stress/, for some seconds: threads that map, read, write, protect and close files
+// npm run soak, for some seconds: threads that map, read, write, protect and close files
 // that another process truncates and regrows.
 import assert from 'node:assert/strict';
 import { run, runs } from '../support/run.mjs';
 
-const SOAK = '../../stress/soak';
+const SOAK = '../soak/main';
 
 describe('files truncated at random under four threads', () => {
   it('neither end nor stop the process, and every zero that was read is a counted fault', async () => {

@@ -12,8 +12,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { configure, guard } from 'memmap';
-import { status } from '../test/support/proc.mjs';
-import { FULL, pattern } from './soak/files.mjs';
+import { status } from '../support/proc.mjs';
+import { FULL, pattern } from './files.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -47,7 +47,7 @@ function die(reason) {
 }
 
 // It removes the files when this process is gone, whatever ended it.
-const killer = fork(new URL('soak/killer.mjs', import.meta.url), [String(seed), JSON.stringify({ files, directories })]);
+const killer = fork(new URL('killer.mjs', import.meta.url), [String(seed), JSON.stringify({ files, directories })]);
 killer.on('exit', (code, signal) => die(`the killer ended: ${code ?? signal}`));
 
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
@@ -70,7 +70,7 @@ function startWorkers() {
   const channels = Array.from({ length: WORKERS }, () => new MessageChannel());
   return channels.map(({ port1: next }, i) => {
     const previous = channels[(i + 1) % WORKERS].port2;
-    const worker = new Worker(new URL('soak/worker.mjs', import.meta.url), {
+    const worker = new Worker(new URL('worker.mjs', import.meta.url), {
       workerData: { index: i, seed: seed + 1 + i, files, control, next, previous },
       transferList: [next, previous],
     });

@@ -1,10 +1,11 @@
 // One thread of the soak: holds some mappings and does something to one of them at random.
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { FaultError, mapAnonymous, mapFile } from 'memmap';
-import { seeded } from '../../test/support/random.mjs';
+import { seeded } from '../support/random.mjs';
 import { PAGE } from './files.mjs';
 
 const { index, seed, files, control, next: borrower, previous: lender } = workerData;
@@ -154,7 +155,10 @@ for (let step = 1; Atomics.load(control, STOP) === 0; step++) {
   if (held.length < 2 || (held.length < MOST && next(8) === 0)) held.push(map());
   acts[one(CHANCES)](one(held));
   if (next(4) === 0) borrow();
-  if (step % COLLECT === 0) collect();
+  if (step % COLLECT === 0) {
+    collect();
+    await setImmediate(); // Node frees external buffers in a turn of its own
+  }
   Atomics.add(control, index, 1);
 }
 for (const entry of [...held]) acts.close(entry);

@@ -2,7 +2,7 @@
 // By whole pages, and never leaving a hole: no zeros come from here.
 import { closeSync, ftruncateSync, fstatSync, openSync, rmSync, writeSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { seeded } from '../../test/support/random.mjs';
+import { seeded } from '../support/random.mjs';
 import { FULL, PAGE, pattern } from './files.mjs';
 
 const [seed, settings] = process.argv.slice(2);
