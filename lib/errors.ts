@@ -51,6 +51,21 @@ export class UnsupportedError extends Error {
 }
 UnsupportedError.prototype.name = 'UnsupportedError';
 
+/** What another process gave, or is, is not what it must be. */
+export class PeerError extends Error {
+  /** For example `'ERR_MEMMAP_CORRUPT'`. */
+  readonly code: string;
+  /** Bytes into the data at fault, where that is known. */
+  readonly offset?: number;
+
+  constructor(code: string, message: string, offset?: number) {
+    super(message);
+    this.code = code;
+    if (offset !== undefined) this.offset = offset;
+  }
+}
+PeerError.prototype.name = 'PeerError';
+
 /** What an access met that the guard let go on: docs/memory-model.md. */
 export type FaultKind = 'truncated' | 'no-space' | 'memory-failure' | 'read-only' | 'no-access' | 'after-close';
 

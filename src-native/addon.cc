@@ -22,6 +22,9 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   memmap::napi::export_guard(env, exports);
   memmap::napi::export_scan(env, exports);
   memmap::napi::export_work(env, exports);
+  memmap::napi::export_shared_memory(env, exports);
+  memmap::napi::export_socket(env, exports);
+  memmap::napi::export_readiness(env, exports);
   memmap::napi::export_constants(env, exports);
   return exports;
 }

@@ -120,6 +120,45 @@ export interface Binding {
   memfdCreate(name: string, flags: number): number;
   pidfdOpen(pid: number, flags: number): number;
 
+  shmOpen(name: string, flags: number, mode: number): number;
+  shmUnlink(name: string): number;
+  memfdSecret(flags: number): number;
+  addSeals(fd: number, seals: number): number;
+  getSeals(fd: number): number;
+
+  /** The descriptor, which closes with the thread: closeFd, giveFd. `step`: the call that failed. */
+  createSharedMemory(name: string | null, memfdFlags: number, secret: boolean, length: number, step: Float64Array): number;
+  /** Fills `facts`: memory, secret, writable, length, pageSize, seals. */
+  examineSharedMemory(fd: number, facts: Float64Array): number;
+  openSharedMemory(name: string, flags: number): number;
+  openFd(path: string, flags: number): number;
+  dupFd(fd: number): number;
+  /** Closes a descriptor that the thread holds. */
+  closeFd(fd: number): void;
+  /** The descriptor is the caller's from here on. */
+  giveFd(fd: number): void;
+
+  socketUnix(): number;
+  /** `address`: the bytes of sun_path. */
+  bind(fd: number, address: Uint8Array): number;
+  connect(fd: number, address: Uint8Array): number;
+  listen(fd: number, backlog: number): number;
+  accept(fd: number): number;
+  /** Fills `out`: pid, uid, gid. */
+  peerCredentials(fd: number, out: Float64Array): number;
+  /** Bytes sent; the descriptors, at most 253, go with the first. */
+  sendPart(fd: number, bytes: Uint8Array, fds: Int32Array): number;
+  /** Bytes received, 0 at the end. Fills `fds`, which the thread holds, and `facts`: how many, and whether some were lost. */
+  receivePart(fd: number, bytes: Uint8Array, fds: Int32Array, facts: Float64Array): number;
+  /** 1 if something waits to be read, 0 at the end. */
+  peek(fd: number): number;
+
+  onReady(callback: () => void): number;
+  keepAlive(keep: boolean): void;
+  takeReady(): Uint32Array;
+  arm(fd: number, watch: number, forReading: boolean, forWriting: boolean): number;
+  disarm(fd: number): void;
+
   count(target: Target, offset: number, length: number, byte: number): number;
   indexOf(target: Target, offset: number, length: number, needle: Uint8Array): number;
   positions(target: Target, offset: number, length: number, byte: number, out: Uint32Array): number;
@@ -150,7 +189,8 @@ export interface Binding {
     'KEEP_SIZE' | 'PUNCH_HOLE' | 'COLLAPSE_RANGE' | 'ZERO_RANGE' | 'INSERT_RANGE' | 'UNSHARE_RANGE'
   >;
   readonly POSIX_FADV: Constants<'DONTNEED' | 'WILLNEED'>;
-  readonly O: Constants<'RDONLY' | 'RDWR' | 'CREAT'>;
+  readonly O: Constants<'RDONLY' | 'RDWR' | 'CREAT' | 'EXCL' | 'CLOEXEC'>;
+  readonly F_SEAL: Constants<'SEAL' | 'SHRINK' | 'GROW' | 'WRITE' | 'FUTURE_WRITE' | 'EXEC'>;
   readonly FILESYSTEM: Readonly<Record<string, number>>;
 }
 

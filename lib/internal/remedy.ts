@@ -85,6 +85,12 @@ export function since(kernel: string, what: string): (code: string) => string | 
       : undefined;
 }
 
+/** For a failed memfd_secret(2). */
+export function secretRemedy(code: string): string | undefined {
+  if (code !== 'ENOSYS') return undefined;
+  return 'Secret memory needs Linux 5.14, and before 6.5 secretmem.enable=1 on its command line. Memory with lock() and advise(\'dontdump\') is the next best';
+}
+
 /** For a failed mseal(2). */
 export function sealRemedy(code: string): string | undefined {
   // Our own answer, and Node's name for EOPNOTSUPP.

@@ -36,9 +36,9 @@ export function outOfRange(name: string, range: string, value: unknown): RangeEr
 }
 
 /** A class that only functions of ours construct was constructed by somebody else. */
-export function illegalConstructor(): TypeError {
+export function illegalConstructor(instead = 'mapFile(), mapAnonymous() or reserve()'): TypeError {
   return withCode(
-    new TypeError('Illegal constructor: use mapFile(), mapAnonymous() or reserve()'),
+    new TypeError(`Illegal constructor: use ${instead}`),
     'ERR_ILLEGAL_CONSTRUCTOR',
   );
 }

@@ -20,5 +20,7 @@ export const MCL: Binding['MCL'] = binding.MCL;
 export const MFD: Binding['MFD'] = binding.MFD;
 /** Modes of fallocate(2): FALLOC_FL_ in C. */
 export const FALLOC: Binding['FALLOC'] = binding.FALLOC;
+/** Seals of memfds: fcntl(2) F_ADD_SEALS. */
+export const F_SEAL: Binding['F_SEAL'] = binding.F_SEAL;
 /** Bytes in a page of this machine. */
 export const PAGE_SIZE: number = binding.pageSize;

@@ -1,7 +1,7 @@
 // The calls on files that mappings are made of, 1:1.
 import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import { since } from '../internal/remedy.js';
+import { secretRemedy, since } from '../internal/remedy.js';
 import { invalidType, invalidValue, validateInteger, validateOptions } from '../internal/validate.js';
 
 const MAX_FD = 2 ** 31 - 1;
@@ -55,10 +55,53 @@ export function cachestat(
 
 /** memfd_create(2): a descriptor of a new, empty, nameless file in memory. The caller closes it. */
 export function memfd_create(name: string, flags: number = binding.MFD.CLOEXEC): number {
-  if (typeof name !== 'string') throw invalidType('name', 'of type string', name);
-  if (name.includes('\0')) throw invalidValue('name', 'must be a name without null bytes', name);
+  validateName(name);
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
   return check(binding.memfdCreate(name, flags), 'memfd_create');
+}
+
+/**
+ * memfd_secret(2), Linux 5.14: a descriptor of empty memory that the kernel itself does not
+ * map. Give it a length with ftruncate(), once. The caller closes it.
+ */
+export function memfd_secret(flags: number = binding.O.CLOEXEC): number {
+  validateInteger(flags, 'flags', 0, MAX_FLAGS);
+  return check(binding.memfdSecret(flags), 'memfd_secret', { remedy: secretRemedy });
+}
+
+function validateName(name: unknown): asserts name is string {
+  if (typeof name !== 'string') throw invalidType('name', 'of type string', name);
+  if (name.includes('\0')) throw invalidValue('name', 'must be a name without null bytes', name);
+}
+
+/**
+ * shm_open(3): a descriptor, close-on-exec, of the memory `name` in /dev/shm. `flags` as in
+ * `fs.constants`: O_RDWR | O_CREAT | O_EXCL. The caller closes it.
+ */
+export function shm_open(name: string, flags: number, mode = 0o600): number {
+  validateName(name);
+  validateInteger(flags, 'flags', 0, MAX_FLAGS);
+  validateInteger(mode, 'mode', 0, 0o7777);
+  return check(binding.shmOpen(name, flags, mode), 'shm_open', { path: name });
+}
+
+/** shm_unlink(3): removes the name. The memory lives on while somebody has it. */
+export function shm_unlink(name: string): void {
+  validateName(name);
+  check(binding.shmUnlink(name), 'shm_unlink', { path: name });
+}
+
+/** fcntl(2) F_ADD_SEALS: what nobody may do to a memfd any more. `seals` of F_SEAL. */
+export function fcntl_add_seals(fd: number, seals: number): void {
+  validateInteger(fd, 'fd', 0, MAX_FD);
+  validateInteger(seals, 'seals', 0, MAX_FLAGS);
+  check(binding.addSeals(fd, seals), 'fcntl');
+}
+
+/** fcntl(2) F_GET_SEALS. EINVAL for what knows no seals. */
+export function fcntl_get_seals(fd: number): number {
+  validateInteger(fd, 'fd', 0, MAX_FD);
+  return check(binding.getSeals(fd), 'fcntl');
 }
 
 /** pidfd_open(2), Linux 5.3: a descriptor of a process, for process_madvise(). The caller closes it. */

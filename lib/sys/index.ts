@@ -1,13 +1,18 @@
 // 'memmap/sys': the system calls, 1:1. Re-exports only.
 export { StateError, SystemError, UnsupportedError } from '../errors.js';
-export { FALLOC, MADV, MAP, MCL, MFD, MLOCK, MREMAP, MS, PAGE_SIZE, PROT } from './constants.js';
+export { FALLOC, F_SEAL, MADV, MAP, MCL, MFD, MLOCK, MREMAP, MS, PAGE_SIZE, PROT } from './constants.js';
 export {
   type Cachestat,
   cachestat,
   fallocate,
+  fcntl_add_seals,
+  fcntl_get_seals,
   ftruncate,
   memfd_create,
+  memfd_secret,
   pidfd_open,
+  shm_open,
+  shm_unlink,
 } from './file.js';
 export {
   type RemoteRange,

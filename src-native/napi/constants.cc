@@ -104,7 +104,17 @@ void export_constants(Napi::Env env, Napi::Object exports) {
   exports.Set("POSIX_FADV", table(env, {{"DONTNEED", POSIX_FADV_DONTNEED},
                                         {"WILLNEED", POSIX_FADV_WILLNEED}}));
   exports.Set("O",
-              table(env, {{"RDONLY", O_RDONLY}, {"RDWR", O_RDWR}, {"CREAT", O_CREAT}}));
+              table(env, {{"RDONLY", O_RDONLY},
+                          {"RDWR", O_RDWR},
+                          {"CREAT", O_CREAT},
+                          {"EXCL", O_EXCL},
+                          {"CLOEXEC", O_CLOEXEC}}));
+  exports.Set("F_SEAL", table(env, {{"SEAL", F_SEAL_SEAL},
+                                    {"SHRINK", F_SEAL_SHRINK},
+                                    {"GROW", F_SEAL_GROW},
+                                    {"WRITE", F_SEAL_WRITE},
+                                    {"FUTURE_WRITE", F_SEAL_FUTURE_WRITE},
+                                    {"EXEC", F_SEAL_EXEC}}));
   exports.Set("FILESYSTEM", table(env, {{"ext4", EXT4_SUPER_MAGIC},
                                         {"xfs", XFS_SUPER_MAGIC},
                                         {"btrfs", BTRFS_SUPER_MAGIC},

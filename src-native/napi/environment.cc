@@ -54,6 +54,23 @@ void Environment::drop(core::SlotIndex slot) {
   core::release_slot(slot);
 }
 
+int Environment::hold_fd(sys::UniqueFd fd) {
+  const int number = fd.get();
+  // Closed behind our back, or the number would not be new.
+  give_fd(number);
+  descriptors_.emplace(number, std::move(fd));
+  return number;
+}
+
+void Environment::close_fd(int fd) { descriptors_.erase(fd); }
+
+void Environment::give_fd(int fd) {
+  auto found = descriptors_.find(fd);
+  if (found == descriptors_.end()) return;
+  static_cast<void>(found->second.release());
+  descriptors_.erase(found);
+}
+
 Environment::~Environment() {
   for (const auto& [slot, times] : held_) {
     for (uint32_t i = 0; i < times; ++i) core::release_slot(slot);

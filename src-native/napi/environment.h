@@ -1,4 +1,4 @@
-// What one JavaScript thread holds: its open mappings, by number.
+// What one JavaScript thread holds: its open mappings, by number, and its descriptors.
 //
 // Threads: only the thread of its environment.
 #pragma once
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/mapping.h"
+#include "sys/fd.h"
 
 namespace memmap::napi {
 
@@ -34,6 +35,11 @@ class Environment {
   void drop(core::SlotIndex slot);
   ~Environment();
 
+  // Descriptors that close when the thread ends, unless JavaScript closes or takes them.
+  int hold_fd(sys::UniqueFd fd);
+  void close_fd(int fd);
+  void give_fd(int fd);  // it is JavaScript's from here on
+
  private:
   // A handle is index + generation * kIndices, and generations start at 1.
   static constexpr uint64_t kIndices = uint64_t{1} << 24;
@@ -49,6 +55,7 @@ class Environment {
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
   std::unordered_map<core::SlotIndex, uint32_t> held_;  // and how often
+  std::unordered_map<int, sys::UniqueFd> descriptors_;
 };
 
 }  // namespace memmap::napi

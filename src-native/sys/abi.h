@@ -50,6 +50,12 @@ static_assert(MFD_NOEXEC_SEAL == 0x0008U && MFD_EXEC == 0x0010U);
 #endif
 static_assert(F_SEAL_FUTURE_WRITE == 0x0010 && F_SEAL_EXEC == 0x0020);
 
+// Linux 5.14: the file system of memfd_secret(2).
+#ifndef SECRETMEM_MAGIC
+#define SECRETMEM_MAGIC 0x5345434d
+#endif
+static_assert(SECRETMEM_MAGIC == 0x5345434d);
+
 // MPOL_PREFERRED_MANY is Linux 5.15 and an enumerator, MPOL_WEIGHTED_INTERLEAVE 6.9.
 namespace memmap::sys {
 inline constexpr int kMpolWeightedInterleave = 6;
@@ -99,6 +105,9 @@ inline constexpr unsigned long kProcmapQuery = _IOWR('f', 17, ProcmapQuery);
 #ifndef SYS_process_madvise
 #define SYS_process_madvise 440
 #endif
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
+#endif
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
 #endif
@@ -106,4 +115,4 @@ inline constexpr unsigned long kProcmapQuery = _IOWR('f', 17, ProcmapQuery);
 #define SYS_mseal 462
 #endif
 static_assert(SYS_pidfd_open == 434 && SYS_process_madvise == 440);
-static_assert(SYS_cachestat == 451 && SYS_mseal == 462);
+static_assert(SYS_memfd_secret == 447 && SYS_cachestat == 451 && SYS_mseal == 462);

@@ -4,6 +4,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <climits>
+#include <cstdio>
+#include <cstring>
+
 namespace memmap::sys {
 namespace {
 
@@ -12,6 +16,30 @@ Result<UniqueFd> fd_of(long result) {
   return UniqueFd(static_cast<int>(result));
 }
 
+Result<int> int_of(int result) {
+  if (result == -1) return Errno::last();
+  return result;
+}
+
+// The path of a file in /dev/shm, or the errno that shm_open(3) has for the name.
+struct SharedMemoryPath {
+  char path[PATH_MAX];
+  Errno error;
+
+  explicit SharedMemoryPath(const char* name) : path() {
+    while (*name == '/') ++name;
+    const size_t length = std::strlen(name);
+    const bool folder = std::strcmp(name, ".") == 0 || std::strcmp(name, "..") == 0;
+    if (length == 0 || folder || std::strchr(name, '/') != nullptr) {
+      error = {EINVAL};
+    } else if (length > NAME_MAX) {
+      error = {ENAMETOOLONG};
+    } else {
+      std::snprintf(path, sizeof path, "%s/%s", kSharedMemoryFolder, name);
+    }
+  }
+};
+
 }  // namespace
 
 Result<UniqueFd> open(const char* path, int flags, mode_t mode) {
@@ -19,6 +47,14 @@ Result<UniqueFd> open(const char* path, int flags, mode_t mode) {
 }
 
 Errno unlink(const char* path) { return errno_of(::unlink(path)); }
+
+Errno linkat(int fd, const char* path) {
+  char open_file[32];
+  std::snprintf(open_file, sizeof open_file, "/proc/self/fd/%d", fd);
+  return errno_of(::linkat(AT_FDCWD, open_file, AT_FDCWD, path, AT_SYMLINK_FOLLOW));
+}
+
+Errno fchmod(int fd, mode_t mode) { return errno_of(::fchmod(fd, mode)); }
 
 Result<UniqueFd> dup(int fd) { return fd_of(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
@@ -71,6 +107,29 @@ Errno procmap_query(int fd, ProcmapQuery& query) {
 Result<UniqueFd> memfd_create(const char* name, unsigned flags) {
   return fd_of(::syscall(SYS_memfd_create, name, flags));
 }
+
+Result<UniqueFd> memfd_secret(unsigned flags) {
+  return fd_of(::syscall(SYS_memfd_secret, flags));
+}
+
+Result<UniqueFd> shm_open(const char* name, int flags, mode_t mode) {
+  const SharedMemoryPath file(name);
+  if (file.error.failed()) return file.error;
+  return fd_of(::open(file.path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode));
+}
+
+Errno shm_unlink(const char* name) {
+  const SharedMemoryPath file(name);
+  return file.error.failed() ? file.error : errno_of(::unlink(file.path));
+}
+
+Errno fcntl_add_seals(int fd, int seals) {
+  return errno_of(::fcntl(fd, F_ADD_SEALS, seals));
+}
+
+Result<int> fcntl_get_seals(int fd) { return int_of(::fcntl(fd, F_GET_SEALS)); }
+
+Result<int> fcntl_getfl(int fd) { return int_of(::fcntl(fd, F_GETFL)); }
 
 Result<UniqueFd> pidfd_open(pid_t pid, unsigned flags) {
   return fd_of(::syscall(SYS_pidfd_open, pid, flags));

@@ -16,6 +16,9 @@ namespace memmap::sys {
 
 Result<UniqueFd> open(const char* path, int flags, mode_t mode);
 Errno unlink(const char* path);
+// Gives an open file a name: linkat(2) of what /proc/self/fd says of it.
+Errno linkat(int fd, const char* path);
+Errno fchmod(int fd, mode_t mode);
 Result<UniqueFd> dup(int fd);  // fcntl F_DUPFD_CLOEXEC
 Errno fstat(int fd, struct stat* facts);
 Errno fstatfs(int fd, struct statfs* facts);
@@ -30,6 +33,17 @@ Errno cachestat(int fd, const CachestatRange* range, Cachestat* counts,
                 unsigned flags);                                  // Linux 6.5
 Errno procmap_query(int fd, ProcmapQuery& query);                 // Linux 6.11
 Result<UniqueFd> memfd_create(const char* name, unsigned flags);  // Linux 3.17
+Result<UniqueFd> memfd_secret(unsigned flags);                    // Linux 5.14
 Result<UniqueFd> pidfd_open(pid_t pid, unsigned flags);           // Linux 5.3
+
+// shm_open(3) and shm_unlink(3): files of /dev/shm, as every C library has them. The name is
+// one component, with a leading '/' or without.
+inline constexpr const char* kSharedMemoryFolder = "/dev/shm";
+Result<UniqueFd> shm_open(const char* name, int flags, mode_t mode);
+Errno shm_unlink(const char* name);
+
+Errno fcntl_add_seals(int fd, int seals);   // F_ADD_SEALS, Linux 3.17
+Result<int> fcntl_get_seals(int fd);        // F_GET_SEALS
+Result<int> fcntl_getfl(int fd);            // F_GETFL: the flags of open(2)
 
 }  // namespace memmap::sys

@@ -1,0 +1,106 @@
+// SharedMapping: memory of several processes, mapped in this one.
+import { fstatSync } from 'node:fs';
+import { SystemError, check } from '../errors.js';
+import { type Handle, binding } from '../internal/binding.js';
+import type { BufferKind } from '../internal/literals.js';
+import { withRoom } from '../internal/reclaim.js';
+import { mapRemedy } from '../internal/remedy.js';
+import { outOfRange, validateInteger } from '../internal/validate.js';
+import type { Access } from '../mem/guarded.js';
+import { Mapping } from '../mem/mapping.js';
+import type { PagesOptions } from '../mem/pages.js';
+
+const { MAP, PROT } = binding;
+
+/** How shared memory may be mapped. */
+export type SharedAccess = 'read' | 'read-write' | 'copy-on-write';
+
+export const ACCESS: Readonly<Record<SharedAccess, number>> = {
+  read: PROT.READ,
+  'read-write': PROT.READ | PROT.WRITE,
+  'copy-on-write': PROT.READ | PROT.WRITE,
+};
+
+/** The memory that a descriptor leads to, as it was found. */
+export interface Region {
+  readonly fd: number;
+  readonly secret: boolean;
+  /** Bytes in a page. */
+  readonly pageSize: number;
+  readonly kind: BufferKind | undefined;
+}
+
+/** The calls of core::FileFacts::Step. */
+const STEPS = ['open', 'fstat', 'mmap', 'fallocate', 'mmap'];
+
+/** Filled by the native call, read right after it. */
+const facts = new Float64Array(7);
+
+function flagsOf(access: SharedAccess, { secret, pageSize }: Region): number {
+  if (access === 'copy-on-write') return MAP.PRIVATE;
+  // As in mapFile(): a write that should not come then makes a copy. Secret memory has none,
+  // and huge pages for copies may be missing.
+  const copies = access === 'read' && !secret && pageSize === binding.pageSize && binding.guardEnabled();
+  return copies ? MAP.PRIVATE | MAP.NORESERVE : MAP.SHARED;
+}
+
+/**
+ * Shared memory as this process sees it: made by `SharedMemory.map()`. It keeps a descriptor of
+ * its own, and lives on when the SharedMemory is closed.
+ */
+export class SharedMapping extends Mapping {
+  readonly #flags: number;
+
+  private constructor(pages: PagesOptions, access: Access, flags: number) {
+    super(pages, access);
+    this.#flags = flags;
+  }
+
+  /** @internal */
+  static of(region: Region, access: SharedAccess): SharedMapping {
+    const flags = flagsOf(access, region);
+    const handle: Handle = withRoom(() =>
+      binding.mapFile(region.fd, 0, 0, -1, -1, ACCESS[access], flags, 0n, 0, facts),
+    );
+    const [step = 0, , length = 0] = facts;
+    if (handle < 0) {
+      throw new SystemError(handle, STEPS[step] ?? 'mmap', {
+        remedy: (code) => (code === 'EPERM' ? 'A seal forbids such mappings: see seals' : mapRemedy(flags)(code)),
+      });
+    }
+    const movable = region.pageSize === binding.pageSize && !region.secret;
+    const { kind, pageSize } = region;
+    return new SharedMapping({ handle, byteOffset: 0, length, kind, movable, pageSize }, access, flags);
+  }
+
+  /**
+   * Maps another length of the memory, up to what it has now: a peer may have grown it. Never
+   * changes the memory itself. Ends earlier views.
+   */
+  override resize(length: number): void {
+    const has = fstatSync(this.pages.descriptor).size;
+    validateInteger(length, 'length', 1);
+    if (length > has) throw outOfRange('length', `<= ${has}, the length of the memory`, length);
+    this.mend();
+    const handle = this.pages.open();
+    this.pages.resize(length, () => {
+      check(binding.resize(handle, length), 'mremap', { remedy: mapRemedy(0) });
+      return handle;
+    });
+  }
+
+  /** @internal */
+  override backed(): number {
+    return fstatSync(this.pages.descriptor).size;
+  }
+
+  /** @internal */
+  protected override restore(handle: Handle, prot: number): void {
+    const { descriptor, length } = this.pages;
+    const lostEndOnly = this.access === 'copy-on-write';
+    // What the memory no longer has cannot be mapped: the mapping is to be made shorter first.
+    const has = fstatSync(descriptor).size;
+    if (has < length) throw outOfRange('length', `<= ${has}, what a peer has left of the memory`, length);
+    check(binding.restore(handle, descriptor, 0, prot, this.#flags, lostEndOnly), 'mmap');
+  }
+}
