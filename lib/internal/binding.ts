@@ -150,8 +150,8 @@ export interface Binding {
   sendPart(fd: number, bytes: Uint8Array, fds: Int32Array): number;
   /** Bytes received, 0 at the end. Fills `fds`, which the thread holds, and `facts`: how many, and whether some were lost. */
   receivePart(fd: number, bytes: Uint8Array, fds: Int32Array, facts: Float64Array): number;
-  /** 1 if something waits to be read, 0 at the end. */
-  peek(fd: number): number;
+  /** How many bytes wait to be read, and they are, as far as there is room. 0 at the end. */
+  peek(fd: number, bytes: Uint8Array): number;
 
   onReady(callback: () => void): number;
   keepAlive(keep: boolean): void;
@@ -190,6 +190,8 @@ export interface Binding {
   >;
   readonly POSIX_FADV: Constants<'DONTNEED' | 'WILLNEED'>;
   readonly O: Constants<'RDONLY' | 'RDWR' | 'CREAT' | 'EXCL' | 'CLOEXEC'>;
+  /** Errors that `os.constants` lacks. */
+  readonly E: Constants<'TOOMANYREFS'>;
   readonly F_SEAL: Constants<'SEAL' | 'SHRINK' | 'GROW' | 'WRITE' | 'FUTURE_WRITE' | 'EXEC'>;
   readonly FILESYSTEM: Readonly<Record<string, number>>;
 }

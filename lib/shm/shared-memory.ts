@@ -13,6 +13,7 @@ import {
   validateOptions,
   validateWord,
 } from '../internal/validate.js';
+import { disown, own } from './descriptors.js';
 import type { CreateOptions, FromFdOptions, OpenOptions, SharedMapOptions } from './options.js';
 import { SEAL, type Seal, sealsOf } from './seals.js';
 import { type Segment, list, pathOf, unlink, validateName } from './segments.js';
@@ -27,9 +28,6 @@ const OPEN_ACCESS = { read: O.RDONLY, 'read-write': O.RDWR };
 
 /** Filled by the native calls, read right after them. */
 const facts = new Float64Array(6);
-
-/** Descriptors whose owners nobody closed: the net under close(). */
-const forgotten = new FinalizationRegistry<number>((fd) => binding.closeFd(fd));
 
 interface Found {
   readonly fd: number;
@@ -74,7 +72,7 @@ export class SharedMemory implements Disposable {
     this.#transparent = transparent;
     this.access = writable === 0 ? 'read' : 'read-write';
     this.name = name;
-    forgotten.register(this, fd, this);
+    own(this, fd);
   }
 
   /** Closes the descriptor if `verify` throws. */
@@ -284,8 +282,7 @@ export class SharedMemory implements Disposable {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    forgotten.unregister(this);
-    binding.closeFd(this.#fd);
+    disown(this, this.#fd);
   }
 
   [Symbol.dispose](): void {

@@ -109,6 +109,7 @@ void export_constants(Napi::Env env, Napi::Object exports) {
                           {"CREAT", O_CREAT},
                           {"EXCL", O_EXCL},
                           {"CLOEXEC", O_CLOEXEC}}));
+  exports.Set("E", table(env, {{"TOOMANYREFS", ETOOMANYREFS}}));
   exports.Set("F_SEAL", table(env, {{"SEAL", F_SEAL_SEAL},
                                     {"SHRINK", F_SEAL_SHRINK},
                                     {"GROW", F_SEAL_GROW},

@@ -2,9 +2,10 @@
 // process waits for all of them.
 #include "core/readiness.h"
 
-#include <memory>
+#include <pthread.h>
+#include <signal.h>
+
 #include <mutex>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -35,11 +36,11 @@ Ears& ears() {
   return instance;
 }
 
-void wait() {
+void* wait(void*) {
   epoll_event events[64];
   for (;;) {
     sys::Result<int> count = core::wait_for_readiness(events);
-    if (!count) return;
+    if (!count) return nullptr;
     Ears& all = ears();
     std::lock_guard lock(all.mutex);
     for (int i = 0; i < *count; ++i) {
@@ -52,6 +53,22 @@ void wait() {
       napi_call_threadsafe_function(ear.function, nullptr, napi_tsfn_nonblocking);
     }
   }
+}
+
+// Takes no signals, which are for the threads that expect them.
+sys::Errno start_thread() {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_attr_t detached;
+  pthread_attr_init(&detached);
+  pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread = {};
+  const int error = pthread_create(&thread, &detached, wait, nullptr);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&detached);
+  return {error};
 }
 
 void forget(void* data) {
@@ -70,6 +87,12 @@ void forget(void* data) {
 Napi::Value on_ready(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (sys::Errno error = core::open_readiness(); error.failed()) return to_js(env, error);
+  Ears& all = ears();
+  std::lock_guard lock(all.mutex);
+  if (!all.thread_runs) {
+    if (sys::Errno error = start_thread(); error.failed()) return to_js(env, error);
+    all.thread_runs = true;
+  }
   napi_threadsafe_function function = nullptr;
   napi_status status = napi_create_threadsafe_function(
       env, info[0], nullptr, Napi::String::New(env, "memmap"), 1, 1, nullptr, nullptr,
@@ -77,15 +100,9 @@ Napi::Value on_ready(const Napi::CallbackInfo& info) {
   if (status != napi_ok) return number(env, -ENOMEM);
   napi_unref_threadsafe_function(env, function);
   napi_add_env_cleanup_hook(env, forget, static_cast<napi_env>(env));
-  Ears& all = ears();
-  std::lock_guard lock(all.mutex);
   all.last += 1;
   all.numbers[env] = all.last;
   all.by_number[all.last].function = function;
-  if (!all.thread_runs) {
-    all.thread_runs = true;
-    std::thread(wait).detach();
-  }
   return number(env, 0);
 }
 

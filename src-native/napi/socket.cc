@@ -123,10 +123,11 @@ Napi::Value receive_part(const Napi::CallbackInfo& info) {
   return number(info.Env(), static_cast<double>(*got));
 }
 
-// peek(fd) -> 1 if something waits to be read, 0 at the end | -errno
+// peek(fd, bytes: Uint8Array) -> bytes that wait to be read, 0 at the end | -errno
 Napi::Value peek(const Napi::CallbackInfo& info) {
-  char byte = 0;
-  sys::Result<ssize_t> got = sys::recv(int32(info[0]), &byte, 1, MSG_PEEK);
+  auto bytes = info[1].As<Napi::Uint8Array>();
+  sys::Result<ssize_t> got =
+      sys::recv(int32(info[0]), bytes.Data(), bytes.ByteLength(), MSG_PEEK);
   if (!got) return to_js(info.Env(), got.error());
   return number(info.Env(), static_cast<double>(*got));
 }

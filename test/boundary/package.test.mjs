@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import * as memmap from 'memmap';
+import * as shm from 'memmap/shm';
 import * as sys from 'memmap/sys';
 
 const require = createRequire(import.meta.url);
@@ -13,6 +14,9 @@ describe('The package', () => {
     assert.deepEqual(Object.keys(memmap).toSorted(), [
       'AnonymousMapping', 'FaultError', 'FileMapping', 'Mapping', 'Reservation', 'StateError', 'SystemError', 'UnsupportedError',
       'configure', 'guard', 'mapAnonymous', 'mapFile', 'reserve',
+    ]);
+    assert.deepEqual(Object.keys(shm).toSorted(), [
+      'Connection', 'Listener', 'PeerError', 'SharedMapping', 'SharedMemory', 'connect', 'listen', 'receiveFds', 'sendFds',
     ]);
   });
 
@@ -30,7 +34,7 @@ describe('The package', () => {
   });
 
   it('prints nothing when it is imported', () => {
-    const { status, stdout, stderr } = node('--input-type=module', '-e', "import 'memmap'; import 'memmap/sys';");
+    const { status, stdout, stderr } = node('--input-type=module', '-e', "import 'memmap'; import 'memmap/shm'; import 'memmap/sys';");
     assert.deepEqual([status, stdout, stderr], [0, '', '']);
   });
 
