@@ -86,7 +86,9 @@ export class Connection implements Disposable {
       check(binding.peerCredentials(fd, credentials), 'getsockopt');
       const [pid = 0, uid = 0, gid = 0] = credentials;
       const peer = { pid, uid, gid };
-      if (allow(peer) !== true) {
+      // A promise, too, is no yes.
+      const answer: unknown = allow(peer);
+      if (answer !== true) {
         throw new PeerError('ERR_MEMMAP_PEER_REFUSED', `Process ${pid} of user ${uid} is not allowed: see the option 'allow'`);
       }
       return new Connection(fd, peer);

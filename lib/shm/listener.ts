@@ -18,9 +18,9 @@ const BACKLOG = 511;
 /** Milliseconds until we try again to accept what there was no descriptor or memory for. */
 const PAUSE = 100;
 /** Errors of accept(2) that pass: no descriptors, no memory. */
-const SHORTAGES = [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM].map((error) => -error);
+const SHORTAGES = new Set([-errno.EMFILE, -errno.ENFILE, -errno.ENOBUFS, -errno.ENOMEM]);
 /** A connection that ended before we looked, or that another thread accepted. */
-const PASSING = [errno.EAGAIN, errno.ECONNABORTED, errno.EINTR].map((error) => -error);
+const PASSING = new Set([-errno.EAGAIN, -errno.ECONNABORTED, -errno.EINTR]);
 
 /** Options of {@link listen}. */
 export interface ListenOptions extends WaitOptions {
@@ -160,10 +160,10 @@ export class Listener implements Disposable {
         throw error;
       }
       const fd = binding.accept(this.#fd);
-      if (SHORTAGES.includes(fd)) {
+      if (SHORTAGES.has(fd)) {
         await delay(PAUSE);
         if (this.#closed) return;
-      } else if (!PASSING.includes(fd)) {
+      } else if (!PASSING.has(fd)) {
         this.#give(check(fd, 'accept4'), onConnection, allow);
       }
     }

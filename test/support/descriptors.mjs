@@ -1,0 +1,38 @@
+// The descriptors of this process, as /proc/self/fd lists them: what leaks shows here.
+import { closeSync, readdirSync, readlinkSync } from 'node:fs';
+
+/** What each descriptor leads to, by its number. */
+export function descriptors() {
+  const found = new Map();
+  for (const fd of readdirSync('/proc/self/fd')) {
+    try {
+      found.set(Number(fd), readlinkSync(`/proc/self/fd/${fd}`));
+    } catch {
+      // The one that lists the folder.
+    }
+  }
+  return found;
+}
+
+export const countDescriptors = () => descriptors().size;
+
+export function closeAll(fds) {
+  for (const fd of fds) closeSync(fd);
+}
+
+/** Close-on-exec, as /proc tells: O_CLOEXEC is 02000000. */
+export function closesOnExec(fd, readFile) {
+  return (Number.parseInt(/^flags:\s+(\d+)/m.exec(readFile(`/proc/self/fdinfo/${fd}`, 'utf8'))[1], 8) & 0o2000000) !== 0;
+}
+
+/** Returns keep(thing) -> thing, which is closed after the test of the calling describe block. */
+export function closedAfterEach() {
+  const kept = [];
+  afterEach(() => {
+    for (const thing of kept.splice(0).toReversed()) thing.close();
+  });
+  return (thing) => {
+    kept.push(thing);
+    return thing;
+  };
+}
