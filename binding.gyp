@@ -14,6 +14,7 @@
       "src-native/napi/scan.cc",
       "src-native/napi/shared_memory.cc",
       "src-native/napi/socket.cc",
+      "src-native/napi/sync.cc",
       "src-native/napi/target.cc",
       "src-native/napi/work.cc",
       "src-native/core/address_range.cc",
@@ -31,7 +32,10 @@
       "src-native/core/shared_memory.cc",
       "src-native/core/stash.cc",
       "src-native/core/vma.cc",
+      "src-native/core/waiter.cc",
+      "src-native/core/witness.cc",
       "src-native/sys/file.cc",
+      "src-native/sys/futex.cc",
       "src-native/sys/memory.cc",
       "src-native/sys/signal.cc",
       "src-native/sys/unix_socket.cc"

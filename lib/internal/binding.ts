@@ -159,6 +159,22 @@ export interface Binding {
   arm(fd: number, watch: number, forReading: boolean, forWriting: boolean): number;
   disarm(fd: number): void;
 
+  /** Sleeps while the word holds `expected`: 0 if woken, or -EAGAIN, -ETIMEDOUT, -EINTR, -EFAULT. */
+  futexWait(words: Int32Array, index: number, expected: number, ms: number): number;
+  futexWake(words: Int32Array, index: number, count: number): number;
+  /** `callback` gets the number of each wait of this thread that is over. */
+  onWake(callback: (wait: number) => void): number;
+  waitAsync(words: Int32Array, index: number, expected: number, ms: number): number;
+  /** False if it is over already, and the callback to come. */
+  cancelWait(wait: number): boolean;
+  /** The path of what is mapped at the words. Fills `facts`: start, end, inode, shared, writable. */
+  behind(words: Int32Array, facts: Float64Array): string | number;
+  /** Opens the file anew; -ENOENT unless it is the one with this inode. The thread holds it: closeFd. */
+  openWitness(path: string, inode: number): number;
+  localWitness(): number;
+  takeLife(fd: number, id: number): number;
+  lives(fd: number, id: number): number;
+
   count(target: Target, offset: number, length: number, byte: number): number;
   indexOf(target: Target, offset: number, length: number, needle: Uint8Array): number;
   positions(target: Target, offset: number, length: number, byte: number, out: Uint32Array): number;

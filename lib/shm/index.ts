@@ -2,9 +2,12 @@
 export { PeerError } from '../errors.js';
 export { Connection, type Message, type Peer } from './connection.js';
 export { type ListenOptions, Listener, listen } from './listener.js';
+export { Mutex } from './mutex.js';
 export type { CreateOptions, FromFdOptions, OpenOptions, SharedMapOptions } from './options.js';
 export { type ConnectOptions, type HasFd, type WaitOptions, connect, receiveFds, sendFds } from './send-fds.js';
 export type { Seal } from './seals.js';
 export type { Segment } from './segments.js';
 export { type SharedAccess, SharedMapping } from './shared-mapping.js';
 export { SharedMemory } from './shared-memory.js';
+export type { LockMemory } from './place.js';
+export type { AsyncWaitOptions, LockResult, WaitOptions } from './waiting.js';

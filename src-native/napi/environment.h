@@ -33,6 +33,9 @@ class Environment {
   // References that JavaScript holds to fault slots; given back when the thread ends.
   void hold(core::SlotIndex slot);
   void drop(core::SlotIndex slot);
+
+  // Who hears of this thread's waits; napi/sync.cc owns it.
+  struct Listener* listener = nullptr;
   ~Environment();
 
   // Descriptors that close when the thread ends, unless JavaScript closes or takes them.

@@ -96,6 +96,17 @@ inline constexpr uint64_t kProcmapReadable = 0x01;
 inline constexpr uint64_t kProcmapWritable = 0x02;
 inline constexpr uint64_t kProcmapShared = 0x08;
 inline constexpr unsigned long kProcmapQuery = _IOWR('f', 17, ProcmapQuery);
+
+// Linux 5.16, linux/futex.h.
+struct FutexWaitv {
+  uint64_t value;
+  uint64_t word;   // its address
+  uint32_t flags;  // kFutex32
+  uint32_t reserved;
+};
+static_assert(sizeof(FutexWaitv) == 24);
+inline constexpr uint32_t kFutex32 = 2;
+inline constexpr unsigned kFutexWaitvMax = 128;
 }  // namespace memmap::sys
 
 // Since Linux 5.1 a new call has the same number on every architecture.
@@ -108,6 +119,9 @@ inline constexpr unsigned long kProcmapQuery = _IOWR('f', 17, ProcmapQuery);
 #ifndef SYS_memfd_secret
 #define SYS_memfd_secret 447
 #endif
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449
+#endif
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
 #endif
@@ -115,4 +129,5 @@ inline constexpr unsigned long kProcmapQuery = _IOWR('f', 17, ProcmapQuery);
 #define SYS_mseal 462
 #endif
 static_assert(SYS_pidfd_open == 434 && SYS_process_madvise == 440);
-static_assert(SYS_memfd_secret == 447 && SYS_cachestat == 451 && SYS_mseal == 462);
+static_assert(SYS_memfd_secret == 447 && SYS_futex_waitv == 449);
+static_assert(SYS_cachestat == 451 && SYS_mseal == 462);

@@ -100,6 +100,26 @@ Errno cachestat(int fd, const CachestatRange* range, Cachestat* counts, unsigned
   return errno_of(::syscall(SYS_cachestat, fd, range, counts, flags));
 }
 
+static struct flock whole(short type, int64_t start, int64_t length) {
+  struct flock lock = {};  // l_pid must be 0
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = start;
+  lock.l_len = length;
+  return lock;
+}
+
+Errno ofd_setlk(int fd, short type, int64_t start, int64_t length) {
+  struct flock lock = whole(type, start, length);
+  return errno_of(::fcntl(fd, F_OFD_SETLK, &lock));
+}
+
+Result<short> ofd_getlk(int fd, int64_t start, int64_t length) {
+  struct flock lock = whole(F_WRLCK, start, length);
+  if (::fcntl(fd, F_OFD_GETLK, &lock) == -1) return Errno::last();
+  return lock.l_type;
+}
+
 Errno procmap_query(int fd, ProcmapQuery& query) {
   return errno_of(::ioctl(fd, kProcmapQuery, &query));
 }

@@ -31,6 +31,11 @@ Result<ssize_t> write(int fd, const void* bytes, size_t length);
 Result<ssize_t> pwrite(int fd, const void* bytes, size_t length, int64_t offset);
 Errno cachestat(int fd, const CachestatRange* range, Cachestat* counts,
                 unsigned flags);                                  // Linux 6.5
+// fcntl F_OFD_SETLK and F_OFD_GETLK, on [start, start + length): locks of the open file
+// description, which the kernel drops with its last descriptor. Linux 3.15.
+Errno ofd_setlk(int fd, short type, int64_t start, int64_t length);
+// The type of a lock of another description that is in the way of F_WRLCK; or F_UNLCK.
+Result<short> ofd_getlk(int fd, int64_t start, int64_t length);
 Errno procmap_query(int fd, ProcmapQuery& query);                 // Linux 6.11
 Result<UniqueFd> memfd_create(const char* name, unsigned flags);  // Linux 3.17
 Result<UniqueFd> memfd_secret(unsigned flags);                    // Linux 5.14

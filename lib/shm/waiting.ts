@@ -1,0 +1,132 @@
+// Waiting as the locks' users see it: options, turns of a thread's tasks, giving up.
+import { performance } from 'node:perf_hooks';
+import { StateError } from '../errors.js';
+import { invalidType, outOfRange, validateOptions } from '../internal/validate.js';
+import type { Place } from './place.js';
+import { ABORTED, DONE, EXPIRED, NOT_OWNER, OWN, OWNER_DIED, type Steps, WOKEN } from './steps.js';
+
+/** Options of what waits. */
+export interface WaitOptions {
+  /** Milliseconds; 0 tries once. @default Infinity */
+  readonly timeout?: number;
+}
+
+/** Options of what waits without blocking the thread. */
+export interface AsyncWaitOptions extends WaitOptions {
+  /** Gives up; the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+const KNOWN = ['timeout'] as const;
+const KNOWN_ASYNC = ['timeout', 'signal'] as const;
+
+/** When the waiting ends, by performance.now(). */
+export function deadlineOf(options: AsyncWaitOptions | undefined, known: readonly (keyof AsyncWaitOptions)[]): number {
+  if (options === undefined) return Infinity;
+  validateOptions<AsyncWaitOptions>(options, known);
+  const { timeout = Infinity, signal } = options;
+  if (typeof timeout !== 'number') throw invalidType('options.timeout', 'of type number', timeout);
+  if (!(timeout >= 0)) throw outOfRange('options.timeout', '>= 0 milliseconds', timeout);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidType('options.signal', 'an AbortSignal', signal);
+  }
+  return performance.now() + timeout;
+}
+
+/** Milliseconds of the longest timer. */
+const LONGEST = 2 ** 31 - 1;
+
+/** The tasks of a thread wait for a lock one after the other, in their order. */
+export class Turns {
+  readonly #queue: ((why: number) => void)[] = [];
+  #taken = false;
+
+  /** WOKEN: it is the caller's turn, until it calls `pass`. Or EXPIRED, ABORTED. */
+  take(deadline: number, signal: AbortSignal | undefined): Promise<number> | number {
+    if (signal?.aborted === true) return ABORTED;
+    if (!this.#taken) {
+      this.#taken = true;
+      return WOKEN;
+    }
+    return new Promise((resolve) => {
+      const end = (why: number): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        if (why !== WOKEN) this.#queue.splice(this.#queue.indexOf(end), 1);
+        resolve(why);
+      };
+      const abort = (): void => end(ABORTED);
+      const left = deadline - performance.now();
+      const timer = left < LONGEST ? setTimeout(end, Math.max(0, left), EXPIRED) : undefined;
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#queue.push(end);
+    });
+  }
+
+  pass(): void {
+    const next = this.#queue.shift();
+    if (next === undefined) this.#taken = false;
+    else next(WOKEN);
+  }
+}
+
+/** What `lock()` and its like tell. */
+export interface LockResult {
+  /** The owner before ended without unlocking: what the lock guards may be half-changed. */
+  readonly ownerDied: boolean;
+}
+
+const CLEAN: LockResult = Object.freeze({ ownerDied: false });
+const INHERITED: LockResult = Object.freeze({ ownerDied: true });
+
+/** An outcome as a result, or as what is thrown. */
+export function resultOf(outcome: number, signal?: AbortSignal): LockResult {
+  if (outcome === DONE) return CLEAN;
+  if (outcome === OWNER_DIED) return INHERITED;
+  throw failure(outcome, signal);
+}
+
+function failure(outcome: number, signal: AbortSignal | undefined): unknown {
+  switch (outcome) {
+    case ABORTED: return signal?.reason;
+    case EXPIRED: return new StateError('ERR_MEMMAP_TIMEOUT', 'The time to wait is over');
+    case OWN:
+      return new StateError('ERR_MEMMAP_DEADLOCK', 'This thread has the lock already: it would wait for itself for ever');
+    case NOT_OWNER: return new StateError('ERR_MEMMAP_NOT_OWNER', 'This thread does not have the lock');
+    default: return new TypeError(`no such outcome: ${outcome}`);
+  }
+}
+
+/** Waits for a lock, blocking. */
+export function waitSync(place: Place, steps: Steps<number>, options: WaitOptions | undefined): LockResult {
+  return resultOf(place.run(steps, deadlineOf(options, KNOWN)));
+}
+
+/** Waits for a lock, in turn. `undo` gives back what was got when the signal was aborted meanwhile. */
+export async function waitAsync(
+  place: Place,
+  turns: Turns,
+  start: () => Steps<number>,
+  undo: () => void,
+  options: AsyncWaitOptions | undefined,
+): Promise<LockResult> {
+  const deadline = deadlineOf(options, KNOWN_ASYNC);
+  const signal = options?.signal;
+  place.follow();
+  const why = await turns.take(deadline, signal);
+  if (why !== WOKEN) throw failure(why, signal);
+  try {
+    const result = resultOf(await place.runAsync(start(), deadline, signal), signal);
+    if (signal?.aborted !== true) return result;
+    undo();
+    throw failure(ABORTED, signal);
+  } finally {
+    turns.pass();
+  }
+}
+
+/** Tries. False if it cannot be had now. */
+export function attempt(place: Place, steps: Steps<number>): LockResult | false {
+  const outcome = place.run(steps, 0);
+  return outcome === EXPIRED || outcome === OWN ? false : resultOf(outcome);
+}

@@ -1,0 +1,35 @@
+// Waiting for words of shared memory without a thread for each: one thread of the process
+// sleeps on all of them, and tells those who asked.
+//
+// Threads: any. `done` runs on the waiter's thread, or not at all once a cancel has returned.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "core/address_range.h"
+#include "sys/result.h"
+
+namespace memmap::core {
+
+struct Wait {
+  // Keeps the addresses taken: after a close they are looked at still, by the kernel only.
+  std::shared_ptr<AddressRange> range;
+  const void* word = nullptr;
+  uint32_t expected = 0;
+  std::chrono::steady_clock::time_point deadline;
+  // Whoever asked: called once, when the word was woken, holds something else, is gone, or
+  // the deadline has passed.
+  void* listener = nullptr;
+  void (*done)(void* listener, uint64_t id) = nullptr;
+};
+
+// The number of the wait: positive, never reused. EAGAIN: no thread could be started.
+sys::Result<uint64_t> start_wait(Wait wait);
+// False: it was over already.
+bool cancel_wait(uint64_t id);
+// All that `listener` asked for.
+void cancel_waits(const void* listener);
+
+}  // namespace memmap::core

@@ -1,0 +1,203 @@
+// Waiting on words that processes share, and the witnesses of who lives.
+#include <cerrno>
+#include <chrono>
+
+#include "core/vma.h"
+#include "core/waiter.h"
+#include "core/witness.h"
+#include "napi/convert.h"
+#include "napi/exports.h"
+#include "sys/futex.h"
+
+namespace memmap::napi {
+
+// The waits of one JavaScript thread.
+struct Listener {
+  napi_threadsafe_function function = nullptr;
+  uint32_t pending = 0;  // of that thread alone
+};
+
+namespace {
+
+// The word `info[1]` of the Int32Array `info[0]`, or null.
+char* word_of(const Napi::CallbackInfo& info) {
+  void* data = nullptr;
+  size_t length = 0;
+  const size_t index = info[1].As<Napi::Number>().Uint32Value();
+  napi_get_typedarray_info(info.Env(), info[0], nullptr, &length, &data, nullptr, nullptr);
+  if (index >= length) return nullptr;
+  return static_cast<char*>(data) + index * sizeof(int32_t);
+}
+
+uint32_t bits(const Napi::Value& value) { return static_cast<uint32_t>(int32(value)); }
+
+// futexWait(words, index, expected, ms) -> 0 | -errno
+Napi::Value futex_wait(const Napi::CallbackInfo& info) {
+  const char* word = word_of(info);
+  if (word == nullptr) return number(info.Env(), -EFAULT);
+  const auto ns = static_cast<int64_t>(info[3].As<Napi::Number>().DoubleValue() * 1e6);
+  const timespec time = {static_cast<time_t>(ns / 1'000'000'000),
+                         static_cast<long>(ns % 1'000'000'000)};
+  return to_js(info.Env(), sys::futex_wait(word, bits(info[2]), &time));
+}
+
+// futexWake(words, index, count) -> number woken | -errno
+Napi::Value futex_wake(const Napi::CallbackInfo& info) {
+  const char* word = word_of(info);
+  if (word == nullptr) return number(info.Env(), -EFAULT);
+  auto woken = sys::futex_wake(word, int32(info[2]));
+  if (!woken) return to_js(info.Env(), woken.error());
+  return number(info.Env(), *woken);
+}
+
+Listener*& listener_of(Napi::Env env) { return Environment::of(env).listener; }
+
+void tell(void* listener, uint64_t id) {
+  napi_call_threadsafe_function(static_cast<Listener*>(listener)->function,
+                                reinterpret_cast<void*>(static_cast<uintptr_t>(id)),
+                                napi_tsfn_nonblocking);
+}
+
+// A pending wait keeps the process alive, as any operation does.
+void settle(napi_env env, Listener& listener) {
+  listener.pending -= 1;
+  if (listener.pending == 0) napi_unref_threadsafe_function(env, listener.function);
+}
+
+void hear(napi_env env, napi_value callback, void* context, void* data) {
+  if (env == nullptr) return;  // the thread is ending
+  settle(env, *static_cast<Listener*>(context));
+  napi_value id = nullptr;
+  napi_value receiver = nullptr;
+  const auto number = static_cast<double>(reinterpret_cast<uintptr_t>(data));
+  if (napi_create_double(env, number, &id) != napi_ok) return;
+  if (napi_get_undefined(env, &receiver) != napi_ok) return;
+  static_cast<void>(napi_call_function(env, receiver, callback, 1, &id, nullptr));
+}
+
+void stop_listening(void* data) {
+  auto* listener = static_cast<Listener*>(data);
+  core::cancel_waits(listener);
+  napi_release_threadsafe_function(listener->function, napi_tsfn_abort);
+}
+
+void forget_listener(napi_env, void*, void* context) {
+  delete static_cast<Listener*>(context);
+}
+
+// onWake(callback) -> 0 | -errno: called with the number of each wait that is over. Once.
+Napi::Value on_wake(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  auto* listener = new Listener;
+  napi_status status = napi_create_threadsafe_function(
+      env, info[0], nullptr, Napi::String::New(env, "memmap"), 0, 1, nullptr,
+      forget_listener, listener, hear, &listener->function);
+  if (status != napi_ok) {
+    delete listener;
+    return number(env, -ENOMEM);
+  }
+  napi_unref_threadsafe_function(env, listener->function);
+  napi_add_env_cleanup_hook(env, stop_listening, listener);
+  listener_of(env) = listener;
+  return number(env, 0);
+}
+
+// waitAsync(words, index, expected, ms) -> number of the wait | -errno
+Napi::Value wait_async(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Listener* listener = listener_of(env);
+  const char* word = word_of(info);
+  if (word == nullptr) return number(env, -EFAULT);
+  core::Wait wait;
+  wait.range = core::AddressRange::find(reinterpret_cast<uintptr_t>(word),
+                                        sizeof(int32_t), true);
+  if (wait.range == nullptr) return number(env, -kNotOurs);
+  wait.word = word;
+  wait.expected = bits(info[2]);
+  const auto ns = static_cast<int64_t>(info[3].As<Napi::Number>().DoubleValue() * 1e6);
+  wait.deadline = std::chrono::steady_clock::now() + std::chrono::nanoseconds(ns);
+  wait.listener = listener;
+  wait.done = tell;
+  auto id = core::start_wait(std::move(wait));
+  if (!id) return to_js(env, id.error());
+  if (listener->pending == 0) napi_ref_threadsafe_function(env, listener->function);
+  listener->pending += 1;
+  return number(env, static_cast<double>(*id));
+}
+
+// cancelWait(id) -> boolean: false if it is over already, and its callback to come
+Napi::Value cancel_wait(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const bool cancelled =
+      core::cancel_wait(static_cast<uint64_t>(int64(info[0])));
+  if (cancelled) settle(env, *listener_of(env));
+  return Napi::Boolean::New(env, cancelled);
+}
+
+// behind(words, facts: Float64Array) -> path | -errno. What is mapped at the first word.
+// facts: start, end, inode, shared, writable
+Napi::Value behind(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  void* data = nullptr;
+  size_t length = 0;
+  napi_get_typedarray_info(env, info[0], nullptr, &length, &data, nullptr, nullptr);
+  const auto address = reinterpret_cast<uintptr_t>(data);
+  const size_t bytes = length * sizeof(int32_t);
+  if (core::AddressRange::find(address, bytes, true) == nullptr) {
+    return number(env, -kNotOurs);
+  }
+  core::prepare_find_vma();
+  core::Vma vma = {};
+  if (!core::find_vma(address, vma)) return number(env, -kNotOurs);
+  double* facts = info[1].As<Napi::Float64Array>().Data();
+  facts[0] = static_cast<double>(vma.start);
+  facts[1] = static_cast<double>(vma.end);
+  facts[2] = static_cast<double>(vma.inode);
+  facts[3] = vma.shared ? 1 : 0;
+  facts[4] = vma.writable ? 1 : 0;
+  return Napi::String::New(env, vma.path);
+}
+
+// openWitness(path, inode) -> fd | -errno. The thread holds it: closeFd.
+Napi::Value open_witness(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>().Utf8Value();
+  auto fd = core::open_witness(path.c_str(), static_cast<uint64_t>(int64(info[1])));
+  if (!fd) return to_js(info.Env(), fd.error());
+  return number(info.Env(), Environment::of(info.Env()).hold_fd(std::move(*fd)));
+}
+
+// localWitness() -> fd of a memfd of the process | -errno
+Napi::Value local_witness(const Napi::CallbackInfo& info) {
+  auto fd = core::local_witness();
+  if (!fd) return to_js(info.Env(), fd.error());
+  return number(info.Env(), *fd);
+}
+
+// takeLife(fd, id) -> 0 | -errno
+Napi::Value take_life(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), core::take_life(int32(info[0]), bits(info[1])));
+}
+
+// lives(fd, id) -> 1 | 0 | -errno
+Napi::Value lives(const Napi::CallbackInfo& info) {
+  auto result = core::lives(int32(info[0]), bits(info[1]));
+  if (!result) return to_js(info.Env(), result.error());
+  return number(info.Env(), *result ? 1 : 0);
+}
+
+}  // namespace
+
+void export_sync(Napi::Env env, Napi::Object exports) {
+  add<futex_wait>(env, exports, "futexWait");
+  add<futex_wake>(env, exports, "futexWake");
+  add<on_wake>(env, exports, "onWake");
+  add<wait_async>(env, exports, "waitAsync");
+  add<cancel_wait>(env, exports, "cancelWait");
+  add<behind>(env, exports, "behind");
+  add<open_witness>(env, exports, "openWitness");
+  add<local_witness>(env, exports, "localWitness");
+  add<take_life>(env, exports, "takeLife");
+  add<lives>(env, exports, "lives");
+}
+
+}  // namespace memmap::napi
