@@ -44,6 +44,10 @@ function copy(mapping: Guarded, offset: number, bytes: Uint8Array, writes: boole
   const handle = pages.settled();
   const { length } = bytes;
   refuse(mapping, offset, length, writes);
+  if (mapping.secret) {
+    copySecret(mapping, offset, bytes, writes);
+    return;
+  }
   let copied = 0;
   for (let attempt = 0; copied < length && attempt < ATTEMPTS; attempt++) {
     const at = pages.byteOffset + offset + copied;
@@ -57,6 +61,14 @@ function copy(mapping: Guarded, offset: number, bytes: Uint8Array, writes: boole
     if (backed < offset + length) throw pages.log.error('truncated', Math.min(offset + copied, Math.max(offset, backed)));
   }
   if (copied < length) throw pages.log.error(mapping.unreachable(writes), offset + copied);
+}
+
+/** Through a view. Secret memory cannot shrink; if it cannot be had, the guard tells. */
+function copySecret(mapping: Guarded, offset: number, bytes: Uint8Array, writes: boolean): void {
+  const part = mapping.pages.bytes.subarray(offset, offset + bytes.length);
+  if (writes) part.set(bytes);
+  else bytes.set(part);
+  mapping.check();
 }
 
 function sandbox(code: string): string | undefined {

@@ -135,6 +135,11 @@ export abstract class Guarded {
     return [];
   }
 
+  /** @internal Memory that the kernel does not copy for anybody: memfd_secret(2). */
+  get secret(): boolean {
+    return false;
+  }
+
   /** @internal Bytes of the mapping that have memory or a file behind them now. */
   backed(): number {
     return this.pages.length;

@@ -50,10 +50,17 @@ function flagsOf(access: SharedAccess, { secret, pageSize }: Region): number {
  */
 export class SharedMapping extends Mapping {
   readonly #flags: number;
+  readonly #secret: boolean;
 
-  private constructor(pages: PagesOptions, access: Access, flags: number) {
+  private constructor(pages: PagesOptions, access: Access, flags: number, secret: boolean) {
     super(pages, access);
     this.#flags = flags;
+    this.#secret = secret;
+  }
+
+  /** @internal */
+  override get secret(): boolean {
+    return this.#secret;
   }
 
   /** @internal */
@@ -70,7 +77,7 @@ export class SharedMapping extends Mapping {
     }
     const movable = region.pageSize === binding.pageSize && !region.secret;
     const { kind, pageSize } = region;
-    return new SharedMapping({ handle, byteOffset: 0, length, kind, movable, pageSize }, access, flags);
+    return new SharedMapping({ handle, byteOffset: 0, length, kind, movable, pageSize }, access, flags, region.secret);
   }
 
   /**
@@ -89,6 +96,20 @@ export class SharedMapping extends Mapping {
     });
   }
 
+  /**
+   * Puts the pages right that the guard has replaced, and makes the mapping as short as the
+   * memory if a peer has shrunk it: earlier views end then.
+   *
+   * @returns whether the length changed
+   */
+  refresh(): boolean {
+    this.mend();
+    const has = fstatSync(this.pages.descriptor).size;
+    if (has >= this.length || has === 0) return false;
+    this.resize(has);
+    return true;
+  }
+
   /** @internal */
   override backed(): number {
     return fstatSync(this.pages.descriptor).size;
@@ -96,11 +117,8 @@ export class SharedMapping extends Mapping {
 
   /** @internal */
   protected override restore(handle: Handle, prot: number): void {
-    const { descriptor, length } = this.pages;
+    const { descriptor } = this.pages;
     const lostEndOnly = this.access === 'copy-on-write';
-    // What the memory no longer has cannot be mapped: the mapping is to be made shorter first.
-    const has = fstatSync(descriptor).size;
-    if (has < length) throw outOfRange('length', `<= ${has}, what a peer has left of the memory`, length);
     check(binding.restore(handle, descriptor, 0, prot, this.#flags, lostEndOnly), 'mmap');
   }
 }
