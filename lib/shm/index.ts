@@ -10,4 +10,4 @@ export type { Segment } from './segments.js';
 export { type SharedAccess, SharedMapping } from './shared-mapping.js';
 export { SharedMemory } from './shared-memory.js';
 export type { LockMemory } from './place.js';
-export type { AsyncWaitOptions, LockResult, WaitOptions } from './waiting.js';
+export type { AsyncTimeoutOptions, LockResult, TimeoutOptions } from './waiting.js';

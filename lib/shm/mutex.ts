@@ -1,7 +1,7 @@
 // Mutex: one owner at a time, among all threads of all processes that share the memory.
 import { acquire, release } from './mutex-steps.js';
 import { type LockMemory, Place } from './place.js';
-import { type AsyncWaitOptions, type LockResult, Turns, type WaitOptions, attempt, resultOf, waitAsync, waitSync } from './waiting.js';
+import { type AsyncTimeoutOptions, type LockResult, Turns, type TimeoutOptions, attempt, resultOf, waitAsync, waitSync } from './waiting.js';
 import { DONE } from './steps.js';
 
 /**
@@ -35,7 +35,7 @@ export class Mutex {
    *
    * @throws {StateError} ERR_MEMMAP_TIMEOUT; ERR_MEMMAP_DEADLOCK if this thread has it
    */
-  lock(options?: WaitOptions): LockResult {
+  lock(options?: TimeoutOptions): LockResult {
     const place = this.#place;
     if (options === undefined && place.current && Atomics.compareExchange(place.words, 0, 0, place.id) === 0) {
       return resultOf(DONE);
@@ -49,7 +49,7 @@ export class Mutex {
    *
    * @throws {StateError} ERR_MEMMAP_TIMEOUT
    */
-  lockAsync(options?: AsyncWaitOptions): Promise<LockResult> {
+  lockAsync(options?: AsyncTimeoutOptions): Promise<LockResult> {
     const place = this.#place;
     return waitAsync(place, this.#turns, () => acquire(place.tasks, 0), () => this.unlock(), options);
   }

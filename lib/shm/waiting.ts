@@ -6,13 +6,13 @@ import type { Place } from './place.js';
 import { ABORTED, DONE, EXPIRED, NOT_OWNER, OWN, OWNER_DIED, type Steps, WOKEN } from './steps.js';
 
 /** Options of what waits. */
-export interface WaitOptions {
+export interface TimeoutOptions {
   /** Milliseconds; 0 tries once. @default Infinity */
   readonly timeout?: number;
 }
 
 /** Options of what waits without blocking the thread. */
-export interface AsyncWaitOptions extends WaitOptions {
+export interface AsyncTimeoutOptions extends TimeoutOptions {
   /** Gives up; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -21,9 +21,9 @@ const KNOWN = ['timeout'] as const;
 const KNOWN_ASYNC = ['timeout', 'signal'] as const;
 
 /** When the waiting ends, by performance.now(). */
-export function deadlineOf(options: AsyncWaitOptions | undefined, known: readonly (keyof AsyncWaitOptions)[]): number {
+export function deadlineOf(options: AsyncTimeoutOptions | undefined, known: readonly (keyof AsyncTimeoutOptions)[]): number {
   if (options === undefined) return Infinity;
-  validateOptions<AsyncWaitOptions>(options, known);
+  validateOptions<AsyncTimeoutOptions>(options, known);
   const { timeout = Infinity, signal } = options;
   if (typeof timeout !== 'number') throw invalidType('options.timeout', 'of type number', timeout);
   if (!(timeout >= 0)) throw outOfRange('options.timeout', '>= 0 milliseconds', timeout);
@@ -98,7 +98,7 @@ function failure(outcome: number, signal: AbortSignal | undefined): unknown {
 }
 
 /** Waits for a lock, blocking. */
-export function waitSync(place: Place, steps: Steps<number>, options: WaitOptions | undefined): LockResult {
+export function waitSync(place: Place, steps: Steps<number>, options: TimeoutOptions | undefined): LockResult {
   return resultOf(place.run(steps, deadlineOf(options, KNOWN)));
 }
 
@@ -108,7 +108,7 @@ export async function waitAsync(
   turns: Turns,
   start: () => Steps<number>,
   undo: () => void,
-  options: AsyncWaitOptions | undefined,
+  options: AsyncTimeoutOptions | undefined,
 ): Promise<LockResult> {
   const deadline = deadlineOf(options, KNOWN_ASYNC);
   const signal = options?.signal;
