@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { SharedMemory } from 'memmap/shm';
 import * as sys from 'memmap/sys';
 import { closedAfterEach } from '../support/descriptors.mjs';
@@ -121,12 +121,5 @@ describe('Secret shared memory', () => {
     keep(secret.map()).bytes[9] = 9;
     assert.equal(mapping.bytes[9], 9);
     assert.equal(mapping.copyOut(9, 1)[0], 9);
-  });
-
-  it('is counted against the memory a process may lock', async function () {
-    const limit = Number(/^Max locked memory +(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8'))[1]);
-    if (Number.isNaN(limit)) skip(this, 'this process may lock all memory');
-    const much = keep(SharedMemory.create({ length: limit + PAGE_SIZE, secret: true }));
-    assert.throws(() => much.map(), { code: 'EAGAIN', syscall: 'mmap' });
   });
 });
