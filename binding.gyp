@@ -25,6 +25,7 @@
       "src-native/core/headroom.cc",
       "src-native/core/mapping.cc",
       "src-native/core/mend.cc",
+      "src-native/core/mirror.cc",
       "src-native/core/readiness.cc",
       "src-native/core/remap.cc",
       "src-native/core/residency.cc",

@@ -66,6 +66,11 @@ export class PeerError extends Error {
 }
 PeerError.prototype.name = 'PeerError';
 
+/** @internal */
+export function corrupt(message: string, offset: number): PeerError {
+  return new PeerError('ERR_MEMMAP_CORRUPT', message, offset);
+}
+
 /** What an access met that the guard let go on: docs/memory-model.md. */
 export type FaultKind = 'truncated' | 'no-space' | 'memory-failure' | 'read-only' | 'no-access' | 'after-close';
 

@@ -48,6 +48,8 @@ export interface Binding {
     address: bigint,
     facts: Float64Array,
   ): Handle;
+  /** A part of a file twice in a row, onto the buffer of the view if there is one. */
+  mapMirrored(fd: number, offset: number, length: number, over?: Uint8Array): Handle;
   close(handle: Handle): number;
   release(handle: Handle): void;
   resize(handle: Handle, length: number): number;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/file.h"
+#include "core/mirror.h"
 #include "core/residency.h"
 #include "napi/convert.h"
 #include "napi/environment.h"
@@ -78,6 +79,21 @@ Napi::Value map_memfd(const Napi::CallbackInfo& info) {
       core::map_memfd(name.c_str(), static_cast<unsigned>(int32(info[1])), pages, step);
   info[6].As<Napi::Float64Array>()[0] = static_cast<double>(step);
   return handle_or_error(info.Env(), std::move(mapping));
+}
+
+// mapMirrored(fd, offset, length, over?: Uint8Array) -> handle | -errno. Twice `length`
+// bytes, onto the buffer of the view if there is one.
+Napi::Value map_mirrored(const Napi::CallbackInfo& info) {
+  const size_t length = size(info[2]);
+  size_t room = 0;
+  void* over = nullptr;
+  if (info[3].IsTypedArray()) {
+    napi_get_typedarray_info(info.Env(), info[3], nullptr, &room, &over, nullptr,
+                             nullptr);
+    if (room / 2 != length || room % 2 != 0) return number(info.Env(), -EINVAL);
+  }
+  return handle_or_error(
+      info.Env(), core::map_mirrored(int32(info[0]), int64(info[1]), length, over));
 }
 
 // close(handle) -> 0 | -errno. The pages are gone; the handle too, unless it failed.
@@ -161,6 +177,7 @@ void export_mapping(Napi::Env env, Napi::Object exports) {
   add<map>(env, exports, "map");
   add<map_file>(env, exports, "mapFile");
   add<map_memfd>(env, exports, "mapMemfd");
+  add<map_mirrored>(env, exports, "mapMirrored");
   add<close>(env, exports, "close");
   add<release>(env, exports, "release");
   add<resize>(env, exports, "resize");

@@ -1,0 +1,68 @@
+// What stands in the first bytes of a channel's memory: docs/abi.md.
+import { corrupt } from '../errors.js';
+
+
+export type ChannelKind = 'spsc' | 'mpmc' | 'broadcast';
+
+/** Bytes before the data: whole pages, whatever a page is. */
+export const HEADER_LENGTH = 0x1_0000;
+
+/** Bytes of data: powers of two. */
+export const CAPACITY = { least: 0x1_0000, most: 0x4000_0000 } as const;
+
+/** Indices of words. What one end writes often has 128 bytes of its own. */
+export const WORD = {
+  magic: 0,
+  version: 2,
+  kind: 3,
+  capacity: 4,
+  /** Positions: see ring.ts. */
+  head: 32,
+  tail: 64,
+  /** Signals: messages have come, room has come. */
+  messages: 96,
+  room: 128,
+  /** Who the ends are, and whether they have closed. */
+  producer: 160,
+  consumer: 192,
+  /** Of an 'mpmc' channel: whose turn it is at each end. */
+  sending: 224,
+  receiving: 256,
+} as const;
+
+/** Of an end: its owner's id, and whether it has ended for good. */
+export const END = { owner: 0, closed: 1 } as const;
+
+/** "memmapch", little-endian. */
+const MAGIC = [0x6d6d656d, 0x68637061] as const;
+const VERSION = 1;
+const KINDS: readonly (ChannelKind | undefined)[] = [undefined, 'spsc', 'mpmc', 'broadcast'];
+
+export function writeHeader(words: Int32Array, kind: ChannelKind, capacity: number): void {
+  words.set(MAGIC, WORD.magic);
+  words[WORD.version] = VERSION;
+  words[WORD.kind] = KINDS.indexOf(kind);
+  words[WORD.capacity] = capacity;
+}
+
+/** Reads each word once; what it says must fit to `length`, the bytes that the memory really has. */
+export function readHeader(words: Int32Array, length: number): { kind: ChannelKind; capacity: number } {
+  if (words[WORD.magic] !== MAGIC[0] || words[WORD.magic + 1] !== MAGIC[1]) {
+    throw corrupt('The memory holds no channel', WORD.magic * 4);
+  }
+  const version = words[WORD.version];
+  if (version !== VERSION) {
+    throw corrupt(`The channel has format ${version}; this library knows ${VERSION}`, WORD.version * 4);
+  }
+  const kind = KINDS[words[WORD.kind] ?? 0];
+  if (kind === undefined) throw corrupt('The channel is of no kind', WORD.kind * 4);
+  const capacity = words[WORD.capacity] ?? 0;
+  const { least, most } = CAPACITY;
+  if (capacity < least || capacity > most || (capacity & (capacity - 1)) !== 0 || capacity !== length - HEADER_LENGTH) {
+    throw corrupt(
+      `A capacity of ${capacity} bytes is impossible in ${length} bytes of memory`,
+      WORD.capacity * 4,
+    );
+  }
+  return { kind, capacity };
+}

@@ -1,0 +1,108 @@
+// Channel: a ring of messages in shared memory.
+import { illegalConstructor, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
+import { CAPACITY, type ChannelKind, HEADER_LENGTH, WORD, readHeader, writeHeader } from './channel-header.js';
+import { Consumer } from './consumer.js';
+import { Producer } from './producer.js';
+import { SharedMemory } from './shared-memory.js';
+
+export interface ChannelOptions {
+  /** Bytes of messages and their headers that it can hold: rounded up to a power of two, 64 KiB to 1 GiB. */
+  readonly capacity: number;
+  readonly kind?: 'spsc';
+}
+
+const KIND: Readonly<Record<'spsc', true>> = { spsc: true };
+
+/**
+ * A channel for messages from one process to another: one is the producer, the other the
+ * consumer; both may be anywhere that has the descriptor.
+ *
+ * ```js
+ * using channel = Channel.create({ capacity: 1 << 20 });
+ * spawn(process.execPath, ['consumer.mjs'], { stdio: ['inherit', 'inherit', 'inherit', channel.fd] });
+ * using producer = channel.producer();
+ * await producer.send(Buffer.from('hello'));
+ * ```
+ */
+export class Channel implements Disposable {
+  readonly #memory: SharedMemory;
+  readonly kind: ChannelKind;
+  /** Bytes. */
+  readonly capacity: number;
+
+  private constructor(memory: SharedMemory, kind: ChannelKind, capacity: number) {
+    if (!(memory instanceof SharedMemory)) throw illegalConstructor('Channel.create() or fromFd()');
+    this.#memory = memory;
+    this.kind = kind;
+    this.capacity = capacity;
+  }
+
+  /**
+   * Makes a channel in a memfd of its own, with all its pages, sealed against any change of length.
+   *
+   * @throws {SystemError} ENOMEM, ENOSPC
+   */
+  static create(options: ChannelOptions): Channel {
+    validateOptions<ChannelOptions>(options, ['capacity', 'kind']);
+    const { capacity: asked, kind = 'spsc' } = options;
+    validateInteger(asked, 'options.capacity', 1, CAPACITY.most);
+    validateWord(kind, 'options.kind', KIND);
+    const capacity = Math.max(CAPACITY.least, 2 ** Math.ceil(Math.log2(asked)));
+    const memory = SharedMemory.create({ length: HEADER_LENGTH + capacity });
+    try {
+      memory.seal('grow', 'shrink', 'seal');
+      using mapping = memory.map();
+      writeHeader(mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH / 4 }), kind, capacity);
+    } catch (error) {
+      memory.close();
+      throw error;
+    }
+    return new Channel(memory, kind, capacity);
+  }
+
+  /**
+   * A channel that another process has made. The descriptor stays the caller's.
+   *
+   * @throws {PeerError} ERR_MEMMAP_NOT_MEMORY, ERR_MEMMAP_NOT_SEALED, ERR_MEMMAP_CORRUPT
+   */
+  static fromFd(fd: number): Channel {
+    const memory = SharedMemory.fromFd(fd, { require: ['grow', 'shrink'], length: HEADER_LENGTH });
+    try {
+      using mapping = memory.map();
+      const words = mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH / 4 });
+      const { kind, capacity } = readHeader(words, memory.length);
+      return new Channel(memory, kind, capacity);
+    } catch (error) {
+      memory.close();
+      throw error;
+    }
+  }
+
+  /** The descriptor, for a child or a peer. `close()` closes it. */
+  get fd(): number {
+    return this.#memory.fd;
+  }
+
+  /**
+   * The sending end. One at a time, in any process; after the death of one, the next goes on.
+   *
+   * @throws {StateError} ERR_MEMMAP_TAKEN
+   */
+  producer(): Producer {
+    return new Producer({ memory: this.#memory, capacity: this.capacity, own: WORD.producer, peer: WORD.consumer });
+  }
+
+  /** The receiving end: as producer(). */
+  consumer(): Consumer {
+    return new Consumer({ memory: this.#memory, capacity: this.capacity, own: WORD.consumer, peer: WORD.producer });
+  }
+
+  /** Closes the descriptor. Ends that have been made go on. Again: nothing. */
+  close(): void {
+    this.#memory.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

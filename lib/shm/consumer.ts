@@ -1,0 +1,166 @@
+// Consumer: the receiving end of a channel.
+import { validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
+import { ChannelEnd, type Place } from './channel-end.js';
+import { WORD } from './channel-header.js';
+import { RingReader } from './ring.js';
+import type { AsyncTimeoutOptions, TimeoutOptions } from './waiting.js';
+import { Signal } from './signal.js';
+import { Wait } from './wait.js';
+
+export interface DrainOptions {
+  /** The most messages to take; all that are there by default. */
+  readonly most?: number;
+}
+
+export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
+  readonly #ring: RingReader;
+  readonly #messages: Signal;
+  readonly #room: Signal;
+  /** Read bytes that are given back together: the producer goes on meanwhile. */
+  readonly #batch: number;
+  #draining = false;
+
+  /** @internal */
+  constructor(place: Place) {
+    super(place);
+    this.#ring = new RingReader(this.words, this.memory, place.capacity);
+    this.#messages = new Signal(this.words, WORD.messages);
+    this.#room = new Signal(this.words, WORD.room);
+    this.#batch = place.capacity / 4;
+  }
+
+  /**
+   * A copy of the next message, or undefined if there is none now.
+   *
+   * @throws {PeerError} ERR_MEMMAP_CORRUPT
+   */
+  tryReceive(): Buffer | undefined {
+    this.open();
+    const ring = this.#ring;
+    const length = ring.next();
+    if (length < 0) return undefined;
+    const message = Buffer.allocUnsafe(length);
+    const { offset } = ring;
+    this.memory.bytes.copy(message, 0, offset, offset + length);
+    ring.skip(length);
+    if (!this.#draining) this.#release();
+    return message;
+  }
+
+  #release(): void {
+    this.#ring.release();
+    this.#room.notify();
+  }
+
+  /** Whether nothing more can come: to be asked before the last look for a message. */
+  #over(): boolean {
+    return this.peerClosed || this.peerLost;
+  }
+
+  /** Nothing came, and nothing will. */
+  #finish(): undefined {
+    if (this.peerClosed) return undefined;
+    throw this.lost();
+  }
+
+  /**
+   * The next message; undefined when the producer has closed and all is read.
+   *
+   * @throws {PeerError} ERR_MEMMAP_PEER_DIED once all is read that it had sent; ERR_MEMMAP_CORRUPT
+   * @throws ERR_MEMMAP_TIMEOUT, or the reason of the signal
+   */
+  async receive(options?: AsyncTimeoutOptions): Promise<Buffer | undefined> {
+    const wait = Wait.until(options);
+    for (;;) {
+      wait.check();
+      const seen = this.#messages.prepare();
+      const over = this.#over();
+      const message = this.tryReceive();
+      if (message !== undefined) return message;
+      if (over) return this.#finish();
+      await this.pause(this.#messages, seen, wait);
+    }
+  }
+
+  /** As receive(), holding the thread up. */
+  receiveSync(options?: TimeoutOptions): Buffer | undefined {
+    const wait = Wait.until(options);
+    for (;;) {
+      const seen = this.#messages.prepare();
+      const over = this.#over();
+      const message = this.tryReceive();
+      if (message !== undefined) return message;
+      if (over) return this.#finish();
+      this.pauseSync(this.#messages, seen, wait);
+    }
+  }
+
+  /**
+   * Calls `use` with each message that is there, in place, and returns how many. A view is dead
+   * once `use` has returned for the last message, or earlier; copy what must stay. The producer
+   * can write to the memory meanwhile if it is hostile: read each byte once, or copy. A message
+   * counts as read even if `use` throws.
+   */
+  drain(use: (message: Buffer) => void, options: DrainOptions = {}): number {
+    this.open();
+    validateFunction(use, 'use');
+    validateOptions<DrainOptions>(options, ['most']);
+    const { most = Infinity } = options;
+    if (most !== Infinity) validateInteger(most, 'options.most', 1);
+    const ring = this.#ring;
+    let count = 0;
+    this.#draining = true;
+    try {
+      for (let length; count < most && (length = ring.next()) >= 0; ) {
+        const { offset } = ring;
+        ring.skip(length);
+        count += 1;
+        (use as (message: Buffer) => void)(this.memory.bytes.subarray(offset, offset + length));
+        if (ring.held >= this.#batch) this.#endViews();
+      }
+    } finally {
+      this.#draining = false;
+      if (!this.closed && ring.held > 0) this.#endViews();
+    }
+    return count;
+  }
+
+  #endViews(): void {
+    this.memory.renew();
+    this.#release();
+  }
+
+  /** Waits until there is a message, or none will come: then false. For drain(). */
+  async ready(options?: AsyncTimeoutOptions): Promise<boolean> {
+    const wait = Wait.until(options);
+    for (;;) {
+      wait.check();
+      const seen = this.#messages.prepare();
+      const over = this.#over();
+      if (this.#ring.next() >= 0) return true;
+      if (over) {
+        this.#finish();
+        return false;
+      }
+      await this.pause(this.#messages, seen, wait);
+    }
+  }
+
+  /** Message by message, until the producer closes. Leaving the loop early leaves the channel open. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {
+    for (;;) {
+      const message = await this.receive();
+      if (message === undefined) return;
+      yield message;
+    }
+  }
+
+  /** @internal */
+  protected override end(): void {}
+
+  /** @internal */
+  protected override wake(): void {
+    this.#messages.wake();
+    this.#room.wake();
+  }
+}

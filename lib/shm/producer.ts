@@ -1,0 +1,197 @@
+// Producer: the sending end of a channel.
+import { PeerError, StateError } from '../errors.js';
+import { invalidType, outOfRange, validateInteger } from '../internal/validate.js';
+import { ChannelEnd, type Place } from './channel-end.js';
+import { WORD } from './channel-header.js';
+import { RECORD_HEADER, RingWriter } from './ring.js';
+import type { AsyncTimeoutOptions, TimeoutOptions } from './waiting.js';
+import { Signal } from './signal.js';
+import { Wait } from './wait.js';
+
+/** Sends between two looks at the other end. */
+const SENDS = 256;
+
+function validateMessage(message: unknown): asserts message is Uint8Array {
+  if (!(message instanceof Uint8Array)) throw invalidType('message', 'a Uint8Array', message);
+}
+
+export class Producer extends ChannelEnd {
+  readonly #ring: RingWriter;
+  readonly #messages: Signal;
+  readonly #room: Signal;
+  /** Bytes of the longest message. */
+  readonly limit: number;
+  /** A message being made in place: its bytes, or -1. */
+  #reserved = -1;
+  /** Sends that wait, in order. */
+  #queue: Promise<unknown> | undefined;
+  #queued = 0;
+  #sends = 0;
+
+  /** @internal */
+  constructor(place: Place) {
+    super(place);
+    this.#ring = new RingWriter(this.words, this.memory, place.capacity);
+    this.#messages = new Signal(this.words, WORD.messages);
+    this.#room = new Signal(this.words, WORD.room);
+    this.limit = place.capacity - RECORD_HEADER;
+  }
+
+  /** Throws unless a message may be sent now. */
+  #ready(length: number): void {
+    this.open();
+    if (length > this.limit) throw outOfRange('message.length', `<= ${this.limit}, what the channel can hold`, length);
+    if (this.#reserved !== -1) throw new StateError('ERR_MEMMAP_RESERVED', 'A message is being made in place: commit() it first');
+    if (++this.#sends % SENDS === 0) this.lookForPeer();
+    if (this.peerClosed) throw new PeerError('ERR_MEMMAP_PEER_CLOSED', 'The consumer has closed the channel');
+    if (this.peerLost) throw this.lost();
+  }
+
+  /**
+   * Sends a copy of the bytes, if there is room now and no other message waits.
+   *
+   * @throws {PeerError} ERR_MEMMAP_PEER_CLOSED, ERR_MEMMAP_PEER_DIED, ERR_MEMMAP_CORRUPT
+   */
+  trySend(message: Uint8Array): boolean {
+    validateMessage(message);
+    this.#ready(message.length);
+    return this.#queued === 0 && this.#put(message);
+  }
+
+  #put(message: Uint8Array): boolean {
+    const ring = this.#ring;
+    if (!ring.fits(message.length)) return false;
+    ring.put(message);
+    ring.publish();
+    this.#messages.notify();
+    return true;
+  }
+
+  /**
+   * Sends as many of the messages as there is room for, at once: the consumer sees none before
+   * the last. Returns how many.
+   */
+  trySendMany(messages: readonly Uint8Array[]): number {
+    if (!Array.isArray(messages)) throw invalidType('messages', 'an Array', messages);
+    for (const message of messages) {
+      validateMessage(message);
+      if (message.length > this.limit) this.#ready(message.length);
+    }
+    this.#ready(0);
+    if (this.#queued > 0) return 0;
+    const ring = this.#ring;
+    let sent = 0;
+    for (; sent < messages.length; sent++) {
+      const message = messages[sent] as Uint8Array;
+      if (!ring.fits(message.length)) break;
+      ring.put(message);
+    }
+    if (sent > 0) {
+      ring.publish();
+      this.#messages.notify();
+    }
+    return sent;
+  }
+
+  /**
+   * Sends a copy of the bytes. The promise is kept when they are in the ring, at once if there
+   * is room: await it for back-pressure. Until then the bytes must stay as they are. Messages
+   * arrive in the order of the calls.
+   */
+  send(message: Uint8Array, options?: AsyncTimeoutOptions): Promise<void> {
+    try {
+      const wait = options === undefined ? undefined : Wait.until(options);
+      if (this.trySend(message)) return Promise.resolve();
+      return this.#enqueue(message, wait ?? Wait.until(undefined));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  async #enqueue(message: Uint8Array, wait: Wait): Promise<void> {
+    this.#queued += 1;
+    const before = this.#queue;
+    const turn = (async () => {
+      await before?.catch(() => undefined);
+      for (;;) {
+        wait.check();
+        const seen = this.#room.prepare();
+        this.#ready(message.length);
+        if (this.#put(message)) return;
+        await this.pause(this.#room, seen, wait);
+      }
+    })();
+    this.#queue = turn;
+    try {
+      await turn;
+    } finally {
+      this.#queued -= 1;
+    }
+  }
+
+  /** As send(), holding the thread up while there is no room. */
+  sendSync(message: Uint8Array, options?: TimeoutOptions): void {
+    const wait = options === undefined ? undefined : Wait.until(options);
+    if (this.trySend(message)) return;
+    if (this.#queued > 0) throw new StateError('ERR_MEMMAP_BUSY', 'Messages of send() wait for room: this one would overtake them');
+    this.#sendWhenRoom(message, wait ?? Wait.until(undefined));
+  }
+
+  #sendWhenRoom(message: Uint8Array, wait: Wait): void {
+    for (;;) {
+      const seen = this.#room.prepare();
+      this.#ready(message.length);
+      if (this.#put(message)) return;
+      this.pauseSync(this.#room, seen, wait);
+    }
+  }
+
+  /**
+   * Room for a message of up to `length` bytes, to be made in place, or undefined if there is
+   * none now. Its bytes start at a multiple of 8. Nothing else can be sent before commit(),
+   * which ends the view.
+   */
+  reserve(length: number): Buffer | undefined {
+    validateInteger(length, 'length', 0);
+    this.#ready(length);
+    if (this.#queued > 0 || !this.#ring.fits(length)) return undefined;
+    this.#reserved = length;
+    const { offset } = this.#ring;
+    return this.memory.bytes.subarray(offset, offset + length);
+  }
+
+  /** Waits until a message of so many bytes fits: see reserve(). */
+  async room(length: number, options?: AsyncTimeoutOptions): Promise<void> {
+    validateInteger(length, 'length', 0);
+    const wait = Wait.until(options);
+    for (;;) {
+      const seen = this.#room.prepare();
+      this.#ready(length);
+      if (this.#queued === 0 && this.#ring.fits(length)) return;
+      await this.pause(this.#room, seen, wait);
+    }
+  }
+
+  /** Sends the message made in place: the first `length` bytes of it. Its view is dead from here on. */
+  commit(length: number = this.#reserved): void {
+    this.open();
+    if (this.#reserved === -1) throw new StateError('ERR_MEMMAP_NOT_RESERVED', 'No message is being made: reserve() comes first');
+    validateInteger(length, 'length', 0, this.#reserved);
+    this.memory.renew();
+    this.#reserved = -1;
+    this.#ring.end(length);
+    this.#ring.publish();
+    this.#messages.notify();
+  }
+
+  /** @internal */
+  protected override end(): void {
+    this.#reserved = -1;
+  }
+
+  /** @internal */
+  protected override wake(): void {
+    this.#messages.wake();
+    this.#room.wake();
+  }
+}
