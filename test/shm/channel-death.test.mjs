@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Channel } from 'memmap/shm';
 import { endKept, keep } from '../support/keep.mjs';
-import { peer } from '../support/peer.mjs';
+import { beside } from '../support/beside.mjs';
 
 afterEach(endKept);
 
@@ -12,7 +12,7 @@ const sent = Array.from({ length: SENT }, (_, i) => `message ${i}`);
 
 async function killedProducer() {
   const channel = keep(Channel.create({ capacity: 1 }));
-  const child = keep(peer('channel-peer', ['send and stay', SENT], [channel.fd]));
+  const child = keep(beside('channel-peer', ['send and stay', SENT], [channel.fd]));
   await child.says('sent');
   return { channel, child, consumer: keep(channel.consumer()) };
 }
@@ -54,7 +54,7 @@ describe('a producer that was killed', () => {
 describe('a consumer that was killed', () => {
   async function fullChannel() {
     const channel = keep(Channel.create({ capacity: 1 }));
-    const child = keep(peer('channel-peer', ['consume nothing'], [channel.fd]));
+    const child = keep(beside('channel-peer', ['consume nothing'], [channel.fd]));
     await child.says('there');
     const producer = keep(channel.producer());
     while (producer.trySend(Buffer.alloc(10_000, 1)));

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { Channel } from 'memmap/shm';
 import { endKept, keep } from '../support/keep.mjs';
-import { peer } from '../support/peer.mjs';
+import { beside } from '../support/beside.mjs';
 import { seeded } from '../support/random.mjs';
 
 const KiB = 1024;
@@ -176,7 +176,7 @@ describe('a channel', () => {
   it('brings messages to another process and back', async () => {
     const there = keep(Channel.create({ capacity: 1 }));
     const back = keep(Channel.create({ capacity: 1 }));
-    const child = keep(peer('channel-peer', ['echo'], [there.fd, back.fd]));
+    const child = keep(beside('channel-peer', ['echo'], [there.fd, back.fd]));
     const producer = keep(there.producer());
     const consumer = keep(back.consumer());
     const next = seeded(11);
@@ -193,7 +193,7 @@ describe('a channel', () => {
 
   it('is drained in place by another process', async () => {
     const channel = keep(Channel.create({ capacity: 1 }));
-    const child = keep(peer('channel-peer', ['drain', 3000], [channel.fd]));
+    const child = keep(beside('channel-peer', ['drain', 3000], [channel.fd]));
     const producer = keep(channel.producer());
     const next = seeded(7);
     for (let i = 0; i < 5000; i++) await producer.send(Buffer.alloc(next(3001), i & 255));

@@ -1,32 +1,30 @@
-// A fixture that runs beside the test, with descriptors of the test as its own from 3 on.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+// A peer: another process that maps the same file, with the mmap module of Python.
+import { execFileSync } from 'node:child_process';
 
-/** Starts test/fixtures/<name>.mjs. It is killed when the caller's scope ends, if it has not ended. */
-export function peer(name, args, fds) {
-  const path = fileURLToPath(new URL(`../fixtures/${name}.mjs`, import.meta.url));
-  const child = spawn(process.execPath, [path, ...args.map(String)], { stdio: ['ignore', 'pipe', 'pipe', ...fds] });
-  const texts = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => (texts[stream] += text));
-  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }));
-  return {
-    ended,
-    output: () => texts.stdout,
-    errors: () => texts.stderr,
-    /** Resolves when it has written so much. */
-    async says(line) {
-      while (!texts.stdout.includes(line)) {
-        if (child.exitCode !== null) throw new Error(`${name} ended: ${texts.stderr}`);
-        await Promise.race([once(child.stdout, 'data'), ended]);
-      }
-    },
-    async kill() {
-      child.kill('SIGKILL');
-      await ended;
-    },
-    async [Symbol.asyncDispose]() {
-      await this.kill();
-    },
-  };
+function python(script, args, options) {
+  return execFileSync('python3', ['-c', `import mmap, os, sys\n${script}`, ...args.map(String)], options);
+}
+
+/** The bytes that another process finds in its own shared mapping of the file. */
+export function peerReads(path, offset, length) {
+  const script = `
+path, offset, length = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+with open(path, 'rb') as f, mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ) as m:
+    sys.stdout.buffer.write(m[offset:offset + length])`;
+  return python(script, [path, offset, length]);
+}
+
+/** Has another process write to its own shared mapping of the file. */
+export function peerWrites(path, offset, text) {
+  const script = `
+path, offset, text = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode()
+with open(path, 'r+b') as f, mmap.mmap(f.fileno(), 0) as m:
+    m[offset:offset + len(text)] = text`;
+  python(script, [path, offset, text]);
+}
+
+/** What a Python expression about descriptor 3, which is our `fd`, gives. */
+export function inherited(fd, expression) {
+  const script = `import fcntl\nprint(${expression})`;
+  return python(script, [], { stdio: ['ignore', 'pipe', 'inherit', fd], encoding: 'utf8' }).trim();
 }

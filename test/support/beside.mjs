@@ -1,0 +1,32 @@
+// A fixture that runs beside the test, with descriptors of the test as its own from 3 on.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** Starts test/fixtures/<name>.mjs. It is killed when the caller's scope ends, if it has not ended. */
+export function beside(name, args, fds) {
+  const path = fileURLToPath(new URL(`../fixtures/${name}.mjs`, import.meta.url));
+  const child = spawn(process.execPath, [path, ...args.map(String)], { stdio: ['ignore', 'pipe', 'pipe', ...fds] });
+  const texts = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => (texts[stream] += text));
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }));
+  return {
+    ended,
+    output: () => texts.stdout,
+    errors: () => texts.stderr,
+    /** Resolves when it has written so much. */
+    async says(line) {
+      while (!texts.stdout.includes(line)) {
+        if (child.exitCode !== null) throw new Error(`${name} ended: ${texts.stderr}`);
+        await Promise.race([once(child.stdout, 'data'), ended]);
+      }
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await ended;
+    },
+    async [Symbol.asyncDispose]() {
+      await this.kill();
+    },
+  };
+}
