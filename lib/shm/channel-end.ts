@@ -1,7 +1,9 @@
 // ChannelEnd: what a producer and a consumer have in common: their place in the channel, the
-// sight of the other end, and waiting for it.
+// sight of the other side, taking turns, and waiting.
 import { PeerError, StateError } from '../errors.js';
-import { END, HEADER_LENGTH } from './channel-header.js';
+import { type ChannelKind, HEADER_LENGTH } from './channel-header.js';
+import { Ends, MOST_ENDS } from './ends.js';
+import { Mutex } from './mutex.js';
 import { RingMemory } from './ring-memory.js';
 import type { SharedMapping } from './shared-mapping.js';
 import type { SharedMemory } from './shared-memory.js';
@@ -9,16 +11,20 @@ import type { Signal } from './signal.js';
 import type { Wait } from './wait.js';
 import { Witness } from './witness.js';
 
-/** Milliseconds of a sleep, after which one looks whether the other end lives. */
+/** Milliseconds of a sleep, after which one looks whether the other side lives. */
 const SLICE = 50;
+/** Attempts to get a turn of who does not wait: others hold it for a microsecond. */
+const ATTEMPTS = 1000;
 
 /** What an end is made of. */
 export interface Place {
   readonly memory: SharedMemory;
+  readonly kind: ChannelKind;
   readonly capacity: number;
-  /** Of the words of this end, and of the other. */
+  /** Where the words of this side begin, those of the other, and of the mutex of this side. */
   readonly own: number;
-  readonly peer: number;
+  readonly peers: number;
+  readonly turn: number;
 }
 
 export abstract class ChannelEnd implements Disposable {
@@ -26,43 +32,36 @@ export abstract class ChannelEnd implements Disposable {
   readonly #mapping: SharedMapping;
   protected readonly words: Int32Array;
   protected readonly memory: RingMemory;
-  readonly #witness: Witness;
-  readonly #own: number;
-  readonly #peer: number;
+  readonly #own: Ends;
+  readonly #place: number;
+  readonly #peers: Ends;
+  /** Of several ends at this side one at a time may act. */
+  protected readonly turn: Mutex | undefined;
   #closed = false;
   #lost = false;
 
-  protected constructor({ memory, capacity, own, peer }: Place) {
-    this.#own = own;
-    this.#peer = peer;
+  protected constructor({ memory, kind, capacity, own, peers, turn }: Place) {
     this.#mapping = memory.map();
-    this.words = this.#mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH / 4 });
     try {
-      this.#witness = Witness.of(this.#mapping, this.words);
-      this.#take();
-      this.memory = new RingMemory(memory.fd, HEADER_LENGTH, capacity);
+      this.words = this.#mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH });
+      const witness = Witness.of(this.#mapping, this.words);
+      const places = kind === 'mpmc' ? MOST_ENDS : 1;
+      this.#own = new Ends(this.words, own, places, witness);
+      this.#peers = new Ends(this.words, peers, places, witness);
+      this.turn = kind === 'mpmc' ? new Mutex(this.#mapping, 4 * turn) : undefined;
+      // First the place: what is behind it is of one end at a time.
+      this.#place = this.#own.join();
     } catch (error) {
       this.#mapping.close();
       throw error;
     }
-  }
-
-  /** Becomes the owner of this end, unless one lives. */
-  #take(): void {
-    const at = this.#own + END.owner;
-    for (;;) {
-      const owner = Atomics.load(this.words, at);
-      if (owner !== 0 && this.#lives(owner)) {
-        throw new StateError('ERR_MEMMAP_TAKEN', 'Another thread has this end of the channel');
-      }
-      if (Atomics.compareExchange(this.words, at, owner, this.#witness.id) === owner) break;
+    try {
+      this.memory = new RingMemory(memory.fd, HEADER_LENGTH, capacity);
+    } catch (error) {
+      this.#own.leave(this.#place);
+      this.#mapping.close();
+      throw error;
     }
-    Atomics.store(this.words, this.#own + END.closed, 0);
-  }
-
-  /** The kernel tells a thread of others only. */
-  #lives(id: number): boolean {
-    return id === this.#witness.id || this.#witness.lives(id);
   }
 
   get closed(): boolean {
@@ -73,25 +72,64 @@ export abstract class ChannelEnd implements Disposable {
     if (this.#closed) throw new StateError('ERR_MEMMAP_CLOSED', 'This end of the channel is closed');
   }
 
-  /** Whether the other end has said that it has ended. */
+  /** Whether all at the other side have said that they have ended. */
   protected get peerClosed(): boolean {
-    return Atomics.load(this.words, this.#peer + END.closed) !== 0;
+    return this.#peers.closed;
   }
 
-  /** Whether the other end has been there, and its owner has died. */
+  /** Whether those who were at the other side have died, as far as has been looked. */
   protected get peerLost(): boolean {
     return this.#lost;
   }
 
-  /** @internal */
-  lookForPeer(): void {
-    const owner = Atomics.load(this.words, this.#peer + END.owner);
-    this.#lost = owner !== 0 && !this.peerClosed && !this.#lives(owner);
+  protected lookForPeer(): void {
+    this.#lost = this.#peers.look() === 'died';
   }
 
   protected lost(): PeerError {
     return new PeerError('ERR_MEMMAP_PEER_DIED', 'The thread or process at the other end of the channel has died');
   }
+
+  /** Gets a turn at this side, if no other end has it for long. To be given back with leave(). */
+  protected tryEnter(): boolean {
+    if (this.turn === undefined) return true;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (this.turn.tryLock() !== false) return this.#resumed();
+    }
+    return false;
+  }
+
+  /** Waits for a turn. A thread or process that died in its turn has published nothing of it. */
+  protected async enter(wait: Wait): Promise<void> {
+    if (this.turn === undefined) return;
+    await this.turn.lockAsync(wait.rest());
+    if (this.#closed) this.turn.unlock();
+    this.open();
+    this.#resumed();
+  }
+
+  protected enterSync(wait: Wait): void {
+    if (this.turn === undefined) return;
+    this.turn.lock({ timeout: wait.rest().timeout });
+    this.#resumed();
+  }
+
+  #resumed(): true {
+    try {
+      this.resume();
+    } catch (error) {
+      this.leave();
+      throw error;
+    }
+    return true;
+  }
+
+  protected leave(): void {
+    this.turn?.unlock();
+  }
+
+  /** Goes on where another end of this side has stopped. */
+  protected abstract resume(): void;
 
   /** Waits for a signal since `seen`. Returns early now and then. */
   protected async pause(signal: Signal, seen: number, wait: Wait): Promise<void> {
@@ -111,20 +149,19 @@ export abstract class ChannelEnd implements Disposable {
   /** What is to be done before the pages go. */
   protected abstract end(): void;
 
-  /** Ends this end for good; the other one learns of it. Again: nothing. */
+  /** Wakes the other side, and those who wait at this one. */
+  protected abstract wake(): void;
+
+  /** Ends this end for good; the other side learns of it. Again: nothing. */
   close(): void {
     if (this.#closed) return;
     this.end();
     this.#closed = true;
-    Atomics.store(this.words, this.#own + END.closed, 1);
-    Atomics.store(this.words, this.#own + END.owner, 0);
+    this.#own.leave(this.#place);
     this.wake();
     this.memory.close();
     this.#mapping.close();
   }
-
-  /** Wakes the other end, and those who wait at this one. */
-  protected abstract wake(): void;
 
   [Symbol.dispose](): void {
     this.close();

@@ -2,7 +2,7 @@
 import { corrupt } from '../errors.js';
 
 
-export type ChannelKind = 'spsc' | 'mpmc' | 'broadcast';
+export type ChannelKind = 'spsc' | 'mpmc';
 
 /** Bytes before the data: whole pages, whatever a page is. */
 export const HEADER_LENGTH = 0x1_0000;
@@ -22,21 +22,18 @@ export const WORD = {
   /** Signals: messages have come, room has come. */
   messages: 96,
   room: 128,
-  /** Who the ends are, and whether they have closed. */
-  producer: 160,
-  consumer: 192,
-  /** Of an 'mpmc' channel: whose turn it is at each end. */
-  sending: 224,
-  receiving: 256,
+  /** Whose turn it is to send, or to receive: mutexes of 'mpmc' channels. */
+  sending: 160,
+  receiving: 192,
+  /** Who the producers are, and who the consumers: see ends.ts. */
+  producers: 1024,
+  consumers: 4096,
 } as const;
-
-/** Of an end: its owner's id, and whether it has ended for good. */
-export const END = { owner: 0, closed: 1 } as const;
 
 /** "memmapch", little-endian. */
 const MAGIC = [0x6d6d656d, 0x68637061] as const;
 const VERSION = 1;
-const KINDS: readonly (ChannelKind | undefined)[] = [undefined, 'spsc', 'mpmc', 'broadcast'];
+const KINDS: readonly (ChannelKind | undefined)[] = [undefined, 'spsc', 'mpmc'];
 
 export function writeHeader(words: Int32Array, kind: ChannelKind, capacity: number): void {
   words.set(MAGIC, WORD.magic);

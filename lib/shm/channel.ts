@@ -1,5 +1,6 @@
 // Channel: a ring of messages in shared memory.
 import { illegalConstructor, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
+import type { Place } from './channel-end.js';
 import { CAPACITY, type ChannelKind, HEADER_LENGTH, WORD, readHeader, writeHeader } from './channel-header.js';
 import { Consumer } from './consumer.js';
 import { Producer } from './producer.js';
@@ -8,10 +9,11 @@ import { SharedMemory } from './shared-memory.js';
 export interface ChannelOptions {
   /** Bytes of messages and their headers that it can hold: rounded up to a power of two, 64 KiB to 1 GiB. */
   readonly capacity: number;
-  readonly kind?: 'spsc';
+  /** One at each end, or up to 64. @default 'spsc' */
+  readonly kind?: ChannelKind;
 }
 
-const KIND: Readonly<Record<'spsc', true>> = { spsc: true };
+const KIND: Readonly<Record<ChannelKind, true>> = { spsc: true, mpmc: true };
 
 /**
  * A channel for messages from one process to another: one is the producer, the other the
@@ -52,7 +54,7 @@ export class Channel implements Disposable {
     try {
       memory.seal('grow', 'shrink', 'seal');
       using mapping = memory.map();
-      writeHeader(mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH / 4 }), kind, capacity);
+      writeHeader(mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH }), kind, capacity);
     } catch (error) {
       memory.close();
       throw error;
@@ -69,7 +71,7 @@ export class Channel implements Disposable {
     const memory = SharedMemory.fromFd(fd, { require: ['grow', 'shrink'], length: HEADER_LENGTH });
     try {
       using mapping = memory.map();
-      const words = mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH / 4 });
+      const words = mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH });
       const { kind, capacity } = readHeader(words, memory.length);
       return new Channel(memory, kind, capacity);
     } catch (error) {
@@ -84,17 +86,21 @@ export class Channel implements Disposable {
   }
 
   /**
-   * The sending end. One at a time, in any process; after the death of one, the next goes on.
+   * A sending end. In any process; after the death of one, the next goes on.
    *
    * @throws {StateError} ERR_MEMMAP_TAKEN
    */
   producer(): Producer {
-    return new Producer({ memory: this.#memory, capacity: this.capacity, own: WORD.producer, peer: WORD.consumer });
+    return new Producer(this.#place(WORD.producers, WORD.consumers, WORD.sending));
   }
 
-  /** The receiving end: as producer(). */
+  /** A receiving end: as producer(). */
   consumer(): Consumer {
-    return new Consumer({ memory: this.#memory, capacity: this.capacity, own: WORD.consumer, peer: WORD.producer });
+    return new Consumer(this.#place(WORD.consumers, WORD.producers, WORD.receiving));
+  }
+
+  #place(own: number, peers: number, turn: number): Place {
+    return { memory: this.#memory, kind: this.kind, capacity: this.capacity, own, peers, turn };
   }
 
   /** Closes the descriptor. Ends that have been made go on. Again: nothing. */

@@ -1,4 +1,5 @@
 // Consumer: the receiving end of a channel.
+import { StateError } from '../errors.js';
 import { validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
 import { ChannelEnd, type Place } from './channel-end.js';
 import { WORD } from './channel-header.js';
@@ -26,6 +27,8 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     this.#ring = new RingReader(this.words, this.memory, place.capacity);
     this.#messages = new Signal(this.words, WORD.messages);
     this.#room = new Signal(this.words, WORD.room);
+    // Where others act meanwhile, each turn begins with it.
+    if (this.turn === undefined) this.#ring.resume();
     this.#batch = place.capacity / 4;
   }
 
@@ -36,6 +39,24 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
    */
   tryReceive(): Buffer | undefined {
     this.open();
+    if (this.#draining) return this.#copy();
+    return this.tryEnter() ? this.#take() : undefined;
+  }
+
+  /** Copies the next message out, and leaves. */
+  #take(): Buffer | undefined {
+    let message: Buffer | undefined;
+    try {
+      message = this.#copy();
+      if (message !== undefined) this.#ring.release();
+    } finally {
+      this.leave();
+    }
+    if (message !== undefined) this.#room.notify();
+    return message;
+  }
+
+  #copy(): Buffer | undefined {
     const ring = this.#ring;
     const length = ring.next();
     if (length < 0) return undefined;
@@ -43,13 +64,13 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     const { offset } = ring;
     this.memory.bytes.copy(message, 0, offset, offset + length);
     ring.skip(length);
-    if (!this.#draining) this.#release();
     return message;
   }
 
-  #release(): void {
-    this.#ring.release();
-    this.#room.notify();
+  /** Throws inside drain(). */
+  #free(): void {
+    this.open();
+    if (this.#draining) throw new StateError('ERR_MEMMAP_DRAINING', 'drain() is under way: its messages come first');
   }
 
   /** Whether nothing more can come: to be asked before the last look for a message. */
@@ -71,11 +92,13 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
    */
   async receive(options?: AsyncTimeoutOptions): Promise<Buffer | undefined> {
     const wait = Wait.until(options);
+    this.#free();
     for (;;) {
       wait.check();
       const seen = this.#messages.prepare();
       const over = this.#over();
-      const message = this.tryReceive();
+      await this.enter(wait);
+      const message = this.#take();
       if (message !== undefined) return message;
       if (over) return this.#finish();
       await this.pause(this.#messages, seen, wait);
@@ -85,10 +108,12 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
   /** As receive(), holding the thread up. */
   receiveSync(options?: TimeoutOptions): Buffer | undefined {
     const wait = Wait.until(options);
+    this.#free();
     for (;;) {
       const seen = this.#messages.prepare();
       const over = this.#over();
-      const message = this.tryReceive();
+      this.enterSync(wait);
+      const message = this.#take();
       if (message !== undefined) return message;
       if (over) return this.#finish();
       this.pauseSync(this.#messages, seen, wait);
@@ -99,14 +124,15 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
    * Calls `use` with each message that is there, in place, and returns how many. A view is dead
    * once `use` has returned for the last message, or earlier; copy what must stay. The producer
    * can write to the memory meanwhile if it is hostile: read each byte once, or copy. A message
-   * counts as read even if `use` throws.
+   * counts as read even if `use` throws. In an 'mpmc' channel other consumers wait meanwhile.
    */
   drain(use: (message: Buffer) => void, options: DrainOptions = {}): number {
-    this.open();
+    this.#free();
     validateFunction(use, 'use');
     validateOptions<DrainOptions>(options, ['most']);
     const { most = Infinity } = options;
     if (most !== Infinity) validateInteger(most, 'options.most', 1);
+    if (!this.tryEnter()) return 0;
     const ring = this.#ring;
     let count = 0;
     this.#draining = true;
@@ -120,14 +146,18 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
       }
     } finally {
       this.#draining = false;
-      if (!this.closed && ring.held > 0) this.#endViews();
+      if (!this.closed) {
+        if (ring.held > 0) this.#endViews();
+        this.leave();
+      }
     }
     return count;
   }
 
   #endViews(): void {
     this.memory.renew();
-    this.#release();
+    this.#ring.release();
+    this.#room.notify();
   }
 
   /** Waits until there is a message, or none will come: then false. For drain(). */
@@ -137,7 +167,14 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
       wait.check();
       const seen = this.#messages.prepare();
       const over = this.#over();
-      if (this.#ring.next() >= 0) return true;
+      await this.enter(wait);
+      let length = -1;
+      try {
+        length = this.#ring.next();
+      } finally {
+        this.leave();
+      }
+      if (length >= 0) return true;
       if (over) {
         this.#finish();
         return false;
@@ -156,7 +193,16 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
   }
 
   /** @internal */
-  protected override end(): void {}
+  protected override resume(): void {
+    this.#ring.resume();
+  }
+
+  /** @internal Inside drain() what has been read is given back. */
+  protected override end(): void {
+    if (!this.#draining) return;
+    this.#ring.release();
+    this.leave();
+  }
 
   /** @internal */
   protected override wake(): void {

@@ -34,6 +34,8 @@ export class Producer extends ChannelEnd {
     this.#ring = new RingWriter(this.words, this.memory, place.capacity);
     this.#messages = new Signal(this.words, WORD.messages);
     this.#room = new Signal(this.words, WORD.room);
+    // Where others act meanwhile, each turn begins with it.
+    if (this.turn === undefined) this.#ring.resume();
     this.limit = place.capacity - RECORD_HEADER;
   }
 
@@ -55,14 +57,20 @@ export class Producer extends ChannelEnd {
   trySend(message: Uint8Array): boolean {
     validateMessage(message);
     this.#ready(message.length);
-    return this.#queued === 0 && this.#put(message);
+    if (this.#queued > 0 || !this.tryEnter()) return false;
+    return this.#put(message);
   }
 
+  /** Sends the message if it fits, and leaves. */
   #put(message: Uint8Array): boolean {
     const ring = this.#ring;
-    if (!ring.fits(message.length)) return false;
-    ring.put(message);
-    ring.publish();
+    try {
+      if (!ring.fits(message.length)) return false;
+      ring.put(message);
+      ring.publish();
+    } finally {
+      this.leave();
+    }
     this.#messages.notify();
     return true;
   }
@@ -78,18 +86,20 @@ export class Producer extends ChannelEnd {
       if (message.length > this.limit) this.#ready(message.length);
     }
     this.#ready(0);
-    if (this.#queued > 0) return 0;
+    if (this.#queued > 0 || !this.tryEnter()) return 0;
     const ring = this.#ring;
     let sent = 0;
-    for (; sent < messages.length; sent++) {
-      const message = messages[sent] as Uint8Array;
-      if (!ring.fits(message.length)) break;
-      ring.put(message);
+    try {
+      for (; sent < messages.length; sent++) {
+        const message = messages[sent] as Uint8Array;
+        if (!ring.fits(message.length)) break;
+        ring.put(message);
+      }
+      if (sent > 0) ring.publish();
+    } finally {
+      this.leave();
     }
-    if (sent > 0) {
-      ring.publish();
-      this.#messages.notify();
-    }
+    if (sent > 0) this.#messages.notify();
     return sent;
   }
 
@@ -117,6 +127,7 @@ export class Producer extends ChannelEnd {
         wait.check();
         const seen = this.#room.prepare();
         this.#ready(message.length);
+        await this.enter(wait);
         if (this.#put(message)) return;
         await this.pause(this.#room, seen, wait);
       }
@@ -141,6 +152,7 @@ export class Producer extends ChannelEnd {
     for (;;) {
       const seen = this.#room.prepare();
       this.#ready(message.length);
+      this.enterSync(wait);
       if (this.#put(message)) return;
       this.pauseSync(this.#room, seen, wait);
     }
@@ -149,12 +161,19 @@ export class Producer extends ChannelEnd {
   /**
    * Room for a message of up to `length` bytes, to be made in place, or undefined if there is
    * none now. Its bytes start at a multiple of 8. Nothing else can be sent before commit(),
-   * which ends the view.
+   * which ends the view; in an 'mpmc' channel other producers wait for it, too.
    */
   reserve(length: number): Buffer | undefined {
     validateInteger(length, 'length', 0);
     this.#ready(length);
-    if (this.#queued > 0 || !this.#ring.fits(length)) return undefined;
+    if (this.#queued > 0 || !this.tryEnter()) return undefined;
+    let fits = false;
+    try {
+      fits = this.#ring.fits(length);
+    } finally {
+      if (!fits) this.leave();
+    }
+    if (!fits) return undefined;
     this.#reserved = length;
     const { offset } = this.#ring;
     return this.memory.bytes.subarray(offset, offset + length);
@@ -167,7 +186,13 @@ export class Producer extends ChannelEnd {
     for (;;) {
       const seen = this.#room.prepare();
       this.#ready(length);
-      if (this.#queued === 0 && this.#ring.fits(length)) return;
+      if (this.#queued === 0 && this.tryEnter()) {
+        try {
+          if (this.#ring.fits(length)) return;
+        } finally {
+          this.leave();
+        }
+      }
       await this.pause(this.#room, seen, wait);
     }
   }
@@ -181,11 +206,18 @@ export class Producer extends ChannelEnd {
     this.#reserved = -1;
     this.#ring.end(length);
     this.#ring.publish();
+    this.leave();
     this.#messages.notify();
   }
 
   /** @internal */
+  protected override resume(): void {
+    this.#ring.resume();
+  }
+
+  /** @internal */
   protected override end(): void {
+    if (this.#reserved !== -1) this.leave();
     this.#reserved = -1;
   }
 

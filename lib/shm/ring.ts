@@ -42,10 +42,9 @@ export class RingWriter {
     this.#capacity = capacity;
     this.#head = 0;
     this.#tail = 0;
-    this.resume();
   }
 
-  /** Starts where the writer before has stopped. */
+  /** Starts where the writer before has stopped. To be called before anything else. */
   resume(): void {
     const head = Atomics.load(this.#words, HEAD);
     const tail = Atomics.load(this.#words, TAIL);
@@ -114,10 +113,9 @@ export class RingReader {
     this.#tail = 0;
     this.#released = 0;
     this.#head = 0;
-    this.resume();
   }
 
-  /** Starts where the reader before has stopped. */
+  /** Starts where the reader before has stopped. To be called before anything else. */
   resume(): void {
     this.#tail = Atomics.load(this.#words, TAIL);
     this.#released = this.#tail;

@@ -23,6 +23,12 @@ export class Wait {
     return Math.max(0, Math.min(most, this.#deadline - performance.now()));
   }
 
+  /** What is left, as options of another wait. */
+  rest(): { readonly timeout: number; readonly signal?: AbortSignal } {
+    const timeout = this.slice(Infinity);
+    return this.signal === undefined ? { timeout } : { timeout, signal: this.signal };
+  }
+
   /** Throws if it is over. */
   check(): void {
     if (this.signal?.aborted === true) resultOf(ABORTED, this.signal);

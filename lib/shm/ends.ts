@@ -1,0 +1,86 @@
+// Ends: who stands at one side of a channel, written down where the other side sees it.
+import { StateError } from '../errors.js';
+import type { Witness } from './witness.js';
+
+/** The most ends that a side can have. */
+export const MOST_ENDS = 64;
+
+/** Words of a side: whether its last end has closed, then a place of 32 words for each end. */
+const PLACE = 32;
+const CLOSED = 0;
+
+/** What became of a side. */
+export type Presence = 'absent' | 'there' | 'closed' | 'died';
+
+export class Ends {
+  readonly #words: Int32Array;
+  readonly #base: number;
+  readonly #places: number;
+  readonly #witness: Witness;
+
+  /** @param base - index of the side's first word. @param places - ends that it may have at a time */
+  constructor(words: Int32Array, base: number, places: number, witness: Witness) {
+    this.#words = words;
+    this.#base = base;
+    this.#places = places;
+    this.#witness = witness;
+  }
+
+  /** The kernel tells a thread of others only. */
+  #lives(id: number): boolean {
+    return id === this.#witness.id || this.#witness.lives(id);
+  }
+
+  #at(place: number): number {
+    return this.#base + PLACE * (1 + place);
+  }
+
+  /** Takes a place whose owner is gone: its number. */
+  join(): number {
+    for (let place = 0; place < this.#places; place++) {
+      const at = this.#at(place);
+      const owner = Atomics.load(this.#words, at);
+      if (owner !== 0 && this.#lives(owner)) continue;
+      if (Atomics.compareExchange(this.#words, at, owner, this.#witness.id) !== owner) {
+        place -= 1; // another was faster: it may have left again
+        continue;
+      }
+      Atomics.store(this.#words, this.#base + CLOSED, 0);
+      return place;
+    }
+    throw new StateError(
+      'ERR_MEMMAP_TAKEN',
+      this.#places === 1 ? 'Another thread has this end of the channel' : `The channel has ${this.#places} such ends already`,
+    );
+  }
+
+  leave(place: number): void {
+    Atomics.store(this.#words, this.#at(place), 0);
+    if (this.#empty) Atomics.store(this.#words, this.#base + CLOSED, 1);
+  }
+
+  get #empty(): boolean {
+    for (let place = 0; place < this.#places; place++) {
+      if (Atomics.load(this.#words, this.#at(place)) !== 0) return false;
+    }
+    return true;
+  }
+
+  /** Whether all ends that were there have closed. Cheap while there is one. */
+  get closed(): boolean {
+    return Atomics.load(this.#words, this.#base + CLOSED) !== 0 && this.#empty;
+  }
+
+  /** 'died': those who are left have died; system calls. */
+  look(): Presence {
+    let died = false;
+    for (let place = 0; place < this.#places; place++) {
+      const owner = Atomics.load(this.#words, this.#at(place));
+      if (owner === 0) continue;
+      if (this.#lives(owner)) return 'there';
+      died = true;
+    }
+    if (died) return 'died';
+    return this.closed ? 'closed' : 'absent';
+  }
+}
