@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { closeSync, readdirSync } from 'node:fs';
 import { inspect } from 'node:util';
 import * as memmap from 'memmap';
+import * as shm from 'memmap/shm';
 import * as sys from 'memmap/sys';
 import { binding } from '../../dist/internal/binding.js';
 import { maps } from '../support/proc.mjs';
@@ -23,10 +24,10 @@ const CLASS = {
 describe('Arguments', () => {
   const file = temporaryFiles();
   let subject;
-  beforeEach(() => {
-    subject = makeSubject(file('subject', Buffer.alloc(4 * PAGE_SIZE, 'line\n')));
+  beforeEach(async () => {
+    subject = await makeSubject(file('subject', Buffer.alloc(4 * PAGE_SIZE, 'line\n')));
     // Their buffers exist, so that what makes one is not taken for a trace of a failed call.
-    void [subject.private.buffer, subject.file.buffer];
+    void [subject.private.buffer, subject.file.buffer, subject.sharedMapping.buffer];
   });
   afterEach(() => subject.close());
 
@@ -85,27 +86,39 @@ describe('Arguments', () => {
         .filter(([name, { value }]) => typeof value === 'function' && name !== 'constructor')
         .map(([name]) => `${owner}.${name}`);
     const all = [
-      ...functions('sys', sys), ...functions('memmap', memmap),
+      ...functions('sys', sys), ...functions('memmap', memmap), ...functions('shm', shm),
+      ...methods('SharedMemory', shm.SharedMemory), ...methods('SharedMapping', memmap.Mapping), ...methods('SharedMapping', shm.SharedMapping),
       ...methods('FileMapping', Object.getPrototypeOf(memmap.Mapping)), ...methods('AnonymousMapping', memmap.Mapping), ...methods('FileMapping', memmap.Mapping),
       ...methods('FileMapping', memmap.FileMapping), ...methods('Reservation', memmap.Reservation),
     ];
     const without = ['sys.munlockall', 'AnonymousMapping.close', 'FileMapping.close', 'Reservation.close', 'FileMapping.off',
+      'SharedMemory.close', 'SharedMapping.close',
       // @internal
-      ...['part', 'mend', 'backed', 'restore', 'permit', 'pieces'].map((name) => `FileMapping.${name}`)];
+      ...['part', 'mend', 'backed', 'restore', 'permit', 'pieces', 'unreachable', 'protectionAt'].flatMap((name) => [`FileMapping.${name}`, `SharedMapping.${name}`])];
     assert.deepEqual(all.filter((name) => !covered.has(name) && !without.includes(name)), []);
   });
 
   it('takes the right ones of which the wrong ones are variations', async () => {
-    const refusedByKernel = ['sys.mlockall', 'sys.mseal', 'sys.memfd_create', 'sys.pidfd_open'];
+    const refused = {
+      'sys.mlockall': 'EINVAL', 'sys.mseal': 'EINVAL', 'sys.memfd_create': 'EINVAL', 'sys.pidfd_open': 'EINVAL',
+      'sys.memfd_secret': /EINVAL|ENOSYS/, 'sys.shm_open': 'EINVAL', 'sys.shm_unlink': 'EINVAL',
+      'sys.fcntl_get_seals': 'EINVAL', 'sys.fcntl_add_seals': 'EINVAL', 'SharedMemory..open': 'ENOENT',
+      'SharedMemory..unlink': 'ENOENT', 'SharedMemory.unlink': 'ERR_MEMMAP_NO_NAME', 'shm.receiveFds': /20|ABORT_ERR/,
+    };
     for (const { name, right, call } of SURFACE) {
       const args = right(subject);
-      if (refusedByKernel.includes(name)) assert.throws(() => call(subject, args), { code: 'EINVAL' }, name);
-      else if (!/munmap|mremap|seal/.test(name)) await call(subject, args);
+      if (name in refused) {
+        assert.match(String((await errorOf(() => call(subject, args))).code), new RegExp(refused[name]), name);
+      } else if (!/munmap|mremap|seal/.test(name)) {
+        const result = await call(subject, args);
+        if (result?.close !== undefined && !Object.values(subject).includes(result)) result.close();
+        else if (name.endsWith('readOnlyFd')) closeSync(result);
+      }
     }
   });
 
   it('every method of a closed mapping throws ERR_MEMMAP_CLOSED, for an empty part too', async () => {
-    for (const one of [subject.private, subject.file, subject.space]) one.close();
+    for (const one of [subject.private, subject.file, subject.space, subject.shared, subject.sharedMapping]) one.close();
     for (const [key, table] of Object.entries(METHODS)) {
       for (const [method, [right]] of Object.entries(table)) {
         const error = await errorOf(() => subject[key][method](...right(subject)));
@@ -113,7 +126,8 @@ describe('Arguments', () => {
         assert.equal(error.constructor, memmap.StateError);
         assert.equal(error.name, 'StateError');
       }
-      for (const getter of key === 'space' ? ['address'] : ['address', 'buffer', 'bytes']) {
+      const GETTERS = { space: ['address'], shared: ['fd', 'length', 'seals'] };
+      for (const getter of GETTERS[key] ?? ['address', 'buffer', 'bytes']) {
         assert.throws(() => subject[key][getter], { code: 'ERR_MEMMAP_CLOSED' }, `${key}.${getter}`);
       }
     }
@@ -123,6 +137,11 @@ describe('Arguments', () => {
   });
 
   it('new of a class that only functions make is ERR_ILLEGAL_CONSTRUCTOR', () => {
+    for (const name of ['SharedMemory', 'SharedMapping', 'Connection', 'Listener']) {
+      for (const args of [[], [null], [{}], ['x', {}]]) {
+        assert.throws(() => new shm[name](...args), { code: 'ERR_ILLEGAL_CONSTRUCTOR', name: 'TypeError' }, name);
+      }
+    }
     for (const name of ['Mapping', 'AnonymousMapping', 'FileMapping', 'Reservation']) {
       for (const args of [[], [null], [{}], [undefined, 'read', {}], [{ handle: '1', length: 4096 }, 'read', {}]]) {
         assert.throws(() => new memmap[name](...args), { code: 'ERR_ILLEGAL_CONSTRUCTOR', name: 'TypeError' });

@@ -2,7 +2,10 @@
 // and the zoo's wrong ones for each place. `subject` holds what the calls act on.
 import { openSync, closeSync } from 'node:fs';
 import * as memmap from 'memmap';
+import * as shm from 'memmap/shm';
 import * as sys from 'memmap/sys';
+import { SHARED_MAPPING, SHARED_MEMORY, SHM, STATICS } from './surface-shm.mjs';
+import { until } from './until.mjs';
 import * as zoo from './zoo.mjs';
 
 const { MADV, MAP, MS, PROT, PAGE_SIZE } = sys;
@@ -11,8 +14,15 @@ const RW = PROT.READ | PROT.WRITE;
 const { bytes, flags, descriptor, boolean, word, where, optional, options, integer } = zoo;
 
 /** `path`: a file of four pages. */
-export function makeSubject(path) {
+export async function makeSubject(path) {
   const fd = openSync(path, 'r+');
+  const shared = shm.SharedMemory.create({ length: LENGTH });
+  const name = `memmap-surface-${process.pid}`;
+  const socket = `\0${name}`;
+  let accepted;
+  const server = shm.listen(socket, (connection) => (accepted = connection));
+  const connection = await shm.connect(socket);
+  await until(() => accepted !== undefined, 'the connection is accepted');
   const subject = {
     path,
     fd,
@@ -21,8 +31,14 @@ export function makeSubject(path) {
     file: memmap.mapFile(path, { access: 'read-write' }),
     space: memmap.reserve(LENGTH),
     pidfd: sys.pidfd_open(process.pid),
+    shared,
+    sharedMapping: shared.map(),
+    name,
+    socket,
+    connection,
     close() {
-      for (const one of [subject.private, subject.file, subject.space]) one.close();
+      for (const one of [subject.private, subject.file, subject.space, subject.sharedMapping]) one.close();
+      for (const one of [shared, connection, accepted, server]) one.close();
       if (subject.memory.byteLength > 0) sys.munmap(subject.memory);
       closeSync(subject.pidfd);
       closeSync(fd);
@@ -33,6 +49,8 @@ export function makeSubject(path) {
 
 const within = [...optional(bytes), ...zoo.each(zoo.RANGE, [LENGTH + 1, 2 ** 32 + 4096])];
 const permit = options({ allowWriteExec: boolean });
+
+const NAMES = [...zoo.each(zoo.TYPE, [undefined, null, 1, 1n, {}, [], Symbol('zoo')]), ['a\0b', zoo.VALUE]];
 
 /** name: [right arguments, wrong values for each of them] */
 const SYS = {
@@ -71,11 +89,13 @@ const SYS = {
   ftruncate: [({ fd }) => [fd, LENGTH], [descriptor, bytes]],
   fallocate: [({ fd }) => [fd, 0, 0, LENGTH], [descriptor, flags, bytes, bytes]],
   cachestat: [({ fd }) => [fd, {}, 0], [descriptor, options({ offset: bytes, length: bytes }), optional(flags)]],
-  memfd_create: [() => ['zoo', 0xffff0000], [
-    [...zoo.each(zoo.TYPE, [undefined, null, 1, 1n, {}, [], Symbol('zoo')]), ['a\0b', zoo.VALUE]],
-    optional(flags),
-  ]],
+  memfd_create: [() => ['zoo', 0xffff0000], [NAMES, optional(flags)]],
   pidfd_open: [() => [process.pid, 0xffff0000], [integer(1, 2 ** 31 - 1), optional(flags)]],
+  memfd_secret: [() => [0xffff0000], [optional(flags)]],
+  shm_open: [() => ['.', 0, 0], [NAMES, flags, optional(integer(0, 0o7777))]],
+  shm_unlink: [() => ['.'], [NAMES]],
+  fcntl_add_seals: [({ fd }) => [fd, 0], [descriptor, flags]],
+  fcntl_get_seals: [({ fd }) => [fd], [descriptor]],
 };
 
 const COMMON = {
@@ -213,7 +233,17 @@ export const SURFACE = [
   ...on(MAPPING, 'AnonymousMapping', (subject) => subject.private),
   ...on({ ...MAPPING, ...FILE_MAPPING }, 'FileMapping', (subject) => subject.file),
   ...on(RESERVATION, 'Reservation', (subject) => subject.space),
+  ...on(SHM, 'shm', () => shm),
+  ...on(STATICS, 'SharedMemory.', () => shm.SharedMemory),
+  ...on(SHARED_MEMORY, 'SharedMemory', (subject) => subject.shared),
+  ...on({ ...MAPPING, ...SHARED_MAPPING }, 'SharedMapping', (subject) => subject.sharedMapping),
 ];
 
 /** The methods of each class, for closed ones. */
-export const METHODS = { private: MAPPING, file: { ...MAPPING, ...FILE_MAPPING }, space: RESERVATION };
+export const METHODS = {
+  private: MAPPING,
+  file: { ...MAPPING, ...FILE_MAPPING },
+  space: RESERVATION,
+  shared: SHARED_MEMORY,
+  sharedMapping: { ...MAPPING, ...SHARED_MAPPING },
+};

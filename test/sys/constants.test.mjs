@@ -5,7 +5,7 @@ import { skip } from '../support/hooks.mjs';
 
 const PREFIX = {
   PROT: 'PROT_', MAP: 'MAP_', MS: 'MS_', MADV: 'MADV_', MREMAP: 'MREMAP_', MLOCK: 'MLOCK_', MCL: 'MCL_',
-  MFD: 'MFD_', FALLOC: 'FALLOC_FL_',
+  MFD: 'MFD_', FALLOC: 'FALLOC_FL_', F_SEAL: 'F_SEAL_',
 };
 const names = Object.entries(PREFIX).flatMap(([table, prefix]) =>
   Object.keys(sys[table]).map((name) => ({ table, name, inC: `${prefix}${name}` })),
