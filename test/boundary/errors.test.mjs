@@ -5,6 +5,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { FaultError, Reservation, StateError, SystemError, UnsupportedError, configure, guard, mapAnonymous, mapFile, reserve } from 'memmap';
+import { PeerError, SharedMemory, connect, listen } from 'memmap/shm';
 import * as sys from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
 import { maps } from '../support/proc.mjs';
@@ -40,7 +41,7 @@ describe('Errors', () => {
     assert.deepEqual(documented(/^ERR_/).map(({ code }) => code).toSorted(), codesInLibrary());
   });
 
-  const CLASSES = { TypeError, RangeError, Error, StateError, UnsupportedError, FaultError };
+  const CLASSES = { TypeError, RangeError, Error, StateError, UnsupportedError, FaultError, PeerError };
 
   /** How each documented code comes about. `skip`: why it does not come about here. */
   const PROVOKED = {
@@ -92,6 +93,21 @@ describe('Errors', () => {
       },
     },
     ERR_MEMMAP_FAULT: { call: () => guard(() => (mapFile(source()).bytes[0] = 1)) },
+    ERR_MEMMAP_NO_NAME: { call: () => SharedMemory.create({ length: 1 }).unlink() },
+    ERR_MEMMAP_NOT_MEMORY: {
+      call: () => {
+        const fd = openSync('/dev/null');
+        try {
+          SharedMemory.fromFd(fd);
+        } finally {
+          closeSync(fd);
+        }
+      },
+    },
+    ERR_MEMMAP_NOT_SEALED: { call: () => SharedMemory.fromFd(SharedMemory.create({ length: 1 }).fd, { require: ['shrink'] }) },
+    ERR_MEMMAP_TOO_SHORT: { call: () => SharedMemory.fromFd(SharedMemory.create({ length: 1 }).fd, { length: 2 }) },
+    ERR_MEMMAP_BAD_MESSAGE: { skip: 'it takes a hostile peer: see test/shm/send-fds.test.mjs' },
+    ERR_MEMMAP_PEER_REFUSED: { skip: 'a promise rejects with it: see test/shm/listener.test.mjs' },
     ERR_MEMMAP_PLATFORM: { skip: 'the import throws it: see below' },
     ERR_MEMMAP_BUFFER_TOO_LARGE: {
       skip: hasExternalShared && 'this runtime has buffers of any length',
@@ -118,7 +134,7 @@ describe('Errors', () => {
   }
 
   it('ERR_MEMMAP_PLATFORM is what the import throws elsewhere than on Linux', () => {
-    for (const name of ['memmap', 'memmap/sys']) {
+    for (const name of ['memmap', 'memmap/shm', 'memmap/sys']) {
       const program = `
         Object.defineProperty(process, 'platform', { value: 'darwin' });
         await import('${name}').then(() => process.exit(1), (error) => {
@@ -180,6 +196,31 @@ describe('Errors', () => {
           rmSync(path, { force: true });
         }
       } : 'there is no /dev/shm',
+      'ENOMEM fallocate': () => SharedMemory.create({ length: 2 ** 46 }),
+      'EEXIST linkat': () => {
+        const name = `memmap-errors-${process.pid}`;
+        try {
+          whole(SharedMemory.create({ name, length: 1 }), () => SharedMemory.create({ name, length: 1 }));
+        } finally {
+          SharedMemory.unlink(name);
+        }
+      },
+      'EPERM mmap': () => whole(SharedMemory.create({ length: 1 }), (memory) => {
+        memory.seal('write');
+        memory.map();
+      }),
+      'EPERM fcntl': () => whole(SharedMemory.create({ length: 1 }), (memory) => {
+        memory.seal('seal');
+        memory.seal('grow');
+      }),
+      'EBUSY fcntl': () => whole(SharedMemory.create({ length: 1 }), (memory) => whole(memory.map(), () => memory.seal('write'))),
+      'ENOSYS memfd_secret': 'it takes an older kernel',
+      'EADDRINUSE bind': () => listen(source(), () => {}),
+      'ECONNREFUSED connect': () => connect(source()),
+      'ENOENT connect': () => connect(file('nothing')),
+      'EPIPE sendmsg': 'it takes a peer that goes: see test/shm/send-fds.test.mjs',
+      'ECONNRESET recv': 'it takes a peer that goes: see test/shm/send-fds.test.mjs',
+      'EMFILE recvmsg': 'the fixture few-descriptors does it',
       'ENOMEM mmap': () => mapAnonymous({ length: 2 ** 50, noReserve: true }),
       'EEXIST mmap': () => mapAnonymous({ length: 4096, address: foreign(), placement: 'fixed' }),
       'ENOTSUP mmap': () => mapFile(source(), { access: 'read-write', sync: true }),
@@ -203,10 +244,10 @@ describe('Errors', () => {
 
     for (const { code, is } of documented(/^E(?!RR_)/)) {
       for (const call of is.split(', ')) {
-        it(`${code} from ${call}`, function () {
+        it(`${code} from ${call}`, async function () {
           const provoke = PROVOKED_BY_KERNEL[`${code} ${call}`];
           if (typeof provoke === 'string') skip(this, provoke);
-          assert.throws(provoke, (error) => {
+          await assert.rejects(async () => provoke(), (error) => {
             assert.ok(error instanceof SystemError, error.stack);
             assert.deepEqual([error.code, error.syscall, error.name], [code, call, 'SystemError']);
             assert.ok(Number.isInteger(error.errno) && error.errno < 0);

@@ -244,6 +244,14 @@ for one in b'hello': s.send(bytes([one])); time.sleep(0.02)`;
       });
     });
 
+    it('that goes without reading what we sent is ECONNRESET, once', async () => {
+      const [a, b] = await pair();
+      await sendFds(a, [], 'unread');
+      b.close();
+      await assert.rejects(receiveFds(a), { code: 'ECONNRESET', syscall: 'recv', name: 'SystemError' });
+      assert.equal(a.closed, true);
+    });
+
     it('that goes in the middle of our message is EPIPE or ECONNRESET', async () => {
       await withPython('s.recv(10)\ns.close()', async (connection) => {
         await assert.rejects(sendFds(connection, [], Buffer.alloc(2 ** 24)), ({ code }) => ['EPIPE', 'ECONNRESET'].includes(code));
