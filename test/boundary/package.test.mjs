@@ -16,7 +16,8 @@ describe('The package', () => {
       'configure', 'guard', 'mapAnonymous', 'mapFile', 'reserve',
     ]);
     assert.deepEqual(Object.keys(shm).toSorted(), [
-      'Connection', 'Listener', 'PeerError', 'SharedMapping', 'SharedMemory', 'connect', 'listen', 'receiveFds', 'sendFds',
+      'Channel', 'Connection', 'Consumer', 'Listener', 'Mutex', 'PeerError', 'Producer', 'SharedMapping', 'SharedMemory',
+      'connect', 'listen', 'receiveFds', 'sendFds',
     ]);
   });
 
