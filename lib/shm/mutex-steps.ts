@@ -47,11 +47,11 @@ export function* acquire(me: Party, at: number, allowed = 0): Steps<number> {
   }
 }
 
-/** DONE, or NOT_OWNER. Wakes `count` of those who sleep. */
-export function* release(me: Party, at: number, count: number, allowed = 0, left = 0): Steps<number> {
+/** Leaves the word `left`, and wakes `count` of those who sleep. DONE, or NOT_OWNER. */
+export function* release(me: Party, at: number, count: number, left = 0): Steps<number> {
   const value = yield cas(at, me.id, left);
   if (value === me.id) return DONE;
-  verifyOwner(at, value, allowed);
+  verifyOwner(at, value, DIED);
   if ((value & ID) !== me.id) return NOT_OWNER;
   // Stored first: who is woken, or about to sleep, must find it free.
   yield swap(at, left);

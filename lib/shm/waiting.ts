@@ -102,26 +102,33 @@ export function waitSync(place: Place, steps: Steps<number>, options: TimeoutOpt
   return resultOf(place.run(steps, deadlineOf(options, KNOWN)));
 }
 
-/** Waits for a lock, in turn. `undo` gives back what was got when the signal was aborted meanwhile. */
+/**
+ * Waits without blocking, in turn if there are turns. `undo` gives back what was got though the
+ * signal was aborted meanwhile; without it, what happened has happened.
+ */
 export async function waitAsync(
   place: Place,
-  turns: Turns,
+  turns: Turns | undefined,
   start: () => Steps<number>,
-  undo: () => void,
+  undo: (() => void) | undefined,
   options: AsyncTimeoutOptions | undefined,
 ): Promise<LockResult> {
   const deadline = deadlineOf(options, KNOWN_ASYNC);
   const signal = options?.signal;
   place.follow();
-  const why = await turns.take(deadline, signal);
-  if (why !== WOKEN) throw failure(why, signal);
+  const aborted = (): boolean => signal?.aborted === true;
+  if (aborted()) throw failure(ABORTED, signal);
+  if (turns !== undefined) {
+    const why = await turns.take(deadline, signal);
+    if (why !== WOKEN) throw failure(why, signal);
+  }
   try {
     const result = resultOf(await place.runAsync(start(), deadline, signal), signal);
-    if (signal?.aborted !== true) return result;
+    if (undo === undefined || !aborted()) return result;
     undo();
     throw failure(ABORTED, signal);
   } finally {
-    turns.pass();
+    turns?.pass();
   }
 }
 
