@@ -12,21 +12,29 @@ export { acquire, release } from '../../dist/shm/mutex-steps.js';
 export { acquireExclusive, acquireShared, leave as leaveShared, releaseExclusive } from '../../dist/shm/rw-lock-steps.js';
 export { give, take } from '../../dist/shm/semaphore-steps.js';
 
+// None of these is a step of its own: `enter` and `note` come with the step before them,
+// `leave` and `begin` with the one after them, where others have the most to find fault with.
+
 /** It is in: alone, or with others who share. `outcome` tells whether the owner before died. */
 export const enter = (outcome, shares = false) => ['enter', outcome, shares];
 export const leave = () => ['leave'];
-/** Something happens that `check` of the model can see. */
+/** Something has happened, or begins, that `check` of the model can see. */
 export const note = (what) => ['note', what];
+export const begin = (what) => ['begin', what];
 
 export class Violation extends Error {}
 
 /** Quiet rounds of looking again, of one thread, before it counts as stuck. */
 const PATIENCE = 4;
+/** Answers to a thread that would have ended, were it ever to end. */
+const ENDLESS = 100;
 
 /**
  * Explores the threads in every order. Throws a Violation with the schedule that leads to it.
  *
- * @param threads { id, steps: () => generator, givesUp: whether its time to wait may be over }
+ * @param threads { id, steps: () => generator, givesUp: whether its time to wait may be over,
+ * immortal, forgets: (step, before) => whether, about to do this step after the one before, it knows
+ * no more than whether it has spun and slept since it entered or left }
  * @param words how many words, or what they hold
  * @param deaths how many threads may die, each at any of its steps
  * @param looks how many times somebody may wake for no reason
@@ -35,29 +43,72 @@ const PATIENCE = 4;
  */
 export function explore({ threads, words, deaths = 0, looks = 0, told, check = () => {} }) {
   const memory = Array.isArray(words) ? words : Array.from({ length: words }, () => 0);
-  const start = {
-    memory,
-    threads: threads.map(() => ({ answers: [], on: -1, dead: false, inside: false, shares: false, looks: 0, late: false })),
-    dirty: false,
-    deaths,
-    looks,
-    notes: [],
-    trail: null,
-  };
   const seen = new Set();
-  const stack = [start];
-  let states = 0;
+  const stack = [];
 
   const keyOf = (state) =>
     `${state.memory}|${state.deaths},${state.looks},${state.dirty}|${state.notes}|` +
-    state.threads.map((one) => `${one.dead ? 'x' : one.answers.join()}@${one.on}${one.inside ? 'i' : ''}${one.late ? 'l' : ''}${one.looks}`).join('|');
+    state.threads.map((one) => `${one.dead ? 'x' : one.local}@${one.on}${one.inside ? 'i' : ''}${one.late ? 'l' : ''}${one.looks}`).join('|');
 
-  /** What a thread asks for next, given its answers so far. Undefined: it has ended. */
-  function asks(thread, { answers }) {
-    const steps = thread.steps();
-    let next = steps.next();
-    for (const answer of answers) next = steps.next(answer);
-    return next.done ? undefined : next.value;
+  /** Whether a step is no access, and needs no turn of its own. */
+  const early = ([what]) => what === SPIN || what === 'enter' || what === 'note' || (what === ALIVE && deaths === 0);
+  const late = ([what]) => what === 'leave' || what === 'begin';
+
+  /** Lets thread `i` go on to its next access. Changes `state`, a copy. */
+  function settle(state, i) {
+    const one = state.threads[i];
+    try {
+      const steps = threads[i].steps();
+      let next = steps.next();
+      for (const answer of one.answers) next = steps.next(answer);
+      while (!next.done && early(next.value)) {
+        const answer = attend(state, i, next.value);
+        one.answers = [...one.answers, answer];
+        next = steps.next(answer);
+      }
+      one.before = one.step;
+      one.step = next.done ? undefined : next.value;
+      one.local = localOf(one, threads[i].forgets);
+    } catch (error) {
+      if (error instanceof Violation) throw error;
+      fail(state, `thread ${i}: ${error.stack ?? `impossible ${error.value} at ${error.at}`}`);
+    }
+    return state;
+  }
+
+  /** What sets a thread apart from itself with other answers. `forgets`: see explore. */
+  function localOf({ step, before, phase, spun, slept, local, answers }, forgets) {
+    if (answers.length > ENDLESS) return fail({ memory, trail: null }, 'a thread never ends');
+    if (step === undefined) return 'end';
+    if (forgets?.(step, before)) return `${phase}${spun}${slept}`;
+    return forgets ? `${local},${answers.at(-1)}` : answers.join();
+  }
+
+  /** What is no access: the answer. */
+  function attend(state, i, [what, at, shares]) {
+    const one = state.threads[i];
+    switch (what) {
+      case SPIN:
+        one.spun = true;
+        return shares;
+      case ALIVE: return 1;
+      case 'enter':
+        one.phase += 1;
+        if (state.threads.some((other, j) => j !== i && other.inside && !(other.shares && shares))) {
+          fail(state, `thread ${i} enters beside another`);
+        }
+        if (told !== undefined && state.dirty && at !== told) fail(state, `thread ${i} is not told that the owner died`);
+        if (!shares) state.dirty = false;
+        Object.assign(one, { inside: true, shares });
+        return 0;
+      case 'leave':
+        Object.assign(one, { inside: false, phase: one.phase + 1, spun: false, slept: false });
+        return 0;
+      default:
+        Object.assign(one, { phase: one.phase + 1, spun: false, slept: false });
+        state.notes = [...state.notes, at];
+        return 0;
+    }
   }
 
   function schedule(state) {
@@ -78,7 +129,9 @@ export function explore({ threads, words, deaths = 0, looks = 0, told, check = (
   }
 
   function answer(state, i, line, value) {
-    return after(state, i, `${line} -> ${value}`, { answers: [...state.threads[i].answers, value], on: -1 });
+    const one = state.threads[i];
+    const slept = one.slept || one.step[0] === WAIT;
+    return after(state, i, `${line} -> ${value}`, { answers: [...one.answers, value], on: -1, slept });
   }
 
   function* wakes(state, i, at, count) {
@@ -87,7 +140,8 @@ export function explore({ threads, words, deaths = 0, looks = 0, told, check = (
       const next = answer(state, i, `wakes [${which}]`, which.length);
       for (const j of which) {
         const one = next.threads[j];
-        next.threads[j] = { ...one, on: -1, looks: 0, answers: [...one.answers, WOKEN] };
+        next.threads[j] = { ...one, on: -1, looks: 0, slept: true, answers: [...one.answers, WOKEN] };
+        settle(next, j);
       }
       return next;
     };
@@ -100,7 +154,6 @@ export function explore({ threads, words, deaths = 0, looks = 0, told, check = (
     const value = state.memory[at];
     switch (what) {
       case LOAD:
-      case SPIN:
         yield answer(state, i, `loads ${at}`, value);
         return;
       case CAS: {
@@ -127,31 +180,22 @@ export function explore({ threads, words, deaths = 0, looks = 0, told, check = (
       case WAKE:
         yield* wakes(state, i, at, a);
         return;
-      case 'enter': {
-        const others = state.threads.some((one, j) => j !== i && one.inside && !one.dead && !(one.shares && a));
-        if (others) fail(state, `thread ${i} enters beside another`);
-        if (told !== undefined && state.dirty && at !== told) fail(state, `thread ${i} is not told that the owner died`);
-        const next = answer(state, i, 'enters', 0);
-        if (!a) next.dirty = false;
-        Object.assign(next.threads[i], { inside: true, shares: a });
-        yield next;
-        return;
-      }
-      case 'leave': {
-        const next = answer(state, i, 'leaves', 0);
-        next.threads[i].inside = false;
-        yield next;
-        return;
-      }
-      case 'note': {
-        const next = answer(state, i, `notes ${at}`, 0);
-        next.notes = [...state.notes, at];
-        yield next;
-        return;
-      }
       default:
         throw new TypeError(`no such step: ${what}`);
     }
+  }
+
+  /** What may come of the next access of thread `i`. */
+  function* turn(state, i) {
+    let ready = state;
+    while (ready.threads[i].step !== undefined && late(ready.threads[i].step)) {
+      const next = answer(ready, i, ready.threads[i].step[0], 0);
+      attend(next, i, ready.threads[i].step);
+      ready = settle(next, i);
+    }
+    const { step } = ready.threads[i];
+    if (step === undefined) yield ready;
+    else for (const next of perform(ready, i, step)) yield next.threads[i].on >= 0 ? next : settle(next, i);
   }
 
   function* successors(state) {
@@ -165,20 +209,15 @@ export function explore({ threads, words, deaths = 0, looks = 0, told, check = (
           const next = answer(state, i, 'looks again', WOKEN);
           if (threads[i].givesUp) next.threads[i].late = true;
           else next.looks -= 1;
-          yield next;
+          yield settle(next, i);
         }
-      } else {
-        let step;
-        try {
-          step = asks(threads[i], one);
-        } catch (error) {
-          fail(state, `thread ${i}: ${error.stack ?? `impossible ${error.value} at ${error.at}`}`);
-        }
-        if (step === undefined) continue;
+      } else if (one.step !== undefined) {
         runs = true;
-        yield* perform(state, i, step);
+        yield* turn(state, i);
+      } else {
+        continue; // it has ended
       }
-      if (state.deaths > 0) {
+      if (state.deaths > 0 && threads[i].immortal !== true) {
         const next = after(state, i, 'dies', { dead: true, inside: false });
         next.deaths -= 1;
         if (one.inside && !one.shares) next.dirty = true;
@@ -198,33 +237,50 @@ export function explore({ threads, words, deaths = 0, looks = 0, told, check = (
       // All have come: the slices of a sleep must not be needed.
       fail(state, `threads ${sleepers} sleep for ever`);
     } else {
+      // In turn: no slice is so much longer than another.
+      const fewest = Math.min(...sleepers.map((i) => state.threads[i].looks));
       for (const i of sleepers) {
         const { looks: before } = state.threads[i];
+        if (before > fewest) continue;
         if (before >= PATIENCE) fail(state, `thread ${i} is stuck`);
         const next = answer(state, i, 'looks after a slice', WOKEN);
         next.threads[i].looks = before + 1;
-        yield next;
+        yield settle(next, i);
       }
     }
   }
 
+  const start = {
+    memory,
+    threads: threads.map(() => ({
+      answers: [], local: '', phase: 0, spun: false, slept: false, step: undefined, on: -1, dead: false, inside: false, shares: false, looks: 0, late: false,
+    })),
+    dirty: false,
+    deaths,
+    looks,
+    notes: [],
+    trail: null,
+  };
+  for (const i of threads.keys()) settle(start, i);
+  stack.push(start);
   while (stack.length > 0) {
     const state = stack.pop();
     const key = keyOf(state);
     if (seen.has(key)) continue;
     seen.add(key);
-    states += 1;
     for (const next of successors(state)) stack.push(next);
   }
-  return states;
+  return seen.size;
 }
 
-/** The steps of `steps`, each as `change` makes it: one, several, or none of them. */
+/** The steps of `steps`, each as `change` makes it: one, several, none of them, or its answer. */
 export function* mutated(steps, change) {
   let next = steps.next();
   while (!next.done) {
+    const changed = change(next.value);
     let result = 0;
-    for (const step of change(next.value)) result = yield step;
+    if (typeof changed === 'number') result = changed;
+    else for (const step of changed) result = yield step;
     next = steps.next(result);
   }
   return next.value;
