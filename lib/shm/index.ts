@@ -1,11 +1,10 @@
 // 'memmap/shm': memory that processes share. Re-exports only.
 export { PeerError } from '../errors.js';
+export { Barrier } from './barrier.js';
 export { Channel, type ChannelOptions } from './channel.js';
 export type { ChannelKind } from './channel-header.js';
 export { Connection, type Message, type Peer } from './connection.js';
 export { Consumer, type DrainOptions } from './consumer.js';
-export { Barrier } from './barrier.js';
-export { Connection, type Message, type Peer } from './connection.js';
 export { Event } from './event.js';
 export { type ListenOptions, Listener, listen } from './listener.js';
 export { Mutex } from './mutex.js';
