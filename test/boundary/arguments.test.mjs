@@ -7,6 +7,7 @@ import * as sys from 'memmap/sys';
 import { binding } from '../../dist/internal/binding.js';
 import { maps } from '../support/proc.mjs';
 import { METHODS, SURFACE, makeSubject } from '../support/surface.mjs';
+import { LOCK_CLASSES } from '../support/surface-locks.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { BOOM } from '../support/zoo.mjs';
 
@@ -90,6 +91,7 @@ describe('Arguments', () => {
       ...methods('SharedMemory', shm.SharedMemory), ...methods('SharedMapping', memmap.Mapping), ...methods('SharedMapping', shm.SharedMapping),
       ...methods('FileMapping', Object.getPrototypeOf(memmap.Mapping)), ...methods('AnonymousMapping', memmap.Mapping), ...methods('FileMapping', memmap.Mapping),
       ...methods('FileMapping', memmap.FileMapping), ...methods('Reservation', memmap.Reservation),
+      ...LOCK_CLASSES.flatMap((name) => methods(name, shm[name])),
     ];
     const without = ['sys.munlockall', 'AnonymousMapping.close', 'FileMapping.close', 'Reservation.close', 'FileMapping.off',
       'SharedMemory.close', 'SharedMapping.close',

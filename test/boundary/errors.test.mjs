@@ -5,7 +5,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { FaultError, Reservation, StateError, SystemError, UnsupportedError, configure, guard, mapAnonymous, mapFile, reserve } from 'memmap';
-import { PeerError, SharedMemory, connect, listen } from 'memmap/shm';
+import { Event, Mutex, PeerError, SharedMemory, connect, listen } from 'memmap/shm';
 import * as sys from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
 import { maps } from '../support/proc.mjs';
@@ -67,6 +67,22 @@ describe('Errors', () => {
         } finally {
           mapping.close();
         }
+      },
+    },
+    ERR_MEMMAP_TIMEOUT: { call: () => new Event(mapAnonymous({ length: 8 }), 0).wait({ timeout: 0 }) },
+    ERR_MEMMAP_DEADLOCK: {
+      call: () => {
+        const mutex = new Mutex(mapAnonymous({ length: 8 }), 0);
+        mutex.lock();
+        mutex.lock();
+      },
+    },
+    ERR_MEMMAP_NOT_OWNER: { call: () => new Mutex(mapAnonymous({ length: 8 }), 0).unlock() },
+    ERR_MEMMAP_CORRUPT: {
+      call: () => {
+        const memory = mapAnonymous({ length: 8 });
+        memory.bytes.fill(0xff);
+        new Mutex(memory, 0).lock();
       },
     },
     ERR_MEMMAP_TOO_LATE: {

@@ -16,7 +16,8 @@ describe('The package', () => {
       'configure', 'guard', 'mapAnonymous', 'mapFile', 'reserve',
     ]);
     assert.deepEqual(Object.keys(shm).toSorted(), [
-      'Channel', 'Connection', 'Consumer', 'Listener', 'Mutex', 'PeerError', 'Producer', 'SharedMapping', 'SharedMemory',
+      'Barrier', 'Channel', 'Connection', 'Consumer', 'Event', 'Listener', 'Mutex', 'PeerError', 'Producer', 'RwLock', 'Semaphore',
+      'SharedMapping', 'SharedMemory',
       'connect', 'listen', 'receiveFds', 'sendFds',
     ]);
   });
