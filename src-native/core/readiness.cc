@@ -36,8 +36,8 @@ void disarm(int fd) {
 
 Result<int> wait_for_readiness(std::span<epoll_event> events) {
   for (;;) {
-    Result<int> ready = sys::epoll_wait(instance.load(), events.data(),
-                                        static_cast<int>(events.size()));
+    Result<int> ready =
+        sys::epoll_wait(instance.load(), events.data(), static_cast<int>(events.size()));
     if (ready || ready.error().value != EINTR) return ready;
   }
 }

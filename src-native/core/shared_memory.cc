@@ -67,8 +67,8 @@ Result<UniqueFd> create_shared_memory(const SharedMemoryRequest& request, Step& 
   step = Step::kOpen;
   Result<UniqueFd> fd = open_memfd(request.memfd_flags);
   if (!fd) return fd.error();
-  // A memfd is born open to all: another user who is sent a descriptor for reading could open
-  // it again for writing.
+  // A memfd is born open to all: another user who is sent a descriptor for reading could
+  // open it again for writing.
   step = Step::kMode;
   if (Errno error = sys::fchmod(fd->get(), kMode); error.failed()) return error;
   step = Step::kStat;
@@ -96,8 +96,8 @@ Errno examine_shared_memory(int fd, SharedMemoryFacts& facts) {
 
   const auto type = static_cast<uint64_t>(system.f_type);
   facts.secret = type == SECRETMEM_MAGIC;
-  const bool mapped =
-      (*flags & O_PATH) == 0 && (*flags & O_ACCMODE) != O_WRONLY && S_ISREG(status.st_mode);
+  const bool mapped = (*flags & O_PATH) == 0 && (*flags & O_ACCMODE) != O_WRONLY &&
+                      S_ISREG(status.st_mode);
   facts.memory =
       mapped && (facts.secret || type == TMPFS_MAGIC || type == HUGETLBFS_MAGIC);
   facts.writable = (*flags & O_ACCMODE) == O_RDWR;

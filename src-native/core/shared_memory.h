@@ -18,9 +18,9 @@ struct SharedMemoryRequest {
 // The call that failed.
 enum class SharedMemoryStep : int { kOpen, kMode, kStat, kGrow, kName };
 
-// All pages are allocated, so that memory or a file system without room is an error here; of
-// secret memory the kernel allocates at the first touch. A name appears once the memory is
-// complete, and not at all if something fails: EEXIST if it is taken.
+// All pages are allocated, so that memory or a file system without room is an error here;
+// of secret memory the kernel allocates at the first touch. A name appears once the
+// memory is complete, and not at all if something fails: EEXIST if it is taken.
 sys::Result<sys::UniqueFd> create_shared_memory(const SharedMemoryRequest& request,
                                                 SharedMemoryStep& step);
 

@@ -103,12 +103,11 @@ void export_constants(Napi::Env env, Napi::Object exports) {
                                     {"UNSHARE_RANGE", FALLOC_FL_UNSHARE_RANGE}}));
   exports.Set("POSIX_FADV", table(env, {{"DONTNEED", POSIX_FADV_DONTNEED},
                                         {"WILLNEED", POSIX_FADV_WILLNEED}}));
-  exports.Set("O",
-              table(env, {{"RDONLY", O_RDONLY},
-                          {"RDWR", O_RDWR},
-                          {"CREAT", O_CREAT},
-                          {"EXCL", O_EXCL},
-                          {"CLOEXEC", O_CLOEXEC}}));
+  exports.Set("O", table(env, {{"RDONLY", O_RDONLY},
+                               {"RDWR", O_RDWR},
+                               {"CREAT", O_CREAT},
+                               {"EXCL", O_EXCL},
+                               {"CLOEXEC", O_CLOEXEC}}));
   exports.Set("E", table(env, {{"TOOMANYREFS", ETOOMANYREFS}}));
   exports.Set("F_SEAL", table(env, {{"SEAL", F_SEAL_SEAL},
                                     {"SHRINK", F_SEAL_SHRINK},

@@ -11,11 +11,11 @@ void export_calls(Napi::Env env, Napi::Object exports);    // system calls on a 
 void export_file_calls(Napi::Env env, Napi::Object exports);  // system calls on files
 void export_guard(Napi::Env env, Napi::Object exports);       // faults, checked copies
 void export_scan(Napi::Env env, Napi::Object exports);        // search
-void export_sync(Napi::Env env, Napi::Object exports);        // waiting, witnesses of life
-void export_work(Napi::Env env, Napi::Object exports);        // calls off the main thread
+void export_sync(Napi::Env env, Napi::Object exports);  // waiting, witnesses of life
+void export_work(Napi::Env env, Napi::Object exports);  // calls off the main thread
 void export_shared_memory(Napi::Env env, Napi::Object exports);  // memory, and its seals
-void export_socket(Napi::Env env, Napi::Object exports);  // Unix sockets, descriptors
-void export_readiness(Napi::Env env, Napi::Object exports);   // waiting for them
+void export_socket(Napi::Env env, Napi::Object exports);     // Unix sockets, descriptors
+void export_readiness(Napi::Env env, Napi::Object exports);  // waiting for them
 void export_constants(Napi::Env env, Napi::Object exports);
 
 template <auto kFunction>

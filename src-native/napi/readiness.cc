@@ -15,7 +15,8 @@
 namespace memmap::napi {
 namespace {
 
-// A token is the number of the environment, and the environment's own number of the watch.
+// A token is the number of the environment, and the environment's own number of the
+// watch.
 constexpr unsigned kShift = 32;
 
 struct Ear {
@@ -77,13 +78,14 @@ void forget(void* data) {
   std::lock_guard lock(all.mutex);
   auto number = all.numbers.find(env);
   if (number == all.numbers.end()) return;
-  napi_release_threadsafe_function(all.by_number[number->second].function, napi_tsfn_abort);
+  napi_release_threadsafe_function(all.by_number[number->second].function,
+                                   napi_tsfn_abort);
   all.by_number.erase(number->second);
   all.numbers.erase(number);
 }
 
-// onReady(callback) -> 0 | -errno: from now on called when takeReady() has something. Does
-// not keep the process alive, unless keepAlive(true).
+// onReady(callback) -> 0 | -errno: from now on called when takeReady() has something.
+// Does not keep the process alive, unless keepAlive(true).
 Napi::Value on_ready(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (sys::Errno error = core::open_readiness(); error.failed()) return to_js(env, error);

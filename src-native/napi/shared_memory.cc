@@ -23,7 +23,8 @@ Napi::Value given(Napi::Env env, sys::Result<sys::UniqueFd> fd) {
   return number(env, fd->release());
 }
 
-// createSharedMemory(name | null, memfdFlags, secret, length, step: Float64Array) -> fd | -errno
+// createSharedMemory(name | null, memfdFlags, secret, length, step: Float64Array) -> fd |
+// -errno
 Napi::Value create_shared_memory(const Napi::CallbackInfo& info) {
   core::SharedMemoryRequest request;
   std::string name;

@@ -1,7 +1,5 @@
-// Unix sockets that carry descriptors. What arrives is the environment's until JavaScript has
-// seen the whole of a message.
-#include "sys/unix_socket.h"
-
+// Unix sockets that carry descriptors. What arrives is the environment's until JavaScript
+// has seen the whole of a message.
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -9,6 +7,7 @@
 #include "napi/convert.h"
 #include "napi/environment.h"
 #include "napi/exports.h"
+#include "sys/unix_socket.h"
 
 namespace memmap::napi {
 namespace {
@@ -57,8 +56,8 @@ Napi::Value peer_credentials(const Napi::CallbackInfo& info) {
   return number(info.Env(), 0);
 }
 
-// sendPart(fd, bytes: Uint8Array, fds: Int32Array) -> bytes sent | -errno. All descriptors go
-// with the first byte.
+// sendPart(fd, bytes: Uint8Array, fds: Int32Array) -> bytes sent | -errno. All
+// descriptors go with the first byte.
 Napi::Value send_part(const Napi::CallbackInfo& info) {
   auto bytes = info[1].As<Napi::Uint8Array>();
   auto fds = info[2].As<Napi::Int32Array>();
@@ -84,8 +83,8 @@ Napi::Value send_part(const Napi::CallbackInfo& info) {
 }
 
 // receivePart(fd, bytes: Uint8Array, fds: Int32Array(253), facts: Float64Array(2))
-// -> bytes received, 0 at the end | -errno. facts: descriptors received, whether some were
-// lost for want of room.
+// -> bytes received, 0 at the end | -errno. facts: descriptors received, whether some
+// were lost for want of room.
 Napi::Value receive_part(const Napi::CallbackInfo& info) {
   auto bytes = info[1].As<Napi::Uint8Array>();
   auto fds = info[2].As<Napi::Int32Array>();

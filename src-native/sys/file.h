@@ -30,7 +30,7 @@ Result<ssize_t> pread(int fd, void* bytes, size_t length, int64_t offset);
 Result<ssize_t> write(int fd, const void* bytes, size_t length);
 Result<ssize_t> pwrite(int fd, const void* bytes, size_t length, int64_t offset);
 Errno cachestat(int fd, const CachestatRange* range, Cachestat* counts,
-                unsigned flags);                                  // Linux 6.5
+                unsigned flags);  // Linux 6.5
 // fcntl F_OFD_SETLK and F_OFD_GETLK, on [start, start + length): locks of the open file
 // description, which the kernel drops with its last descriptor. Linux 3.15.
 Errno ofd_setlk(int fd, short type, int64_t start, int64_t length);
@@ -41,14 +41,14 @@ Result<UniqueFd> memfd_create(const char* name, unsigned flags);  // Linux 3.17
 Result<UniqueFd> memfd_secret(unsigned flags);                    // Linux 5.14
 Result<UniqueFd> pidfd_open(pid_t pid, unsigned flags);           // Linux 5.3
 
-// shm_open(3) and shm_unlink(3): files of /dev/shm, as every C library has them. The name is
-// one component, with a leading '/' or without.
+// shm_open(3) and shm_unlink(3): files of /dev/shm, as every C library has them. The name
+// is one component, with a leading '/' or without.
 inline constexpr const char* kSharedMemoryFolder = "/dev/shm";
 Result<UniqueFd> shm_open(const char* name, int flags, mode_t mode);
 Errno shm_unlink(const char* name);
 
-Errno fcntl_add_seals(int fd, int seals);   // F_ADD_SEALS, Linux 3.17
-Result<int> fcntl_get_seals(int fd);        // F_GET_SEALS
-Result<int> fcntl_getfl(int fd);            // F_GETFL: the flags of open(2)
+Errno fcntl_add_seals(int fd, int seals);  // F_ADD_SEALS, Linux 3.17
+Result<int> fcntl_get_seals(int fd);       // F_GET_SEALS
+Result<int> fcntl_getfl(int fd);           // F_GETFL: the flags of open(2)
 
 }  // namespace memmap::sys

@@ -1,5 +1,5 @@
-// One function per system call on Unix sockets and on waiting for descriptors: its name, no
-// policy. https://man7.org/linux/man-pages/man7/unix.7.html
+// One function per system call on Unix sockets and on waiting for descriptors: its name,
+// no policy. https://man7.org/linux/man-pages/man7/unix.7.html
 #pragma once
 
 #include <sys/epoll.h>
@@ -24,7 +24,7 @@ Result<UniqueFd> socket_unix();  // SOCK_STREAM, close-on-exec, non-blocking
 Errno bind(int fd, const UnixAddress& address);
 Errno listen(int fd, int backlog);
 Errno connect(int fd, const UnixAddress& address);
-Result<UniqueFd> accept4(int fd);  // close-on-exec, non-blocking
+Result<UniqueFd> accept4(int fd);        // close-on-exec, non-blocking
 Result<ucred> peer_credentials(int fd);  // getsockopt SO_PEERCRED
 // Neither raises SIGPIPE nor blocks.
 Result<ssize_t> sendmsg(int fd, const msghdr& message);

@@ -1,11 +1,14 @@
 #include "kernel.h"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 
 #include <cerrno>
 #include <cstdarg>
 #include <cstddef>
+
+#include "sys/abi.h"
 
 namespace memmap::test {
 namespace {
@@ -62,6 +65,8 @@ void* __real_mremap(void* address, size_t old_length, size_t length, int flags, 
 int __real_mincore(void* address, size_t length, unsigned char* vec);
 int __real_fallocate(int fd, int mode, off_t offset, off_t length);
 int __real_fcntl(int fd, int command, long argument);
+int __real_open(const char* path, int flags, mode_t mode);
+long __real_syscall(long number, long a, long b, long c, long d, long e, long f);
 
 void* __wrap_mmap(void* address, size_t length, int prot, int flags, int fd,
                   off_t offset) {
@@ -99,6 +104,33 @@ int __wrap_fcntl(int fd, int command, ...) {
   va_end(arguments);
   if (refuses(Call::kFcntl, static_cast<unsigned>(command))) return -1;
   return __real_fcntl(fd, command, argument);
+}
+
+int __wrap_open(const char* path, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  mode_t mode = va_arg(arguments, mode_t);  // sys::open always passes it
+  va_end(arguments);
+  if (refuses(Call::kOpen, static_cast<unsigned>(flags))) return -1;
+  return __real_open(path, flags, mode);
+}
+
+long __wrap_syscall(long number, ...) {
+  va_list arguments;
+  va_start(arguments, number);
+  long values[6];
+  for (long& value : values) value = va_arg(arguments, long);
+  va_end(arguments);
+  if (number == SYS_memfd_create &&
+      refuses(Call::kMemfdCreate, static_cast<unsigned>(values[1]))) {
+    return -1;
+  }
+  if (number == SYS_memfd_secret &&
+      refuses(Call::kMemfdSecret, static_cast<unsigned>(values[0]))) {
+    return -1;
+  }
+  return __real_syscall(number, values[0], values[1], values[2], values[3], values[4],
+                        values[5]);
 }
 
 }  // extern "C"

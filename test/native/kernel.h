@@ -7,7 +7,16 @@
 
 namespace memmap::test {
 
-enum class Call { kMmap, kMremap, kMincore, kFallocate, kFcntl };
+enum class Call {
+  kMmap,
+  kMremap,
+  kMincore,
+  kFallocate,
+  kFcntl,
+  kOpen,
+  kMemfdCreate,
+  kMemfdSecret
+};
 
 // Fails the calls whose flags (of fallocate: mode; of fcntl: command) contain `flags`,
 // but lets the first `after` of them pass, and no more than `times`.

@@ -208,7 +208,7 @@ ${script}`, [path]);
       'more descriptors than anybody has': `s.sendall(${header(2 ** 32 - 1, 0)})`,
       'descriptors it did not announce': `socket.send_fds(s, [${header(0, 0)}], [0, 1])`,
       'fewer descriptors than it announced': `socket.send_fds(s, [${header(3, 0)}], [0, 1])`,
-      'more in the middle of a message': `socket.send_fds(s, [${header(1, 8)}], [0]); s.send(b'abcd'); socket.send_fds(s, [b'efgh'], [0, 1])`,
+      'more in the middle of a message': `socket.send_fds(s, [${header(1, 8)}], [0]); s.send(b'abcd'); socket.send_fds(s, [b'ef'], [0, 1])`,
       'half a message, and the end': `socket.send_fds(s, [${header(1, 8)}], [0]); s.send(b'abcd'); s.close()`,
       'a part of the descriptors, and the end': `socket.send_fds(s, [${header(300, 0)}], [0] * 253); s.close()`,
     };
