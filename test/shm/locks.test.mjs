@@ -409,7 +409,9 @@ describe('Locks', () => {
     rmSync(path);
     // The lock is open: that the name is gone does not matter.
     mutex.unlock();
-    assert.throws(() => new Mutex(mapFile('/etc/hostname'), 0), { code: 'ERR_INVALID_ARG_VALUE' });
+    const readable = mapFile(file('readable', Buffer.alloc(4096)));
+    assert.throws(() => new Mutex(readable, 0), { code: 'ERR_INVALID_ARG_VALUE' });
+    readable.close();
     mapping.close();
   });
 
