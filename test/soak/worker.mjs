@@ -161,7 +161,7 @@ for (let step = 1; Atomics.load(control, STOP) === 0; step++) {
   }
   Atomics.add(control, index, 1);
 }
-for (const entry of [...held]) acts.close(entry);
+while (held.length > 0) acts.close(held[0]);
 borrower.close();
 lender.close();
 parentPort.postMessage({ seen, counted });
