@@ -1,11 +1,11 @@
 // Mending: what is put under a faulting access so that it can go on. The file, and what
 // others see of it, is never touched.
 //
-//   past the end of the file   zeros over the whole lost tail, with one mmap
-//   no space, broken memory    a private copy of the block, zeros where it cannot be read
-//   write to a read-only map   the whole map private and writable; copies are made by
-//   writing map without access         its pages put aside, zeros in their place after
-//   close                zeros
+//   past the end of the file    zeros over the whole lost tail, with one mmap
+//   no space, broken memory     a private copy of the block, zeros where it cannot be read
+//   a write to a read-only map  the whole map private and writable; writing copies pages
+//   a map without access        its pages put aside, zeros in their place
+//   after close                 zeros
 //
 // Async-signal-safe: no allocation, no lock; works in any thread at any moment.
 #pragma once

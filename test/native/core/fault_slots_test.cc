@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "check.h"
@@ -119,15 +120,19 @@ TEST("of ranges inside each other the smallest is found, whatever their ages") {
 }
 
 TEST("of equal ranges the youngest is found, whichever slot it has") {
-  const SlotIndex low = claim_slot(kBase + kPage, kPage, {});
-  const SlotIndex old = claim_slot(kBase, kPage, {});
-  const SlotIndex young = claim_slot(kBase, kPage, {});
-  CHECK(find_range(kBase).index == young);
-  release_slot(low);
-  const SlotIndex youngest = claim_slot(kBase, kPage, {});
-  CHECK(youngest == low && youngest < young);
-  CHECK(find_range(kBase).index == youngest);
-  for (SlotIndex slot : {old, young, youngest}) release_slot(slot);
+  const SlotIndex one = claim_slot(kBase + kPage, kPage, {});
+  const SlotIndex two = claim_slot(kBase + kPage, kPage, {});
+  // The slot that was released last is claimed first.
+  for (auto [first, second] : {std::pair(one, two), std::pair(two, one)}) {
+    release_slot(first);
+    const SlotIndex old = claim_slot(kBase, kPage, {});
+    release_slot(second);
+    const SlotIndex young = claim_slot(kBase, kPage, {});
+    CHECK(old == first && young == second);
+    CHECK(find_range(kBase).index == young);
+  }
+  release_slot(one);
+  release_slot(two);
 }
 
 TEST("ranges of the runtime are forgotten when their addresses are claimed again") {
