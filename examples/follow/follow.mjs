@@ -16,9 +16,10 @@ const STRETCH = 2 ** 20;
 export async function* follow(path, { signal, interval = 50 } = {}) {
   const log = new Log(path);
   try {
-    while (!signal?.aborted) {
+    for (;;) {
       const lines = log.read();
       yield* lines;
+      if (signal?.aborted) return;
       if (lines.length === 0) await setTimeout(interval, undefined, { signal });
     }
   } catch (error) {
