@@ -11,7 +11,7 @@ const STRETCH = 2 ** 20;
 /**
  * Yields each line once it is whole, from the beginning of the file on, until `signal` aborts.
  * After a truncation (`copytruncate` of logrotate) it goes on at the beginning. Throws
- * ERR_MEMMAP_FILE_REPLACED if the path leads to another file.
+ * ERR_MEMMAP_FILE_REPLACED or ENOENT once the path leads to another file, or to none.
  */
 export async function* follow(path, { signal, interval = 50 } = {}) {
   const log = new Log(path);
