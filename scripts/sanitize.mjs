@@ -14,7 +14,8 @@ const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
 const { spec, timeout, ...config } = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8'));
 const given = process.argv.slice(2);
 // Not by mocha itself, which would add the configured files to those given.
-const args = [mocha, '--no-config', '--require', config.require, '--reporter', config.reporter];
+const hooks = config.require.flatMap((file) => ['--require', file]);
+const args = [mocha, '--no-config', ...hooks, '--reporter', config.reporter];
 if (config['forbid-only']) args.push('--forbid-only');
 args.push('--timeout', String(4 * timeout)); // processes start slowly
 // The packed package has an addon of its own.
