@@ -2,7 +2,7 @@
 // others see of it, is never touched.
 //
 //   past the end of the file    zeros over the whole lost tail, with one mmap
-//   no space, broken memory     a private copy of the block, zeros where it cannot be read
+//   no space, broken memory     a private copy of the block, zeros where unreadable
 //   a write to a read-only map  the whole map private and writable; writing copies pages
 //   a map without access        its pages put aside, zeros in their place
 //   after close                 zeros

@@ -19,7 +19,8 @@ using memmap::test::Test;
 constexpr int kSkipped = 2;
 
 const char* running = "";
-struct sigaction previous = {};
+constexpr int kCrashes[] = {SIGSEGV, SIGBUS};
+struct sigaction previous[2] = {};
 int passed = 0;
 int failed = 0;
 int skipped = 0;
@@ -30,7 +31,7 @@ void name_test(int number, siginfo_t*, void*) {
   for (const char* part : {"crashed: ", running, "\n"}) {
     if (::write(STDOUT_FILENO, part, std::strlen(part)) < 0) break;
   }
-  ::sigaction(number, &previous, nullptr);
+  ::sigaction(number, &previous[number == SIGSEGV ? 0 : 1], nullptr);
 }
 
 void body_of(const Test& test) {
@@ -89,7 +90,7 @@ int main(int argc, char** argv) {
   struct sigaction action = {};
   action.sa_sigaction = name_test;
   action.sa_flags = SA_SIGINFO;
-  ::sigaction(SIGSEGV, &action, &previous);
+  for (int i : {0, 1}) ::sigaction(kCrashes[i], &action, &previous[i]);
   memmap::core::arm_guard();
   each(argc, argv, false, run_here);
   if (skipped > 0) std::printf("%d skipped\n", skipped);

@@ -56,7 +56,11 @@ End armed(F f) {
   });
 }
 
-char read_at(const void* address) { return *static_cast<const volatile char*>(address); }
+char read_at(const void* address) {
+  const char byte = *static_cast<const volatile char*>(address);
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // handlers may have run
+  return byte;
+}
 
 // An address that nobody has.
 const void* wild() { return reinterpret_cast<const void*>(uintptr_t{0x4141'4141'4000}); }

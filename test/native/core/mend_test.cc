@@ -23,6 +23,7 @@ namespace {
 
 using memmap::core::FaultKind;
 using memmap::core::page_size;
+using memmap::core::Replacing;
 using memmap::test::all_bytes;
 using memmap::test::Call;
 using memmap::test::Refuse;
@@ -258,6 +259,27 @@ TEST("threads that meet the same lost end all read zeros, and it is counted once
     CHECK(wrong == 0);
     CHECK(subject.counted(FaultKind::kTruncated, 1, 3, 61));
   }
+}
+
+TEST("a fault waits while another thread replaces pages of the mapping") {
+  TemporaryFile file(2 * page_size(), 'f');
+  Subject subject(2, PROT_READ, MAP_SHARED, file.fd());
+  CHECK(::ftruncate(file.fd(), 0) == 0);
+  std::atomic<bool> begun = false;
+  std::atomic<bool> done = false;
+  std::thread other;
+  {
+    const Replacing turn(subject.mapping().slot());
+    other = std::thread([&] {
+      begun = true;
+      done = *static_cast<volatile char*>(subject.at(0)) == 0;
+    });
+    while (!begun) std::this_thread::yield();
+    for (int i = 0; i < 20'000; i++) std::this_thread::yield();
+    if (done || subject.slot().all != 0) memmap::test::fail(__FILE__, __LINE__, "waits");
+  }
+  other.join();
+  CHECK(done && subject.counted(FaultKind::kTruncated, 1, 0, 2));
 }
 
 }  // namespace
