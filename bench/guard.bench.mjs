@@ -17,7 +17,7 @@ const COPY_SIZES = { '4 KiB': 2 ** 12, '64 KiB': 2 ** 16, '1 MiB': 2 ** 20 };
 /** Parts of a sum: a function that is called often is compiled as well in every process. */
 const PARTS = 64;
 
-function sum(values) {
+function sumOf(values) {
   let total = values[0];
   for (let i = 1; i < values.length; i++) total += values[i];
   return total;
@@ -27,7 +27,7 @@ const loops = {
   'sum of doubles'(mapping) {
     const length = mapping.length / PARTS;
     const parts = Array.from({ length: PARTS }, (_, i) => mapping.view(Float64Array, { offset: i * length, length }));
-    return { operations: mapping.length / 8, round: () => parts.reduce((total, part) => total + sum(part), 0) };
+    return { operations: mapping.length / 8, round: () => parts.reduce((total, part) => total + sumOf(part), 0) };
   },
   'scan of bytes'(mapping) {
     const bytes = mapping.view(Uint8Array, { offset: 0, length: mapping.length / 4 });
