@@ -7,7 +7,7 @@ import { BUFFER_LIMIT } from '../internal/buffer.js';
 import { type BufferKind, PROTECTION, type Protection } from '../internal/literals.js';
 import { type Range, resolveRange } from '../internal/range.js';
 import { mapRemedy } from '../internal/remedy.js';
-import { invalidType, validateInteger } from '../internal/validate.js';
+import { validateInteger, validateNeedle } from '../internal/validate.js';
 import { readOnlyFile } from '../mem/guarded.js';
 import { Mapping } from '../mem/mapping.js';
 import { Identity } from './identity.js';
@@ -253,7 +253,7 @@ export class FileMapping extends Mapping {
 
   /** The index of the first `needle` at or after `from`, or -1. Works past 4 GiB. */
   indexOf(needle: string | Uint8Array | number, from = 0): number {
-    const bytes = needleBytes(needle);
+    const bytes = validateNeedle(needle);
     const handle = this.pages.open();
     validateInteger(from, 'from', 0, this.length);
     if (bytes.length > this.length - from) return -1;
@@ -287,12 +287,4 @@ export class FileMapping extends Mapping {
   [Symbol.iterator](): Generator<Window, void, undefined> {
     return windows(this);
   }
-}
-
-function needleBytes(needle: unknown): Uint8Array {
-  if (typeof needle === 'string') return Buffer.from(needle);
-  if (needle instanceof Uint8Array) return needle;
-  if (typeof needle !== 'number') throw invalidType('needle', 'a string, a Uint8Array or a byte', needle);
-  validateInteger(needle, 'needle', 0, 255);
-  return Uint8Array.of(needle);
 }
