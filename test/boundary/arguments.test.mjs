@@ -91,7 +91,7 @@ describe('Arguments', () => {
     ];
     const without = ['sys.munlockall', 'AnonymousMapping.close', 'FileMapping.close', 'Reservation.close', 'FileMapping.off',
       // @internal
-      ...['part', 'mend', 'backed', 'restore', 'permit', 'pieces'].map((name) => `FileMapping.${name}`)];
+      ...['part', 'mend', 'backed', 'restore', 'permit', 'pieces', 'unreachable', 'protectionAt'].map((name) => `FileMapping.${name}`)];
     assert.deepEqual(all.filter((name) => !covered.has(name) && !without.includes(name)), []);
   });
 
