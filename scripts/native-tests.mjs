@@ -10,6 +10,9 @@ const runs = {
   tsan: { build: 'tsan', sanitize: 'thread', only: 'threads' },
 };
 
+/** Signals of bad accesses are for the guard. */
+const SIGNALS = 'handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1';
+
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(runs);
 let failed = false;
 for (const name of chosen) {
@@ -18,7 +21,7 @@ for (const name of chosen) {
   const directory = cmakeBuild(build, { target: 'native_tests', sanitize });
   const { status, signal, error } = spawnSync(join(directory, 'native_tests'), only === undefined ? [] : [only], {
     stdio: 'inherit',
-    env: { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1' },
+    env: { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1', ASAN_OPTIONS: SIGNALS, TSAN_OPTIONS: SIGNALS },
   });
   if (error !== undefined) throw error;
   if (signal !== null) console.log(`ended by ${signal}\n0 passed, 1 failed`);

@@ -1,6 +1,7 @@
-// Runs the mocha suite with the addon built under ASan and UBSan. Arguments go to mocha.
+// Runs the mocha suite, or the test files given, with the addon built under ASan and UBSan.
+// Usage: sanitize.mjs [FILE ...] [MOCHA OPTION ...]
 import { execFileSync, spawnSync } from 'node:child_process';
-import { realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { cmakeBuild, root } from './cmake-build.mjs';
@@ -10,8 +11,16 @@ const compiler = process.env['CXX'] ?? 'g++';
 const library = execFileSync(compiler, ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
 const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
 
+const { spec, timeout, ...config } = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8'));
+const given = process.argv.slice(2);
+// Not by mocha itself, which would add the configured files to those given.
+const hooks = config.require.flatMap((file) => ['--require', file]);
+const args = [mocha, '--no-config', ...hooks, '--reporter', config.reporter];
+if (config['forbid-only']) args.push('--forbid-only');
+args.push('--timeout', String(4 * timeout)); // processes start slowly
 // The packed package has an addon of its own.
-const args = [mocha, '--ignore', 'test/package/**', ...process.argv.slice(2)];
+args.push('--ignore', 'test/package/**', ...given);
+if (!given.some((arg) => arg.endsWith('.mjs'))) args.push(...spec);
 const { status, signal, error } = spawnSync(process.execPath, args, {
   cwd: root,
   stdio: 'inherit',

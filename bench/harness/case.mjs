@@ -19,6 +19,7 @@ say({});
 
 for await (const line of createInterface({ input: process.stdin })) {
   if (line !== 'round') continue;
+  await prepared.arrange?.();
   count(observer.takeRecords());
   collections = 0;
   const cpu = process.cpuUsage();

@@ -12,12 +12,14 @@ inline double now(clockid_t clock) {
   return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
 }
 
-// `round` returns the value that all cases of the question must agree on.
-template <typename Round>
-void serve(double operations, Round round) {
+// `round` returns the value that all cases of the question must agree on. `arrange` comes
+// before it, while no clock runs.
+template <typename Arrange, typename Round>
+void serve(double operations, Arrange arrange, Round round) {
   std::puts("{}");
   std::fflush(stdout);
   for (char line[64]; std::fgets(line, sizeof line, stdin) != nullptr;) {
+    arrange();
     const double cpu = now(CLOCK_PROCESS_CPUTIME_ID);
     const double start = now(CLOCK_MONOTONIC);
     const long long value = round();
@@ -26,6 +28,12 @@ void serve(double operations, Round round) {
     std::printf("{\"ns\":%.3f,\"cpuNs\":%.3f,\"value\":\"%lld\"}\n", ns, cpu_ns, value);
     std::fflush(stdout);
   }
+}
+
+template <typename Round>
+void serve(double operations, Round round) {
+  serve(
+      operations, [] {}, round);
 }
 
 }  // namespace bench

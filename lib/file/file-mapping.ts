@@ -1,15 +1,16 @@
 // FileMapping: a mapping with a file behind it, and reading in it.
-import { closeSync, fdatasyncSync, fstatSync, openSync, statSync, type Stats } from 'node:fs';
+import { fdatasyncSync } from 'node:fs';
 import { constants } from 'node:os';
-import { type FaultErrorKind, StateError, SystemError, UnsupportedError, check } from '../errors.js';
+import { type FaultErrorKind, SystemError, UnsupportedError, check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
 import { type BufferKind, PROTECTION, type Protection } from '../internal/literals.js';
 import { type Range, resolveRange } from '../internal/range.js';
 import { mapRemedy } from '../internal/remedy.js';
-import { invalidType, validateInteger } from '../internal/validate.js';
+import { validateInteger, validateNeedle } from '../internal/validate.js';
 import { readOnlyFile } from '../mem/guarded.js';
 import { Mapping } from '../mem/mapping.js';
+import { Identity } from './identity.js';
 import { type Lines, lines } from './lines.js';
 import { type FilePages, type FileSource, openFile } from './open-file.js';
 import { type Window, type WindowOptions, windows } from './windows.js';
@@ -43,8 +44,7 @@ export class FileMapping extends Mapping {
    */
   readonly filesystem: string;
   readonly #source: FileSource;
-  readonly #device: number;
-  readonly #inode: number;
+  readonly #file: Identity;
   /** Of a mapping too large for one buffer: what was read of it, until it closes. */
   readonly #pieces: Piece[] = [];
 
@@ -53,8 +53,7 @@ export class FileMapping extends Mapping {
     this.path = source.path;
     this.filesystem = found.filesystem;
     this.#source = source;
-    this.#device = found.device;
-    this.#inode = found.inode;
+    this.#file = new Identity(source.path, found.device, found.inode);
   }
 
   /** @internal */
@@ -68,22 +67,7 @@ export class FileMapping extends Mapping {
    * @throws {StateError} ERR_MEMMAP_FILE_REPLACED if the path leads to another file now
    */
   size(): number {
-    return this.#stat().size;
-  }
-
-  #stat(): Stats {
-    const { descriptor } = this.pages;
-    const stats = descriptor >= 0 ? fstatSync(descriptor) : statSync(this.path);
-    this.#verify(stats);
-    return stats;
-  }
-
-  #verify(stats: Stats): void {
-    if (stats.ino === this.#inode && stats.dev === this.#device) return;
-    throw new StateError(
-      'ERR_MEMMAP_FILE_REPLACED',
-      `'${this.path}' is another file now than the one mapped: map it again to see the new one`,
-    );
+    return this.#file.stat(this.pages.descriptor).size;
   }
 
   /**
@@ -125,23 +109,11 @@ export class FileMapping extends Mapping {
     if (end > size) {
       const writable = (this.#source.openFlags & binding.O.RDWR) !== 0;
       if (!writable) validateInteger(length, 'length', 1, size - this.#source.offset);
-      this.#withFile('r+', (fd) => {
+      this.#file.open(this.pages.descriptor, 'r+', (fd) => {
         check(binding.growFile(fd, size, end), 'fallocate', { path: this.path, remedy: mapRemedy(0) });
       });
     }
     this.#setLength(length);
-  }
-
-  /** Runs `act` with a descriptor of the very file that is mapped. */
-  #withFile(flags: 'r' | 'r+', act: (fd: number) => void): void {
-    const { descriptor } = this.pages;
-    const fd = descriptor >= 0 ? descriptor : openSync(this.path, flags);
-    try {
-      this.#verify(fstatSync(fd));
-      act(fd);
-    } finally {
-      if (fd !== descriptor) closeSync(fd);
-    }
   }
 
   /**
@@ -163,7 +135,7 @@ export class FileMapping extends Mapping {
       remedy: (code) => (code === 'EINVAL' ? 'Locked pages stay: unlock() them first' : undefined),
     });
     const start = this.#source.offset - this.byteOffset + offset;
-    this.#withFile('r', (fd) => {
+    this.#file.open(this.pages.descriptor, 'r', (fd) => {
       // What others wrote stays until the disk has it, and msync(2) does nothing for a
       // mapping of a descriptor that cannot write.
       if (this.access === 'read') fdatasyncSync(fd);
@@ -173,10 +145,8 @@ export class FileMapping extends Mapping {
 
   /** @internal */
   override backed(): number {
-    const stats = statSync(this.path, { throwIfNoEntry: false });
-    // Of a file that has lost its path only the kernel knows.
-    if (stats === undefined || stats.ino !== this.#inode || !stats.isFile()) return this.length;
-    return Math.max(0, Math.min(this.length, stats.size - this.#source.offset));
+    const size = this.#file.sizeByPath() ?? Infinity;
+    return Math.max(0, Math.min(this.length, size - this.#source.offset));
   }
 
   /** @internal On tmpfs reading a hole needs a page, too. */
@@ -195,7 +165,8 @@ export class FileMapping extends Mapping {
   /** @internal */
   protected override restore(handle: Handle, prot: number): void {
     const { flags, openFlags, offset, copies } = this.#source;
-    this.#withFile((openFlags & binding.O.RDWR) === 0 ? 'r' : 'r+', (fd) => {
+    const mode = (openFlags & binding.O.RDWR) === 0 ? 'r' : 'r+';
+    this.#file.open(this.pages.descriptor, mode, (fd) => {
       const start = offset - this.byteOffset;
       check(binding.restore(handle, fd, start, prot, flags & ~binding.MAP.POPULATE, copies), 'mmap', { path: this.path });
     });
@@ -282,7 +253,7 @@ export class FileMapping extends Mapping {
 
   /** The index of the first `needle` at or after `from`, or -1. Works past 4 GiB. */
   indexOf(needle: string | Uint8Array | number, from = 0): number {
-    const bytes = needleBytes(needle);
+    const bytes = validateNeedle(needle);
     const handle = this.pages.open();
     validateInteger(from, 'from', 0, this.length);
     if (bytes.length > this.length - from) return -1;
@@ -316,12 +287,4 @@ export class FileMapping extends Mapping {
   [Symbol.iterator](): Generator<Window, void, undefined> {
     return windows(this);
   }
-}
-
-function needleBytes(needle: unknown): Uint8Array {
-  if (typeof needle === 'string') return Buffer.from(needle);
-  if (needle instanceof Uint8Array) return needle;
-  if (typeof needle !== 'number') throw invalidType('needle', 'a string, a Uint8Array or a byte', needle);
-  validateInteger(needle, 'needle', 0, 255);
-  return Uint8Array.of(needle);
 }

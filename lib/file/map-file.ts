@@ -3,7 +3,7 @@ import { binding } from '../internal/binding.js';
 import { invalidValue, validateBoolean, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
 import { type MapOptions, finish, mapFlags, validateMapOptions } from '../mem/anonymous.js';
 import { type FileAccess, FileMapping } from './file-mapping.js';
-import { type FileLike, type FileSource, locate, openFile } from './open-file.js';
+import { type FileLike, locate, openAny } from './open-file.js';
 
 const { MAP, PROT, O } = binding;
 
@@ -87,7 +87,7 @@ export function placeFile(file: FileLike, options: MapFileOptions, at: bigint | 
   if (access === 'read' && !sync && binding.guardEnabled()) flags = (flags & ~MAP.SHARED) | MAP.PRIVATE | MAP.NORESERVE;
   if (sync) flags |= MAP.SHARED_VALIDATE | MAP.SYNC;
   if (at !== undefined) flags |= MAP.FIXED;
-  const source: FileSource = {
+  const wanted = {
     ...locate(file),
     openFlags: how.open | (create ? O.CREAT : 0),
     prot: how.prot,
@@ -96,6 +96,6 @@ export function placeFile(file: FileLike, options: MapFileOptions, at: bigint | 
     offset,
     length,
   };
-  const pages = openFile(source, size, at);
+  const { source, pages } = openAny(wanted, size, at);
   return finish(FileMapping.of(pages, access, source, options.buffer), options);
 }

@@ -12,6 +12,7 @@ import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, invalidValue, outOfRange, validateInteger } from '../internal/validate.js';
 
 const { errno } = constants;
+const { MAP } = binding;
 
 /** A file: its path, `file:` URL, descriptor or FileHandle. Descriptors stay the caller's. */
 export type FileLike = string | URL | number | FileHandle;
@@ -47,6 +48,9 @@ export interface FilePages {
 /** The calls behind mapFile, in the order of core::FileFacts::Step. */
 const STEPS = ['open', 'fstat', '', 'fallocate', 'mmap'];
 const STEP_RANGE = 2;
+
+/** How drivers refuse a private mapping: perf events and BPF maps with EINVAL. */
+const REFUSALS = new Set(['EINVAL', 'ENODEV']);
 
 const FILESYSTEM_NAME = new Map(Object.entries(binding.FILESYSTEM).map(([name, magic]) => [magic, name]));
 
@@ -96,7 +100,7 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     inode,
     filesystem: FILESYSTEM_NAME.get(filesystem) ?? `0x${filesystem.toString(16)}`,
     byteOffset: offset % binding.pageSize,
-    movable: (flags & binding.MAP.FIXED) === 0,
+    movable: (flags & MAP.FIXED) === 0,
   };
   if (handle >= 0) return { ...found, handle, length: mapped };
   if (handle === -errno.ENODATA && mapped === 0) return { ...found, handle: 0, length: 0 };
@@ -104,9 +108,28 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
   throw new SystemError(handle, STEPS[step] ?? 'mmap', { path, remedy: mapRemedy(flags) });
 }
 
+/**
+ * As {@link openFile}; where a device refuses a private mapping it is a shared one, which the
+ * returned source then says. Only for sources that want no copies.
+ */
+export function openAny(source: FileSource, growTo?: number, at?: bigint): { source: FileSource; pages: FilePages } {
+  try {
+    return { source, pages: openFile(source, growTo, at) };
+  } catch (error) {
+    const refused = error instanceof SystemError && error.syscall === 'mmap' && REFUSALS.has(error.code);
+    const [, , , , mode = 0] = facts;
+    if (!refused || source.copies || (source.flags & MAP.PRIVATE) === 0 || isRegular(mode)) throw error;
+    const shared = { ...source, flags: (source.flags & ~(MAP.PRIVATE | MAP.NORESERVE)) | MAP.SHARED };
+    return { source: shared, pages: openFile(shared, growTo, at) };
+  }
+}
+
+function isRegular(mode: number): boolean {
+  return (mode & 0o170000) === 0o100000;
+}
+
 function pastTheEnd({ path, offset, length }: FileSource, size: number, mode: number): Error {
-  const isRegular = (mode & 0o170000) === 0o100000;
-  if (!isRegular) return invalidValue('options.length', `must say how much to map of the device '${path}'`, length);
+  if (!isRegular(mode)) return invalidValue('options.length', `must say how much to map of the device '${path}'`, length);
   const wayOut = `(${size} bytes in '${path}'; grow it with options.size)`;
   if (offset > size) return outOfRange('options.offset', `<= ${size}, the size of the file ${wayOut}`, offset);
   return outOfRange('options.length', `<= ${size - offset}, what the file has after offset ${offset} ${wayOut}`, length);

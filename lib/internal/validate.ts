@@ -79,6 +79,15 @@ export function validateWord<Word extends string>(
   throw invalidValue(name, `must be one of ${words}`, value);
 }
 
+/** The bytes to search for. */
+export function validateNeedle(needle: unknown): Uint8Array {
+  if (typeof needle === 'string') return Buffer.from(needle);
+  if (needle instanceof Uint8Array) return needle;
+  if (typeof needle !== 'number') throw invalidType('needle', 'a string, a Uint8Array or a byte', needle);
+  validateInteger(needle, 'needle', 0, 255);
+  return Uint8Array.of(needle);
+}
+
 /** An address: a BigInt, or a safe integer, from 0 to 2^64 - 1. */
 export function validateAddress(value: unknown, name: string): bigint {
   if (typeof value === 'number') {

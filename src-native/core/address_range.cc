@@ -124,8 +124,7 @@ SlotIndex AddressRange::slot_for_part(uintptr_t start, size_t length, size_t uni
     release_slot(part.slot);
     return true;
   });
-  const SlotIndex slot =
-      claim_slot(start, length, {owner_ == Owner::kRuntime, unit});
+  const SlotIndex slot = claim_slot(start, length, {owner_ == Owner::kRuntime, unit});
   parts_.push_back({start, length, slot});
   return slot;
 }

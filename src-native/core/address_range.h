@@ -96,8 +96,8 @@ class AddressRange {
   const Owner owner_;
   const SlotIndex slot_;
   std::vector<Part> parts_;  // guarded by the registry's mutex
-  bool retired_ = false;   // guarded by the registry's mutex
-  bool disowned_ = false;  // likewise
+  bool retired_ = false;     // guarded by the registry's mutex
+  bool disowned_ = false;    // likewise
 };
 
 }  // namespace memmap::core

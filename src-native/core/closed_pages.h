@@ -11,10 +11,12 @@
 
 namespace memmap::core {
 
-// Once, before the others. Without it there are no closed pages: see AddressRange::vacate.
+// Once, before the others. Without it there are no closed pages: see
+// AddressRange::vacate.
 void make_closed_pages();
 
-// Replaces [address, address + length), whole pages, in one step. ENOSYS without the memfd.
+// Replaces [address, address + length), whole pages, in one step. ENOSYS without the
+// memfd.
 sys::Errno place_closed_pages(char* address, size_t length);
 
 // Async-signal-safe.

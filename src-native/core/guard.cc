@@ -47,9 +47,9 @@ void die_on_return(int signal) {
 // predecessor, does it with the same siginfo from further down the stack: then it is the
 // turn of the one before it, and nobody goes round for ever.
 struct Passing {
-  std::atomic<pid_t> thread;
   std::atomic<const siginfo_t*> info;
   std::atomic<uintptr_t> frame;
+  std::atomic<pid_t> thread;
   std::atomic<int> turn;  // which predecessor has it
 };
 Passing passing[16] = {};

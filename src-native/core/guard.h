@@ -1,6 +1,6 @@
-// The guard: a handler of SIGBUS and SIGSEGV that lets an access to our memory go on where
-// the kernel would end the process (core/mend.h), and passes everything else on to whoever
-// was there before.
+// The guard: a handler of SIGBUS and SIGSEGV that lets an access to our memory go on
+// where the kernel would end the process (core/mend.h), and passes everything else on to
+// whoever was there before.
 //
 // Threads: all functions may be called from any thread.
 #pragma once
@@ -14,8 +14,8 @@ bool guard_enabled();
 // False if the guard has been armed already.
 bool disable_guard();
 
-// Notes who handles the signals now, before others take their place: V8, whose WebAssembly
-// raises them.
+// Notes who handles the signals now, before others take their place: V8, whose
+// WebAssembly raises them.
 void meet_predecessors();
 
 // Puts the handler in place, or back in place if somebody has replaced it. Called before

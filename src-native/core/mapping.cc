@@ -67,8 +67,8 @@ Result<Mapping> Mapping::create(const Request& request) {
   if (host != nullptr) {
     Mapping mapping(std::move(host), address, length);
     mapping.unit_ = unit;
-    mapping.slot_ = mapping.range_->slot_for_part(reinterpret_cast<uintptr_t>(address),
-                                                  length, unit);
+    mapping.slot_ =
+        mapping.range_->slot_for_part(reinterpret_cast<uintptr_t>(address), length, unit);
     expect_access(mapping.slot_, request.prot);
     return mapping;
   }

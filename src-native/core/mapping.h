@@ -69,8 +69,9 @@ class Mapping {
   // (the kernel's mapping limit) nothing has changed.
   sys::Errno close();
 
-  // Undoes what the guard did to the pages. With a `file` they are mapped anew from it, at
-  // `offset`, all of them or only the lost end: what else a private mapping holds is its own.
+  // Undoes what the guard did to the pages. With a `file` they are mapped anew from it,
+  // at `offset`, all of them or only the lost end: what else a private mapping holds is
+  // its own.
   struct Source {
     int file = -1;
     int64_t offset = 0;

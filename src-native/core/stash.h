@@ -1,5 +1,5 @@
-// The stash: pages that lie under memory without access while the guard has zeros in their
-// place. They keep their contents, and go back when access is given again.
+// The stash: pages that lie under memory without access while the guard has zeros in
+// their place. They keep their contents, and go back when access is given again.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,9 @@
 
 namespace memmap::core {
 
-// Moves the pages of [start, start + length) away; empty ones of the same kind are left in
-// their place. False if this kernel cannot: Linux 5.7, for files 5.13. Async-signal-safe.
+// Moves the pages of [start, start + length) away; empty ones of the same kind are left
+// in their place. False if this kernel cannot: Linux 5.7, for files 5.13.
+// Async-signal-safe.
 bool put_aside(SlotIndex index, uintptr_t start, size_t length);
 
 // Moves all that was put aside back to where it belongs, and gives the mapping at

@@ -121,7 +121,8 @@ bool find_vma(uintptr_t address, Vma& vma) {
 
 Result<UniqueFd> open_file_of(const Vma& vma, int flags) {
   if (vma.inode == 0 || vma.path[0] != '/') return Errno{ENOENT};
-  Result<UniqueFd> file = sys::open(vma.path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+  Result<UniqueFd> file =
+      sys::open(vma.path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
   if (!file) return file;
   struct stat status = {};
   if (Errno error = sys::fstat(file->get(), &status); error.failed()) return error;

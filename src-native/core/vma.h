@@ -19,9 +19,9 @@ struct Vma {
   bool readable;
   bool writable;
   bool shared;
-  uint64_t inode;   // 0: no file
-  uint64_t offset;  // of `start`, bytes into the file
-  size_t page_size;  // 0: this kernel does not say
+  uint64_t inode;       // 0: no file
+  uint64_t offset;      // of `start`, bytes into the file
+  size_t page_size;     // 0: this kernel does not say
   char path[PATH_MAX];  // "" without a name
 };
 
@@ -36,8 +36,8 @@ void prepare_find_vma();
 // False if nothing is mapped there, or the kernel would not say.
 bool find_vma(uintptr_t address, Vma& vma);
 
-// The file behind a mapping, opened anew by its path with `flags` of open(2). ENOENT if the
-// path leads to another file now, or nowhere.
+// The file behind a mapping, opened anew by its path with `flags` of open(2). ENOENT if
+// the path leads to another file now, or nowhere.
 sys::Result<sys::UniqueFd> open_file_of(const Vma& vma, int flags);
 
 }  // namespace memmap::core

@@ -79,11 +79,12 @@ Napi::Value fault_counter(const Napi::CallbackInfo& info) {
   return Napi::Uint32Array::New(info.Env(), 1, Napi::ArrayBuffer(info.Env(), buffer), 0);
 }
 
-// mended(handle) -> -1: the pages are those that were mapped. Else where the lost end of the
-// file begins, bytes from the first page; Infinity if nothing is lost.
+// mended(handle) -> -1: the pages are those that were mapped. Else where the lost end of
+// the file begins, bytes from the first page; Infinity if nothing is lost.
 Napi::Value mended(const Napi::CallbackInfo& info) {
   core::Mapping* mapping = mapping_of(info);
-  if (mapping == nullptr || mapping->slot() == core::kProcess) return number(info.Env(), -1);
+  if (mapping == nullptr || mapping->slot() == core::kProcess)
+    return number(info.Env(), -1);
   const core::FaultSlot& slot = core::fault_slot(mapping->slot());
   if (!slot.mended.load()) return number(info.Env(), -1);
   const uint64_t lost = slot.lost_from.load();
@@ -115,7 +116,8 @@ Napi::Value copy(const Napi::CallbackInfo& info) {
   while (done < length) {
     auto copied = kCall(::getpid(), {bytes.Data() + done, length - done},
                         {at.address + done, length - done});
-    if (!copied && copied.error().value != EFAULT) return to_js(info.Env(), copied.error());
+    if (!copied && copied.error().value != EFAULT)
+      return to_js(info.Env(), copied.error());
     if (!copied || *copied == 0) break;
     done += static_cast<size_t>(*copied);
   }
@@ -152,8 +154,8 @@ void stop_telling(void* function) {
                                    napi_tsfn_abort);
 }
 
-// onFault(callback) -> 0 | -errno: called on this thread after faults on any, once for all
-// that came together. Does not keep the process alive.
+// onFault(callback) -> 0 | -errno: called on this thread after faults on any, once for
+// all that came together. Does not keep the process alive.
 Napi::Value on_fault(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   napi_threadsafe_function function = nullptr;

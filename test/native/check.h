@@ -9,6 +9,7 @@ namespace memmap::test {
 struct Test {
   const char* name;
   void (*body)();
+  bool alone;
 };
 
 // State of the run: one thread reports, the main one.
@@ -23,8 +24,8 @@ inline Run& run() {
   return instance;
 }
 
-inline bool add(const char* name, void (*body)()) {
-  run().tests.push_back({name, body});
+inline bool add(const char* name, void (*body)(), bool alone) {
+  run().tests.push_back({name, body, alone});
   return true;
 }
 
@@ -37,12 +38,16 @@ inline void fail(const char* file, int line, const char* what) {
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
-// TEST("a sentence about behaviour") { ... }
-#define TEST(name)                                       \
-  static void JOIN(test_, __LINE__)();                   \
-  static const bool JOIN(added_, __LINE__) =             \
-      ::memmap::test::add(name, &JOIN(test_, __LINE__)); \
+#define ADD_TEST_(name, alone)                                  \
+  static void JOIN(test_, __LINE__)();                          \
+  static const bool JOIN(added_, __LINE__) =                    \
+      ::memmap::test::add(name, &JOIN(test_, __LINE__), alone); \
   static void JOIN(test_, __LINE__)()
+// TEST("a sentence about behaviour") { ... }
+// All of them run in one process, under the guard.
+#define TEST(name) ADD_TEST_(name, false)
+// In a process of its own, in which nothing has been mapped and no guard is.
+#define TEST_ALONE(name) ADD_TEST_(name, true)
 #define CHECK(condition)                                    \
   do {                                                      \
     if (!(condition)) {                                     \

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <cerrno>
 #include <cstdarg>
@@ -63,10 +64,15 @@ void* __real_mmap(void* address, size_t length, int prot, int flags, int fd,
                   off_t offset);
 void* __real_mremap(void* address, size_t old_length, size_t length, int flags, void* to);
 int __real_mincore(void* address, size_t length, unsigned char* vec);
+int __real_madvise(void* address, size_t length, int advice);
 int __real_fallocate(int fd, int mode, off_t offset, off_t length);
 int __real_fcntl(int fd, int command, long argument);
 int __real_open(const char* path, int flags, mode_t mode);
 long __real_syscall(long number, long a, long b, long c, long d, long e, long f);
+int __real_ioctl(int fd, unsigned long command, void* argument);
+ssize_t __real_process_vm_readv(pid_t pid, const iovec* local, unsigned long local_count,
+                                const iovec* remote, unsigned long remote_count,
+                                unsigned long flags);
 
 void* __wrap_mmap(void* address, size_t length, int prot, int flags, int fd,
                   off_t offset) {
@@ -90,6 +96,11 @@ void* __wrap_mremap(void* address, size_t old_length, size_t length, int flags, 
 int __wrap_mincore(void* address, size_t length, unsigned char* vec) {
   if (refuses(Call::kMincore, 0)) return -1;
   return __real_mincore(address, length, vec);
+}
+
+int __wrap_madvise(void* address, size_t length, int advice) {
+  if (refuses(Call::kMadvise, static_cast<unsigned>(advice))) return -1;
+  return __real_madvise(address, length, advice);
 }
 
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t length) {
@@ -131,6 +142,22 @@ long __wrap_syscall(long number, ...) {
   }
   return __real_syscall(number, values[0], values[1], values[2], values[3], values[4],
                         values[5]);
+}
+
+int __wrap_ioctl(int fd, unsigned long command, ...) {
+  va_list arguments;
+  va_start(arguments, command);
+  void* argument = va_arg(arguments, void*);
+  va_end(arguments);
+  if (refuses(Call::kIoctl, static_cast<unsigned>(command))) return -1;
+  return __real_ioctl(fd, command, argument);
+}
+
+ssize_t __wrap_process_vm_readv(pid_t pid, const iovec* local, unsigned long local_count,
+                                const iovec* remote, unsigned long remote_count,
+                                unsigned long flags) {
+  if (refuses(Call::kProcessVmReadv, 0)) return -1;
+  return __real_process_vm_readv(pid, local, local_count, remote, remote_count, flags);
 }
 
 }  // extern "C"

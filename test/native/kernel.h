@@ -11,15 +11,19 @@ enum class Call {
   kMmap,
   kMremap,
   kMincore,
+  kMadvise,
   kFallocate,
   kFcntl,
+  kIoctl,
   kOpen,
+  kProcessVmReadv,
   kMemfdCreate,
-  kMemfdSecret
+  kMemfdSecret,
 };
 
-// Fails the calls whose flags (of fallocate: mode; of fcntl: command) contain `flags`,
-// but lets the first `after` of them pass, and no more than `times`.
+// Fails the calls whose flags (of fallocate: mode; of fcntl and ioctl: command; of
+// madvise: advice) contain `flags`, but lets the first `after` of them pass, and no more
+// than `times`.
 class Refuse {
  public:
   Refuse(Call call, unsigned flags, int error, int after = 0, int times = INT_MAX);

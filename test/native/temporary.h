@@ -1,7 +1,8 @@
-// A file that goes with the object, and a count of open descriptors.
+// A file and a file system that go with the object, and a count of open descriptors.
 #pragma once
 
 #include <dirent.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,6 +56,28 @@ class TemporaryFile {
 
   std::string path_;
   int fd_ = -1;
+};
+
+// A tmpfs of 16 pages; without root there is none.
+class SmallDisk {
+ public:
+  SmallDisk() {
+    if (::mkdtemp(path_.data()) == nullptr) return;
+    const std::string options = "size=" + std::to_string(16 * ::getpagesize());
+    mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", 0, options.c_str()) == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
+    ::rmdir(path_.c_str());
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  bool mounted() const { return mounted_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = "/tmp/memmap-disk-XXXXXX";
+  bool mounted_ = false;
 };
 
 inline int open_descriptors() {

@@ -42,6 +42,13 @@ inline Vma vma_at(const void* address) {
   return found;
 }
 
+// Whether the pages of the guard that stand for a closed mapping are there.
+inline bool closed_at(const void* address) {
+  const Vma vma = vma_at(address);
+  return std::strcmp(vma.permissions, "---p") == 0 &&
+         vma.path == "/memfd:memmap-closed (deleted)";
+}
+
 // Whether any byte of [address, address + length) is mapped.
 inline bool mapped(const void* address, size_t length) {
   const auto* bytes = static_cast<const char*>(address);

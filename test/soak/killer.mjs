@@ -11,9 +11,6 @@ const next = seeded(Number(seed));
 const full = pattern(0, FULL);
 const fds = files.map((path) => openSync(path, 'r+'));
 
-let parent = true;
-process.on('disconnect', () => (parent = false));
-
 function truncate(fd) {
   ftruncateSync(fd, next(4) === 0 ? 0 : PAGE * next(FULL / PAGE));
 }
@@ -25,7 +22,8 @@ function regrow(fd) {
   }
 }
 
-while (parent) {
+// Asked each time: the parent may have died before this could listen.
+while (process.connected) {
   const fd = fds[next(fds.length)];
   truncate(fd);
   if (next(3) > 0) await setTimeout(next(4));

@@ -71,7 +71,7 @@ function startWorkers() {
   return channels.map(({ port1: next }, i) => {
     const previous = channels[(i + 1) % WORKERS].port2;
     const worker = new Worker(new URL('worker.mjs', import.meta.url), {
-      workerData: { index: i, seed: seed + 1 + i, files, control, next, previous },
+      workerData: { index: i, seed: seed + 1 + i, guarded: !values['no-guard'], files, control, next, previous },
       transferList: [next, previous],
     });
     worker.on('error', (error) => die(`worker ${i}: ${error.stack}`));

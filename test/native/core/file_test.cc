@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <memory>
@@ -30,6 +29,7 @@ using memmap::test::all_bytes;
 using memmap::test::Call;
 using memmap::test::open_descriptors;
 using memmap::test::Refuse;
+using memmap::test::SmallDisk;
 using memmap::test::TemporaryFile;
 using memmap::test::vma_at;
 using Step = FileFacts::Step;
@@ -57,28 +57,6 @@ bool fails(const FileRequest& wanted, Step step, int error) {
   }
   return open_descriptors() == descriptors && AddressRange::census().live == live;
 }
-
-// A file system of 16 pages, gone with the object; without root there is none.
-class SmallDisk {
- public:
-  SmallDisk() {
-    if (::mkdtemp(path_.data()) == nullptr) return;
-    const std::string options = "size=" + std::to_string(16 * page_size());
-    mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", 0, options.c_str()) == 0;
-  }
-  ~SmallDisk() {
-    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
-    ::rmdir(path_.c_str());
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-  bool mounted() const { return mounted_; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_ = "/tmp/memmap-disk-XXXXXX";
-  bool mounted_ = false;
-};
 
 TEST("map_file maps the whole file, says what it found, and leaves nothing open") {
   const size_t page = page_size();

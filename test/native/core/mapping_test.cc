@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "check.h"
+#include "core/guard.h"
 #include "core/page.h"
 #include "kernel.h"
 #include "sys/abi.h"
@@ -21,6 +22,7 @@ using memmap::core::unit_of_flags;
 using memmap::sys::Result;
 using memmap::test::all_bytes;
 using memmap::test::Call;
+using memmap::test::closed_at;
 using memmap::test::Ignore;
 using memmap::test::mapped;
 using memmap::test::Refuse;
@@ -159,7 +161,7 @@ TEST("a placed mapping closes to zeros, and its neighbours keep their bytes") {
   const size_t retired = AddressRange::census().retired;
   CHECK(!inner->close().failed());
   CHECK(AddressRange::census().retired == retired);
-  CHECK(vma_at(address).inode == 0);
+  CHECK(closed_at(address));
   CHECK(all_bytes(address, page, 0));
   CHECK(all_bytes(address - page, page, 'o') && all_bytes(address + page, page, 'o'));
 }
@@ -172,14 +174,14 @@ TEST("close without another holder unmaps, a second close does nothing") {
   CHECK(!mapping->close().failed());
 }
 
-TEST("close under a holder leaves zeros and releases the file") {
+TEST("close under a holder leaves closed pages that read zeros, and releases the file") {
   TemporaryFile file(2 * page_size(), 'f');
   Result<Mapping> mapping = Mapping::create(pages_of(file));
   CHECK(mapping);
   auto holder = mapping->range();
   char* address = mapping->address();
   CHECK(!mapping->close().failed());
-  CHECK(vma_at(address).mapped() && vma_at(address).inode == 0);
+  CHECK(closed_at(address) && closed_at(address + page_size()));
   CHECK(all_bytes(address, 2 * page_size(), 0));
   address[0] = 'w';
   CHECK(file.all('f'));
@@ -203,7 +205,22 @@ TEST("close that the kernel refuses changes nothing and can be repeated") {
   CHECK(address[0] == 0);
 }
 
-TEST("close under strict overcommit leaves zeros that can only be read") {
+TEST_ALONE("close without the guard leaves zeros") {
+  CHECK(memmap::core::disable_guard());
+  TemporaryFile file(page_size(), 'f');
+  Result<Mapping> mapping = Mapping::create(pages_of(file));
+  auto holder = mapping->range();
+  char* address = mapping->address();
+  CHECK(!mapping->close().failed());
+  CHECK(vma_at(address).inode == 0);
+  CHECK(std::strcmp(vma_at(address).permissions, "rw-p") == 0);
+  CHECK(address[0] == 0);
+}
+
+TEST_ALONE(
+    "close without the guard, under strict overcommit, leaves zeros that can only be "
+    "read") {
+  CHECK(memmap::core::disable_guard());
   Result<Mapping> mapping = Mapping::create(pages(1));
   auto holder = mapping->range();
   char* address = mapping->address();
