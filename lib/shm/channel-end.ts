@@ -1,7 +1,7 @@
 // ChannelEnd: what a producer and a consumer have in common: their place in the channel, the
 // sight of the other side, taking turns, and waiting.
 import { PeerError, StateError } from '../errors.js';
-import { type ChannelKind, HEADER_LENGTH } from './channel-header.js';
+import { type ChannelKind, HEADER_LENGTH, type Shape, WORD } from './channel-header.js';
 import { Ends, MOST_ENDS } from './ends.js';
 import { Mutex } from './mutex.js';
 import { RingMemory } from './ring-memory.js';
@@ -19,46 +19,57 @@ const ATTEMPTS = 1000;
 /** What an end is made of. */
 export interface Place {
   readonly memory: SharedMemory;
-  readonly kind: ChannelKind;
-  readonly capacity: number;
-  /** Where the words of this side begin, those of the other, and of the mutex of this side. */
-  readonly own: number;
-  readonly peers: number;
-  readonly turn: number;
+  readonly shape: Shape;
+  readonly own: Side;
+  readonly peers: Side;
 }
+
+/** One side of a channel. */
+export interface Side {
+  /** Index of the first word of its ends, and of its mutex. */
+  readonly ends: number;
+  readonly turn: number;
+  /** Kinds of channels that have many such ends. */
+  readonly many: readonly ChannelKind[];
+}
+
+export const SENDING: Side = { ends: WORD.producers, turn: WORD.sending, many: ['mpmc'] };
+export const RECEIVING: Side = { ends: WORD.consumers, turn: WORD.receiving, many: ['mpmc', 'broadcast'] };
 
 export abstract class ChannelEnd implements Disposable {
   /** The header: it stays where it is, whatever becomes of the data. */
   readonly #mapping: SharedMapping;
   protected readonly words: Int32Array;
   protected readonly memory: RingMemory;
-  readonly #own: Ends;
-  readonly #place: number;
-  readonly #peers: Ends;
+  protected readonly own: Ends;
+  protected readonly place: number;
+  protected readonly peers: Ends;
   /** Of several ends at this side one at a time may act. */
   protected readonly turn: Mutex | undefined;
   #closed = false;
   #lost = false;
 
-  protected constructor({ memory, kind, capacity, own, peers, turn }: Place) {
+  protected constructor({ memory, shape, own, peers }: Place) {
     this.#mapping = memory.map();
     try {
       this.words = this.#mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH });
       const witness = Witness.of(this.#mapping, this.words);
-      const places = kind === 'mpmc' ? MOST_ENDS : 1;
-      this.#own = new Ends(this.words, own, places, witness);
-      this.#peers = new Ends(this.words, peers, places, witness);
-      this.turn = kind === 'mpmc' ? new Mutex(this.#mapping, 4 * turn) : undefined;
+      const [mine, theirs] = [own, peers].map(({ ends, many }) =>
+        new Ends(this.words, ends, many.includes(shape.kind) ? MOST_ENDS : 1, witness),
+      ) as [Ends, Ends];
+      this.own = mine;
+      this.peers = theirs;
+      this.turn = shape.kind === 'mpmc' ? new Mutex(this.#mapping, 4 * own.turn) : undefined;
       // First the place: what is behind it is of one end at a time.
-      this.#place = this.#own.join();
+      this.place = this.own.join();
     } catch (error) {
       this.#mapping.close();
       throw error;
     }
     try {
-      this.memory = new RingMemory(memory.fd, HEADER_LENGTH, capacity);
+      this.memory = new RingMemory(memory.fd, HEADER_LENGTH, shape.capacity);
     } catch (error) {
-      this.#own.leave(this.#place);
+      this.own.leave(this.place);
       this.#mapping.close();
       throw error;
     }
@@ -74,7 +85,7 @@ export abstract class ChannelEnd implements Disposable {
 
   /** Whether all at the other side have said that they have ended. */
   protected get peerClosed(): boolean {
-    return this.#peers.closed;
+    return this.peers.closed;
   }
 
   /** Whether those who were at the other side have died, as far as has been looked. */
@@ -83,10 +94,10 @@ export abstract class ChannelEnd implements Disposable {
   }
 
   protected lookForPeer(): void {
-    this.#lost = this.#peers.look() === 'died';
+    this.#lost = this.peers.look() === 'died';
   }
 
-  protected lost(): PeerError {
+  protected died(): PeerError {
     return new PeerError('ERR_MEMMAP_PEER_DIED', 'The thread or process at the other end of the channel has died');
   }
 
@@ -157,7 +168,7 @@ export abstract class ChannelEnd implements Disposable {
     if (this.#closed) return;
     this.end();
     this.#closed = true;
-    this.#own.leave(this.#place);
+    this.own.leave(this.place);
     this.wake();
     this.memory.close();
     this.#mapping.close();

@@ -2,7 +2,10 @@
 import { corrupt } from '../errors.js';
 
 
-export type ChannelKind = 'spsc' | 'mpmc';
+export type ChannelKind = 'spsc' | 'mpmc' | 'broadcast';
+
+/** What becomes of a reader of a broadcast that is slow: the writer waits for it, or it loses messages. */
+export type SlowReader = 'wait' | 'lose';
 
 /** Bytes before the data: whole pages, whatever a page is. */
 export const HEADER_LENGTH = 0x1_0000;
@@ -16,8 +19,12 @@ export const WORD = {
   version: 2,
   kind: 3,
   capacity: 4,
+  slow: 5,
   /** Positions: see ring.ts. */
   head: 32,
+  /** Of a broadcast: see broadcast.ts. */
+  number: 33,
+  oldest: 34,
   tail: 64,
   /** Signals: messages have come, room has come. */
   messages: 96,
@@ -33,17 +40,27 @@ export const WORD = {
 /** "memmapch", little-endian. */
 const MAGIC = [0x6d6d656d, 0x68637061] as const;
 const VERSION = 1;
-const KINDS: readonly (ChannelKind | undefined)[] = [undefined, 'spsc', 'mpmc'];
+const KINDS: readonly (ChannelKind | undefined)[] = [undefined, 'spsc', 'mpmc', 'broadcast'];
+const SLOW: readonly SlowReader[] = ['wait', 'lose'];
 
-export function writeHeader(words: Int32Array, kind: ChannelKind, capacity: number): void {
+/** What a channel is. */
+export interface Shape {
+  readonly kind: ChannelKind;
+  /** Bytes. */
+  readonly capacity: number;
+  readonly slow: SlowReader;
+}
+
+export function writeHeader(words: Int32Array, { kind, capacity, slow }: Shape): void {
   words.set(MAGIC, WORD.magic);
   words[WORD.version] = VERSION;
   words[WORD.kind] = KINDS.indexOf(kind);
   words[WORD.capacity] = capacity;
+  words[WORD.slow] = SLOW.indexOf(slow);
 }
 
 /** Reads each word once; what it says must fit to `length`, the bytes that the memory really has. */
-export function readHeader(words: Int32Array, length: number): { kind: ChannelKind; capacity: number } {
+export function readHeader(words: Int32Array, length: number): Shape {
   if (words[WORD.magic] !== MAGIC[0] || words[WORD.magic + 1] !== MAGIC[1]) {
     throw corrupt('The memory holds no channel', WORD.magic * 4);
   }
@@ -61,5 +78,7 @@ export function readHeader(words: Int32Array, length: number): { kind: ChannelKi
       WORD.capacity * 4,
     );
   }
-  return { kind, capacity };
+  const slow = SLOW[words[WORD.slow] ?? 0];
+  if (slow === undefined) throw corrupt('The channel has no rule for slow readers', WORD.slow * 4);
+  return { kind, capacity, slow };
 }

@@ -1,7 +1,7 @@
 // Channel: a ring of messages in shared memory.
 import { illegalConstructor, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
-import type { Place } from './channel-end.js';
-import { CAPACITY, type ChannelKind, HEADER_LENGTH, WORD, readHeader, writeHeader } from './channel-header.js';
+import { RECEIVING, SENDING } from './channel-end.js';
+import { CAPACITY, type ChannelKind, HEADER_LENGTH, type Shape, type SlowReader, readHeader, writeHeader } from './channel-header.js';
 import { Consumer } from './consumer.js';
 import { Producer } from './producer.js';
 import { SharedMemory } from './shared-memory.js';
@@ -9,11 +9,18 @@ import { SharedMemory } from './shared-memory.js';
 export interface ChannelOptions {
   /** Bytes of messages and their headers that it can hold: rounded up to a power of two, 64 KiB to 1 GiB. */
   readonly capacity: number;
-  /** One at each end, or up to 64. @default 'spsc' */
+  /**
+   * `'spsc'`: one producer, one consumer. `'mpmc'`: up to 64 of each, and each message goes to one
+   * consumer. `'broadcast'`: one producer, and up to 64 consumers that get all that is sent after
+   * they came. @default 'spsc'
+   */
   readonly kind?: ChannelKind;
+  /** Of a broadcast: whether the producer waits for a slow consumer, or that one loses messages. @default 'wait' */
+  readonly slow?: SlowReader;
 }
 
-const KIND: Readonly<Record<ChannelKind, true>> = { spsc: true, mpmc: true };
+const KIND: Readonly<Record<ChannelKind, true>> = { spsc: true, mpmc: true, broadcast: true };
+const SLOW: Readonly<Record<SlowReader, true>> = { wait: true, lose: true };
 
 /**
  * A channel for messages from one process to another: one is the producer, the other the
@@ -28,15 +35,12 @@ const KIND: Readonly<Record<ChannelKind, true>> = { spsc: true, mpmc: true };
  */
 export class Channel implements Disposable {
   readonly #memory: SharedMemory;
-  readonly kind: ChannelKind;
-  /** Bytes. */
-  readonly capacity: number;
+  readonly #shape: Shape;
 
-  private constructor(memory: SharedMemory, kind: ChannelKind, capacity: number) {
+  private constructor(memory: SharedMemory, shape: Shape) {
     if (!(memory instanceof SharedMemory)) throw illegalConstructor('Channel.create() or fromFd()');
     this.#memory = memory;
-    this.kind = kind;
-    this.capacity = capacity;
+    this.#shape = shape;
   }
 
   /**
@@ -45,21 +49,22 @@ export class Channel implements Disposable {
    * @throws {SystemError} ENOMEM, ENOSPC
    */
   static create(options: ChannelOptions): Channel {
-    validateOptions<ChannelOptions>(options, ['capacity', 'kind']);
-    const { capacity: asked, kind = 'spsc' } = options;
+    validateOptions<ChannelOptions>(options, ['capacity', 'kind', 'slow']);
+    const { capacity: asked, kind = 'spsc', slow = 'wait' } = options;
     validateInteger(asked, 'options.capacity', 1, CAPACITY.most);
     validateWord(kind, 'options.kind', KIND);
-    const capacity = Math.max(CAPACITY.least, 2 ** Math.ceil(Math.log2(asked)));
-    const memory = SharedMemory.create({ length: HEADER_LENGTH + capacity });
+    validateWord(slow, 'options.slow', SLOW);
+    const shape = { kind, slow, capacity: Math.max(CAPACITY.least, 2 ** Math.ceil(Math.log2(asked))) };
+    const memory = SharedMemory.create({ length: HEADER_LENGTH + shape.capacity });
     try {
       memory.seal('grow', 'shrink', 'seal');
       using mapping = memory.map();
-      writeHeader(mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH }), kind, capacity);
+      writeHeader(mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH }), shape);
     } catch (error) {
       memory.close();
       throw error;
     }
-    return new Channel(memory, kind, capacity);
+    return new Channel(memory, shape);
   }
 
   /**
@@ -72,12 +77,20 @@ export class Channel implements Disposable {
     try {
       using mapping = memory.map();
       const words = mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH });
-      const { kind, capacity } = readHeader(words, memory.length);
-      return new Channel(memory, kind, capacity);
+      return new Channel(memory, readHeader(words, memory.length));
     } catch (error) {
       memory.close();
       throw error;
     }
+  }
+
+  get kind(): ChannelKind {
+    return this.#shape.kind;
+  }
+
+  /** Bytes. */
+  get capacity(): number {
+    return this.#shape.capacity;
   }
 
   /** The descriptor, for a child or a peer. `close()` closes it. */
@@ -91,16 +104,12 @@ export class Channel implements Disposable {
    * @throws {StateError} ERR_MEMMAP_TAKEN
    */
   producer(): Producer {
-    return new Producer(this.#place(WORD.producers, WORD.consumers, WORD.sending));
+    return new Producer({ memory: this.#memory, shape: this.#shape, own: SENDING, peers: RECEIVING });
   }
 
   /** A receiving end: as producer(). */
   consumer(): Consumer {
-    return new Consumer(this.#place(WORD.consumers, WORD.producers, WORD.receiving));
-  }
-
-  #place(own: number, peers: number, turn: number): Place {
-    return { memory: this.#memory, kind: this.kind, capacity: this.capacity, own, peers, turn };
+    return new Consumer({ memory: this.#memory, shape: this.#shape, own: RECEIVING, peers: SENDING });
   }
 
   /** Closes the descriptor. Ends that have been made go on. Again: nothing. */

@@ -1,6 +1,7 @@
 // Consumer: the receiving end of a channel.
 import { StateError } from '../errors.js';
 import { validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
+import { BroadcastReader } from './broadcast.js';
 import { ChannelEnd, type Place } from './channel-end.js';
 import { WORD } from './channel-header.js';
 import { RingReader } from './ring.js';
@@ -14,7 +15,10 @@ export interface DrainOptions {
 }
 
 export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
-  readonly #ring: RingReader;
+  readonly #ring: RingReader | BroadcastReader;
+  /** Whether a message may be taken away while it is read. */
+  readonly #loses: boolean;
+  #lost = 0;
   readonly #messages: Signal;
   readonly #room: Signal;
   /** Read bytes that are given back together: the producer goes on meanwhile. */
@@ -24,12 +28,18 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
   /** @internal */
   constructor(place: Place) {
     super(place);
-    this.#ring = new RingReader(this.words, this.memory, place.capacity);
+    const { words, memory } = this;
+    const { kind, capacity, slow } = place.shape;
+    this.#loses = kind === 'broadcast' && slow === 'lose';
+    this.#ring =
+      kind === 'broadcast'
+        ? new BroadcastReader({ words, memory, capacity, readers: this.own, loses: this.#loses }, this.own.at(this.place))
+        : new RingReader(words, memory, capacity);
     this.#messages = new Signal(this.words, WORD.messages);
     this.#room = new Signal(this.words, WORD.room);
     // Where others act meanwhile, each turn begins with it.
     if (this.turn === undefined) this.#ring.resume();
-    this.#batch = place.capacity / 4;
+    this.#batch = capacity / 4;
   }
 
   /**
@@ -58,13 +68,33 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
 
   #copy(): Buffer | undefined {
     const ring = this.#ring;
+    for (;;) {
+      const length = ring.next();
+      if (length < 0) return undefined;
+      const message = Buffer.allocUnsafe(length);
+      const { offset } = ring;
+      this.memory.bytes.copy(message, 0, offset, offset + length);
+      if (!ring.intact()) continue;
+      ring.skip(length);
+      return message;
+    }
+  }
+
+  /** The next message where it stands, if it can stay there. */
+  #inPlace(): Buffer | undefined {
+    if (this.#loses) return this.#copy();
+    const ring = this.#ring;
     const length = ring.next();
     if (length < 0) return undefined;
-    const message = Buffer.allocUnsafe(length);
     const { offset } = ring;
-    this.memory.bytes.copy(message, 0, offset, offset + length);
     ring.skip(length);
-    return message;
+    return this.memory.bytes.subarray(offset, offset + length);
+  }
+
+  /** Messages of a broadcast that were lost because this reader was slow, before the last one it got. */
+  get lost(): number {
+    this.#lost += this.#ring.takeLost();
+    return this.#lost;
   }
 
   /** Throws inside drain(). */
@@ -81,7 +111,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
   /** Nothing came, and nothing will. */
   #finish(): undefined {
     if (this.peerClosed) return undefined;
-    throw this.lost();
+    throw this.died();
   }
 
   /**
@@ -125,6 +155,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
    * once `use` has returned for the last message, or earlier; copy what must stay. The producer
    * can write to the memory meanwhile if it is hostile: read each byte once, or copy. A message
    * counts as read even if `use` throws. In an 'mpmc' channel other consumers wait meanwhile.
+   * Of a broadcast that may lose messages they are copies.
    */
   drain(use: (message: Buffer) => void, options: DrainOptions = {}): number {
     this.#free();
@@ -137,11 +168,9 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     let count = 0;
     this.#draining = true;
     try {
-      for (let length; count < most && (length = ring.next()) >= 0; ) {
-        const { offset } = ring;
-        ring.skip(length);
+      for (let message; count < most && (message = this.#inPlace()) !== undefined; ) {
         count += 1;
-        (use as (message: Buffer) => void)(this.memory.bytes.subarray(offset, offset + length));
+        (use as (message: Buffer) => void)(message);
         if (ring.held >= this.#batch) this.#endViews();
       }
     } finally {

@@ -31,14 +31,15 @@ export class Ends {
     return id === this.#witness.id || this.#witness.lives(id);
   }
 
-  #at(place: number): number {
+  /** Index of the first of the 32 words of a place: its owner. The others are the channel's. */
+  at(place: number): number {
     return this.#base + PLACE * (1 + place);
   }
 
   /** Takes a place whose owner is gone: its number. */
   join(): number {
     for (let place = 0; place < this.#places; place++) {
-      const at = this.#at(place);
+      const at = this.at(place);
       const owner = Atomics.load(this.#words, at);
       if (owner !== 0 && this.#lives(owner)) continue;
       if (Atomics.compareExchange(this.#words, at, owner, this.#witness.id) !== owner) {
@@ -55,15 +56,31 @@ export class Ends {
   }
 
   leave(place: number): void {
-    Atomics.store(this.#words, this.#at(place), 0);
+    Atomics.store(this.#words, this.at(place), 0);
     if (this.#empty) Atomics.store(this.#words, this.#base + CLOSED, 1);
   }
 
   get #empty(): boolean {
     for (let place = 0; place < this.#places; place++) {
-      if (Atomics.load(this.#words, this.#at(place)) !== 0) return false;
+      if (Atomics.load(this.#words, this.at(place)) !== 0) return false;
     }
     return true;
+  }
+
+  /** Of each place that has an owner, the index of its first word. */
+  *taken(): Generator<number> {
+    for (let place = 0; place < this.#places; place++) {
+      const at = this.at(place);
+      if (Atomics.load(this.#words, at) !== 0) yield at;
+    }
+  }
+
+  /** Frees the places of those who have died. */
+  bury(): void {
+    for (const at of this.taken()) {
+      const owner = Atomics.load(this.#words, at);
+      if (owner !== 0 && !this.#lives(owner)) Atomics.compareExchange(this.#words, at, owner, 0);
+    }
   }
 
   /** Whether all ends that were there have closed. Cheap while there is one. */
@@ -75,7 +92,7 @@ export class Ends {
   look(): Presence {
     let died = false;
     for (let place = 0; place < this.#places; place++) {
-      const owner = Atomics.load(this.#words, this.#at(place));
+      const owner = Atomics.load(this.#words, this.at(place));
       if (owner === 0) continue;
       if (this.#lives(owner)) return 'there';
       died = true;

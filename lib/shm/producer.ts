@@ -1,6 +1,7 @@
 // Producer: the sending end of a channel.
 import { PeerError, StateError } from '../errors.js';
 import { invalidType, outOfRange, validateInteger } from '../internal/validate.js';
+import { BroadcastWriter } from './broadcast.js';
 import { ChannelEnd, type Place } from './channel-end.js';
 import { WORD } from './channel-header.js';
 import { RECORD_HEADER, RingWriter } from './ring.js';
@@ -16,7 +17,9 @@ function validateMessage(message: unknown): asserts message is Uint8Array {
 }
 
 export class Producer extends ChannelEnd {
-  readonly #ring: RingWriter;
+  readonly #ring: RingWriter | BroadcastWriter;
+  /** Whether it needs nobody who listens. */
+  readonly #alone: boolean;
   readonly #messages: Signal;
   readonly #room: Signal;
   /** Bytes of the longest message. */
@@ -31,12 +34,17 @@ export class Producer extends ChannelEnd {
   /** @internal */
   constructor(place: Place) {
     super(place);
-    this.#ring = new RingWriter(this.words, this.memory, place.capacity);
+    const { words, memory, peers } = this;
+    const { kind, capacity, slow } = place.shape;
+    this.#alone = kind === 'broadcast';
+    this.#ring = this.#alone
+      ? new BroadcastWriter({ words, memory, capacity, readers: peers, loses: slow === 'lose' })
+      : new RingWriter(words, memory, capacity);
     this.#messages = new Signal(this.words, WORD.messages);
     this.#room = new Signal(this.words, WORD.room);
     // Where others act meanwhile, each turn begins with it.
     if (this.turn === undefined) this.#ring.resume();
-    this.limit = place.capacity - RECORD_HEADER;
+    this.limit = capacity - RECORD_HEADER;
   }
 
   /** Throws unless a message may be sent now. */
@@ -44,9 +52,10 @@ export class Producer extends ChannelEnd {
     this.open();
     if (length > this.limit) throw outOfRange('message.length', `<= ${this.limit}, what the channel can hold`, length);
     if (this.#reserved !== -1) throw new StateError('ERR_MEMMAP_RESERVED', 'A message is being made in place: commit() it first');
+    if (this.#alone) return;
     if (++this.#sends % SENDS === 0) this.lookForPeer();
     if (this.peerClosed) throw new PeerError('ERR_MEMMAP_PEER_CLOSED', 'The consumer has closed the channel');
-    if (this.peerLost) throw this.lost();
+    if (this.peerLost) throw this.died();
   }
 
   /**
@@ -208,6 +217,12 @@ export class Producer extends ChannelEnd {
     this.#ring.publish();
     this.leave();
     this.#messages.notify();
+  }
+
+  /** @internal A broadcast waits for readers that live. */
+  protected override lookForPeer(): void {
+    if (this.#alone) this.peers.bury();
+    else super.lookForPeer();
   }
 
   /** @internal */

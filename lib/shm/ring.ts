@@ -7,6 +7,7 @@
 // Each end trusts its own position only, which it keeps to itself; what it reads from
 // shared memory must fit to that, or the other end is broken.
 import { corrupt } from '../errors.js';
+import { WORD } from './channel-header.js';
 import type { RingMemory } from './ring-memory.js';
 
 /** Bytes of a record before the message. */
@@ -16,10 +17,6 @@ export const RECORD_HEADER = 8;
 export function recordSize(length: number): number {
   return (length + RECORD_HEADER + 7) & ~7;
 }
-
-/** Where in the header the two positions are: indices of words. */
-export const HEAD = 32;
-export const TAIL = 64;
 
 /** How far `to` is after `from`, in bytes: negative if it is before it. */
 export function distance(from: number, to: number): number {
@@ -46,8 +43,8 @@ export class RingWriter {
 
   /** Starts where the writer before has stopped. To be called before anything else. */
   resume(): void {
-    const head = Atomics.load(this.#words, HEAD);
-    const tail = Atomics.load(this.#words, TAIL);
+    const head = Atomics.load(this.#words, WORD.head);
+    const tail = Atomics.load(this.#words, WORD.tail);
     this.#head = head;
     this.#tail = head;
     this.#accept(tail, head - this.#capacity);
@@ -57,7 +54,7 @@ export class RingWriter {
   #accept(tail: number, earliest: number): void {
     const used = distance(tail, this.#head);
     if (used < 0 || used > distance(earliest, this.#head) || (tail & 7) !== 0) {
-      throw corrupt('The position of the reader is impossible', TAIL * 4);
+      throw corrupt('The position of the reader is impossible', WORD.tail * 4);
     }
     this.#tail = tail;
   }
@@ -66,7 +63,7 @@ export class RingWriter {
   fits(length: number): boolean {
     const size = recordSize(length);
     if (size <= this.#capacity - distance(this.#tail, this.#head)) return true;
-    this.#accept(Atomics.load(this.#words, TAIL), this.#tail);
+    this.#accept(Atomics.load(this.#words, WORD.tail), this.#tail);
     return size <= this.#capacity - distance(this.#tail, this.#head);
   }
 
@@ -90,7 +87,7 @@ export class RingWriter {
   /** Lets the reader see what has been put. */
   publish(): void {
     // Pairs with the load in RingReader.refill: who sees the position sees the records.
-    Atomics.store(this.#words, HEAD, this.#head);
+    Atomics.store(this.#words, WORD.head, this.#head);
   }
 }
 
@@ -117,19 +114,19 @@ export class RingReader {
 
   /** Starts where the reader before has stopped. To be called before anything else. */
   resume(): void {
-    this.#tail = Atomics.load(this.#words, TAIL);
+    this.#tail = Atomics.load(this.#words, WORD.tail);
     this.#released = this.#tail;
     this.#head = this.#tail;
-    if ((this.#tail & 7) !== 0) throw corrupt('The position of the reader is impossible', TAIL * 4);
+    if ((this.#tail & 7) !== 0) throw corrupt('The position of the reader is impossible', WORD.tail * 4);
     this.#refill();
   }
 
   /** The writer's position must lie between where it was and a whole ring after ours. */
   #refill(): boolean {
-    const head = Atomics.load(this.#words, HEAD);
+    const head = Atomics.load(this.#words, WORD.head);
     const unread = distance(this.#tail, head);
     if (unread < distance(this.#tail, this.#head) || unread > this.#capacity || (head & 7) !== 0) {
-      throw corrupt('The position of the writer is impossible', HEAD * 4);
+      throw corrupt('The position of the writer is impossible', WORD.head * 4);
     }
     this.#head = head;
     return unread > 0;
@@ -157,6 +154,16 @@ export class RingReader {
     this.#tail = (this.#tail + recordSize(length)) | 0;
   }
 
+  /** Whether the next message is still what it was when it was read: here nobody takes it away. */
+  intact(): boolean {
+    return true;
+  }
+
+  /** Messages lost: none. */
+  takeLost(): number {
+    return 0;
+  }
+
   /** Bytes read, but not given back. */
   get held(): number {
     return distance(this.#released, this.#tail);
@@ -165,6 +172,6 @@ export class RingReader {
   /** Gives the place of what has been read back to the writer. */
   release(): void {
     this.#released = this.#tail;
-    Atomics.store(this.#words, TAIL, this.#tail);
+    Atomics.store(this.#words, WORD.tail, this.#tail);
   }
 }

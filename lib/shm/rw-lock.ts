@@ -1,7 +1,7 @@
 // RwLock: many readers or one writer, among all threads of all processes that share the memory.
 import { type LockMemory, Place } from './place.js';
 import { FIRST, type Hold, acquireExclusive, acquireShared, leave, releaseExclusive } from './rw-lock-steps.js';
-import { DONE, NOT_OWNER } from './steps.js';
+import { DONE, NOT_OWNER, OWN } from './steps.js';
 import { type AsyncTimeoutOptions, type LockResult, type TimeoutOptions, Turns, attempt, resultOf, waitAsync, waitSync } from './waiting.js';
 
 /** Readers at a time. */
@@ -44,7 +44,11 @@ export class RwLock {
    * write or to read
    */
   lock(options?: TimeoutOptions): LockResult {
-    return waitSync(this.#place, acquireExclusive(this.#place.blocking, SLOTS), options);
+    const place = this.#place;
+    place.follow();
+    // At once: other readers, whom it would wait for first, may stay for long.
+    if (this.#slots.length > 0) return resultOf(OWN);
+    return waitSync(place, acquireExclusive(place.blocking, SLOTS), options);
   }
 
   /** As {@link lock}, without blocking the thread. Waits for other tasks of it, too. */

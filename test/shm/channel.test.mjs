@@ -199,7 +199,7 @@ describe('a channel', () => {
     for (let i = 0; i < 5000; i++) await producer.send(Buffer.alloc(next(3001), i & 255));
     producer.close();
     assert.deepEqual(await child.ended, { code: 0, signal: null }, child.errors());
-    assert.equal(child.output(), '5000\n');
+    assert.equal(child.output(), 'there\n5000\n');
   });
 });
 

@@ -1,0 +1,446 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { StateError, mapAnonymous, mapFile } from 'memmap';
+import { Barrier, Event, Mutex, PeerError, RwLock, Semaphore, SharedMemory } from 'memmap/shm';
+import { skip } from '../support/hooks.mjs';
+import { lockPeers } from '../support/lock-peers.mjs';
+import { run } from '../support/run.mjs';
+import { LOCK_METHODS } from '../support/surface-locks.mjs';
+import { temporaryFiles } from '../support/temp.mjs';
+import { until } from '../support/until.mjs';
+
+const NO = { timeout: 30 };
+const LONG = { timeout: 30_000 };
+const WAITERS = 0x8000_0000 | 0;
+const code = (name) => ({ code: `ERR_MEMMAP_${name}` });
+
+/** Of a thread of this process: a Mutex over the buffer it is sent. */
+function worker(buffer, body) {
+  const program = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    import('memmap/shm').then(async ({ Mutex }) => {
+      const mutex = new Mutex(workerData, 0);
+      const counter = new Int32Array(workerData, 1024, 1);
+      ${body}
+    });`;
+  return new Worker(program, { eval: true, workerData: buffer });
+}
+
+describe('Locks', () => {
+  const file = temporaryFiles();
+  const peer = lockPeers();
+  let shared;
+  let memory;
+  let counter;
+  beforeEach(() => {
+    shared = SharedMemory.create({ length: 4096 });
+    memory = shared.map();
+    counter = memory.view(Int32Array, { offset: 1024, length: 4 });
+  });
+  afterEach(() => {
+    memory.close();
+    shared.close();
+  });
+  const word = (offset) => memory.view(Int32Array, { offset, length: 4 });
+
+  describe('a mutex', () => {
+    let mutex;
+    beforeEach(() => (mutex = new Mutex(memory, 0)));
+
+    it('is had by one process at a time', async () => {
+      const TIMES = 20_000;
+      const peers = await Promise.all([1, 2, 3].map(() => peer(shared.fd, 'count', 'mutex', TIMES)));
+      await Promise.all(peers.map((one) => one.done()));
+      assert.equal(counter[0], 3 * TIMES);
+      assert.equal(word(0)[0], 0);
+    });
+
+    it('is had by one thread at a time, of memory with a file and without', async () => {
+      for (const here of [memory, mapAnonymous({ length: 4096 })]) {
+        const TIMES = 20_000;
+        const count = `for (let i = 0; i < ${TIMES}; i++) {
+          if (i % 64 === 0) await mutex.lockAsync(); else mutex.lock();
+          const before = counter[0];
+          for (let j = 0; j < 20; j++) Atomics.load(counter, 0);
+          counter[0] = before + 1;
+          mutex.unlock();
+        }`;
+        const workers = [1, 2].map(() => worker(here.buffer, count));
+        await Promise.all(workers.map((one) => once(one, 'exit')));
+        assert.equal(here.view(Int32Array, { offset: 1024, length: 4 })[0], 2 * TIMES);
+      }
+    });
+
+    it('goes from a killed owner to the next, who is told', async () => {
+      const owner = await peer(shared.fd, 'hold', 'mutex');
+      await owner.done();
+      assert.equal(mutex.tryLock(), false);
+      assert.throws(() => mutex.lock(NO), code('TIMEOUT'));
+      await owner.kill();
+      assert.deepEqual(mutex.tryLock(), { ownerDied: true });
+      mutex.unlock();
+      assert.deepEqual(mutex.lock(), { ownerDied: false });
+    });
+
+    it('goes from an owner that is killed later to those who wait, blocking or not', async () => {
+      const owner = await peer(shared.fd, 'hold', 'mutex');
+      await owner.done();
+      const waiter = await peer(shared.fd, 'count', 'mutex', 1);
+      const here = mutex.lockAsync(LONG);
+      await until(() => (word(0)[0] & WAITERS) !== 0, 'they wait');
+      await owner.kill();
+      const { ownerDied } = await here;
+      mutex.unlock();
+      await waiter.done();
+      assert.equal(counter[0], 1);
+      // One of the two was told; the other found it free.
+      assert.equal(typeof ownerDied, 'boolean');
+      assert.deepEqual(mutex.tryLock(), { ownerDied: false });
+    });
+
+    it('goes from a thread that ended without unlocking to the next', async () => {
+      for (const here of [memory, mapAnonymous({ length: 4096 })]) {
+        const mine = new Mutex(here, 0);
+        const owner = worker(here.buffer, 'mutex.lock(); parentPort.postMessage(0); setInterval(() => {}, 1000);');
+        await once(owner, 'message');
+        assert.equal(mine.tryLock(), false);
+        await owner.terminate();
+        assert.deepEqual(mine.lock(LONG), { ownerDied: true });
+        mine.unlock();
+      }
+    });
+
+    it('is not held up by waiters that were killed', async () => {
+      mutex.lock();
+      const [sync, async] = await Promise.all(['hold', 'lockAsync'].map((act) => peer(shared.fd, act, 'mutex')));
+      const living = await peer(shared.fd, 'hold', 'mutex');
+      await setTimeout(100);
+      await Promise.all([sync.kill(), async.kill()]);
+      mutex.unlock();
+      await living.done();
+    });
+
+    it('tells a live owner from a dead one though its number is one of another pid namespace', async function () {
+      const unshared = ['unshare', '--pid', '--fork', '--kill-child'];
+      if (spawnSync(unshared[0], [...unshared.slice(1), 'true']).status !== 0) skip(this, 'no pid namespaces');
+      const args = [...unshared.slice(1), process.execPath, new URL('../fixtures/lock-peer.mjs', import.meta.url).pathname];
+      const { spawn } = await import('node:child_process');
+      const owner = spawn(unshared[0], [...args, 'hold', 'mutex'], { stdio: ['ignore', 'inherit', 'inherit', shared.fd, 'ipc'] });
+      while ((await once(owner, 'message'))[0] !== 'done');
+      assert.throws(() => mutex.lock({ timeout: 200 }), code('TIMEOUT'));
+      owner.kill('SIGKILL');
+      await once(owner, 'exit');
+      assert.deepEqual(mutex.lock(LONG), { ownerDied: true });
+    });
+
+    it('of this thread again is an error, not a hang', async () => {
+      mutex.lock();
+      assert.throws(() => mutex.lock(), code('DEADLOCK'));
+      assert.equal(mutex.tryLock(), false);
+      await assert.rejects(mutex.lockAsync(NO), code('TIMEOUT'));
+      mutex.unlock();
+      assert.throws(() => mutex.unlock(), code('NOT_OWNER'));
+    });
+
+    it('cannot be unlocked by another', async () => {
+      const owner = await peer(shared.fd, 'hold', 'mutex');
+      await owner.done();
+      assert.throws(() => mutex.unlock(), (error) => error instanceof StateError && error.code === 'ERR_MEMMAP_NOT_OWNER');
+      assert.equal(mutex.tryLock(), false);
+    });
+
+    it('serves the tasks of a thread in turn, while its event loop goes on', async () => {
+      const owner = await peer(shared.fd, 'hold', 'mutex');
+      await owner.done();
+      const order = [];
+      const tasks = [1, 2, 3].map(async (i) => {
+        await mutex.lockAsync();
+        order.push(i);
+        await setTimeout(5);
+        mutex.unlock();
+      });
+      let ticks = 0;
+      for (; ticks < 5; ticks++) await setTimeout(10);
+      assert.deepEqual(order, []);
+      await owner.kill();
+      await Promise.all(tasks);
+      assert.deepEqual(order, [1, 2, 3]);
+    });
+
+    it('can be waited for no longer than one likes', async () => {
+      const owner = await peer(shared.fd, 'hold', 'mutex');
+      await owner.done();
+      for (const wait of [() => mutex.lock({ timeout: 0 }), () => mutex.lock(NO), () => mutex.lockAsync(NO)]) {
+        const begin = performance.now();
+        await assert.rejects(async () => wait(), code('TIMEOUT'));
+        assert.ok(wait.toString().includes('timeout: 0') || performance.now() - begin >= NO.timeout - 1);
+      }
+      const reason = new Error('enough');
+      const controller = new AbortController();
+      const [first, second] = [1, 2].map(() => mutex.lockAsync({ signal: controller.signal }));
+      await setTimeout(20);
+      controller.abort(reason);
+      await assert.rejects(first, reason);
+      await assert.rejects(second, reason);
+      await assert.rejects(mutex.lockAsync({ signal: AbortSignal.abort(reason) }), reason);
+      const third = mutex.lockAsync(LONG);
+      await owner.kill();
+      await third;
+    });
+
+    it('keeps the process alive while it is waited for, and not after', async () => {
+      const owner = await peer(shared.fd, 'hold', 'mutex');
+      await owner.done();
+      const waiting = run('lock-peer', ['lockAsync', 'mutex'], { stdio: [shared.fd] });
+      await until(() => (word(0)[0] & WAITERS) !== 0, 'it waits');
+      await owner.kill();
+      const { code: status, signal, stderr } = await waiting;
+      assert.deepEqual([status, signal, stderr], [0, null, '']);
+    });
+  });
+
+  describe('a lock for readers and writers', () => {
+    let lock;
+    beforeEach(() => (lock = new RwLock(memory, 256)));
+
+    it('is had by one writer at a time', async () => {
+      const TIMES = 2000;
+      const peers = await Promise.all([1, 2].map(() => peer(shared.fd, 'count', 'rwLock', TIMES)));
+      await Promise.all(peers.map((one) => one.done()));
+      assert.equal(counter[0], 2 * TIMES);
+    });
+
+    it('is had by many readers, and by no writer beside them', async () => {
+      const reader = await peer(shared.fd, 'holdShared', 'rwLock');
+      await reader.done();
+      lock.lockShared();
+      lock.lockShared();
+      assert.equal(lock.tryLock(), false);
+      assert.throws(() => lock.lock(), code('DEADLOCK'));
+      lock.unlockShared();
+      lock.unlockShared();
+      assert.throws(() => lock.unlockShared(), code('NOT_OWNER'));
+      assert.throws(() => lock.lock(NO), code('TIMEOUT'));
+      assert.deepEqual(lock.tryLockShared(), { ownerDied: false });
+      lock.unlockShared();
+    });
+
+    it('goes to a writer when the readers before it are dead: nothing is half-changed', async () => {
+      const readers = await Promise.all([1, 2].map(() => peer(shared.fd, 'holdShared', 'rwLock')));
+      await Promise.all(readers.map((one) => one.done()));
+      const writing = lock.lockAsync(LONG);
+      await until(() => word(256)[0] !== 0, 'the writer waits');
+      assert.equal(lock.tryLockShared(), false);
+      await Promise.all(readers.map((one) => one.kill()));
+      assert.deepEqual(await writing, { ownerDied: false });
+      lock.unlock();
+    });
+
+    it('tells readers and the next writer that a writer died', async () => {
+      const writer = await peer(shared.fd, 'hold', 'rwLock');
+      await writer.done();
+      assert.equal(lock.tryLockShared(), false);
+      const reading = lock.lockSharedAsync(LONG);
+      await writer.kill();
+      assert.deepEqual(await reading, { ownerDied: true });
+      lock.unlockShared();
+      assert.deepEqual(lock.lock(), { ownerDied: true });
+      lock.unlock();
+      assert.deepEqual(lock.lockShared(), { ownerDied: false });
+      lock.unlockShared();
+    });
+
+    it('has room for 62 readers; one more waits', async () => {
+      for (let i = 0; i < 62; i++) await lock.lockSharedAsync(LONG);
+      assert.equal(lock.tryLockShared(), false);
+      const late = lock.lockSharedAsync(LONG);
+      await setTimeout(20);
+      lock.unlockShared();
+      await late;
+      for (let i = 0; i < 62; i++) lock.unlockShared();
+      assert.deepEqual(lock.tryLock(), { ownerDied: false });
+    });
+  });
+
+  describe('a semaphore', () => {
+    it('gives out what was given, among processes', async () => {
+      const semaphore = new Semaphore(memory, 512);
+      assert.equal(semaphore.tryAcquire(), false);
+      assert.throws(() => semaphore.acquire(NO), code('TIMEOUT'));
+      const peers = await Promise.all([1, 2].map(() => peer(shared.fd, 'count', 'semaphore', 2000)));
+      semaphore.release();
+      await Promise.all(peers.map((one) => one.done()));
+      assert.deepEqual([counter[0], semaphore.value], [4000, 1]);
+      assert.throws(() => semaphore.release(Semaphore.MAX_VALUE), { code: 'ERR_OUT_OF_RANGE' });
+      semaphore.release(2);
+      await semaphore.acquireAsync();
+      assert.equal(semaphore.value, 2);
+    });
+
+    it('does not give back what a dead process had; one that died waiting had nothing', async () => {
+      const semaphore = new Semaphore(memory, 512);
+      semaphore.release(1);
+      const holder = await peer(shared.fd, 'take', 'semaphore');
+      await holder.done();
+      const waiter = await peer(shared.fd, 'take', 'semaphore');
+      await until(() => word(512)[0] !== 0, 'it waits');
+      await Promise.all([holder.kill(), waiter.kill()]);
+      assert.equal(semaphore.value, 0);
+      semaphore.release();
+      semaphore.acquire();
+      assert.equal(semaphore.value, 0);
+    });
+  });
+
+  describe('an event', () => {
+    it('releases all who wait, here and elsewhere, and stays set', async () => {
+      const event = new Event(memory, 520);
+      const peers = await Promise.all(['wait', 'waitAsync'].map((act) => peer(shared.fd, act, 'event')));
+      const here = [1, 2].map(() => event.waitAsync());
+      assert.throws(() => event.wait(NO), code('TIMEOUT'));
+      event.set();
+      event.reset(); // they are released all the same
+      await Promise.all(here);
+      event.set();
+      await Promise.all(peers.map((one) => one.done()));
+      assert.equal(event.isSet, true);
+      event.wait();
+    });
+
+    it('is not held up by waiters that were killed', async () => {
+      const event = new Event(memory, 520);
+      const waiter = await peer(shared.fd, 'wait', 'event');
+      await until(() => word(520)[0] !== 0, 'it waits');
+      await waiter.kill();
+      const here = event.waitAsync(LONG);
+      event.set();
+      await here;
+    });
+  });
+
+  describe('a barrier', () => {
+    it('is passed when all have come, and one of them is the last', async () => {
+      const barrier = new Barrier(memory, 528, 2);
+      assert.throws(() => barrier.wait(NO), code('TIMEOUT'));
+      assert.deepEqual(await Promise.all([barrier.waitAsync(), barrier.waitAsync()]), [false, true]);
+      const other = await peer(shared.fd, 'wait', 'barrier');
+      barrier.wait(LONG);
+      await other.done();
+      assert.throws(() => new Barrier(memory, 528, 3).wait(), { code: 'ERR_INVALID_ARG_VALUE' });
+    });
+
+    it('counts one who came and died', async () => {
+      const other = await peer(shared.fd, 'wait', 'barrier');
+      await until(() => (word(528)[0] & 0xffff) === 1, 'it has come');
+      await other.kill();
+      assert.equal(new Barrier(memory, 528, 2).wait(LONG), true);
+    });
+  });
+
+  it('find a word that no lock can have written: ERR_MEMMAP_CORRUPT, with its offset', async () => {
+    const impossible = [
+      [0, [WAITERS, 1 << 29, 0x4000_0000, -1], () => new Mutex(memory, 0).lock()],
+      [0, [WAITERS, 1 << 29, -1], () => new Mutex(memory, 0).tryLock()],
+      [0, [WAITERS], () => new Mutex(memory, 0).lockAsync()],
+      [256, [WAITERS, 0x4000_0001, -1], () => new RwLock(memory, 256).lockShared()],
+      [264, [WAITERS, -1], () => new RwLock(memory, 256).lock(), 256],
+      [512, [1 << 29, -1], () => new Semaphore(memory, 512).acquire()],
+      [512, [1 << 30], () => new Semaphore(memory, 512).release()],
+      [520, [WAITERS | 1, -1], () => new Event(memory, 520).wait()],
+      [528, [2, 3, -1], () => new Barrier(memory, 528, 2).wait()],
+      [532, [-1, 70_000], () => new Barrier(memory, 528, 2).wait(), 528],
+    ];
+    for (const [offset, values, call, start = offset] of impossible) {
+      for (const value of values) {
+        memory.bytes.fill(0);
+        word(offset)[0] = value;
+        await assert.rejects(async () => call(), (error) => {
+          assert.ok(error instanceof PeerError, error.stack);
+          assert.deepEqual([error.code, error.offset], ['ERR_MEMMAP_CORRUPT', offset], `${start}: ${value}`);
+          return true;
+        });
+      }
+    }
+  });
+
+  it('of a closed mapping throw ERR_MEMMAP_CLOSED, those who wait too', async () => {
+    const mapping = mapAnonymous({ length: 4096, sharing: 'shared' });
+    const classes = { Mutex, RwLock, Semaphore, Event, Barrier };
+    const locks = Object.fromEntries(Object.entries(classes).map(([name, Class]) => [name, new Class(mapping, 0, 1)]));
+    mapping.view(Int32Array)[128] = 0;
+    const event = new Event(mapping, 512);
+    const waiting = assert.rejects(event.waitAsync(), code('CLOSED'));
+    mapping.close();
+    await waiting;
+    for (const [name, method, args] of LOCK_METHODS) {
+      await assert.rejects(async () => locks[name][method](...args), code('CLOSED'), `${name}.${method}`);
+    }
+    assert.throws(() => new Mutex(mapping, 0), code('CLOSED'));
+  });
+
+  it('follow a mapping that is resized', () => {
+    const mapping = mapAnonymous({ length: 4096, sharing: 'shared' });
+    const mutex = new Mutex(mapping, 0);
+    mutex.lock();
+    mapping.resize(2 ** 20);
+    assert.notEqual(mapping.view(Int32Array)[0], 0);
+    mutex.unlock();
+    assert.equal(mapping.view(Int32Array)[0], 0);
+    mapping.close();
+  });
+
+  it('are in files, too: the owner dies with its descriptor', async () => {
+    const path = file('locks', Buffer.alloc(4096));
+    const mapping = mapFile(path, { access: 'read-write' });
+    const mutex = new Mutex(mapping, 0);
+    const fd = openSync(path, 'r+');
+    const script = `
+      import { mapFile } from 'memmap';
+      import { Mutex } from 'memmap/shm';
+      new Mutex(mapFile(${JSON.stringify(path)}, { access: 'read-write' }), 0).lock();`;
+    const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    assert.deepEqual([status, stderr], [0, '']);
+    assert.deepEqual(mutex.lock(), { ownerDied: true });
+    closeSync(fd);
+    rmSync(path);
+    // The lock is open: that the name is gone does not matter.
+    mutex.unlock();
+    const readable = mapFile(file('readable', Buffer.alloc(4096)));
+    assert.throws(() => new Mutex(readable, 0), { code: 'ERR_INVALID_ARG_VALUE' });
+    readable.close();
+    mapping.close();
+  });
+
+  it('are where the memory is: a file whose name and descriptors are gone is ENOENT, or is found', () => {
+    const path = file('gone', Buffer.alloc(4096));
+    const mapping = mapFile(path, { access: 'read-write' });
+    rmSync(path);
+    try {
+      new Mutex(mapping, 0).lock();
+      const links = readdirSync('/proc/self/fd').map((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`);
+        } catch {
+          return '';
+        }
+      });
+      assert.ok(links.includes(`${path} (deleted)`)); // the privileged find it
+    } catch (error) {
+      assert.ok(['ENOENT', 'EPERM'].includes(error.code), error.stack);
+    }
+    mapping.close();
+  });
+});
+
+describe('processes killed at random while they hold locks and wait for them', () => {
+  it('leave no lock stuck, and nobody untold', async function () {
+    this.timeout(240_000);
+    const { code: status, stdout, stderr } = await run('../soak/locks', ['--rounds', 60]);
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(stdout, /^sound$/m);
+  });
+});
