@@ -232,14 +232,9 @@ bool map_privately(const Scene& scene, Span span) {
   return bool{sys::mmap(at(span.start), span.length(), kReadWrite, kFlags, fd, offset)};
 }
 
-// memfd_secret(2): a failed private mapping of it would leave a hole, and a copy of it
-// would be no secret.
-bool is_secret(const Vma& vma) {
-  return std::strcmp(vma.path, "/secretmem (deleted)") == 0;
-}
-
 bool read_only(const Scene& scene) {
   const Span common = scene.common();
+  // A private mapping of it fails, and would leave a hole; a copy of it would be no secret.
   if (is_secret(scene.vma)) {
     count(scene, FaultKind::kReadOnly, common);
     return zeros(common);

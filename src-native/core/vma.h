@@ -6,6 +6,7 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "sys/fd.h"
 #include "sys/result.h"
@@ -23,6 +24,11 @@ struct Vma {
   size_t page_size;     // 0: this kernel does not say
   char path[PATH_MAX];  // "" without a name
 };
+
+// Memory of memfd_secret(2).
+inline bool is_secret(const Vma& vma) {
+  return std::strcmp(vma.path, "/secretmem (deleted)") == 0;
+}
 
 // Opens /proc/self/maps, once, so that a process without a descriptor left can ask too.
 void prepare_find_vma();

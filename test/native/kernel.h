@@ -16,9 +16,9 @@ enum class Call {
   kFcntl,
   kIoctl,
   kOpen,
+  kProcessVmReadv,
   kMemfdCreate,
   kMemfdSecret,
-  kProcessVmReadv,
 };
 
 // Fails the calls whose flags (of fallocate: mode; of fcntl and ioctl: command; of

@@ -157,10 +157,18 @@ ${script}`, [path]);
       await turn();
       controller.abort(reason);
       for (const wait of waits) await assert.rejects(wait, (error) => error === reason);
+      // Behind somebody who goes on to wait.
+      const patient = receiveFds(b);
+      const behind = new AbortController();
+      const impatient = receiveFds(b, { signal: behind.signal });
+      behind.abort(reason);
+      await assert.rejects(impatient, (error) => error === reason);
       await assert.rejects(receiveFds(b, { signal: AbortSignal.abort(reason) }), (error) => error === reason);
       await assert.rejects(sendFds(a, [], 'x', { signal: AbortSignal.abort(reason) }), (error) => error === reason);
-      await sendFds(a, [], 'still here');
-      assert.equal((await receiveFds(b)).payload.toString(), 'still here');
+      await sendFds(a, [], 'first');
+      await sendFds(a, [], 'second');
+      assert.equal((await patient).payload.toString(), 'first');
+      assert.equal((await receiveFds(b)).payload.toString(), 'second');
     });
 
     it('for a peer that does not read ends with the signal, and half a message closes the connection', async () => {
