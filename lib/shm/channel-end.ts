@@ -93,6 +93,7 @@ export abstract class ChannelEnd implements Disposable {
     return this.#lost;
   }
 
+  /** @internal */
   protected lookForPeer(): void {
     this.#lost = this.peers.look() === 'died';
   }
@@ -139,7 +140,7 @@ export abstract class ChannelEnd implements Disposable {
     this.turn?.unlock();
   }
 
-  /** Goes on where another end of this side has stopped. */
+  /** @internal Goes on where another end of this side has stopped. */
   protected abstract resume(): void;
 
   /** Waits for a signal since `seen`. Returns early now and then. */
@@ -157,10 +158,10 @@ export abstract class ChannelEnd implements Disposable {
     wait.check();
   }
 
-  /** What is to be done before the pages go. */
+  /** @internal What is to be done before the pages go. */
   protected abstract end(): void;
 
-  /** Wakes the other side, and those who wait at this one. */
+  /** @internal Wakes the other side, and those who wait at this one. */
   protected abstract wake(): void;
 
   /** Ends this end for good; the other side learns of it. Again: nothing. */

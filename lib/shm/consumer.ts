@@ -161,8 +161,8 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     this.#free();
     validateFunction(use, 'use');
     validateOptions<DrainOptions>(options, ['most']);
-    const { most = Infinity } = options;
-    if (most !== Infinity) validateInteger(most, 'options.most', 1);
+    const { most = Number.MAX_SAFE_INTEGER } = options;
+    validateInteger(most, 'options.most', 1);
     if (!this.tryEnter()) return 0;
     const ring = this.#ring;
     let count = 0;
@@ -170,7 +170,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     try {
       for (let message; count < most && (message = this.#inPlace()) !== undefined; ) {
         count += 1;
-        (use as (message: Buffer) => void)(message);
+        use(message);
         if (ring.held >= this.#batch) this.#endViews();
       }
     } finally {

@@ -123,7 +123,7 @@ export class Producer extends ChannelEnd {
       if (this.trySend(message)) return Promise.resolve();
       return this.#enqueue(message, wait ?? Wait.until(undefined));
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

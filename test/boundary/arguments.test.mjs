@@ -7,6 +7,7 @@ import * as sys from 'memmap/sys';
 import { binding } from '../../dist/internal/binding.js';
 import { maps } from '../support/proc.mjs';
 import { METHODS, SURFACE, makeSubject } from '../support/surface.mjs';
+import { CHANNEL_CLASSES, CHANNEL_INTERNALS } from '../support/surface-channels.mjs';
 import { LOCK_CLASSES } from '../support/surface-locks.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { BOOM } from '../support/zoo.mjs';
@@ -91,11 +92,12 @@ describe('Arguments', () => {
       ...methods('SharedMemory', shm.SharedMemory), ...methods('SharedMapping', memmap.Mapping), ...methods('SharedMapping', shm.SharedMapping),
       ...methods('FileMapping', Object.getPrototypeOf(memmap.Mapping)), ...methods('AnonymousMapping', memmap.Mapping), ...methods('FileMapping', memmap.Mapping),
       ...methods('FileMapping', memmap.FileMapping), ...methods('Reservation', memmap.Reservation),
-      ...LOCK_CLASSES.flatMap((name) => methods(name, shm[name])),
+      ...[...LOCK_CLASSES, ...CHANNEL_CLASSES].flatMap((name) => methods(name, shm[name])),
     ];
     const without = ['sys.munlockall', 'AnonymousMapping.close', 'FileMapping.close', 'Reservation.close', 'FileMapping.off',
       'SharedMemory.close', 'SharedMapping.close',
       // @internal
+      ...CHANNEL_INTERNALS,
       ...['part', 'mend', 'backed', 'restore', 'permit', 'pieces', 'unreachable', 'protectionAt'].flatMap((name) => [`FileMapping.${name}`, `SharedMapping.${name}`])];
     assert.deepEqual(all.filter((name) => !covered.has(name) && !without.includes(name)), []);
   });

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync, closeSync, existsSync, openSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, truncateSync,
-} from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { FaultError, Reservation, StateError, SystemError, UnsupportedError, configure, guard, mapAnonymous, mapFile, reserve } from 'memmap';
 import { Event, Mutex, PeerError, SharedMemory, connect, listen } from 'memmap/shm';
 import * as sys from 'memmap/sys';
+import { CHANNEL_ERRORS } from '../support/channel-errors.mjs';
 import { skip } from '../support/hooks.mjs';
 import { maps } from '../support/proc.mjs';
 import { hasExternalShared } from '../support/runtime.mjs';
@@ -78,6 +77,7 @@ describe('Errors', () => {
       },
     },
     ERR_MEMMAP_NOT_OWNER: { call: () => new Mutex(mapAnonymous({ length: 8 }), 0).unlock() },
+    ...CHANNEL_ERRORS,
     ERR_MEMMAP_CORRUPT: {
       call: () => {
         const memory = mapAnonymous({ length: 8 });

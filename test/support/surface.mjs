@@ -4,6 +4,7 @@ import { openSync, closeSync } from 'node:fs';
 import * as memmap from 'memmap';
 import * as shm from 'memmap/shm';
 import * as sys from 'memmap/sys';
+import { CHANNELS } from './surface-channels.mjs';
 import { LOCKS } from './surface-locks.mjs';
 import { SHARED_MAPPING, SHARED_MEMORY, SHM, STATICS } from './surface-shm.mjs';
 import { until } from './until.mjs';
@@ -236,6 +237,7 @@ export const SURFACE = [
   ...on(RESERVATION, 'Reservation', (subject) => subject.space),
   ...on(SHM, 'shm', () => shm),
   ...LOCKS,
+  ...CHANNELS,
   ...on(STATICS, 'SharedMemory.', () => shm.SharedMemory),
   ...on(SHARED_MEMORY, 'SharedMemory', (subject) => subject.shared),
   ...on({ ...MAPPING, ...SHARED_MAPPING }, 'SharedMapping', (subject) => subject.sharedMapping),

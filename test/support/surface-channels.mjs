@@ -1,0 +1,85 @@
+// What surface.mjs is, for the channels of 'memmap/shm'.
+import * as shm from 'memmap/shm';
+import * as zoo from './zoo.mjs';
+
+const { callback, descriptor, integer, options, optional, word } = zoo;
+
+const channel = shm.Channel.create({ capacity: 1 });
+const producer = channel.producer();
+const consumer = channel.consumer();
+const subjects = { 'Channel.': shm.Channel, Producer: producer, Consumer: consumer };
+
+const MESSAGES = [
+  ...zoo.each(zoo.TYPE, [undefined, null, 1, 1n, 'x', true, {}, [], Symbol('zoo'), new ArrayBuffer(8), new Uint16Array(1)]),
+  [Buffer.alloc(producer.limit + 1), zoo.RANGE],
+];
+const LISTS = [
+  ...zoo.each(zoo.TYPE, [undefined, null, 1, 'x', {}, new Set(), ['x'], [undefined], Buffer.alloc(1)]),
+  [[Buffer.alloc(1), Buffer.alloc(producer.limit + 1)], zoo.RANGE],
+];
+const timeouts = [
+  ...zoo.each(zoo.TYPE, [null, '', '1', 1n, true, {}, [], Symbol('zoo')]),
+  ...zoo.each(zoo.RANGE, [NaN, -1, -Infinity]),
+];
+const signals = zoo.each(zoo.TYPE, [null, 0, 'x', {}, [], Symbol('zoo')]);
+const sync = options({ timeout: timeouts }, {});
+const async = options({ timeout: timeouts, signal: signals }, {});
+const length = integer(0, producer.limit);
+const message = Buffer.from('message');
+
+/** name: [right arguments, wrong values for each of them, what must have been before] */
+const TABLES = {
+  'Channel.': {
+    create: [[{ capacity: 1 }], [[
+      [undefined, zoo.TYPE], ...zoo.each(zoo.TYPE, [{}]),
+      ...options({ capacity: integer(1, 2 ** 30), kind: word, slow: word }, { capacity: 1 }),
+    ]]],
+    fromFd: [() => [channel.fd], [descriptor]],
+  },
+  Producer: {
+    trySend: [[message], [MESSAGES]],
+    trySendMany: [[[message]], [LISTS]],
+    send: [[message, {}], [MESSAGES, async]],
+    sendSync: [[message, {}], [MESSAGES, sync]],
+    reserve: [[8], [length]],
+    room: [[8, {}], [length, async]],
+    commit: [[1], [optional(integer(0, 8))], () => producer.reserve(8)],
+  },
+  Consumer: {
+    tryReceive: [[], []],
+    receive: [[{}], [async]],
+    receiveSync: [[{}], [sync]],
+    drain: [[() => {}, {}], [[[undefined, zoo.TYPE], ...callback], options({ most: integer(1) }, {})]],
+    ready: [[{}], [async]],
+  },
+};
+
+/** Room, and a message, for each call. */
+function renewed() {
+  try {
+    producer.commit(0);
+  } catch (error) {
+    if (error.code !== 'ERR_MEMMAP_NOT_RESERVED') throw error;
+  }
+  consumer.drain(() => {});
+  producer.trySend(message);
+}
+
+export const CHANNELS = Object.entries(TABLES).flatMap(([owner, table]) =>
+  Object.entries(table).map(([method, [right, wrong, before]]) => ({
+    name: owner.endsWith('.') ? `${owner}${method}` : `${owner}.${method}`,
+    right: typeof right === 'function' ? right : () => [...right],
+    wrong,
+    call(_, args) {
+      renewed();
+      before?.();
+      const result = subjects[owner][method](...args);
+      if (result instanceof shm.Channel) result.close();
+      return result;
+    },
+  })),
+);
+
+/** Classes all of whose methods are here, but for those of their own. */
+export const CHANNEL_CLASSES = ['Producer', 'Consumer'];
+export const CHANNEL_INTERNALS = ['lookForPeer', 'resume', 'end', 'wake'].flatMap((name) => CHANNEL_CLASSES.map((owner) => `${owner}.${name}`));
