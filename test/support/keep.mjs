@@ -9,5 +9,5 @@ export function keep(one) {
 }
 
 export async function endKept() {
-  for (const one of kept.splice(0).reverse()) await (one[Symbol.asyncDispose] ?? one[Symbol.dispose]).call(one);
+  for (const one of kept.splice(0).toReversed()) await (one[Symbol.asyncDispose] ?? one[Symbol.dispose]).call(one);
 }

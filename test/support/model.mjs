@@ -60,11 +60,11 @@ export function explore({ threads, words, deaths = 0, looks = 0, told, check = (
     try {
       const steps = threads[i].steps();
       let next = steps.next();
-      for (const answer of one.answers) next = steps.next(answer);
+      for (const former of one.answers) next = steps.next(former);
       while (!next.done && early(next.value)) {
-        const answer = attend(state, i, next.value);
-        one.answers = [...one.answers, answer];
-        next = steps.next(answer);
+        const given = attend(state, i, next.value);
+        one.answers = [...one.answers, given];
+        next = steps.next(given);
       }
       one.before = one.step;
       one.step = next.done ? undefined : next.value;
