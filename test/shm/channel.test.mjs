@@ -167,10 +167,10 @@ describe('a channel', () => {
       });`,
       { eval: true, workerData: channel.fd },
     );
-    const answer = once(worker, 'message');
+    const [answer, exit] = [once(worker, 'message'), once(worker, 'exit')];
     await producer.send(Buffer.from('to a thread'));
     assert.deepEqual(await answer, ['to a thread']);
-    await once(worker, 'exit');
+    await exit;
   });
 
   it('brings messages to another process and back', async () => {
