@@ -49,3 +49,20 @@ void sendFds(connection, ['1']);
 memory.fd = 3;
 
 void [opened, taken, segments, general, seals, followed, server];
+
+import { Barrier, Event, type LockResult, Mutex, RwLock, Semaphore } from 'memmap/shm';
+import { mapAnonymous as lockMemory } from 'memmap';
+
+const words = lockMemory({ length: 4096, sharing: 'shared' });
+const mutex = new Mutex(words, 0);
+const result: LockResult = mutex.lock({ timeout: 1 });
+const tried: LockResult | false = mutex.tryLock();
+const later: Promise<LockResult> = new RwLock(words, 256).lockSharedAsync({ signal: AbortSignal.timeout(1) });
+const last: boolean = new Barrier(words, 512, 2).wait();
+void [result, tried, later, last, new Semaphore(words, 520).value, new Event(words, 528).isSet, Mutex.byteLength];
+// @ts-expect-error: what blocks cannot be aborted
+mutex.lock({ signal: AbortSignal.abort() });
+// @ts-expect-error: how many parties
+new Barrier(words, 512);
+// @ts-expect-error: a buffer that is not shared
+new Mutex(new Uint8Array(8), 0);
