@@ -1,5 +1,5 @@
-// ping_pong spin|futex|eventfd COUNT: two processes wake each other in turn. A round is COUNT
-// round trips.
+// ping_pong spin|futex|eventfd COUNT: two processes wake each other in turn. A round is
+// COUNT round trips.
 #include <linux/futex.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -28,7 +28,8 @@ long futex(std::atomic<uint32_t>& word, int operation, uint32_t value) {
 // One direction: `from` tells, `to` waits for the next turn.
 class Way {
  public:
-  Way(const char* how, Word& word) : how_(how[0]), word_(word), fd_(eventfd(0, EFD_CLOEXEC)) {}
+  Way(const char* how, Word& word)
+      : how_(how[0]), word_(word), fd_(eventfd(0, EFD_CLOEXEC)) {}
 
   void tell() {
     if (how_ == 'e') {

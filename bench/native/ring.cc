@@ -1,5 +1,5 @@
-// ring LENGTH COUNT: a ring of 1 MiB between two processes, messages copied in and out. Sends
-// COUNT messages in a round, and waits for the last.
+// ring LENGTH COUNT: a ring of 1 MiB between two processes, messages copied in and out.
+// Sends COUNT messages in a round, and waits for the last.
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -62,8 +62,7 @@ int main(int argc, char** argv) {
   const auto length = static_cast<size_t>(std::atol(argv[1]));
   const long count = std::atol(argv[2]);
   constexpr int kFlags = MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE;
-  void* memory =
-      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, kFlags, -1, 0);
+  void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, kFlags, -1, 0);
   if (memory == MAP_FAILED) return 1;
   auto& ring = *static_cast<Shared*>(memory);
   const pid_t parent = getpid();

@@ -1,5 +1,5 @@
-// robust_mutex TIMES PROCESSES: a process-shared robust mutex of pthreads; each process locks it,
-// counts up, and unlocks it, TIMES / PROCESSES times.
+// robust_mutex TIMES PROCESSES: a process-shared robust mutex of pthreads; each process
+// locks it, counts up, and unlocks it, TIMES / PROCESSES times.
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/wait.h>

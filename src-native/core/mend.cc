@@ -234,7 +234,8 @@ bool map_privately(const Scene& scene, Span span) {
 
 bool read_only(const Scene& scene) {
   const Span common = scene.common();
-  // A private mapping of it fails, and would leave a hole; a copy of it would be no secret.
+  // A private mapping of it fails, and would leave a hole; a copy of it would be no
+  // secret.
   if (is_secret(scene.vma)) {
     count(scene, FaultKind::kReadOnly, common);
     return zeros(common);

@@ -56,7 +56,8 @@ class Waiter {
 
   void cancel_all(const void* listener) {
     std::lock_guard lock(mutex_);
-    std::erase_if(waits_, [&](const auto& one) { return one.second.listener == listener; });
+    std::erase_if(waits_,
+                  [&](const auto& one) { return one.second.listener == listener; });
   }
 
  private:
@@ -79,8 +80,8 @@ class Waiter {
     }
   }
 
-  // Sleeps, unlocked, until there may be something to do. The id of the wait that was woken,
-  // or 0.
+  // Sleeps, unlocked, until there may be something to do. The id of the wait that was
+  // woken, or 0.
   uint64_t sleep(std::unique_lock<std::mutex>& lock) {
     words_.clear();
     ids_.clear();
@@ -115,8 +116,8 @@ class Waiter {
     const bool ends = deadline != Clock::time_point::max();
     if (waits_together_) {
       const timespec at = timespec_of(deadline.time_since_epoch());
-      Result<int> index = sys::futex_waitv(words_.data(), static_cast<unsigned>(words_.size()),
-                                           ends ? &at : nullptr);
+      Result<int> index = sys::futex_waitv(
+          words_.data(), static_cast<unsigned>(words_.size()), ends ? &at : nullptr);
       if (index) return ids_[static_cast<size_t>(*index)];
       // EPERM: a filter of system calls that does not know it.
       if (index.error().value != ENOSYS && index.error().value != EPERM) return 0;
@@ -128,8 +129,9 @@ class Waiter {
     const auto length = std::min(std::max(deadline - now, Clock::duration::zero()),
                                  ends ? Clock::duration(kLook) : Clock::duration::max());
     const timespec time = timespec_of(length);
-    Errno error = sys::futex_wait(reinterpret_cast<const void*>(word.word),
-                                  static_cast<uint32_t>(word.value), ends ? &time : nullptr);
+    Errno error =
+        sys::futex_wait(reinterpret_cast<const void*>(word.word),
+                        static_cast<uint32_t>(word.value), ends ? &time : nullptr);
     return error.failed() ? 0 : ids_[lone ? 1 : 0];
   }
 
@@ -147,17 +149,17 @@ class Waiter {
     }
   }
 
-  // By asking the kernel: the word may lie in memory that is gone. A wake-up that comes in
-  // this moment is taken, and told like any other.
+  // By asking the kernel: the word may lie in memory that is gone. A wake-up that comes
+  // in this moment is taken, and told like any other.
   static bool differs(const Wait& wait) {
     const timespec none = {};
     return sys::futex_wait(wait.word, wait.expected, &none).value != ETIMEDOUT;
   }
 
   std::mutex mutex_;
-  std::map<uint64_t, Wait> waits_;     // guarded by mutex_
-  uint64_t next_id_ = 1;               // likewise
-  bool runs_ = false;                  // likewise
+  std::map<uint64_t, Wait> waits_;  // guarded by mutex_
+  uint64_t next_id_ = 1;            // likewise
+  bool runs_ = false;               // likewise
   std::atomic<uint32_t> news_ = 0;
 
   // Of the thread alone.
@@ -170,7 +172,9 @@ class Waiter {
 
 }  // namespace
 
-Result<uint64_t> start_wait(Wait wait) { return Waiter::instance().start(std::move(wait)); }
+Result<uint64_t> start_wait(Wait wait) {
+  return Waiter::instance().start(std::move(wait));
+}
 
 bool cancel_wait(uint64_t id) { return Waiter::instance().cancel(id); }
 

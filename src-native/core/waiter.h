@@ -1,7 +1,8 @@
 // Waiting for words of shared memory without a thread for each: one thread of the process
 // sleeps on all of them, and tells those who asked.
 //
-// Threads: any. `done` runs on the waiter's thread, or not at all once a cancel has returned.
+// Threads: any. `done` runs on the waiter's thread, or not at all once a cancel has
+// returned.
 #pragma once
 
 #include <chrono>
@@ -14,13 +15,14 @@
 namespace memmap::core {
 
 struct Wait {
-  // Keeps the addresses taken: after a close they are looked at still, by the kernel only.
+  // Keeps the addresses taken: after a close they are looked at still, by the kernel
+  // only.
   std::shared_ptr<AddressRange> range;
   const void* word = nullptr;
   uint32_t expected = 0;
   std::chrono::steady_clock::time_point deadline;
-  // Whoever asked: called once, when the word was woken, holds something else, is gone, or
-  // the deadline has passed.
+  // Whoever asked: called once, when the word was woken, holds something else, is gone,
+  // or the deadline has passed.
   void* listener = nullptr;
   void (*done)(void* listener, uint64_t id) = nullptr;
 };

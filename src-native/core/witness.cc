@@ -19,8 +19,7 @@ constexpr int64_t kFirstByte = int64_t{1} << 40;
 }  // namespace
 
 Result<UniqueFd> open_witness(const char* path, uint64_t inode) {
-  Result<UniqueFd> file =
-      sys::open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+  Result<UniqueFd> file = sys::open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
   if (!file) return file;
   struct stat status = {};
   if (Errno error = sys::fstat(file->get(), &status); error.failed()) return error;

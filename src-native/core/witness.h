@@ -1,6 +1,6 @@
-// The kernel as witness that a thread lives: a lock of its own open file description on one
-// byte, far past the end, of the file behind the shared memory. The kernel drops it whatever
-// ends the thread's process; ids of processes, which come back, play no part.
+// The kernel as witness that a thread lives: a lock of its own open file description on
+// one byte, far past the end, of the file behind the shared memory. The kernel drops it
+// whatever ends the thread's process; ids of processes, which come back, play no part.
 //
 // Threads: any.
 #pragma once
@@ -15,8 +15,8 @@ namespace memmap::core {
 // Ids are 1 to kMaxLifeId.
 inline constexpr uint32_t kMaxLifeId = (1U << 29) - 1;
 
-// Opens the file anew, so that nobody else has the description. ENOENT unless it is the one
-// with this inode.
+// Opens the file anew, so that nobody else has the description. ENOENT unless it is the
+// one with this inode.
 sys::Result<sys::UniqueFd> open_witness(const char* path, uint64_t inode);
 
 // A memfd of the process, for memory that no other process can have.

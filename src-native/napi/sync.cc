@@ -24,7 +24,8 @@ char* word_of(const Napi::CallbackInfo& info) {
   void* data = nullptr;
   size_t length = 0;
   const size_t index = info[1].As<Napi::Number>().Uint32Value();
-  napi_get_typedarray_info(info.Env(), info[0], nullptr, &length, &data, nullptr, nullptr);
+  napi_get_typedarray_info(info.Env(), info[0], nullptr, &length, &data, nullptr,
+                           nullptr);
   if (index >= length) return nullptr;
   return static_cast<char*>(data) + index * sizeof(int32_t);
 }
@@ -109,8 +110,8 @@ Napi::Value wait_async(const Napi::CallbackInfo& info) {
   const char* word = word_of(info);
   if (word == nullptr) return number(env, -EFAULT);
   core::Wait wait;
-  wait.range = core::AddressRange::find(reinterpret_cast<uintptr_t>(word),
-                                        sizeof(int32_t), true);
+  wait.range =
+      core::AddressRange::find(reinterpret_cast<uintptr_t>(word), sizeof(int32_t), true);
   if (wait.range == nullptr) return number(env, -kNotOurs);
   wait.word = word;
   wait.expected = bits(info[2]);
@@ -128,8 +129,7 @@ Napi::Value wait_async(const Napi::CallbackInfo& info) {
 // cancelWait(id) -> boolean: false if it is over already, and its callback to come
 Napi::Value cancel_wait(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  const bool cancelled =
-      core::cancel_wait(static_cast<uint64_t>(int64(info[0])));
+  const bool cancelled = core::cancel_wait(static_cast<uint64_t>(int64(info[0])));
   if (cancelled) settle(env, *listener_of(env));
   return Napi::Boolean::New(env, cancelled);
 }

@@ -8,8 +8,7 @@ namespace memmap::sys {
 // Never FUTEX_PRIVATE_FLAG: the sleepers are in several processes.
 
 Errno futex_wait(const void* word, uint32_t expected, const timespec* timeout) {
-  return errno_of(
-      ::syscall(SYS_futex, word, FUTEX_WAIT, expected, timeout, nullptr, 0));
+  return errno_of(::syscall(SYS_futex, word, FUTEX_WAIT, expected, timeout, nullptr, 0));
 }
 
 Result<int> futex_wake(const void* word, int count) {
@@ -19,8 +18,7 @@ Result<int> futex_wake(const void* word, int count) {
 }
 
 Result<int> futex_waitv(FutexWaitv* waiters, unsigned count, const timespec* deadline) {
-  long index =
-      ::syscall(SYS_futex_waitv, waiters, count, 0U, deadline, CLOCK_MONOTONIC);
+  long index = ::syscall(SYS_futex_waitv, waiters, count, 0U, deadline, CLOCK_MONOTONIC);
   if (index == -1) return Errno::last();
   return static_cast<int>(index);
 }

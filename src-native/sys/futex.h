@@ -10,13 +10,13 @@
 
 namespace memmap::sys {
 
-// Sleeps while the word holds `expected`, for at most `timeout`. EAGAIN: it holds something
-// else. ETIMEDOUT, EINTR.
+// Sleeps while the word holds `expected`, for at most `timeout`. EAGAIN: it holds
+// something else. ETIMEDOUT, EINTR.
 Errno futex_wait(const void* word, uint32_t expected, const timespec* timeout);
 // The number of sleepers woken.
 Result<int> futex_wake(const void* word, int count);
-// Sleeps on up to kFutexWaitvMax words until `deadline` of CLOCK_MONOTONIC, null: for ever.
-// The index of one that was woken, or EAGAIN, ETIMEDOUT, EINTR. Linux 5.16.
+// Sleeps on up to kFutexWaitvMax words until `deadline` of CLOCK_MONOTONIC, null: for
+// ever. The index of one that was woken, or EAGAIN, ETIMEDOUT, EINTR. Linux 5.16.
 Result<int> futex_waitv(FutexWaitv* waiters, unsigned count, const timespec* deadline);
 
 }  // namespace memmap::sys
