@@ -34,8 +34,10 @@ class Environment {
   void hold(core::SlotIndex slot);
   void drop(core::SlotIndex slot);
 
-  // Who hears of this thread's waits; napi/sync.cc owns it.
-  struct Listener* listener = nullptr;
+  // Who hears of this thread's waits, or null; napi/sync.cc owns it.
+  struct Listener*& listener() {
+    return listener_;
+  }
   ~Environment();
 
   // Descriptors that close when the thread ends, unless JavaScript closes or takes them.
@@ -59,6 +61,7 @@ class Environment {
   std::vector<uint32_t> free_;
   std::unordered_map<core::SlotIndex, uint32_t> held_;  // and how often
   std::unordered_map<int, sys::UniqueFd> descriptors_;
+  struct Listener* listener_ = nullptr;
 };
 
 }  // namespace memmap::napi

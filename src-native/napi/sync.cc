@@ -51,7 +51,7 @@ Napi::Value futex_wake(const Napi::CallbackInfo& info) {
   return number(info.Env(), *woken);
 }
 
-Listener*& listener_of(Napi::Env env) { return Environment::of(env).listener; }
+Listener*& listener_of(Napi::Env env) { return Environment::of(env).listener(); }
 
 void tell(void* listener, uint64_t id) {
   napi_call_threadsafe_function(static_cast<Listener*>(listener)->function,
