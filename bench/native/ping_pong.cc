@@ -50,9 +50,10 @@ class Way {
     while (word_.value.load() == seen_) {
       if (how_ == 'f') {
         futex(word_.value, FUTEX_WAIT, seen_);
-      } else {
-        __builtin_ia32_pause();
       }
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#endif
     }
     seen_ += 1;
   }

@@ -24,7 +24,11 @@ struct Shared {
   alignas(128) char data[kCapacity];
 };
 
-void pause_a_little() { __builtin_ia32_pause(); }
+void pause_a_little() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
 
 // Records of one length that divides the capacity: none wraps.
 void send(Shared& ring, const char* message, size_t length, long count) {

@@ -6,6 +6,7 @@ import { WORD } from './channel-header.js';
 import type { Ends } from './ends.js';
 import type { RingMemory } from './ring-memory.js';
 import { RECORD_HEADER, distance, recordSize } from './ring.js';
+import type { Words } from './words.js';
 
 /** Words of a reader's place, after its owner. */
 const CURSOR = 1;
@@ -19,7 +20,7 @@ const MOST_LOOKS = 1_000_000;
 
 /** What a ring of this kind is made of. */
 export interface BroadcastParts {
-  readonly words: Int32Array;
+  readonly words: Words;
   readonly memory: RingMemory;
   readonly capacity: number;
   readonly readers: Ends;
@@ -43,10 +44,10 @@ export class BroadcastWriter {
 
   resume(): void {
     const { words } = this.#parts;
-    this.#head = Atomics.load(words, WORD.head);
+    this.#head = words.load(WORD.head);
     this.#published = this.#head;
-    this.#number = Atomics.load(words, WORD.number);
-    this.#oldest = Atomics.load(words, WORD.oldest);
+    this.#number = words.load(WORD.number);
+    this.#oldest = words.load(WORD.oldest);
     this.#accept(this.#oldest, WORD.oldest);
   }
 
@@ -71,8 +72,8 @@ export class BroadcastWriter {
     const { words, capacity, readers } = this.#parts;
     let most = distance(this.#published, this.#head);
     for (const at of readers.taken()) {
-      if (Atomics.load(words, at + ACTIVE) === 0) continue;
-      const cursor = Atomics.load(words, at + CURSOR);
+      if (words.load(at + ACTIVE) === 0) continue;
+      const cursor = words.load(at + CURSOR);
       const behind = distance(cursor, this.#head);
       if (behind < 0 || behind > capacity || (cursor & 7) !== 0) {
         throw corrupt('The position of a reader is impossible', (at + CURSOR) * 4);
@@ -96,7 +97,7 @@ export class BroadcastWriter {
     }
     // Before the bytes are written, and nothing moves across it: a reader that copies them
     // looks at it afterwards.
-    Atomics.exchange(words, WORD.oldest, this.#oldest);
+    words.exchange(WORD.oldest, this.#oldest);
   }
 
   get offset(): number {
@@ -119,10 +120,10 @@ export class BroadcastWriter {
 
   publish(): void {
     const { words, loses } = this.#parts;
-    if (!loses) Atomics.store(words, WORD.oldest, this.#oldest);
-    Atomics.store(words, WORD.number, this.#number);
+    if (!loses) words.store(WORD.oldest, this.#oldest);
+    words.store(WORD.number, this.#number);
     this.#published = this.#head;
-    Atomics.store(words, WORD.head, this.#head);
+    words.store(WORD.head, this.#head);
   }
 }
 
@@ -146,23 +147,23 @@ export class BroadcastReader {
   /** Starts with what is sent from now on. */
   resume(): void {
     const { words } = this.#parts;
-    Atomics.store(words, this.#at + ACTIVE, 0);
-    Atomics.store(words, this.#at + CURSOR, Atomics.load(words, WORD.head));
-    Atomics.store(words, this.#at + ACTIVE, 1);
+    words.store(this.#at + ACTIVE, 0);
+    words.store(this.#at + CURSOR, words.load(WORD.head));
+    words.store(this.#at + ACTIVE, 1);
     // Again: a writer that saw no reader goes no further than a ring's length from where it
     // had published then, and that is no further than here.
-    this.#tail = Atomics.load(words, WORD.head);
+    this.#tail = words.load(WORD.head);
     if ((this.#tail & 7) !== 0) throw corrupt('The position of the writer is impossible', WORD.head * 4);
-    Atomics.store(words, this.#at + CURSOR, this.#tail);
+    words.store(this.#at + CURSOR, this.#tail);
     this.#released = this.#tail;
     this.#head = this.#tail;
     // Of messages that are being published it may be that of the one behind them.
-    this.#number = Atomics.load(words, WORD.number);
+    this.#number = words.load(WORD.number);
   }
 
   #refill(): boolean {
     const { words, capacity, loses } = this.#parts;
-    const head = Atomics.load(words, WORD.head);
+    const head = words.load(WORD.head);
     const unread = distance(this.#tail, head);
     // Who may lose messages may be any distance behind; who may not, a ring's length.
     if ((head & 7) !== 0 || (!loses && (unread < distance(this.#tail, this.#head) || unread > capacity))) {
@@ -198,14 +199,14 @@ export class BroadcastReader {
     const { words, loses } = this.#parts;
     if (!loses) return true;
     // No read of the bytes comes after the look.
-    Atomics.add(words, this.#at + FENCE, 0);
-    return distance(Atomics.load(words, WORD.oldest), this.#tail) >= 0;
+    words.add(this.#at + FENCE, 0);
+    return distance(words.load(WORD.oldest), this.#tail) >= 0;
   }
 
   /** Goes on with the oldest message there is. */
   #catchUp(looks: number): void {
     const { words } = this.#parts;
-    const oldest = Atomics.load(words, WORD.oldest);
+    const oldest = words.load(WORD.oldest);
     // A writer that is far faster may pass us at some attempts, but not at all.
     if ((oldest & 7) !== 0 || looks > MOST_LOOKS) {
       throw corrupt('The position of the oldest message is impossible', WORD.oldest * 4);
@@ -229,7 +230,7 @@ export class BroadcastReader {
 
   release(): void {
     this.#released = this.#tail;
-    Atomics.store(this.#parts.words, this.#at + CURSOR, this.#tail);
+    this.#parts.words.store(this.#at + CURSOR, this.#tail);
   }
 
   /** How many messages have been lost since the last call. */

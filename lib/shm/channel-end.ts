@@ -10,6 +10,7 @@ import type { SharedMemory } from './shared-memory.js';
 import type { Signal } from './signal.js';
 import type { Wait } from './wait.js';
 import { Witness } from './witness.js';
+import { Words } from './words.js';
 
 /** Milliseconds of a sleep, after which one looks whether the other side lives. */
 const SLICE = 50;
@@ -39,7 +40,7 @@ export const RECEIVING: Side = { ends: WORD.consumers, turn: WORD.receiving, man
 export abstract class ChannelEnd implements Disposable {
   /** The header: it stays where it is, whatever becomes of the data. */
   readonly #mapping: SharedMapping;
-  protected readonly words: Int32Array;
+  protected readonly words: Words;
   protected readonly memory: RingMemory;
   protected readonly own: Ends;
   protected readonly place: number;
@@ -52,8 +53,9 @@ export abstract class ChannelEnd implements Disposable {
   protected constructor({ memory, shape, own, peers }: Place) {
     this.#mapping = memory.map();
     try {
-      this.words = this.#mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH });
-      const witness = Witness.of(this.#mapping, this.words);
+      const array = this.#mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH });
+      this.words = new Words(array);
+      const witness = Witness.of(this.#mapping, array);
       const [mine, theirs] = [own, peers].map(({ ends, many }) =>
         new Ends(this.words, ends, many.includes(shape.kind) ? MOST_ENDS : 1, witness),
       ) as [Ends, Ends];

@@ -1,6 +1,7 @@
 // Ends: who stands at one side of a channel, written down where the other side sees it.
 import { StateError } from '../errors.js';
 import type { Witness } from './witness.js';
+import type { Words } from './words.js';
 
 /** The most ends that a side can have. */
 export const MOST_ENDS = 64;
@@ -13,13 +14,13 @@ const CLOSED = 0;
 export type Presence = 'absent' | 'there' | 'closed' | 'died';
 
 export class Ends {
-  readonly #words: Int32Array;
+  readonly #words: Words;
   readonly #base: number;
   readonly #places: number;
   readonly #witness: Witness;
 
   /** @param base - index of the side's first word. @param places - ends that it may have at a time */
-  constructor(words: Int32Array, base: number, places: number, witness: Witness) {
+  constructor(words: Words, base: number, places: number, witness: Witness) {
     this.#words = words;
     this.#base = base;
     this.#places = places;
@@ -40,13 +41,13 @@ export class Ends {
   join(): number {
     for (let place = 0; place < this.#places; place++) {
       const at = this.at(place);
-      const owner = Atomics.load(this.#words, at);
+      const owner = this.#words.load(at);
       if (owner !== 0 && this.#lives(owner)) continue;
-      if (Atomics.compareExchange(this.#words, at, owner, this.#witness.id) !== owner) {
+      if (this.#words.compareExchange(at, owner, this.#witness.id) !== owner) {
         place -= 1; // another was faster: it may have left again
         continue;
       }
-      Atomics.store(this.#words, this.#base + CLOSED, 0);
+      this.#words.store(this.#base + CLOSED, 0);
       return place;
     }
     throw new StateError(
@@ -56,13 +57,13 @@ export class Ends {
   }
 
   leave(place: number): void {
-    Atomics.store(this.#words, this.at(place), 0);
-    if (this.#empty) Atomics.store(this.#words, this.#base + CLOSED, 1);
+    this.#words.store(this.at(place), 0);
+    if (this.#empty) this.#words.store(this.#base + CLOSED, 1);
   }
 
   get #empty(): boolean {
     for (let place = 0; place < this.#places; place++) {
-      if (Atomics.load(this.#words, this.at(place)) !== 0) return false;
+      if (this.#words.load(this.at(place)) !== 0) return false;
     }
     return true;
   }
@@ -71,28 +72,28 @@ export class Ends {
   *taken(): Generator<number> {
     for (let place = 0; place < this.#places; place++) {
       const at = this.at(place);
-      if (Atomics.load(this.#words, at) !== 0) yield at;
+      if (this.#words.load(at) !== 0) yield at;
     }
   }
 
   /** Frees the places of those who have died. */
   bury(): void {
     for (const at of this.taken()) {
-      const owner = Atomics.load(this.#words, at);
-      if (owner !== 0 && !this.#lives(owner)) Atomics.compareExchange(this.#words, at, owner, 0);
+      const owner = this.#words.load(at);
+      if (owner !== 0 && !this.#lives(owner)) this.#words.compareExchange(at, owner, 0);
     }
   }
 
   /** Whether all ends that were there have closed. Cheap while there is one. */
   get closed(): boolean {
-    return Atomics.load(this.#words, this.#base + CLOSED) !== 0 && this.#empty;
+    return this.#words.load(this.#base + CLOSED) !== 0 && this.#empty;
   }
 
   /** 'died': those who are left have died; system calls. */
   look(): Presence {
     let died = false;
     for (let place = 0; place < this.#places; place++) {
-      const owner = Atomics.load(this.#words, this.at(place));
+      const owner = this.#words.load(this.at(place));
       if (owner === 0) continue;
       if (this.#lives(owner)) return 'there';
       died = true;

@@ -9,6 +9,7 @@
 import { corrupt } from '../errors.js';
 import { WORD } from './channel-header.js';
 import type { RingMemory } from './ring-memory.js';
+import type { Words } from './words.js';
 
 /** Bytes of a record before the message. */
 export const RECORD_HEADER = 8;
@@ -25,7 +26,7 @@ export function distance(from: number, to: number): number {
 
 /** The writing end. One at a time. */
 export class RingWriter {
-  readonly #words: Int32Array;
+  readonly #words: Words;
   readonly #memory: RingMemory;
   readonly #capacity: number;
   /** Where the next record goes. */
@@ -33,7 +34,7 @@ export class RingWriter {
   /** The reader's position as last seen. */
   #tail: number;
 
-  constructor(words: Int32Array, memory: RingMemory, capacity: number) {
+  constructor(words: Words, memory: RingMemory, capacity: number) {
     this.#words = words;
     this.#memory = memory;
     this.#capacity = capacity;
@@ -43,8 +44,8 @@ export class RingWriter {
 
   /** Starts where the writer before has stopped. To be called before anything else. */
   resume(): void {
-    const head = Atomics.load(this.#words, WORD.head);
-    const tail = Atomics.load(this.#words, WORD.tail);
+    const head = this.#words.load(WORD.head);
+    const tail = this.#words.load(WORD.tail);
     this.#head = head;
     this.#tail = head;
     this.#accept(tail, head - this.#capacity);
@@ -63,7 +64,7 @@ export class RingWriter {
   fits(length: number): boolean {
     const size = recordSize(length);
     if (size <= this.#capacity - distance(this.#tail, this.#head)) return true;
-    this.#accept(Atomics.load(this.#words, WORD.tail), this.#tail);
+    this.#accept(this.#words.load(WORD.tail), this.#tail);
     return size <= this.#capacity - distance(this.#tail, this.#head);
   }
 
@@ -87,13 +88,13 @@ export class RingWriter {
   /** Lets the reader see what has been put. */
   publish(): void {
     // Pairs with the load in RingReader.refill: who sees the position sees the records.
-    Atomics.store(this.#words, WORD.head, this.#head);
+    this.#words.store(WORD.head, this.#head);
   }
 }
 
 /** The reading end. One at a time. */
 export class RingReader {
-  readonly #words: Int32Array;
+  readonly #words: Words;
   readonly #memory: RingMemory;
   readonly #capacity: number;
   /** Where the next record starts. */
@@ -103,7 +104,7 @@ export class RingReader {
   /** The writer's position as last seen. */
   #head: number;
 
-  constructor(words: Int32Array, memory: RingMemory, capacity: number) {
+  constructor(words: Words, memory: RingMemory, capacity: number) {
     this.#words = words;
     this.#memory = memory;
     this.#capacity = capacity;
@@ -114,7 +115,7 @@ export class RingReader {
 
   /** Starts where the reader before has stopped. To be called before anything else. */
   resume(): void {
-    this.#tail = Atomics.load(this.#words, WORD.tail);
+    this.#tail = this.#words.load(WORD.tail);
     this.#released = this.#tail;
     this.#head = this.#tail;
     if ((this.#tail & 7) !== 0) throw corrupt('The position of the reader is impossible', WORD.tail * 4);
@@ -123,7 +124,7 @@ export class RingReader {
 
   /** The writer's position must lie between where it was and a whole ring after ours. */
   #refill(): boolean {
-    const head = Atomics.load(this.#words, WORD.head);
+    const head = this.#words.load(WORD.head);
     const unread = distance(this.#tail, head);
     if (unread < distance(this.#tail, this.#head) || unread > this.#capacity || (head & 7) !== 0) {
       throw corrupt('The position of the writer is impossible', WORD.head * 4);
@@ -172,6 +173,6 @@ export class RingReader {
   /** Gives the place of what has been read back to the writer. */
   release(): void {
     this.#released = this.#tail;
-    Atomics.store(this.#words, WORD.tail, this.#tail);
+    this.#words.store(WORD.tail, this.#tail);
   }
 }

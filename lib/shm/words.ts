@@ -1,0 +1,45 @@
+// Words: shared memory as the algorithms of a channel see it. All accesses are sequentially
+// consistent. A test gives them simulated memory instead, and runs them in every order.
+import { binding } from '../internal/binding.js';
+import { sleep } from './sleep.js';
+
+/** As many as there are. */
+const ALL = 2 ** 31 - 1;
+
+export class Words {
+  readonly #array: Int32Array;
+
+  constructor(array: Int32Array) {
+    this.#array = array;
+  }
+
+  load(at: number): number {
+    return Atomics.load(this.#array, at);
+  }
+  store(at: number, value: number): void {
+    Atomics.store(this.#array, at, value);
+  }
+  /** Gives the value before, as the following do. */
+  add(at: number, value: number): number {
+    return Atomics.add(this.#array, at, value);
+  }
+  exchange(at: number, value: number): number {
+    return Atomics.exchange(this.#array, at, value);
+  }
+  compareExchange(at: number, expected: number, value: number): number {
+    return Atomics.compareExchange(this.#array, at, expected, value);
+  }
+
+  /** Sleeps while the word has the value, for `ms` at most. May wake early. */
+  sleep(at: number, value: number, ms: number): void {
+    binding.futexWait(this.#array, at, value, ms);
+  }
+  /** As sleep(), without holding the thread up. */
+  wait(at: number, value: number, ms: number, abort: AbortSignal | undefined): Promise<void> {
+    return sleep(this.#array, at, value, ms, abort);
+  }
+  /** Wakes all who sleep on the word. */
+  wake(at: number): void {
+    binding.futexWake(this.#array, at, ALL);
+  }
+}
