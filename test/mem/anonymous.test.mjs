@@ -49,12 +49,15 @@ describe('mapAnonymous', () => {
     });
 
     it('leaves nothing mapped when the length is beyond the address space', () => {
+      // Of other tests some may be left, which the collector takes meanwhile.
+      const mapped = () => maps().filter(({ path }) => path === '/memfd:memmap (deleted)').length;
+      const before = mapped();
       for (const sharing of ['private', 'shared']) {
         assert.throws(() => mapAnonymous({ length: Number.MAX_SAFE_INTEGER, sharing }), {
           name: 'SystemError',
           code: 'ENOMEM',
         });
-        assert.ok(!maps().some(({ path }) => path.startsWith('/memfd:memmap')));
+        assert.ok(mapped() <= before);
       }
     });
   });
