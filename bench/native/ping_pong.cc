@@ -76,6 +76,7 @@ int main(int argc, char** argv) {
   auto* words = static_cast<Word*>(memory);
   Way there(argv[1], words[0]);
   Way back(argv[1], words[1]);
+  bench::Gate gate;
   const pid_t parent = getpid();
   const pid_t child = fork();
   if (child < 0) return 1;
@@ -83,11 +84,15 @@ int main(int argc, char** argv) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) return 0;
     for (;;) {
-      there.wait();
-      back.tell();
+      gate.wait();
+      for (long i = 0; i < count; i++) {
+        there.wait();
+        back.tell();
+      }
     }
   }
   bench::serve(static_cast<double>(count), [&] {
+    gate.open();
     for (long i = 0; i < count; i++) {
       there.tell();
       back.wait();

@@ -45,10 +45,15 @@ void send(Shared& ring, const char* message, size_t length, long count) {
   }
 }
 
-[[noreturn]] void receive(Shared& ring, size_t length) {
+[[noreturn]] void receive(Shared& ring, size_t length, uint64_t count,
+                          bench::Gate& gate) {
   std::vector<char> message(length);
   uint64_t tail = 0;
-  for (;;) {
+  for (uint64_t end = 0;;) {
+    if (tail == end) {
+      gate.wait();
+      end += count * length;
+    }
     uint64_t head = ring.head.load(std::memory_order_acquire);
     if (head == tail) pause_a_little();
     for (; tail != head; tail += length) {
@@ -69,17 +74,19 @@ int main(int argc, char** argv) {
   void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, kFlags, -1, 0);
   if (memory == MAP_FAILED) return 1;
   auto& ring = *static_cast<Shared*>(memory);
+  bench::Gate gate;
   const pid_t parent = getpid();
   const pid_t child = fork();
   if (child < 0) return 1;
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) return 0;
-    receive(ring, length);
+    receive(ring, length, static_cast<uint64_t>(count), gate);
   }
   const std::vector<char> message(length, 7);
   uint64_t expected = 0;
   bench::serve(static_cast<double>(count), [&] {
+    gate.open();
     send(ring, message.data(), length, count);
     expected += static_cast<uint64_t>(count);
     while (ring.received.load(std::memory_order_acquire) != expected) pause_a_little();

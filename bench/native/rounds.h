@@ -1,7 +1,10 @@
 // The runner's protocol: a line on stdin asks for a round, a line of JSON answers.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 
 namespace bench {
@@ -11,6 +14,25 @@ inline double now(clockid_t clock) {
   clock_gettime(clock, &time);
   return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
 }
+
+// Where the other process of a program sleeps between rounds, so that it costs the other
+// cases nothing.
+class Gate {
+ public:
+  Gate() {
+    if (pipe(fds_) != 0) std::exit(1);
+  }
+  void open() {
+    if (write(fds_[1], "x", 1) != 1) std::exit(1);
+  }
+  void wait() {
+    char byte = 0;
+    if (read(fds_[0], &byte, 1) != 1) std::exit(0);
+  }
+
+ private:
+  int fds_[2];
+};
 
 // `round` returns the value that all cases of the question must agree on. `arrange` comes
 // before it, while no clock runs.
