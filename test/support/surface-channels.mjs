@@ -70,7 +70,7 @@ export const CHANNELS = Object.entries(TABLES).flatMap(([owner, table]) =>
     name: owner.endsWith('.') ? `${owner}${method}` : `${owner}.${method}`,
     right: typeof right === 'function' ? right : () => [...right],
     wrong,
-    call(_, args) {
+    call: (_, args) => {
       renewed();
       before?.();
       const result = subjects[owner][method](...args);
