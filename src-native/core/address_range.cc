@@ -58,6 +58,8 @@ std::shared_ptr<AddressRange> AddressRange::take(void* address, size_t length,
 
 std::shared_ptr<AddressRange> AddressRange::find(uintptr_t address, size_t length,
                                                  bool held) {
+  // Goes after the lock: if ours is the last reference by then, the destructor takes it.
+  std::shared_ptr<AddressRange> range;
   Registry& all = registry();
   std::lock_guard lock(all.mutex);
   auto after = all.ranges.upper_bound(address);
@@ -65,10 +67,10 @@ std::shared_ptr<AddressRange> AddressRange::find(uintptr_t address, size_t lengt
   const Entry& entry = std::prev(after)->second;
   if (entry.of_runtime && !held) return nullptr;
   // A range whose destructor has begun no longer locks, and counts as gone.
-  std::shared_ptr<AddressRange> range = entry.owner.lock();
+  range = entry.owner.lock();
   if (range == nullptr) return nullptr;
-  return within(address - number(range->begin_), length, range->length()) ? range
-                                                                          : nullptr;
+  if (!within(address - number(range->begin_), length, range->length())) return nullptr;
+  return range;
 }
 
 AddressRange::Census AddressRange::census() {
