@@ -7,7 +7,7 @@ import { Mutex } from './mutex.js';
 import { RingMemory } from './ring-memory.js';
 import type { SharedMapping } from './shared-mapping.js';
 import type { SharedMemory } from './shared-memory.js';
-import type { Signal } from './signal.js';
+import { Signal } from './signal.js';
 import type { Wait } from './wait.js';
 import { Witness } from './witness.js';
 import { Words } from './words.js';
@@ -45,6 +45,9 @@ export abstract class ChannelEnd implements Disposable {
   protected readonly own: Ends;
   protected readonly place: number;
   protected readonly peers: Ends;
+  /** Messages have come; room has come. */
+  protected readonly arrivals: Signal;
+  protected readonly vacancies: Signal;
   /** Of several ends at this side one at a time may act. */
   protected readonly turn: Mutex | undefined;
   #closed = false;
@@ -55,6 +58,8 @@ export abstract class ChannelEnd implements Disposable {
     try {
       const array = this.#mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH });
       this.words = new Words(array);
+      this.arrivals = new Signal(this.words, WORD.messages);
+      this.vacancies = new Signal(this.words, WORD.room);
       const witness = Witness.of(this.#mapping, array);
       const [mine, theirs] = [own, peers].map(({ ends, many }) =>
         new Ends(this.words, ends, many.includes(shape.kind) ? MOST_ENDS : 1, witness),
@@ -73,6 +78,18 @@ export abstract class ChannelEnd implements Disposable {
     } catch (error) {
       this.own.leave(this.place);
       this.#mapping.close();
+      throw error;
+    }
+  }
+
+  /** Goes on where the end before has stopped; if that is impossible, the place is free again. */
+  protected start(): void {
+    // Where others act meanwhile, each turn begins with it.
+    if (this.turn !== undefined) return;
+    try {
+      this.resume();
+    } catch (error) {
+      this.close();
       throw error;
     }
   }
@@ -97,7 +114,7 @@ export abstract class ChannelEnd implements Disposable {
 
   /** @internal */
   protected lookForPeer(): void {
-    this.#lost = this.peers.look() === 'died';
+    this.#lost = this.peers.died;
   }
 
   protected died(): PeerError {
@@ -163,16 +180,15 @@ export abstract class ChannelEnd implements Disposable {
   /** @internal What is to be done before the pages go. */
   protected abstract end(): void;
 
-  /** @internal Wakes the other side, and those who wait at this one. */
-  protected abstract wake(): void;
-
   /** Ends this end for good; the other side learns of it. Again: nothing. */
   close(): void {
     if (this.#closed) return;
     this.end();
     this.#closed = true;
     this.own.leave(this.place);
-    this.wake();
+    // The other side, and those who wait at this one.
+    this.arrivals.wake();
+    this.vacancies.wake();
     this.memory.close();
     this.#mapping.close();
   }

@@ -40,8 +40,13 @@ export const WORD = {
 /** "memmapch", little-endian. */
 const MAGIC = [0x6d6d656d, 0x68637061] as const;
 const VERSION = 1;
-const KINDS: readonly (ChannelKind | undefined)[] = [undefined, 'spsc', 'mpmc', 'broadcast'];
-const SLOW: readonly SlowReader[] = ['wait', 'lose'];
+/** What stands in the header for each. */
+export const KIND: Readonly<Record<ChannelKind, number>> = { spsc: 1, mpmc: 2, broadcast: 3 };
+export const SLOW: Readonly<Record<SlowReader, number>> = { wait: 0, lose: 1 };
+
+function wordOf<Name extends string>(table: Readonly<Record<Name, number>>, value: number | undefined): Name | undefined {
+  return (Object.keys(table) as Name[]).find((name) => table[name] === value);
+}
 
 /** What a channel is. */
 export interface Shape {
@@ -54,9 +59,9 @@ export interface Shape {
 export function writeHeader(words: Int32Array, { kind, capacity, slow }: Shape): void {
   words.set(MAGIC, WORD.magic);
   words[WORD.version] = VERSION;
-  words[WORD.kind] = KINDS.indexOf(kind);
+  words[WORD.kind] = KIND[kind];
   words[WORD.capacity] = capacity;
-  words[WORD.slow] = SLOW.indexOf(slow);
+  words[WORD.slow] = SLOW[slow];
 }
 
 /** Reads each word once; what it says must fit to `length`, the bytes that the memory really has. */
@@ -68,7 +73,7 @@ export function readHeader(words: Int32Array, length: number): Shape {
   if (version !== VERSION) {
     throw corrupt(`The channel has format ${version}; this library knows ${VERSION}`, WORD.version * 4);
   }
-  const kind = KINDS[words[WORD.kind] ?? 0];
+  const kind = wordOf(KIND, words[WORD.kind]);
   if (kind === undefined) throw corrupt('The channel is of no kind', WORD.kind * 4);
   const capacity = words[WORD.capacity] ?? 0;
   const { least, most } = CAPACITY;
@@ -78,7 +83,7 @@ export function readHeader(words: Int32Array, length: number): Shape {
       WORD.capacity * 4,
     );
   }
-  const slow = SLOW[words[WORD.slow] ?? 0];
+  const slow = wordOf(SLOW, words[WORD.slow]);
   if (slow === undefined) throw corrupt('The channel has no rule for slow readers', WORD.slow * 4);
   return { kind, capacity, slow };
 }

@@ -1,7 +1,17 @@
 // Channel: a ring of messages in shared memory.
 import { illegalConstructor, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
 import { RECEIVING, SENDING } from './channel-end.js';
-import { CAPACITY, type ChannelKind, HEADER_LENGTH, type Shape, type SlowReader, readHeader, writeHeader } from './channel-header.js';
+import {
+  CAPACITY,
+  type ChannelKind,
+  HEADER_LENGTH,
+  KIND,
+  SLOW,
+  type Shape,
+  type SlowReader,
+  readHeader,
+  writeHeader,
+} from './channel-header.js';
 import { Consumer } from './consumer.js';
 import { Producer } from './producer.js';
 import { SharedMemory } from './shared-memory.js';
@@ -18,9 +28,6 @@ export interface ChannelOptions {
   /** Of a broadcast: whether the producer waits for a slow consumer, or that one loses messages. @default 'wait' */
   readonly slow?: SlowReader;
 }
-
-const KIND: Readonly<Record<ChannelKind, true>> = { spsc: true, mpmc: true, broadcast: true };
-const SLOW: Readonly<Record<SlowReader, true>> = { wait: true, lose: true };
 
 /**
  * A channel for messages from one process to another: one is the producer, the other the

@@ -3,10 +3,8 @@ import { StateError } from '../errors.js';
 import { validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
 import { BroadcastReader } from './broadcast.js';
 import { ChannelEnd, type Place } from './channel-end.js';
-import { WORD } from './channel-header.js';
 import { RingReader } from './ring.js';
 import type { AsyncTimeoutOptions, TimeoutOptions } from './waiting.js';
-import { Signal } from './signal.js';
 import { Wait } from './wait.js';
 
 export interface DrainOptions {
@@ -19,8 +17,6 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
   /** Whether a message may be taken away while it is read. */
   readonly #loses: boolean;
   #lost = 0;
-  readonly #messages: Signal;
-  readonly #room: Signal;
   /** Read bytes that are given back together: the producer goes on meanwhile. */
   readonly #batch: number;
   #draining = false;
@@ -35,10 +31,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
       kind === 'broadcast'
         ? new BroadcastReader({ words, memory, capacity, readers: this.own, loses: this.#loses }, this.own.at(this.place))
         : new RingReader(words, memory, capacity);
-    this.#messages = new Signal(this.words, WORD.messages);
-    this.#room = new Signal(this.words, WORD.room);
-    // Where others act meanwhile, each turn begins with it.
-    if (this.turn === undefined) this.#ring.resume();
+    this.start();
     this.#batch = capacity / 4;
   }
 
@@ -62,7 +55,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     } finally {
       this.leave();
     }
-    if (message !== undefined) this.#room.notify();
+    if (message !== undefined) this.vacancies.notify();
     return message;
   }
 
@@ -125,13 +118,13 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     this.#free();
     for (;;) {
       wait.check();
-      const seen = this.#messages.prepare();
+      const seen = this.arrivals.prepare();
       const over = this.#over();
       await this.enter(wait);
       const message = this.#take();
       if (message !== undefined) return message;
       if (over) return this.#finish();
-      await this.pause(this.#messages, seen, wait);
+      await this.pause(this.arrivals, seen, wait);
     }
   }
 
@@ -140,13 +133,13 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     const wait = Wait.until(options);
     this.#free();
     for (;;) {
-      const seen = this.#messages.prepare();
+      const seen = this.arrivals.prepare();
       const over = this.#over();
       this.enterSync(wait);
       const message = this.#take();
       if (message !== undefined) return message;
       if (over) return this.#finish();
-      this.pauseSync(this.#messages, seen, wait);
+      this.pauseSync(this.arrivals, seen, wait);
     }
   }
 
@@ -186,7 +179,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
   #endViews(): void {
     this.memory.renew();
     this.#ring.release();
-    this.#room.notify();
+    this.vacancies.notify();
   }
 
   /** Waits until there is a message, or none will come: then false. For drain(). */
@@ -194,7 +187,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     const wait = Wait.until(options);
     for (;;) {
       wait.check();
-      const seen = this.#messages.prepare();
+      const seen = this.arrivals.prepare();
       const over = this.#over();
       await this.enter(wait);
       let length = -1;
@@ -208,7 +201,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
         this.#finish();
         return false;
       }
-      await this.pause(this.#messages, seen, wait);
+      await this.pause(this.arrivals, seen, wait);
     }
   }
 
@@ -231,11 +224,5 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     if (!this.#draining) return;
     this.#ring.release();
     this.leave();
-  }
-
-  /** @internal */
-  protected override wake(): void {
-    this.#messages.wake();
-    this.#room.wake();
   }
 }

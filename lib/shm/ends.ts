@@ -10,9 +10,6 @@ export const MOST_ENDS = 64;
 const PLACE = 32;
 const CLOSED = 0;
 
-/** What became of a side. */
-export type Presence = 'absent' | 'there' | 'closed' | 'died';
-
 export class Ends {
   readonly #words: Words;
   readonly #base: number;
@@ -89,16 +86,15 @@ export class Ends {
     return this.#words.load(this.#base + CLOSED) !== 0 && this.#empty;
   }
 
-  /** 'died': those who are left have died; system calls. */
-  look(): Presence {
+  /** Whether there are only ends whose owners have died. Makes system calls. */
+  get died(): boolean {
     let died = false;
-    for (let place = 0; place < this.#places; place++) {
-      const owner = this.#words.load(this.at(place));
+    for (const at of this.taken()) {
+      const owner = this.#words.load(at);
       if (owner === 0) continue;
-      if (this.#lives(owner)) return 'there';
+      if (this.#lives(owner)) return false;
       died = true;
     }
-    if (died) return 'died';
-    return this.closed ? 'closed' : 'absent';
+    return died;
   }
 }

@@ -3,10 +3,8 @@ import { PeerError, StateError } from '../errors.js';
 import { invalidType, outOfRange, validateInteger } from '../internal/validate.js';
 import { BroadcastWriter } from './broadcast.js';
 import { ChannelEnd, type Place } from './channel-end.js';
-import { WORD } from './channel-header.js';
 import { RECORD_HEADER, RingWriter } from './ring.js';
 import type { AsyncTimeoutOptions, TimeoutOptions } from './waiting.js';
-import { Signal } from './signal.js';
 import { Wait } from './wait.js';
 
 /** Sends between two looks at the other end. */
@@ -20,8 +18,6 @@ export class Producer extends ChannelEnd {
   readonly #ring: RingWriter | BroadcastWriter;
   /** Whether it needs nobody who listens. */
   readonly #alone: boolean;
-  readonly #messages: Signal;
-  readonly #room: Signal;
   /** Bytes of the longest message. */
   readonly limit: number;
   /** A message being made in place: its bytes, or -1. */
@@ -40,10 +36,7 @@ export class Producer extends ChannelEnd {
     this.#ring = this.#alone
       ? new BroadcastWriter({ words, memory, capacity, readers: peers, loses: slow === 'lose' })
       : new RingWriter(words, memory, capacity);
-    this.#messages = new Signal(this.words, WORD.messages);
-    this.#room = new Signal(this.words, WORD.room);
-    // Where others act meanwhile, each turn begins with it.
-    if (this.turn === undefined) this.#ring.resume();
+    this.start();
     this.limit = capacity - RECORD_HEADER;
   }
 
@@ -80,7 +73,7 @@ export class Producer extends ChannelEnd {
     } finally {
       this.leave();
     }
-    this.#messages.notify();
+    this.arrivals.notify();
     return true;
   }
 
@@ -108,7 +101,7 @@ export class Producer extends ChannelEnd {
     } finally {
       this.leave();
     }
-    if (sent > 0) this.#messages.notify();
+    if (sent > 0) this.arrivals.notify();
     return sent;
   }
 
@@ -134,11 +127,11 @@ export class Producer extends ChannelEnd {
       await before?.catch(() => undefined);
       for (;;) {
         wait.check();
-        const seen = this.#room.prepare();
+        const seen = this.vacancies.prepare();
         this.#ready(message.length);
         await this.enter(wait);
         if (this.#put(message)) return;
-        await this.pause(this.#room, seen, wait);
+        await this.pause(this.vacancies, seen, wait);
       }
     })();
     this.#queue = turn;
@@ -159,11 +152,11 @@ export class Producer extends ChannelEnd {
 
   #sendWhenRoom(message: Uint8Array, wait: Wait): void {
     for (;;) {
-      const seen = this.#room.prepare();
+      const seen = this.vacancies.prepare();
       this.#ready(message.length);
       this.enterSync(wait);
       if (this.#put(message)) return;
-      this.pauseSync(this.#room, seen, wait);
+      this.pauseSync(this.vacancies, seen, wait);
     }
   }
 
@@ -193,7 +186,7 @@ export class Producer extends ChannelEnd {
     validateInteger(length, 'length', 0);
     const wait = Wait.until(options);
     for (;;) {
-      const seen = this.#room.prepare();
+      const seen = this.vacancies.prepare();
       this.#ready(length);
       if (this.#queued === 0 && this.tryEnter()) {
         try {
@@ -202,7 +195,7 @@ export class Producer extends ChannelEnd {
           this.leave();
         }
       }
-      await this.pause(this.#room, seen, wait);
+      await this.pause(this.vacancies, seen, wait);
     }
   }
 
@@ -216,7 +209,7 @@ export class Producer extends ChannelEnd {
     this.#ring.end(length);
     this.#ring.publish();
     this.leave();
-    this.#messages.notify();
+    this.arrivals.notify();
   }
 
   /** @internal A broadcast waits for readers that live. */
@@ -234,11 +227,5 @@ export class Producer extends ChannelEnd {
   protected override end(): void {
     if (this.#reserved !== -1) this.leave();
     this.#reserved = -1;
-  }
-
-  /** @internal */
-  protected override wake(): void {
-    this.#messages.wake();
-    this.#room.wake();
   }
 }

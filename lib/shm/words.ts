@@ -2,9 +2,7 @@
 // consistent. A test gives them simulated memory instead, and runs them in every order.
 import { binding } from '../internal/binding.js';
 import { sleep } from './sleep.js';
-
-/** As many as there are. */
-const ALL = 2 ** 31 - 1;
+import { ALL } from './steps.js';
 
 export class Words {
   readonly #array: Int32Array;

@@ -113,6 +113,18 @@ describe('a hostile consumer', () => {
   }
 });
 
+describe('an end that cannot start where the one before has stopped', () => {
+  for (const [end, word] of [['consumer', HEAD], ['producer', TAIL]]) {
+    it(`leaves the place of the ${end} to others`, () => {
+      const { channel, words } = attacked();
+      words[word] = 4;
+      assert.throws(() => channel[end](), { ...CORRUPT, offset: word * 4 });
+      words[word] = 0;
+      keep(channel[end]());
+    });
+  }
+});
+
 describe('random bytes in the memory of a channel', () => {
   it('are errors, or messages that fit', () => {
     const next = seeded(Date.now() % 1e6);

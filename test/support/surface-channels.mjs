@@ -82,4 +82,4 @@ export const CHANNELS = Object.entries(TABLES).flatMap(([owner, table]) =>
 
 /** Classes all of whose methods are here, but for those of their own. */
 export const CHANNEL_CLASSES = ['Producer', 'Consumer'];
-export const CHANNEL_INTERNALS = ['lookForPeer', 'resume', 'end', 'wake'].flatMap((name) => CHANNEL_CLASSES.map((owner) => `${owner}.${name}`));
+export const CHANNEL_INTERNALS = ['lookForPeer', 'resume', 'end'].flatMap((name) => CHANNEL_CLASSES.map((owner) => `${owner}.${name}`));
