@@ -72,17 +72,6 @@ describe("a broadcast whose producer waits for slow consumers, slow: 'wait'", ()
     await waits;
   });
 
-  it('forgets a consumer that was killed', async () => {
-    const channel = broadcast('wait');
-    const producer = keep(channel.producer());
-    const child = keep(beside('channel-peer', ['consume nothing'], [channel.fd]));
-    await child.says('there');
-    while (producer.trySend(Buffer.alloc(1000)));
-    const waits = producer.send(Buffer.alloc(1000));
-    await child.kill();
-    await waits;
-  });
-
   it('brings everything to processes of every speed', async () => {
     const channel = broadcast('wait');
     const producer = keep(channel.producer());

@@ -1,10 +1,7 @@
 // Messages through a channel: within a thread, between threads and between processes.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
 import { Channel } from 'memmap/shm';
 import { endKept, keep } from '../support/keep.mjs';
-import { beside } from '../support/beside.mjs';
 import { seeded } from '../support/random.mjs';
 
 const KiB = 1024;
@@ -153,53 +150,6 @@ describe('a channel', () => {
     second.trySend(Buffer.from('second'));
     const consumer = keep(channel.consumer());
     assert.deepEqual([consumer.tryReceive(), consumer.tryReceive()].map(text), ['first', 'second']);
-  });
-
-  it('goes to a worker thread', async () => {
-    const channel = keep(Channel.create({ capacity: 1 }));
-    const producer = keep(channel.producer());
-    const worker = new Worker(
-      `import('memmap/shm').then(({ Channel }) => {
-        const { workerData, parentPort } = require('node:worker_threads');
-        const consumer = Channel.fromFd(workerData).consumer();
-        parentPort.postMessage(String(consumer.receiveSync()));
-        consumer.close();
-      });`,
-      { eval: true, workerData: channel.fd },
-    );
-    const [answer, exit] = [once(worker, 'message'), once(worker, 'exit')];
-    await producer.send(Buffer.from('to a thread'));
-    assert.deepEqual(await answer, ['to a thread']);
-    await exit;
-  });
-
-  it('brings messages to another process and back', async () => {
-    const there = keep(Channel.create({ capacity: 1 }));
-    const back = keep(Channel.create({ capacity: 1 }));
-    const child = keep(beside('channel-peer', ['echo'], [there.fd, back.fd]));
-    const producer = keep(there.producer());
-    const consumer = keep(back.consumer());
-    const next = seeded(11);
-    const messages = Array.from({ length: 2000 }, (_, i) => Buffer.alloc(next(5000), i & 255));
-    const sending = (async () => {
-      for (const message of messages) await producer.send(message);
-      producer.close();
-    })();
-    for (const message of messages) assert.deepEqual(await consumer.receive(), message);
-    await sending;
-    assert.equal(await consumer.receive(), undefined);
-    assert.deepEqual(await child.ended, { code: 0, signal: null });
-  });
-
-  it('is drained in place by another process', async () => {
-    const channel = keep(Channel.create({ capacity: 1 }));
-    const child = keep(beside('channel-peer', ['drain', 3000], [channel.fd]));
-    const producer = keep(channel.producer());
-    const next = seeded(7);
-    for (let i = 0; i < 5000; i++) await producer.send(Buffer.alloc(next(3001), i & 255));
-    producer.close();
-    assert.deepEqual(await child.ended, { code: 0, signal: null }, child.errors());
-    assert.equal(child.output(), 'there\n5000\n');
   });
 });
 

@@ -4,16 +4,13 @@ import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { StateError, mapAnonymous } from 'memmap';
-import { Mutex, SharedMemory } from 'memmap/shm';
+import { Mutex } from 'memmap/shm';
 import { skip } from '../support/hooks.mjs';
+import { LONG, NO, WAITERS, code, lockMemory } from '../support/lock-memory.mjs';
 import { lockPeers } from '../support/lock-peers.mjs';
 import { run } from '../support/run.mjs';
 import { until } from '../support/until.mjs';
 
-const NO = { timeout: 30 };
-const LONG = { timeout: 30_000 };
-const WAITERS = 0x8000_0000 | 0;
-const code = (name) => ({ code: `ERR_MEMMAP_${name}` });
 
 /** Of a thread of this process: a Mutex over the buffer it is sent. */
 function worker(buffer, body) {
@@ -29,34 +26,22 @@ function worker(buffer, body) {
 
 describe('Locks', () => {
   const peer = lockPeers();
-  let shared;
-  let memory;
-  let counter;
-  beforeEach(() => {
-    shared = SharedMemory.create({ length: 4096 });
-    memory = shared.map();
-    counter = memory.view(Int32Array, { offset: 1024, length: 4 });
-  });
-  afterEach(() => {
-    memory.close();
-    shared.close();
-  });
-  const word = (offset) => memory.view(Int32Array, { offset, length: 4 });
+  const at = lockMemory();
 
   describe('a mutex', () => {
     let mutex;
-    beforeEach(() => (mutex = new Mutex(memory, 0)));
+    beforeEach(() => (mutex = new Mutex(at.memory, 0)));
 
     it('is had by one process at a time', async () => {
       const TIMES = 20_000;
-      const peers = await Promise.all([1, 2, 3].map(() => peer(shared.fd, 'count', 'mutex', TIMES)));
+      const peers = await Promise.all([1, 2, 3].map(() => peer(at.shared.fd, 'count', 'mutex', TIMES)));
       await Promise.all(peers.map((one) => one.done()));
-      assert.equal(counter[0], 3 * TIMES);
-      assert.equal(word(0)[0], 0);
+      assert.equal(at.counter[0], 3 * TIMES);
+      assert.equal(at.word(0)[0], 0);
     });
 
     it('is had by one thread at a time, of memory with a file and without', async () => {
-      for (const here of [memory, mapAnonymous({ length: 4096 })]) {
+      for (const here of [at.memory, mapAnonymous({ length: 4096 })]) {
         const TIMES = 20_000;
         const count = `for (let i = 0; i < ${TIMES}; i++) {
           if (i % 64 === 0) await mutex.lockAsync(); else mutex.lock();
@@ -71,60 +56,37 @@ describe('Locks', () => {
       }
     });
 
-    it('goes from a killed owner to the next, who is told', async () => {
-      const owner = await peer(shared.fd, 'hold', 'mutex');
-      await owner.done();
-      assert.equal(mutex.tryLock(), false);
-      assert.throws(() => mutex.lock(NO), code('TIMEOUT'));
-      await owner.kill();
-      assert.deepEqual(mutex.tryLock(), { ownerDied: true });
-      mutex.unlock();
-      assert.deepEqual(mutex.lock(), { ownerDied: false });
-    });
-
     it('goes from an owner that is killed later to those who wait, blocking or not', async () => {
-      const owner = await peer(shared.fd, 'hold', 'mutex');
+      const owner = await peer(at.shared.fd, 'hold', 'mutex');
       await owner.done();
-      const waiter = await peer(shared.fd, 'count', 'mutex', 1);
+      const waiter = await peer(at.shared.fd, 'count', 'mutex', 1);
       const here = mutex.lockAsync(LONG);
-      await until(() => (word(0)[0] & WAITERS) !== 0, 'they wait');
+      await until(() => (at.word(0)[0] & WAITERS) !== 0, 'they wait');
       await owner.kill();
       const { ownerDied } = await here;
       mutex.unlock();
       await waiter.done();
-      assert.equal(counter[0], 1);
+      assert.equal(at.counter[0], 1);
       // One of the two was told; the other found it free.
       assert.equal(typeof ownerDied, 'boolean');
       assert.deepEqual(mutex.tryLock(), { ownerDied: false });
     });
 
-    it('goes from a thread that ended without unlocking to the next', async () => {
-      for (const here of [memory, mapAnonymous({ length: 4096 })]) {
-        const mine = new Mutex(here, 0);
-        const owner = worker(here.buffer, 'mutex.lock(); parentPort.postMessage(0); setInterval(() => {}, 1000);');
-        await once(owner, 'message');
-        assert.equal(mine.tryLock(), false);
-        await owner.terminate();
-        assert.deepEqual(mine.lock(LONG), { ownerDied: true });
-        mine.unlock();
-      }
-    });
-
-    it('is not held up by waiters that were killed', async () => {
-      mutex.lock();
-      const [sync, async] = await Promise.all(['hold', 'lockAsync'].map((act) => peer(shared.fd, act, 'mutex')));
-      const living = await peer(shared.fd, 'hold', 'mutex');
-      await setTimeout(100);
-      await Promise.all([sync.kill(), async.kill()]);
-      mutex.unlock();
-      await living.done();
+    it('in memory without a file, goes from a thread that ended without unlocking to the next', async () => {
+      const here = mapAnonymous({ length: 4096 });
+      const mine = new Mutex(here, 0);
+      const owner = worker(here.buffer, 'mutex.lock(); parentPort.postMessage(0); setInterval(() => {}, 1000);');
+      await once(owner, 'message');
+      assert.equal(mine.tryLock(), false);
+      await owner.terminate();
+      assert.deepEqual(mine.lock(LONG), { ownerDied: true });
     });
 
     it('tells a live owner from a dead one though its number is one of another pid namespace', async function () {
       const unshared = ['unshare', '--pid', '--fork', '--kill-child'];
       if (spawnSync(unshared[0], [...unshared.slice(1), 'true']).status !== 0) skip(this, 'no pid namespaces');
       const args = [...unshared.slice(1), process.execPath, new URL('../fixtures/lock-peer.mjs', import.meta.url).pathname];
-      const owner = spawn(unshared[0], [...args, 'hold', 'mutex'], { stdio: ['ignore', 'inherit', 'inherit', shared.fd, 'ipc'] });
+      const owner = spawn(unshared[0], [...args, 'hold', 'mutex'], { stdio: ['ignore', 'inherit', 'inherit', at.shared.fd, 'ipc'] });
       while ((await once(owner, 'message'))[0] !== 'done');
       assert.throws(() => mutex.lock({ timeout: 200 }), code('TIMEOUT'));
       owner.kill('SIGKILL');
@@ -142,14 +104,14 @@ describe('Locks', () => {
     });
 
     it('cannot be unlocked by another', async () => {
-      const owner = await peer(shared.fd, 'hold', 'mutex');
+      const owner = await peer(at.shared.fd, 'hold', 'mutex');
       await owner.done();
       assert.throws(() => mutex.unlock(), (error) => error instanceof StateError && error.code === 'ERR_MEMMAP_NOT_OWNER');
       assert.equal(mutex.tryLock(), false);
     });
 
     it('serves the tasks of a thread in turn, while its event loop goes on', async () => {
-      const owner = await peer(shared.fd, 'hold', 'mutex');
+      const owner = await peer(at.shared.fd, 'hold', 'mutex');
       await owner.done();
       const order = [];
       const tasks = [1, 2, 3].map(async (i) => {
@@ -167,7 +129,7 @@ describe('Locks', () => {
     });
 
     it('can be waited for no longer than one likes', async () => {
-      const owner = await peer(shared.fd, 'hold', 'mutex');
+      const owner = await peer(at.shared.fd, 'hold', 'mutex');
       await owner.done();
       for (const wait of [() => mutex.lock({ timeout: 0 }), () => mutex.lock(NO), () => mutex.lockAsync(NO)]) {
         const begin = performance.now();
@@ -188,10 +150,10 @@ describe('Locks', () => {
     });
 
     it('keeps the process alive while it is waited for, and not after', async () => {
-      const owner = await peer(shared.fd, 'hold', 'mutex');
+      const owner = await peer(at.shared.fd, 'hold', 'mutex');
       await owner.done();
-      const waiting = run('lock-peer', ['lockAsync', 'mutex'], { stdio: [shared.fd] });
-      await until(() => (word(0)[0] & WAITERS) !== 0, 'it waits');
+      const waiting = run('lock-peer', ['lockAsync', 'mutex'], { stdio: [at.shared.fd] });
+      await until(() => (at.word(0)[0] & WAITERS) !== 0, 'it waits');
       await owner.kill();
       const { code: status, signal, stderr } = await waiting;
       assert.deepEqual([status, signal, stderr], [0, null, '']);
