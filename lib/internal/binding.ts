@@ -164,11 +164,14 @@ export interface Binding {
   /** Sleeps while the word holds `expected`: 0 if woken, or -EAGAIN, -ETIMEDOUT, -EINTR, -EFAULT. */
   futexWait(words: Int32Array, index: number, expected: number, ms: number): number;
   futexWake(words: Int32Array, index: number, count: number): number;
-  /** `callback` gets the number of each wait of this thread that is over. */
+  /** `callback` gets the number of each wait of this thread that is over, or whose word has changed. */
   onWake(callback: (wait: number) => void): number;
   waitAsync(words: Int32Array, index: number, expected: number, ms: number): number;
   /** False if it is over already, and the callback to come. */
   cancelWait(wait: number): boolean;
+  /** A wait that goes on until unwatch(): the words must stay mapped. Does not keep the process alive. */
+  watch(words: Int32Array, index: number, expected: number): number;
+  unwatch(wait: number): void;
   /** The path of what is mapped at the words. Fills `facts`: start, end, inode, shared, writable. */
   behind(words: Int32Array, facts: Float64Array): string | number;
   /** Opens the file anew; -ENOENT unless it is the one with this inode. The thread holds it: closeFd. */

@@ -1,6 +1,8 @@
 // ChannelEnd: what a producer and a consumer have in common: their place in the channel, the
 // sight of the other side, taking turns, and waiting.
+import { performance } from 'node:perf_hooks';
 import { PeerError, StateError } from '../errors.js';
+import { invalidType, outOfRange, validateOptions } from '../internal/validate.js';
 import { type ChannelKind, HEADER_LENGTH, type Shape, WORD } from './channel-header.js';
 import { Ends, MOST_ENDS } from './ends.js';
 import { Mutex } from './mutex.js';
@@ -14,8 +16,20 @@ import { Words } from './words.js';
 
 /** Milliseconds of a sleep, after which one looks whether the other side lives. */
 const SLICE = 50;
+/** Looks between two looks at the clock. */
+const LOOKS = 50;
 /** Attempts to get a turn of who does not wait: others hold it for a microsecond. */
 const ATTEMPTS = 1000;
+
+/** Options of an end. */
+export interface EndOptions {
+  /**
+   * Microseconds for which who waits looks again and again before it sleeps: the thread is busy
+   * meanwhile, its event loop stands still, and a message that comes in this time is there at
+   * once. @default 0
+   */
+  readonly spin?: number;
+}
 
 /** What an end is made of. */
 export interface Place {
@@ -23,6 +37,7 @@ export interface Place {
   readonly shape: Shape;
   readonly own: Side;
   readonly peers: Side;
+  readonly options: EndOptions | undefined;
 }
 
 /** One side of a channel. */
@@ -50,10 +65,17 @@ export abstract class ChannelEnd implements Disposable {
   protected readonly vacancies: Signal;
   /** Of several ends at this side one at a time may act. */
   protected readonly turn: Mutex | undefined;
+  /** Milliseconds. */
+  readonly #spin: number;
   #closed = false;
   #lost = false;
 
-  protected constructor({ memory, shape, own, peers }: Place) {
+  protected constructor({ memory, shape, own, peers, options = {} }: Place) {
+    validateOptions<EndOptions>(options, ['spin']);
+    const { spin = 0 } = options;
+    if (typeof spin !== 'number') throw invalidType('options.spin', 'of type number', spin);
+    if (!(spin >= 0)) throw outOfRange('options.spin', '>= 0 microseconds', spin);
+    this.#spin = spin / 1000;
     this.#mapping = memory.map();
     try {
       const array = this.#mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH });
@@ -162,6 +184,19 @@ export abstract class ChannelEnd implements Disposable {
   /** @internal Goes on where another end of this side has stopped. */
   protected abstract resume(): void;
 
+  /** Looks until there is something, for as long as this end may without sleeping. */
+  protected spun<Found>(wait: Wait, look: () => Found | undefined): Found | undefined {
+    if (this.#spin === 0) return undefined;
+    const end = performance.now() + wait.slice(this.#spin);
+    do {
+      for (let i = 0; i < LOOKS; i++) {
+        const found = look();
+        if (found !== undefined) return found;
+      }
+    } while (performance.now() < end);
+    return undefined;
+  }
+
   /** Waits for a signal since `seen`. Returns early now and then. */
   protected async pause(signal: Signal, seen: number, wait: Wait): Promise<void> {
     await signal.wait(seen, wait.slice(SLICE), wait.signal);
@@ -189,6 +224,7 @@ export abstract class ChannelEnd implements Disposable {
     // The other side, and those who wait at this one.
     this.arrivals.wake();
     this.vacancies.wake();
+    this.words.end();
     this.memory.close();
     this.#mapping.close();
   }

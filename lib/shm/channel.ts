@@ -1,6 +1,6 @@
 // Channel: a ring of messages in shared memory.
 import { illegalConstructor, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
-import { RECEIVING, SENDING } from './channel-end.js';
+import { type EndOptions, RECEIVING, SENDING } from './channel-end.js';
 import {
   CAPACITY,
   type ChannelKind,
@@ -110,13 +110,13 @@ export class Channel implements Disposable {
    *
    * @throws {StateError} ERR_MEMMAP_TAKEN
    */
-  producer(): Producer {
-    return new Producer({ memory: this.#memory, shape: this.#shape, own: SENDING, peers: RECEIVING });
+  producer(options?: EndOptions): Producer {
+    return new Producer({ memory: this.#memory, shape: this.#shape, own: SENDING, peers: RECEIVING, options });
   }
 
   /** A receiving end: as producer(). */
-  consumer(): Consumer {
-    return new Consumer({ memory: this.#memory, shape: this.#shape, own: RECEIVING, peers: SENDING });
+  consumer(options?: EndOptions): Consumer {
+    return new Consumer({ memory: this.#memory, shape: this.#shape, own: RECEIVING, peers: SENDING, options });
   }
 
   /** Closes the descriptor. Ends that have been made go on. Again: nothing. */

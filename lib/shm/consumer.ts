@@ -1,6 +1,6 @@
 // Consumer: the receiving end of a channel.
 import { StateError } from '../errors.js';
-import { validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
+import { outOfRange, validateBytes, validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
 import { BroadcastReader } from './broadcast.js';
 import { ChannelEnd, type Place } from './channel-end.js';
 import { RingReader } from './ring.js';
@@ -46,6 +46,20 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     return this.tryEnter() ? this.#take() : undefined;
   }
 
+  /**
+   * Copies the next message to the beginning of `target`: its bytes, or undefined if there is none
+   * now. Of large messages this is several times as fast as {@link tryReceive}, whose copy is new memory each time.
+   *
+   * @throws {RangeError} ERR_OUT_OF_RANGE: it is longer than the target; it stays the next message.
+   * @throws {PeerError} ERR_MEMMAP_CORRUPT
+   */
+  tryReceiveInto(target: Uint8Array): number | undefined {
+    validateBytes(target, 'target');
+    this.open();
+    if (this.#draining) return this.#copyInto(target);
+    return this.tryEnter() ? this.#takeInto(target) : undefined;
+  }
+
   /** Copies the next message out, and leaves. */
   #take(): Buffer | undefined {
     let message: Buffer | undefined;
@@ -59,6 +73,18 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     return message;
   }
 
+  #takeInto(target: Uint8Array): number | undefined {
+    let length: number | undefined;
+    try {
+      length = this.#copyInto(target);
+      if (length !== undefined) this.#ring.release();
+    } finally {
+      this.leave();
+    }
+    if (length !== undefined) this.vacancies.notify();
+    return length;
+  }
+
   #copy(): Buffer | undefined {
     const ring = this.#ring;
     for (;;) {
@@ -70,6 +96,20 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
       if (!ring.intact()) continue;
       ring.skip(length);
       return message;
+    }
+  }
+
+  #copyInto(target: Uint8Array): number | undefined {
+    const ring = this.#ring;
+    for (;;) {
+      const length = ring.next();
+      if (length < 0) return undefined;
+      if (length > target.length) throw outOfRange('target.length', `>= ${length}, the length of the message`, target.length);
+      const { offset } = ring;
+      this.memory.bytes.copy(target, 0, offset, offset + length);
+      if (!ring.intact()) continue;
+      ring.skip(length);
+      return length;
     }
   }
 
@@ -113,34 +153,64 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
    * @throws {PeerError} ERR_MEMMAP_PEER_DIED once all is read that it had sent; ERR_MEMMAP_CORRUPT
    * @throws ERR_MEMMAP_TIMEOUT, or the reason of the signal
    */
-  async receive(options?: AsyncTimeoutOptions): Promise<Buffer | undefined> {
+  receive(options?: AsyncTimeoutOptions): Promise<Buffer | undefined> {
+    return this.#wait(() => this.#take(), options);
+  }
+
+  /** As receive(), holding the thread up. */
+  receiveSync(options?: TimeoutOptions): Buffer | undefined {
+    return this.#waitSync(() => this.#take(), options);
+  }
+
+  /** As receive(), to the beginning of `target`, which is nobody else's until then: its bytes. See tryReceiveInto(). */
+  async receiveInto(target: Uint8Array, options?: AsyncTimeoutOptions): Promise<number | undefined> {
+    validateBytes(target, 'target');
+    return this.#wait(() => this.#takeInto(target), options);
+  }
+
+  /** As receiveInto(), holding the thread up. */
+  receiveIntoSync(target: Uint8Array, options?: TimeoutOptions): number | undefined {
+    validateBytes(target, 'target');
+    return this.#waitSync(() => this.#takeInto(target), options);
+  }
+
+  /** What `take` finds in its turn, once it finds something; it leaves. Undefined if nothing will come. */
+  async #wait<Found>(take: () => Found | undefined, options: AsyncTimeoutOptions | undefined): Promise<Found | undefined> {
     const wait = Wait.until(options);
     this.#free();
+    const first = this.#look(take) ?? this.spun(wait, () => this.#look(take));
+    if (first !== undefined) return first;
     for (;;) {
       wait.check();
       const seen = this.arrivals.prepare();
       const over = this.#over();
       await this.enter(wait);
-      const message = this.#take();
-      if (message !== undefined) return message;
+      const found = take();
+      if (found !== undefined) return found;
       if (over) return this.#finish();
       await this.pause(this.arrivals, seen, wait);
     }
   }
 
-  /** As receive(), holding the thread up. */
-  receiveSync(options?: TimeoutOptions): Buffer | undefined {
+  #waitSync<Found>(take: () => Found | undefined, options: TimeoutOptions | undefined): Found | undefined {
     const wait = Wait.until(options);
     this.#free();
+    const first = this.#look(take) ?? this.spun(wait, () => this.#look(take));
+    if (first !== undefined) return first;
     for (;;) {
       const seen = this.arrivals.prepare();
       const over = this.#over();
       this.enterSync(wait);
-      const message = this.#take();
-      if (message !== undefined) return message;
+      const found = take();
+      if (found !== undefined) return found;
       if (over) return this.#finish();
       this.pauseSync(this.arrivals, seen, wait);
     }
+  }
+
+  /** Nobody is told that we look: the other end need not wake us. */
+  #look<Found>(take: () => Found | undefined): Found | undefined {
+    return this.tryEnter() ? take() : undefined;
   }
 
   /**
@@ -184,24 +254,14 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
 
   /** Waits until there is a message, or none will come: then false. For drain(). */
   async ready(options?: AsyncTimeoutOptions): Promise<boolean> {
-    const wait = Wait.until(options);
-    for (;;) {
-      wait.check();
-      const seen = this.arrivals.prepare();
-      const over = this.#over();
-      await this.enter(wait);
-      let length = -1;
-      try {
-        length = this.#ring.next();
-      } finally {
-        this.leave();
-      }
-      if (length >= 0) return true;
-      if (over) {
-        this.#finish();
-        return false;
-      }
-      await this.pause(this.arrivals, seen, wait);
+    return (await this.#wait(() => this.#has(), options)) ?? false;
+  }
+
+  #has(): true | undefined {
+    try {
+      return this.#ring.next() >= 0 || undefined;
+    } finally {
+      this.leave();
     }
   }
 

@@ -2,6 +2,7 @@
 export { PeerError } from '../errors.js';
 export { Barrier } from './barrier.js';
 export { Channel, type ChannelOptions } from './channel.js';
+export type { EndOptions } from './channel-end.js';
 export type { ChannelKind, SlowReader } from './channel-header.js';
 export { Connection, type Message, type Peer } from './connection.js';
 export { Consumer, type DrainOptions } from './consumer.js';

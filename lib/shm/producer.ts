@@ -1,6 +1,6 @@
 // Producer: the sending end of a channel.
 import { PeerError, StateError } from '../errors.js';
-import { invalidType, outOfRange, validateInteger } from '../internal/validate.js';
+import { invalidType, outOfRange, validateBytes, validateInteger } from '../internal/validate.js';
 import { BroadcastWriter } from './broadcast.js';
 import { ChannelEnd, type Place } from './channel-end.js';
 import { RECORD_HEADER, RingWriter } from './ring.js';
@@ -9,10 +9,6 @@ import { Wait } from './wait.js';
 
 /** Sends between two looks at the other end. */
 const SENDS = 256;
-
-function validateMessage(message: unknown): asserts message is Uint8Array {
-  if (!(message instanceof Uint8Array)) throw invalidType('message', 'a Uint8Array', message);
-}
 
 export class Producer extends ChannelEnd {
   readonly #ring: RingWriter | BroadcastWriter;
@@ -57,7 +53,7 @@ export class Producer extends ChannelEnd {
    * @throws {PeerError} ERR_MEMMAP_PEER_CLOSED, ERR_MEMMAP_PEER_DIED, ERR_MEMMAP_CORRUPT
    */
   trySend(message: Uint8Array): boolean {
-    validateMessage(message);
+    validateBytes(message, 'message');
     this.#ready(message.length);
     if (this.#queued > 0 || !this.tryEnter()) return false;
     return this.#put(message);
@@ -84,7 +80,7 @@ export class Producer extends ChannelEnd {
   trySendMany(messages: readonly Uint8Array[]): number {
     if (!Array.isArray(messages)) throw invalidType('messages', 'an Array', messages);
     for (const message of messages) {
-      validateMessage(message);
+      validateBytes(message, 'message');
       if (message.length > this.limit) this.#ready(message.length);
     }
     this.#ready(0);
@@ -120,11 +116,18 @@ export class Producer extends ChannelEnd {
     }
   }
 
+  /** Nobody is told that we look: the other end need not wake us. */
+  #look(message: Uint8Array): true | undefined {
+    this.#ready(message.length);
+    return (this.tryEnter() && this.#put(message)) || undefined;
+  }
+
   async #enqueue(message: Uint8Array, wait: Wait): Promise<void> {
     this.#queued += 1;
     const before = this.#queue;
     const turn = (async () => {
-      await before?.catch(() => undefined);
+      if (this.#queued > 1) await before?.catch(() => undefined);
+      if (this.spun(wait, () => this.#look(message)) !== undefined) return;
       for (;;) {
         wait.check();
         const seen = this.vacancies.prepare();
@@ -151,6 +154,7 @@ export class Producer extends ChannelEnd {
   }
 
   #sendWhenRoom(message: Uint8Array, wait: Wait): void {
+    if (this.spun(wait, () => this.#look(message)) !== undefined) return;
     for (;;) {
       const seen = this.vacancies.prepare();
       this.#ready(message.length);
@@ -185,17 +189,21 @@ export class Producer extends ChannelEnd {
   async room(length: number, options?: AsyncTimeoutOptions): Promise<void> {
     validateInteger(length, 'length', 0);
     const wait = Wait.until(options);
+    if ((this.#fits(length) ?? this.spun(wait, () => this.#fits(length))) !== undefined) return;
     for (;;) {
       const seen = this.vacancies.prepare();
-      this.#ready(length);
-      if (this.#queued === 0 && this.tryEnter()) {
-        try {
-          if (this.#ring.fits(length)) return;
-        } finally {
-          this.leave();
-        }
-      }
+      if (this.#fits(length) !== undefined) return;
       await this.pause(this.vacancies, seen, wait);
+    }
+  }
+
+  #fits(length: number): true | undefined {
+    this.#ready(length);
+    if (this.#queued > 0 || !this.tryEnter()) return undefined;
+    try {
+      return this.#ring.fits(length) || undefined;
+    } finally {
+      this.leave();
     }
   }
 

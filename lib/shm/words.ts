@@ -1,11 +1,12 @@
 // Words: shared memory as the algorithms of a channel see it. All accesses are sequentially
 // consistent. A test gives them simulated memory instead, and runs them in every order.
 import { binding } from '../internal/binding.js';
-import { sleep } from './sleep.js';
+import { Watch } from './sleep.js';
 import { ALL } from './steps.js';
 
 export class Words {
   readonly #array: Int32Array;
+  readonly #watches = new Map<number, Watch>();
 
   constructor(array: Int32Array) {
     this.#array = array;
@@ -34,10 +35,20 @@ export class Words {
   }
   /** As sleep(), without holding the thread up. */
   wait(at: number, value: number, ms: number, abort: AbortSignal | undefined): Promise<void> {
-    return sleep(this.#array, at, value, ms, abort);
+    let watch = this.#watches.get(at);
+    if (watch === undefined) {
+      watch = new Watch(this.#array, at);
+      this.#watches.set(at, watch);
+    }
+    return watch.sleep(value, ms, abort);
   }
   /** Wakes all who sleep on the word. */
   wake(at: number): void {
     binding.futexWake(this.#array, at, ALL);
+  }
+
+  /** Before the memory goes: wakes who waits here. */
+  end(): void {
+    for (const watch of this.#watches.values()) watch.end();
   }
 }

@@ -44,9 +44,15 @@ class Waiter {
       runs_ = true;
     }
     const uint64_t id = next_id_++;
-    waits_.emplace(id, std::move(wait));
+    waits_.emplace(id, Entry{std::move(wait), false});
     nudge();
     return id;
+  }
+
+  void heard(uint64_t id) {
+    std::lock_guard lock(mutex_);
+    const auto found = waits_.find(id);
+    if (found != waits_.end()) found->second.told = false;
   }
 
   bool cancel(uint64_t id) {
@@ -61,6 +67,10 @@ class Waiter {
   }
 
  private:
+  struct Entry : Wait {
+    bool told = false;  // of one that stays: done was called, and is not heard yet
+  };
+
   static void* enter(void* self) {
     static_cast<Waiter*>(self)->run();
     return nullptr;
@@ -135,18 +145,31 @@ class Waiter {
     return error.failed() ? 0 : ids_[lone ? 1 : 0];
   }
 
-  // Ends the waits that are over.
+  // Ends the waits that are over, and tells of the changes to those that stay.
   void sweep(uint64_t woken) {
     const auto now = Clock::now();
     for (auto next = waits_.begin(); next != waits_.end();) {
-      const auto& [id, wait] = *next;
-      if (id == woken || wait.deadline <= now || differs(wait)) {
+      auto& [id, wait] = *next;
+      if (wait.stays) {
+        tell_change(id, wait);
+        ++next;
+      } else if (id == woken || wait.deadline <= now || differs(wait)) {
         wait.done(wait.listener, id);
         next = waits_.erase(next);
       } else {
         ++next;
       }
     }
+  }
+
+  static void tell_change(uint64_t id, Entry& wait) {
+    auto* word = static_cast<const uint32_t*>(wait.word);
+    const uint32_t value = __atomic_load_n(word, __ATOMIC_SEQ_CST);
+    if (value == wait.expected) return;
+    wait.expected = value;
+    if (wait.told) return;
+    wait.told = true;
+    wait.done(wait.listener, id);
   }
 
   // By asking the kernel: the word may lie in memory that is gone. A wake-up that comes
@@ -157,9 +180,9 @@ class Waiter {
   }
 
   std::mutex mutex_;
-  std::map<uint64_t, Wait> waits_;  // guarded by mutex_
-  uint64_t next_id_ = 1;            // likewise
-  bool runs_ = false;               // likewise
+  std::map<uint64_t, Entry> waits_;  // guarded by mutex_
+  uint64_t next_id_ = 1;             // likewise
+  bool runs_ = false;                // likewise
   std::atomic<uint32_t> news_ = 0;
 
   // Of the thread alone.
@@ -175,6 +198,8 @@ class Waiter {
 Result<uint64_t> start_wait(Wait wait) {
   return Waiter::instance().start(std::move(wait));
 }
+
+void heard_wait(uint64_t id) { Waiter::instance().heard(id); }
 
 bool cancel_wait(uint64_t id) { return Waiter::instance().cancel(id); }
 

@@ -2,7 +2,7 @@
 // sleeps on all of them, and tells those who asked.
 //
 // Threads: any. `done` runs on the waiter's thread, or not at all once a cancel has
-// returned.
+// returned; it may call nothing of this file.
 #pragma once
 
 #include <chrono>
@@ -21,14 +21,20 @@ struct Wait {
   const void* word = nullptr;
   uint32_t expected = 0;
   std::chrono::steady_clock::time_point deadline;
+  // Goes on until it is cancelled, and has no deadline: for a word that changes often.
+  // The word must be readable until then.
+  bool stays = false;
   // Whoever asked: called once, when the word was woken, holds something else, is gone,
-  // or the deadline has passed.
+  // or the deadline has passed. One that stays calls at each change, but not again before
+  // heard_wait: whoever hears looks at the word after that.
   void* listener = nullptr;
   void (*done)(void* listener, uint64_t id) = nullptr;
 };
 
 // The number of the wait: positive, never reused. EAGAIN: no thread could be started.
 sys::Result<uint64_t> start_wait(Wait wait);
+// The listener knows of all changes so far. Nothing if the wait does not stay.
+void heard_wait(uint64_t id);
 // False: it was over already.
 bool cancel_wait(uint64_t id);
 // All that `listener` asked for.

@@ -53,11 +53,17 @@ Napi::Value futex_wake(const Napi::CallbackInfo& info) {
 
 Listener*& listener_of(Napi::Env env) { return Environment::of(env).listener(); }
 
-void tell(void* listener, uint64_t id) {
+// What the other thread tells: the number of a wait, and whether it goes on.
+constexpr uintptr_t kStays = 1;
+
+void send(void* listener, uintptr_t told) {
   napi_call_threadsafe_function(static_cast<Listener*>(listener)->function,
-                                reinterpret_cast<void*>(static_cast<uintptr_t>(id)),
-                                napi_tsfn_nonblocking);
+                                reinterpret_cast<void*>(told), napi_tsfn_nonblocking);
 }
+
+void tell(void* listener, uint64_t id) { send(listener, id << 1); }
+
+void tell_change(void* listener, uint64_t id) { send(listener, id << 1 | kStays); }
 
 // A pending wait keeps the process alive, as any operation does.
 void settle(napi_env env, Listener& listener) {
@@ -67,10 +73,16 @@ void settle(napi_env env, Listener& listener) {
 
 void hear(napi_env env, napi_value callback, void* context, void* data) {
   if (env == nullptr) return;  // the thread is ending
-  settle(env, *static_cast<Listener*>(context));
+  const auto told = reinterpret_cast<uintptr_t>(data);
+  const uintptr_t wait = told >> 1;
+  const auto number = static_cast<double>(wait);
+  if ((told & kStays) != 0) {
+    core::heard_wait(wait);
+  } else {
+    settle(env, *static_cast<Listener*>(context));
+  }
   napi_value id = nullptr;
   napi_value receiver = nullptr;
-  const auto number = static_cast<double>(reinterpret_cast<uintptr_t>(data));
   if (napi_create_double(env, number, &id) != napi_ok) return;
   if (napi_get_undefined(env, &receiver) != napi_ok) return;
   static_cast<void>(napi_call_function(env, receiver, callback, 1, &id, nullptr));
@@ -86,7 +98,8 @@ void forget_listener(napi_env, void*, void* context) {
   delete static_cast<Listener*>(context);
 }
 
-// onWake(callback) -> 0 | -errno: called with the number of each wait that is over. Once.
+// onWake(callback) -> 0 | -errno: called with the number of each wait that is over,
+// or whose word has changed. Once.
 Napi::Value on_wake(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto* listener = new Listener;
@@ -103,27 +116,50 @@ Napi::Value on_wake(const Napi::CallbackInfo& info) {
   return number(env, 0);
 }
 
+// Starts a wait for the word `info[1]` of the Int32Array `info[0]` that holds `info[2]`:
+// its number | -errno
+double start(const Napi::CallbackInfo& info, core::Wait wait) {
+  const char* word = word_of(info);
+  if (word == nullptr) return -EFAULT;
+  wait.range =
+      core::AddressRange::find(reinterpret_cast<uintptr_t>(word), sizeof(int32_t), true);
+  if (wait.range == nullptr) return -kNotOurs;
+  wait.word = word;
+  wait.expected = bits(info[2]);
+  wait.listener = listener_of(info.Env());
+  auto id = core::start_wait(std::move(wait));
+  return id ? static_cast<double>(*id) : -id.error().value;
+}
+
 // waitAsync(words, index, expected, ms) -> number of the wait | -errno
 Napi::Value wait_async(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  Listener* listener = listener_of(env);
-  const char* word = word_of(info);
-  if (word == nullptr) return number(env, -EFAULT);
-  core::Wait wait;
-  wait.range =
-      core::AddressRange::find(reinterpret_cast<uintptr_t>(word), sizeof(int32_t), true);
-  if (wait.range == nullptr) return number(env, -kNotOurs);
-  wait.word = word;
-  wait.expected = bits(info[2]);
   const auto ns = static_cast<int64_t>(info[3].As<Napi::Number>().DoubleValue() * 1e6);
+  core::Wait wait;
   wait.deadline = std::chrono::steady_clock::now() + std::chrono::nanoseconds(ns);
-  wait.listener = listener;
   wait.done = tell;
-  auto id = core::start_wait(std::move(wait));
-  if (!id) return to_js(env, id.error());
+  const double id = start(info, std::move(wait));
+  if (id < 0) return number(env, id);
+  Listener* listener = listener_of(env);
   if (listener->pending == 0) napi_ref_threadsafe_function(env, listener->function);
   listener->pending += 1;
-  return number(env, static_cast<double>(*id));
+  return number(env, id);
+}
+
+// watch(words, index, expected) -> number of the wait | -errno. Goes on until unwatch(),
+// and does not keep the process alive.
+Napi::Value watch(const Napi::CallbackInfo& info) {
+  core::Wait wait;
+  wait.deadline = std::chrono::steady_clock::time_point::max();
+  wait.stays = true;
+  wait.done = tell_change;
+  return number(info.Env(), start(info, std::move(wait)));
+}
+
+// unwatch(id)
+Napi::Value unwatch(const Napi::CallbackInfo& info) {
+  core::cancel_wait(static_cast<uint64_t>(int64(info[0])));
+  return info.Env().Undefined();
 }
 
 // cancelWait(id) -> boolean: false if it is over already, and its callback to come
@@ -193,6 +229,8 @@ void export_sync(Napi::Env env, Napi::Object exports) {
   add<on_wake>(env, exports, "onWake");
   add<wait_async>(env, exports, "waitAsync");
   add<cancel_wait>(env, exports, "cancelWait");
+  add<watch>(env, exports, "watch");
+  add<unwatch>(env, exports, "unwatch");
   add<behind>(env, exports, "behind");
   add<open_witness>(env, exports, "openWitness");
   add<local_witness>(env, exports, "localWitness");

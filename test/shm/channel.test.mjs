@@ -140,6 +140,51 @@ describe('a channel', () => {
     assert.equal(text(consumer.tryReceive()), 'goes on');
   });
 
+  it('is received into memory of the caller, where it fits', async () => {
+    const { producer, consumer } = keep(both());
+    const target = Buffer.alloc(8, '.');
+    assert.equal(consumer.tryReceiveInto(target), undefined);
+    producer.trySendMany(['one', '', 'a longer one', 'two', 'three', 'four'].map((word) => Buffer.from(word)));
+    assert.equal(consumer.tryReceiveInto(target), 3);
+    assert.equal(text(target), 'one.....');
+    assert.equal(consumer.tryReceiveInto(target), 0);
+    const tooLong = { code: 'ERR_OUT_OF_RANGE' };
+    assert.throws(() => consumer.tryReceiveInto(target), tooLong);
+    assert.throws(() => consumer.receiveIntoSync(target), tooLong);
+    await assert.rejects(consumer.receiveInto(target), tooLong);
+    assert.equal(text(consumer.tryReceive()), 'a longer one', 'it was still the next');
+    assert.equal(await consumer.receiveInto(target), 3);
+    assert.equal(consumer.receiveIntoSync(target), 5);
+    assert.equal(text(target), 'three...');
+    consumer.drain(() => assert.equal(consumer.tryReceiveInto(target), undefined));
+    const waits = consumer.receiveInto(target);
+    producer.trySend(Buffer.from('five'));
+    assert.equal(await waits, 4);
+    producer.close();
+    assert.equal(await consumer.receiveInto(target), undefined);
+  });
+
+  it('is looked for before it is slept for, as long as the end was told', async () => {
+    const channel = keep(Channel.create({ capacity: 1 }));
+    const [producer, consumer] = [keep(channel.producer({ spin: 2000 })), keep(channel.consumer({ spin: 2000 }))];
+    const options = { timeout: 50 };
+    /** The thread is busy until the call returns. */
+    const looks = async (call) => {
+      const start = performance.now();
+      const waits = call();
+      assert(performance.now() - start >= 2, 'as long as it was told');
+      await assert.rejects(waits, { code: 'ERR_MEMMAP_TIMEOUT' });
+    };
+    await looks(() => consumer.receive(options));
+    while (producer.trySend(Buffer.alloc(1000)));
+    await looks(() => producer.send(Buffer.alloc(1000), options));
+    await looks(() => producer.room(1000, options));
+    assert.throws(() => producer.sendSync(Buffer.alloc(1000), { timeout: 1 }), { code: 'ERR_MEMMAP_TIMEOUT' });
+    consumer.drain(() => {});
+    await producer.send(Buffer.from('goes on'));
+    assert.equal(text(await consumer.receive()), 'goes on');
+  });
+
   it('gives each end to one only, again after close()', () => {
     const channel = keep(Channel.create({ capacity: 1 }));
     const producer = channel.producer();

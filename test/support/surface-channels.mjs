@@ -7,7 +7,9 @@ const { callback, descriptor, integer, options, optional, word } = zoo;
 const channel = shm.Channel.create({ capacity: 1 });
 const producer = channel.producer();
 const consumer = channel.consumer();
-const subjects = { 'Channel.': shm.Channel, Producer: producer, Consumer: consumer };
+/** Its ends are free. */
+const other = shm.Channel.create({ capacity: 1 });
+const subjects = { 'Channel.': shm.Channel, Channel: other, Producer: producer, Consumer: consumer };
 
 const MESSAGES = [
   ...zoo.each(zoo.TYPE, [undefined, null, 1, 1n, 'x', true, {}, [], Symbol('zoo'), new ArrayBuffer(8), new Uint16Array(1)]),
@@ -17,6 +19,10 @@ const LISTS = [
   ...zoo.each(zoo.TYPE, [undefined, null, 1, 'x', {}, new Set(), ['x'], [undefined], Buffer.alloc(1)]),
   [[Buffer.alloc(1), Buffer.alloc(producer.limit + 1)], zoo.RANGE],
 ];
+const TARGETS = [
+  ...zoo.each(zoo.TYPE, [undefined, null, 1, 'x', {}, [], new ArrayBuffer(8), new Uint16Array(8)]),
+  ...zoo.each(zoo.RANGE, [Buffer.alloc(0), Buffer.alloc(6)]),
+];
 const timeouts = [
   ...zoo.each(zoo.TYPE, [null, '', '1', 1n, true, {}, [], Symbol('zoo')]),
   ...zoo.each(zoo.RANGE, [NaN, -1, -Infinity]),
@@ -24,6 +30,7 @@ const timeouts = [
 const signals = zoo.each(zoo.TYPE, [null, 0, 'x', {}, [], Symbol('zoo')]);
 const sync = options({ timeout: timeouts }, {});
 const async = options({ timeout: timeouts, signal: signals }, {});
+const spin = options({ spin: timeouts }, {});
 const length = integer(0, producer.limit);
 const message = Buffer.from('message');
 
@@ -36,6 +43,10 @@ const TABLES = {
     ]]],
     fromFd: [() => [channel.fd], [descriptor]],
   },
+  Channel: {
+    producer: [[{}], [spin]],
+    consumer: [[{}], [spin]],
+  },
   Producer: {
     trySend: [[message], [MESSAGES]],
     trySendMany: [[[message]], [LISTS]],
@@ -47,12 +58,17 @@ const TABLES = {
   },
   Consumer: {
     tryReceive: [[], []],
+    tryReceiveInto: [() => [Buffer.alloc(8)], [TARGETS]],
     receive: [[{}], [async]],
+    receiveInto: [() => [Buffer.alloc(8), {}], [TARGETS, async]],
+    receiveIntoSync: [() => [Buffer.alloc(8), {}], [TARGETS, sync]],
     receiveSync: [[{}], [sync]],
     drain: [[() => {}, {}], [[[undefined, zoo.TYPE], ...callback], options({ most: integer(1) }, {})]],
     ready: [[{}], [async]],
   },
 };
+
+const ENDED = [shm.Channel, shm.Producer, shm.Consumer];
 
 /** Room, and a message, for each call. */
 function renewed() {
@@ -74,7 +90,7 @@ export const CHANNELS = Object.entries(TABLES).flatMap(([owner, table]) =>
       renewed();
       before?.();
       const result = subjects[owner][method](...args);
-      if (result instanceof shm.Channel) result.close();
+      if (ENDED.some((type) => result instanceof type)) result.close();
       return result;
     },
   })),
