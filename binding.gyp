@@ -11,6 +11,7 @@
       "src-native/napi/guard.cc",
       "src-native/napi/mapping.cc",
       "src-native/napi/readiness.cc",
+      "src-native/napi/ring.cc",
       "src-native/napi/scan.cc",
       "src-native/napi/shared_memory.cc",
       "src-native/napi/socket.cc",
@@ -21,6 +22,7 @@
       "src-native/core/closed_pages.cc",
       "src-native/core/fault_slots.cc",
       "src-native/core/file.cc",
+      "src-native/core/futex_ring.cc",
       "src-native/core/guard.cc",
       "src-native/core/headroom.cc",
       "src-native/core/mapping.cc",
@@ -37,6 +39,7 @@
       "src-native/core/witness.cc",
       "src-native/sys/file.cc",
       "src-native/sys/futex.cc",
+      "src-native/sys/io_uring.cc",
       "src-native/sys/memory.cc",
       "src-native/sys/signal.cc",
       "src-native/sys/unix_socket.cc"

@@ -164,8 +164,8 @@ export interface Binding {
   /** Sleeps while the word holds `expected`: 0 if woken, or -EAGAIN, -ETIMEDOUT, -EINTR, -EFAULT. */
   futexWait(words: Int32Array, index: number, expected: number, ms: number): number;
   futexWake(words: Int32Array, index: number, count: number): number;
-  /** `callback` gets the number of each wait of this thread that is over, or whose word has changed. */
-  onWake(callback: (wait: number) => void): number;
+  /** `callback` gets the number of each wait of this thread that is over, or whose word has changed. `inLoop`: through libuv if it can be. */
+  onWake(callback: (wait: number) => void, inLoop: boolean): number;
   waitAsync(words: Int32Array, index: number, expected: number, ms: number): number;
   /** False if it is over already, and the callback to come. */
   cancelWait(wait: number): boolean;

@@ -14,7 +14,7 @@ import type { Wait } from './wait.js';
 import { Witness } from './witness.js';
 import { Words } from './words.js';
 
-/** Milliseconds of a sleep, after which one looks whether the other side lives. */
+/** Milliseconds without a signal, after which one looks whether the other side lives. */
 const SLICE = 50;
 /** Looks between two looks at the clock. */
 const LOOKS = 50;
@@ -201,14 +201,14 @@ export abstract class ChannelEnd implements Disposable {
   protected async pause(signal: Signal, seen: number, wait: Wait): Promise<void> {
     await signal.wait(seen, wait.slice(SLICE), wait.signal);
     this.open();
-    this.lookForPeer();
+    if (!signal.since(seen)) this.lookForPeer();
     wait.check();
   }
 
   /** As pause(), holding the thread up. */
   protected pauseSync(signal: Signal, seen: number, wait: Wait): void {
     signal.sleep(seen, wait.slice(SLICE));
-    this.lookForPeer();
+    if (!signal.since(seen)) this.lookForPeer();
     wait.check();
   }
 

@@ -41,6 +41,11 @@ export class Signal {
     this.#words.wake(this.#count);
   }
 
+  /** Whether there was a signal since prepare(). */
+  since(seen: number): boolean {
+    return this.#words.load(this.#count) !== seen;
+  }
+
   /** Sleeps for `ms` at most, unless there was a signal since prepare(). May wake early. */
   sleep(seen: number, ms: number): void {
     this.#words.sleep(this.#count, seen, ms);

@@ -7,9 +7,12 @@ import { binding } from '../internal/binding.js';
 const waits = new Map<number, () => void>();
 let listening = false;
 
+/** Bun and Deno have parts of libuv only, under its names. */
+const inLoop = process.versions['bun'] === undefined && process.versions['deno'] === undefined;
+
 function listen(): void {
   if (listening) return;
-  check(binding.onWake((wait) => waits.get(wait)?.()), 'napi_create_threadsafe_function');
+  check(binding.onWake((wait) => waits.get(wait)?.(), inLoop), 'napi_create_threadsafe_function');
   listening = true;
 }
 

@@ -7,6 +7,7 @@
 #include "core/witness.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
+#include "napi/ring.h"
 #include "sys/futex.h"
 
 namespace memmap::napi {
@@ -15,6 +16,7 @@ namespace memmap::napi {
 struct Listener {
   napi_threadsafe_function function = nullptr;
   uint32_t pending = 0;  // of that thread alone
+  Ring* ring = nullptr;  // ends after the listener, with the thread
 };
 
 namespace {
@@ -98,8 +100,8 @@ void forget_listener(napi_env, void*, void* context) {
   delete static_cast<Listener*>(context);
 }
 
-// onWake(callback) -> 0 | -errno: called with the number of each wait that is over,
-// or whose word has changed. Once.
+// onWake(callback, inLoop) -> 0 | -errno: called with the number of each wait that is
+// over, or whose word has changed. Once.
 Napi::Value on_wake(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto* listener = new Listener;
@@ -112,6 +114,9 @@ Napi::Value on_wake(const Napi::CallbackInfo& info) {
   }
   napi_unref_threadsafe_function(env, listener->function);
   napi_add_env_cleanup_hook(env, stop_listening, listener);
+  if (info[1].As<Napi::Boolean>()) {
+    listener->ring = Ring::start(env, info[0].As<Napi::Function>());
+  }
   listener_of(env) = listener;
   return number(env, 0);
 }
@@ -146,9 +151,24 @@ Napi::Value wait_async(const Napi::CallbackInfo& info) {
   return number(env, id);
 }
 
+// The same in the event loop: 0 if it cannot.
+double start_in_loop(const Napi::CallbackInfo& info) {
+  Ring* ring = listener_of(info.Env())->ring;
+  const char* word = word_of(info);
+  if (ring == nullptr || word == nullptr) return 0;
+  auto range =
+      core::AddressRange::find(reinterpret_cast<uintptr_t>(word), sizeof(int32_t), true);
+  if (range == nullptr) return 0;
+  auto id = ring->words().watch(std::move(range), reinterpret_cast<const uint32_t*>(word),
+                                bits(info[2]));
+  return id ? static_cast<double>(*id) : 0;
+}
+
 // watch(words, index, expected) -> number of the wait | -errno. Goes on until unwatch(),
 // and does not keep the process alive.
 Napi::Value watch(const Napi::CallbackInfo& info) {
+  const double in_loop = start_in_loop(info);
+  if (in_loop != 0) return number(info.Env(), in_loop);
   core::Wait wait;
   wait.deadline = std::chrono::steady_clock::time_point::max();
   wait.stays = true;
@@ -158,7 +178,12 @@ Napi::Value watch(const Napi::CallbackInfo& info) {
 
 // unwatch(id)
 Napi::Value unwatch(const Napi::CallbackInfo& info) {
-  core::cancel_wait(static_cast<uint64_t>(int64(info[0])));
+  const auto id = static_cast<uint64_t>(int64(info[0]));
+  if (id < core::FutexRing::kFirst) {
+    core::cancel_wait(id);
+  } else {
+    listener_of(info.Env())->ring->words().unwatch(id);
+  }
   return info.Env().Undefined();
 }
 

@@ -1,5 +1,5 @@
 // The descriptors of this process, as /proc/self/fd lists them: what leaks shows here.
-import { closeSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
 /** What each descriptor leads to, by its number. */
 export function descriptors() {
@@ -15,6 +15,27 @@ export function descriptors() {
 }
 
 export const countDescriptors = () => descriptors().size;
+
+/**
+ * How many rings of the kernel wait for words: libuv has others, of another size. The kernel tells
+ * the sizes of what core/futex_ring.cc asked for.
+ */
+export function countFutexRings() {
+  let count = 0;
+  for (const [fd, link] of descriptors()) {
+    if (link === 'anon_inode:[io_uring]' && isFutexRing(fd)) count += 1;
+  }
+  return count;
+}
+
+function isFutexRing(fd) {
+  try {
+    const info = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8');
+    return /^SqMask:\s+0x3f$/m.test(info) && /^CqMask:\s+0x1ff$/m.test(info);
+  } catch {
+    return false; // gone meanwhile
+  }
+}
 
 export function closeAll(fds) {
   for (const fd of fds) closeSync(fd);
