@@ -1,35 +1,55 @@
-// The other process of bench/channel.bench.mjs: channel-peer.mjs HOW COUNT. Descriptor 3 is the
-// channel to it, 4 the one back.
+// The other process of a channel's case: channel-peer.mjs HOW COUNT SPIN. Descriptor 3 is the
+// channel to it, 4 the one back; it looks for SPIN microseconds before it sleeps.
 import { Channel } from 'memmap/shm';
-import { spun } from './spin.mjs';
 
-const [, , how, count] = process.argv;
+const [, , how, count, spin] = process.argv;
 const rounds = Number(count);
-const consumer = Channel.fromFd(3).consumer();
-const producer = Channel.fromFd(4).producer();
+const consumer = Channel.fromFd(3).consumer({ spin: Number(spin) });
+const producer = Channel.fromFd(4).producer({ spin: Number(spin) });
 const done = Buffer.from('done');
+const target = Buffer.alloc(2 ** 16);
 
 /** Receives the messages of a round, then says so. */
 const receivers = {
   copied() {
-    for (let i = 0; i < rounds; i++) spun(() => consumer.tryReceive()) ?? consumer.receiveSync();
+    for (let i = 0; i < rounds; i++) consumer.receiveIntoSync(target);
     producer.sendSync(done);
   },
-  drained() {
+  'copied to new memory'() {
+    for (let i = 0; i < rounds; i++) consumer.receiveSync();
+    producer.sendSync(done);
+  },
+  async drained() {
     // Looks at each message from end to end.
     const use = (message) => {
       if (message.indexOf(8) !== -1) throw new Error('another message was sent');
     };
-    for (let seen = 0; seen < rounds; ) seen += consumer.drain(use);
+    for (let seen = 0; seen < rounds; ) {
+      await consumer.ready();
+      seen += consumer.drain(use);
+    }
     producer.sendSync(done);
   },
-  'echoed, spinning'() {
-    for (let i = 0; i < rounds; i++) producer.trySend(spun(() => consumer.tryReceive(), Infinity));
+  async 'drained at a glance'() {
+    let bytes = 0;
+    const use = (message) => {
+      bytes += message[0];
+    };
+    for (let seen = 0; seen < rounds; ) {
+      await consumer.ready();
+      seen += consumer.drain(use);
+    }
+    if (bytes !== 7 * rounds) throw new Error('another message was sent');
+    producer.sendSync(done);
   },
-  'echoed, blocking'() {
-    for (let i = 0; i < rounds; i++) producer.sendSync(consumer.receiveSync());
+  echoed() {
+    const message = Buffer.alloc(64, 7);
+    for (let i = 0; i < rounds; i++) {
+      consumer.receiveIntoSync(target);
+      producer.sendSync(message);
+    }
   },
-  async 'echoed, event loop'() {
+  async 'echoed in the event loop'() {
     for (let i = 0; i < rounds; i++) await producer.send(await consumer.receive());
   },
 };

@@ -1,6 +1,7 @@
-// ping_pong spin|futex|eventfd COUNT: two processes wake each other in turn. A round is
-// COUNT round trips.
+// ping_pong spin|futex|eventfd COUNT: two processes wake each other in turn, each on a
+// core of its own. A round is COUNT round trips.
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -23,6 +24,14 @@ struct Word {
 
 long futex(std::atomic<uint32_t>& word, int operation, uint32_t value) {
   return syscall(SYS_futex, &word, operation, value, nullptr, nullptr, 0);
+}
+
+// To one core; where there is none such, it runs anywhere.
+void pin(size_t core) {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  CPU_SET(core, &cores);
+  static_cast<void>(sched_setaffinity(0, sizeof cores, &cores));
 }
 
 // One direction: `from` tells, `to` waits for the next turn.
@@ -83,6 +92,7 @@ int main(int argc, char** argv) {
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) return 0;
+    pin(1);
     for (;;) {
       gate.wait();
       for (long i = 0; i < count; i++) {
@@ -91,6 +101,7 @@ int main(int argc, char** argv) {
       }
     }
   }
+  pin(0);
   bench::serve(static_cast<double>(count), [&] {
     gate.open();
     for (long i = 0; i < count; i++) {

@@ -13,14 +13,20 @@ export class Wait {
     this.check();
   }
 
+  static readonly #forever = new Wait(undefined, []);
+
   /** Throws if the options are wrong, or the signal is aborted already. */
   static until(options: AsyncTimeoutOptions | undefined): Wait {
-    return new Wait(options, ['timeout', 'signal']);
+    return options === undefined ? Wait.#forever : new Wait(options, ['timeout', 'signal']);
+  }
+
+  get #ends(): boolean {
+    return this.#deadline !== Infinity;
   }
 
   /** Milliseconds of the next sleep. */
   slice(most: number): number {
-    return Math.max(0, Math.min(most, this.#deadline - performance.now()));
+    return this.#ends ? Math.max(0, Math.min(most, this.#deadline - performance.now())) : most;
   }
 
   /** What is left, as options of another wait. */
@@ -32,6 +38,6 @@ export class Wait {
   /** Throws if it is over. */
   check(): void {
     if (this.signal?.aborted === true) resultOf(ABORTED, this.signal);
-    if (performance.now() > this.#deadline) resultOf(EXPIRED);
+    if (this.#ends && performance.now() > this.#deadline) resultOf(EXPIRED);
   }
 }

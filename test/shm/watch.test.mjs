@@ -52,7 +52,7 @@ describe('a thread that waits for messages', () => {
     await assert.rejects(keep(channel.consumer()).receive({ timeout: 1 }), { code: 'ERR_MEMMAP_TIMEOUT' });
     const before = countFutexRings();
     assert.ok(before >= 1, 'a ring of this thread');
-    endKept();
+    await endKept();
     const other = keep(Channel.create({ capacity: 1 }));
     const producer = keep(other.producer());
     for (const ends of [(worker) => worker.terminate(), () => producer.trySend(Buffer.from('end'))]) {
