@@ -1,5 +1,6 @@
 // The steps of .ci/run. All of them run, whatever fails, and the counts of their tests are
-// added up. A step without tests of its own counts as one. Usage: ci.mjs [STEP ...]
+// added up. A step without tests of its own counts as one. What failed stands at the end, so that
+// the tail of the output tells it. Usage: ci.mjs [STEP ...]
 import { spawn } from 'node:child_process';
 
 const STEPS = {
@@ -22,6 +23,22 @@ const FAILED = /(?:^\s*|passed, )(\d+) fail(?:ing|ed)\b/gm;
 
 function sum(pattern, text) {
   return Array.from(text.matchAll(pattern), ([, count]) => Number(count)).reduce((a, b) => a + b, 0);
+}
+
+/** Lines of a failed step that are shown again. */
+const MOST_LINES = 24;
+
+/** What mocha, the native tests and the sanitizers say of a failure; else the end of the output. */
+function failures(text) {
+  const lines = text.split('\n').map((line) => line.trimEnd());
+  const told = [];
+  let inFailure = false;
+  for (const line of lines) {
+    inFailure ||= /^ {2}\d+ failing$/.test(line);
+    const counts = inFailure || /^(FAIL|failed: |failed by |.*CHECK\(|==\d+==\s*ERROR|SUMMARY: |.*runtime error:|\s+#[0-5] )/.test(line);
+    if (counts && line !== '' && !/node:internal|node_modules/.test(line)) told.push(line);
+  }
+  return told.length > 0 ? told.slice(0, MOST_LINES) : lines.filter((line) => line !== '').slice(-MOST_LINES);
 }
 
 async function run(command) {
@@ -51,12 +68,16 @@ for (const [name, step] of Object.entries(STEPS)) {
   let failed = sum(FAILED, text);
   if (code !== exit && failed === 0) failed = 1;
   if (passed + failed === 0) passed = 1;
-  results.push({ name, passed, failed, seconds: Math.round((Date.now() - start) / 1000) });
+  const seconds = Math.round((Date.now() - start) / 1000);
+  results.push({ name, passed, failed, seconds, told: failed > 0 ? failures(text) : [] });
 }
 
 console.log('\n=== summary');
 for (const { name, passed, failed, seconds } of results) {
   console.log(`${failed === 0 ? 'ok  ' : 'FAIL'} ${name}: ${passed} passed, ${failed} failed, ${seconds} s`);
+}
+for (const { name, told } of results) {
+  if (told.length > 0) console.log([`\n=== ${name}: what failed`, ...told].join('\n'));
 }
 const total = (key) => results.reduce((count, result) => count + result[key], 0);
 process.exitCode = total('failed') > 0 ? 1 : 0;

@@ -56,25 +56,34 @@ describe('Arguments', () => {
     }
   }
 
+  async function refuses(call, code, title) {
+    const error = await errorOf(call);
+    if (code === 'BOOM') {
+      assert.equal(error, BOOM, title);
+      return;
+    }
+    assert.equal(error.code, code, `${title} gave ${error.stack}`);
+    assert.equal(error.constructor, CLASS[code], title);
+  }
+
   for (const { name, right, wrong, call } of SURFACE) {
     it(`${name}() refuses each wrong argument and leaves nothing behind`, async () => {
-      const before = traces();
-      for (const [place, values] of wrong.entries()) {
-        for (const [value, code] of values) {
-          const args = right(subject);
-          args[place] = value;
-          const title = `${name}, argument ${place}: ${show(value)}`;
-          const error = await errorOf(() => call(subject, args));
-          if (code === 'BOOM') assert.equal(error, BOOM, title);
-          else {
-            assert.equal(error.code, code, `${title} gave ${error.stack}`);
-            assert.equal(error.constructor, CLASS[code], title);
+      for (let attempts = 3; ; attempts--) {
+        const before = traces();
+        for (const [place, values] of wrong.entries()) {
+          for (const [value, code] of values) {
+            const args = right(subject);
+            args[place] = value;
+            await refuses(() => call(subject, args), code, `${name}, argument ${place}: ${show(value)}`);
           }
         }
+        const after = traces();
+        // Fewer: the collector came by, for something else. Again, without it.
+        const collected = Object.keys(after).some((what) => after[what] < before[what]);
+        if (collected && attempts > 0) continue;
+        assert.deepEqual(after, before);
+        return;
       }
-      const { live, ...after } = traces();
-      assert.ok(live <= before.live, `${live - before.live} ranges more`); // fewer: the collector came by
-      assert.deepEqual({ ...after, live: before.live }, before);
     });
   }
 
