@@ -20,7 +20,14 @@ if (config['forbid-only']) args.push('--forbid-only');
 args.push('--timeout', String(4 * timeout)); // processes start slowly
 // The packed package has an addon of its own; models run no native code; the rest starts
 // hundreds of processes for the same few lines, which the native tests sanitize, too.
-const IGNORED = ['test/package/**', 'test/shm/*model.test.mjs', 'test/guard/matrix.test.mjs', 'test/guard/soak.test.mjs'];
+const IGNORED = [
+  'test/package/**',
+  'test/shm/*model.test.mjs',
+  'test/boundary/check-layers.test.mjs',
+  'test/guard/matrix.test.mjs',
+  'test/guard/soak.test.mjs',
+  'test/shm/mutex.test.mjs',
+];
 if (!given.some((arg) => arg.endsWith('.mjs'))) args.push(...IGNORED.flatMap((path) => ['--ignore', path]), ...spec);
 args.push(...given);
 const { status, signal, error } = spawnSync(process.execPath, args, {
