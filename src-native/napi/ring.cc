@@ -1,23 +1,14 @@
 #include "napi/ring.h"
 
 #include <dlfcn.h>
-#include <uv.h>
 
 #include <cstdlib>
 #include <utility>
 
+#include "napi/uv.h"
+
 namespace memmap::napi {
 namespace {
-
-// The part of libuv that is needed: its binary interface is stable within version 1.
-struct Uv {
-  decltype(&uv_handle_size) handle_size;
-  decltype(&uv_poll_init) poll_init;
-  decltype(&uv_poll_start) poll_start;
-  decltype(&uv_unref) unref;
-  decltype(&uv_close) close;
-  decltype(&uv_version) version;
-};
 
 template <typename Function>
 bool found(Function& function, const char* name) {
@@ -25,38 +16,38 @@ bool found(Function& function, const char* name) {
   return function != nullptr;
 }
 
-const Uv* find_uv() {
-  static Uv uv;
+}  // namespace
+
+const Uv* Uv::find() {
+  static Uv uv = {};
   static const bool there =
-      found(uv.handle_size, "uv_handle_size") && found(uv.poll_init, "uv_poll_init") &&
-      found(uv.poll_start, "uv_poll_start") && found(uv.unref, "uv_unref") &&
-      found(uv.close, "uv_close") && found(uv.version, "uv_version") &&
-      uv.version() >> 16 == UV_VERSION_MAJOR;
+      found(uv.version, "uv_version") && found(uv.handle_size, "uv_handle_size") &&
+      found(uv.handle_get_data, "uv_handle_get_data") &&
+      found(uv.handle_set_data, "uv_handle_set_data") &&
+      found(uv.poll_init, "uv_poll_init") && found(uv.poll_start, "uv_poll_start") &&
+      found(uv.unref, "uv_unref") && found(uv.close, "uv_close") &&
+      uv.version() >> 16 == kMajor;
   return there ? &uv : nullptr;
 }
 
-uv_handle_t* handle_of(uv_poll_t* poll) { return reinterpret_cast<uv_handle_t*>(poll); }
-
-}  // namespace
-
 Ring* Ring::start(Napi::Env env, Napi::Function changed) {
-  const Uv* uv = find_uv();
-  uv_loop_t* loop = nullptr;
+  const Uv* uv = Uv::find();
+  uv_loop_s* loop = nullptr;
   if (uv == nullptr || napi_get_uv_event_loop(env, &loop) != napi_ok) return nullptr;
   auto words = core::FutexRing::create();
   if (!words) return nullptr;
   auto* ring = new Ring(env, changed, std::move(*words));
   // As large as the running libuv has it.
-  ring->poll_ = static_cast<uv_poll_t*>(std::malloc(uv->handle_size(UV_POLL)));
+  ring->poll_ = static_cast<uv_handle_s*>(std::malloc(uv->handle_size(Uv::kPoll)));
   if (ring->poll_ == nullptr) std::abort();
   if (uv->poll_init(loop, ring->poll_, ring->words_->fd()) != 0) {
     std::free(ring->poll_);
     delete ring;
     return nullptr;
   }
-  ring->poll_->data = ring;
-  uv->poll_start(ring->poll_, UV_READABLE, ready);
-  uv->unref(handle_of(ring->poll_));
+  uv->handle_set_data(ring->poll_, ring);
+  uv->poll_start(ring->poll_, Uv::kReadable, ready);
+  uv->unref(ring->poll_);
   napi_add_async_cleanup_hook(env, end, ring, &ring->hook_);
   return ring;
 }
@@ -72,7 +63,9 @@ Ring::~Ring() {
   napi_delete_reference(env_, changed_);
 }
 
-void Ring::ready(uv_poll_t* poll, int, int) { static_cast<Ring*>(poll->data)->tell(); }
+void Ring::ready(uv_handle_s* poll, int, int) {
+  static_cast<Ring*>(Uv::find()->handle_get_data(poll))->tell();
+}
 
 void Ring::tell() {
   for (const uint64_t id : words_->take()) {
@@ -99,8 +92,8 @@ void Ring::call(double id) {
 void Ring::end(napi_async_cleanup_hook_handle hook, void* data) {
   auto* ring = static_cast<Ring*>(data);
   ring->hook_ = hook;
-  find_uv()->close(handle_of(ring->poll_), [](uv_handle_t* handle) {
-    auto* closed = static_cast<Ring*>(handle->data);
+  Uv::find()->close(ring->poll_, [](uv_handle_s* handle) {
+    auto* closed = static_cast<Ring*>(Uv::find()->handle_get_data(handle));
     const napi_async_cleanup_hook_handle done = closed->hook_;
     std::free(handle);
     delete closed;

@@ -10,7 +10,7 @@
 
 #include "core/futex_ring.h"
 
-struct uv_poll_s;
+struct uv_handle_s;
 
 namespace memmap::napi {
 
@@ -28,7 +28,7 @@ class Ring {
 
  private:
   Ring(Napi::Env env, Napi::Function changed, std::unique_ptr<core::FutexRing> words);
-  static void ready(uv_poll_s* poll, int status, int events);
+  static void ready(uv_handle_s* poll, int status, int events);
   static void end(napi_async_cleanup_hook_handle hook, void* ring);
   void tell();
   void call(double id);
@@ -37,7 +37,7 @@ class Ring {
   napi_ref changed_ = nullptr;
   napi_async_context context_ = nullptr;
   std::unique_ptr<core::FutexRing> words_;
-  uv_poll_s* poll_ = nullptr;
+  uv_handle_s* poll_ = nullptr;
   napi_async_cleanup_hook_handle hook_ = nullptr;
 };
 
