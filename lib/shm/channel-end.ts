@@ -14,7 +14,12 @@ import type { Wait } from './wait.js';
 import { Witness } from './witness.js';
 import { Words } from './words.js';
 
-/** Milliseconds without a signal, after which one looks whether the other side lives. */
+/**
+ * Milliseconds of a sleep that does not hold the thread up. Who was killed between a change and its
+ * signal tells nobody; if another has taken its place by then, its death is not seen either.
+ */
+const NAP = 1000;
+/** Of one that does: milliseconds without a signal, after which one looks whether the other side lives. */
 const SLICE = 50;
 /** Looks between two looks at the clock. */
 const LOOKS = 50;
@@ -129,14 +134,15 @@ export abstract class ChannelEnd implements Disposable {
     return this.peers.closed;
   }
 
-  /** Whether those who were at the other side have died, as far as has been looked. */
+  /** Whether those who were at the other side have died, as far as has been looked, and nobody came after them. */
   protected get peerLost(): boolean {
-    return this.#lost;
+    return this.#lost && this.lookForPeer();
   }
 
-  /** @internal */
-  protected lookForPeer(): void {
+  /** @internal Whether something has become of the other side that concerns who waits. Makes system calls. */
+  protected lookForPeer(): boolean {
     this.#lost = this.peers.died;
+    return this.#lost;
   }
 
   protected died(): PeerError {
@@ -199,9 +205,8 @@ export abstract class ChannelEnd implements Disposable {
 
   /** Waits for a signal since `seen`. Returns early now and then. */
   protected async pause(signal: Signal, seen: number, wait: Wait): Promise<void> {
-    await signal.wait(seen, wait.slice(SLICE), wait.signal);
+    await signal.wait(seen, wait.slice(NAP), wait.signal, () => this.lookForPeer());
     this.open();
-    if (!signal.since(seen)) this.lookForPeer();
     wait.check();
   }
 

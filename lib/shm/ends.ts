@@ -74,11 +74,15 @@ export class Ends {
   }
 
   /** Frees the places of those who have died. */
-  bury(): void {
+  bury(): boolean {
+    let some = false;
     for (const at of this.taken()) {
       const owner = this.#words.load(at);
-      if (owner !== 0 && !this.#lives(owner)) this.#words.compareExchange(at, owner, 0);
+      if (owner === 0 || this.#lives(owner)) continue;
+      this.#words.compareExchange(at, owner, 0);
+      some = true;
     }
+    return some;
   }
 
   /** Whether all ends that were there have closed. Cheap while there is one. */

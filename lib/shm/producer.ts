@@ -221,9 +221,8 @@ export class Producer extends ChannelEnd {
   }
 
   /** @internal A broadcast waits for readers that live. */
-  protected override lookForPeer(): void {
-    if (this.#alone) this.peers.bury();
-    else super.lookForPeer();
+  protected override lookForPeer(): boolean {
+    return this.#alone ? this.peers.bury() : super.lookForPeer();
   }
 
   /** @internal */

@@ -51,8 +51,8 @@ export class Signal {
     this.#words.sleep(this.#count, seen, ms);
   }
 
-  /** As sleep(), without holding the thread up. */
-  wait(seen: number, ms: number, abort: AbortSignal | undefined): Promise<void> {
-    return this.#words.wait(this.#count, seen, ms, abort);
+  /** As sleep(), without holding the thread up; also until `look` says so, now and then. */
+  wait(seen: number, ms: number, abort: AbortSignal | undefined, look: () => boolean): Promise<void> {
+    return this.#words.wait(this.#count, seen, ms, abort, look);
   }
 }

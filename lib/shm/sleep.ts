@@ -38,47 +38,70 @@ export function sleep(words: Int32Array, at: number, value: number, ms: number, 
   });
 }
 
-/** Milliseconds after which a word that nobody waits for is not watched any more. */
-const IDLE = 200;
+/** Milliseconds between two looks at what no wake-up tells. */
+const TICK = 50;
+/** Ticks after which a word that nobody sleeps on is not watched any more. */
+const IDLE = 4;
 
-/** One who waits for a word to hold something else than `value`. */
+/** One who sleeps until the word holds something else than `value`. */
 interface Sleeper {
   readonly value: number;
   readonly wakeUp: () => void;
+  /** Whether to wake it though nobody did: asked at each tick. */
+  readonly look: () => boolean;
+}
+
+/** Watches that are told of changes; the clock ticks while there are any. */
+const running = new Set<Watch>();
+/** How many sleep: while some do, the clock keeps the process alive. */
+let asleep = 0;
+let clock: NodeJS.Timeout | undefined;
+
+function tick(): void {
+  for (const watch of running) watch.tick();
+  if (running.size > 0) return;
+  clearInterval(clock);
+  clock = undefined;
 }
 
 /**
- * Sleeping on a word that is slept on again and again: the waiter thread goes on watching it, and
- * is not told of each sleep. The words must stay mapped until end().
+ * Sleeping on a word that is slept on again and again: its changes are told of until nobody has
+ * slept on it for a while, and a sleep makes no system call. The words must stay mapped until end().
  */
 export class Watch {
   readonly #words: Int32Array;
   readonly #at: number;
   readonly #sleepers = new Set<Sleeper>();
-  #wait: number | undefined;
-  #used = false;
-  #clock: NodeJS.Timeout | undefined;
+  #wait = 0;
+  #idle = 0;
 
   constructor(words: Int32Array, at: number) {
     this.#words = words;
     this.#at = at;
   }
 
-  /** As the function sleep(); a wake-up of a word that holds `value` still may go unheard. */
-  sleep(value: number, ms: number, signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * Resolves when the word does not hold `value`, after `ms`, when `look` says so, and when the
+   * signal is aborted: never rejects. Keeps the process alive meanwhile.
+   */
+  sleep(value: number, ms: number, signal: AbortSignal | undefined, look: () => boolean): Promise<void> {
     if (this.#changed(value)) return Promise.resolve();
-    this.#start(value);
+    if (!running.has(this)) this.#start(value);
     return new Promise((resolve) => {
       const wakeUp = (): void => {
         this.#sleepers.delete(sleeper);
         clearTimeout(timer);
         signal?.removeEventListener('abort', wakeUp);
+        asleep -= 1;
+        if (asleep === 0) clock?.unref();
         resolve();
       };
-      const sleeper = { value, wakeUp };
-      const timer = setTimeout(wakeUp, ms);
+      const sleeper = { value, wakeUp, look };
+      const timer = ms === Infinity ? undefined : setTimeout(wakeUp, ms);
       signal?.addEventListener('abort', wakeUp, { once: true });
       this.#sleepers.add(sleeper);
+      asleep += 1;
+      if (asleep === 1) clock?.ref();
     });
   }
 
@@ -87,32 +110,33 @@ export class Watch {
   }
 
   #start(value: number): void {
-    this.#used = true;
-    if (this.#wait !== undefined) return;
     listen();
     this.#wait = check(binding.watch(this.#words, this.#at, value), 'futex_waitv');
-    waits.set(this.#wait, () => {
-      for (const sleeper of this.#sleepers) if (this.#changed(sleeper.value)) sleeper.wakeUp();
-    });
-    this.#clock = setInterval(() => this.#rest(), IDLE).unref();
+    waits.set(this.#wait, () => this.#wake(({ value: seen }) => this.#changed(seen)));
+    running.add(this);
+    clock ??= setInterval(tick, TICK).unref();
   }
 
-  #rest(): void {
-    if (!this.#used && this.#sleepers.size === 0) this.#stop();
-    this.#used = false;
+  #wake(which: (sleeper: Sleeper) => boolean): void {
+    for (const sleeper of this.#sleepers) if (which(sleeper)) sleeper.wakeUp();
+  }
+
+  /** To be called at each tick. */
+  tick(): void {
+    this.#wake(({ look }) => look());
+    this.#idle = this.#sleepers.size > 0 ? 0 : this.#idle + 1;
+    if (this.#idle > IDLE) this.#stop();
   }
 
   #stop(): void {
-    if (this.#wait === undefined) return;
-    clearInterval(this.#clock);
+    if (!running.delete(this)) return;
     binding.unwatch(this.#wait);
     waits.delete(this.#wait);
-    this.#wait = undefined;
   }
 
   /** Wakes who sleeps, and lets the words go. */
   end(): void {
     this.#stop();
-    for (const sleeper of this.#sleepers) sleeper.wakeUp();
+    this.#wake(() => true);
   }
 }

@@ -33,14 +33,14 @@ export class Words {
   sleep(at: number, value: number, ms: number): void {
     binding.futexWait(this.#array, at, value, ms);
   }
-  /** As sleep(), without holding the thread up. */
-  wait(at: number, value: number, ms: number, abort: AbortSignal | undefined): Promise<void> {
+  /** As sleep(), without holding the thread up; also until `look` says so, now and then. */
+  wait(at: number, value: number, ms: number, abort: AbortSignal | undefined, look: () => boolean): Promise<void> {
     let watch = this.#watches.get(at);
     if (watch === undefined) {
       watch = new Watch(this.#array, at);
       this.#watches.set(at, watch);
     }
-    return watch.sleep(value, ms, abort);
+    return watch.sleep(value, ms, abort, look);
   }
   /** Wakes all who sleep on the word. */
   wake(at: number): void {

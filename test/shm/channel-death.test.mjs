@@ -61,6 +61,17 @@ for (const [victim, party] of Object.entries(MORTAL)) {
         assert.equal(await consumer.receive(LONG), undefined);
       });
 
+      it('as a producer is forgotten once another has its place', async () => {
+        const consumer = keep(channel.consumer());
+        assert.equal(await there.producer.trySendMany([Buffer.from('one')]), 1);
+        await there.kill();
+        assert.deepEqual((await rest(consumer)).map(String), ['one']);
+        const producer = keep(channel.producer());
+        const message = consumer.receive(LONG);
+        producer.trySend(Buffer.from('from another'));
+        assert.equal(String(await message), 'from another');
+      });
+
       it('as a producer in the midst of sending leaves whole messages, in order, and an error behind them', async () => {
         const next = seeded(17);
         for (const round of [1, 2, 3]) {

@@ -57,7 +57,7 @@ describe('a thread that waits for messages', () => {
     const producer = keep(other.producer());
     for (const ends of [(worker) => worker.terminate(), () => producer.trySend(Buffer.from('end'))]) {
       const worker = await waiting(other);
-      assert.equal(countFutexRings(), before + 1);
+      await until(() => countFutexRings() === before + 1, 'a ring of that thread');
       const exited = new Promise((resolve) => worker.on('exit', resolve));
       await ends(worker);
       await exited;
