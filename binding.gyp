@@ -45,7 +45,12 @@
       "src-native/sys/unix_socket.cc"
     ],
     "include_dirs": ["src-native"],
-    "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED", "NAPI_DISABLE_CPP_EXCEPTIONS"],
+    "defines": [
+      "NAPI_VERSION=9",
+      "NODE_ADDON_API_DISABLE_DEPRECATED",
+      "NAPI_DISABLE_CPP_EXCEPTIONS",
+      "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
+    ],
     "ldflags": ["-Wl,-z,nodelete"],
     "cflags!": ["-fno-omit-frame-pointer"],
     "cflags": ["-O2", "-fvisibility=hidden"],

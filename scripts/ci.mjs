@@ -2,6 +2,7 @@
 // added up. A step without tests of its own counts as one. What failed stands at the end, so that
 // the tail of the output tells it. Usage: ci.mjs [STEP ...]
 import { spawn } from 'node:child_process';
+import { stripVTControlCharacters } from 'node:util';
 
 const STEPS = {
   lint: ['npm', 'run', '--silent', 'lint'],
@@ -30,12 +31,12 @@ const MOST_LINES = 24;
 
 /** What mocha, the native tests and the sanitizers say of a failure; else the end of the output. */
 function failures(text) {
-  const lines = text.split('\n').map((line) => line.trimEnd());
+  const lines = stripVTControlCharacters(text).split('\n').map((line) => line.trimEnd());
   const told = [];
   let inFailure = false;
   for (const line of lines) {
     inFailure ||= /^ {2}\d+ failing$/.test(line);
-    const counts = inFailure || /^(FAIL|failed: |failed by |.*CHECK\(|==\d+==\s*ERROR|SUMMARY: |.*runtime error:|\s+#[0-5] )/.test(line);
+    const counts = inFailure || /^(.*\bFAIL\b|failed: |failed by |.*(?:error|warning): |.*CHECK\(|==\d+==\s*ERROR|SUMMARY: |.*runtime error:|\s+#[0-5] )/.test(line);
     if (counts && line !== '' && !/node:internal|node_modules/.test(line)) told.push(line);
   }
   return told.length > 0 ? told.slice(0, MOST_LINES) : lines.filter((line) => line !== '').slice(-MOST_LINES);

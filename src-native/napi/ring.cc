@@ -94,7 +94,7 @@ void Ring::end(napi_async_cleanup_hook_handle hook, void* data) {
   ring->hook_ = hook;
   Uv::find()->close(ring->poll_, [](uv_handle_s* handle) {
     auto* closed = static_cast<Ring*>(Uv::find()->handle_get_data(handle));
-    const napi_async_cleanup_hook_handle done = closed->hook_;
+    auto* const done = closed->hook_;
     std::free(handle);
     delete closed;
     napi_remove_async_cleanup_hook(done);

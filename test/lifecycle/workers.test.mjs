@@ -19,4 +19,5 @@ describe('the addon', () => {
   it('loads in a worker before the main thread', works('worker first'));
   it('loads in a worker after the main thread', works('main first'));
   it('serves eight workers that map and close at once', works('eight'));
+  it('survives that a worker is terminated while it loads it', () => runs('terminated-workers'));
 });

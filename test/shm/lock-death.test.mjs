@@ -139,7 +139,7 @@ for (const [victim, party] of Object.entries(MORTAL)) {
         before?.(here);
         await dies(there, word);
         await there.kill();
-        await after(here);
+        await Promise.resolve(after(here));
       });
     }
   });
