@@ -7,6 +7,8 @@ import { illegalConstructor } from '../internal/validate.js';
 import { disown, own } from './descriptors.js';
 import { Frame, HEADER_LENGTH, MAX_FDS_AT_ONCE, bareOf, partsOf } from './frame.js';
 import { Watch, orAborted } from './readiness.js';
+import { WOKEN } from './steps.js';
+import { Turns } from './turns.js';
 
 const { errno } = constants;
 /** Milliseconds between two tries where the kernel cannot tell when to try again. */
@@ -35,28 +37,19 @@ const facts = new Float64Array(2);
 const head = Buffer.alloc(HEADER_LENGTH);
 const bytes = Buffer.alloc(2 ** 16);
 
-export function sameUser({ uid }: Peer): boolean {
-  return uid === process.geteuid?.();
+/** Runs it once all have ended that were called before it, unless the signal is aborted until then. */
+async function inTurn<T>(turns: Turns, run: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  const why = await turns.take(Infinity, signal);
+  if (why !== WOKEN) throw signal?.reason;
+  try {
+    return await run();
+  } finally {
+    turns.pass();
+  }
 }
 
-/** In order, one at a time. */
-class Turns {
-  #last: Promise<void> = Promise.resolve();
-
-  async take<T>(run: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    const before = this.#last;
-    let pass = (): void => undefined;
-    this.#last = new Promise((resolve) => {
-      pass = resolve;
-    });
-    try {
-      await orAborted(before, signal);
-      signal?.throwIfAborted();
-      return await run();
-    } finally {
-      void before.then(pass);
-    }
-  }
+export function sameUser({ uid }: Peer): boolean {
+  return uid === process.geteuid?.();
 }
 
 /**
@@ -109,7 +102,7 @@ export class Connection implements Disposable {
 
   /** @internal */
   send(fds: Int32Array, payload: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    return this.#sending.take(() => this.#send(fds, payload, signal), signal);
+    return inTurn(this.#sending, () => this.#send(fds, payload, signal), signal);
   }
 
   async #send(fds: Int32Array, payload: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
@@ -137,7 +130,7 @@ export class Connection implements Disposable {
 
   /** @internal */
   receive(signal: AbortSignal | undefined): Promise<Message | undefined> {
-    return this.#receiving.take(() => this.#receive(signal), signal);
+    return inTurn(this.#receiving, () => this.#receive(signal), signal);
   }
 
   async #receive(signal: AbortSignal | undefined): Promise<Message | undefined> {

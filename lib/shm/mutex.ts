@@ -1,7 +1,8 @@
 // Mutex: one owner at a time, among all threads of all processes that share the memory.
 import { acquire, release } from './mutex-steps.js';
 import { type LockMemory, Place } from './place.js';
-import { type AsyncTimeoutOptions, type LockResult, Turns, type TimeoutOptions, attempt, resultOf, waitAsync, waitSync } from './waiting.js';
+import { Turns } from './turns.js';
+import { type AsyncTimeoutOptions, type LockResult, type TimeoutOptions, attempt, resultOf, waitAsync, waitSync } from './waiting.js';
 import { DONE } from './steps.js';
 
 /**

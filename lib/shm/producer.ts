@@ -4,6 +4,7 @@ import { invalidType, outOfRange, validateBytes, validateInteger } from '../inte
 import { BroadcastWriter } from './broadcast.js';
 import { ChannelEnd, type Place } from './channel-end.js';
 import { RECORD_HEADER, RingWriter } from './ring.js';
+import { Turns } from './turns.js';
 import type { AsyncTimeoutOptions, TimeoutOptions } from './waiting.js';
 import { Wait } from './wait.js';
 
@@ -19,8 +20,7 @@ export class Producer extends ChannelEnd {
   /** A message being made in place: its bytes, or -1. */
   #reserved = -1;
   /** Sends that wait, in order. */
-  #queue: Promise<unknown> | undefined;
-  #queued = 0;
+  readonly #waiting: Turns = new Turns();
   #sends = 0;
 
   /** @internal */
@@ -55,7 +55,7 @@ export class Producer extends ChannelEnd {
   trySend(message: Uint8Array): boolean {
     validateBytes(message, 'message');
     this.#ready(message.length);
-    if (this.#queued > 0 || !this.tryEnter()) return false;
+    if (this.#waiting.taken || !this.tryEnter()) return false;
     return this.#put(message);
   }
 
@@ -84,7 +84,7 @@ export class Producer extends ChannelEnd {
       if (message.length > this.limit) this.#ready(message.length);
     }
     this.#ready(0);
-    if (this.#queued > 0 || !this.tryEnter()) return 0;
+    if (this.#waiting.taken || !this.tryEnter()) return 0;
     const ring = this.#ring;
     let sent = 0;
     try {
@@ -94,6 +94,10 @@ export class Producer extends ChannelEnd {
         ring.put(message);
       }
       if (sent > 0) ring.publish();
+    } catch (error) {
+      // What has been put is not sent.
+      ring.resume();
+      throw error;
     } finally {
       this.leave();
     }
@@ -110,7 +114,7 @@ export class Producer extends ChannelEnd {
     try {
       const wait = options === undefined ? undefined : Wait.until(options);
       if (this.trySend(message)) return Promise.resolve();
-      return this.#enqueue(message, wait ?? Wait.until(undefined));
+      return this.#sendInTurn(message, wait ?? Wait.until(undefined));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -122,11 +126,10 @@ export class Producer extends ChannelEnd {
     return (this.tryEnter() && this.#put(message)) || undefined;
   }
 
-  async #enqueue(message: Uint8Array, wait: Wait): Promise<void> {
-    this.#queued += 1;
-    const before = this.#queue;
-    const turn = (async () => {
-      if (this.#queued > 1) await before?.catch(() => undefined);
+  async #sendInTurn(message: Uint8Array, wait: Wait): Promise<void> {
+    const turn = wait.turn(this.#waiting);
+    if (turn !== undefined) await turn;
+    try {
       if (this.spun(wait, () => this.#look(message)) !== undefined) return;
       for (;;) {
         wait.check();
@@ -136,12 +139,8 @@ export class Producer extends ChannelEnd {
         if (this.#put(message)) return;
         await this.pause(this.vacancies, seen, wait);
       }
-    })();
-    this.#queue = turn;
-    try {
-      await turn;
     } finally {
-      this.#queued -= 1;
+      this.#waiting.pass();
     }
   }
 
@@ -149,7 +148,7 @@ export class Producer extends ChannelEnd {
   sendSync(message: Uint8Array, options?: TimeoutOptions): void {
     const wait = options === undefined ? undefined : Wait.until(options);
     if (this.trySend(message)) return;
-    if (this.#queued > 0) throw new StateError('ERR_MEMMAP_BUSY', 'Messages of send() wait for room: this one would overtake them');
+    if (this.#waiting.taken) throw new StateError('ERR_MEMMAP_BUSY', 'Messages of send() wait for room: this one would overtake them');
     this.#sendWhenRoom(message, wait ?? Wait.until(undefined));
   }
 
@@ -172,7 +171,7 @@ export class Producer extends ChannelEnd {
   reserve(length: number): Buffer | undefined {
     validateInteger(length, 'length', 0);
     this.#ready(length);
-    if (this.#queued > 0 || !this.tryEnter()) return undefined;
+    if (this.#waiting.taken || !this.tryEnter()) return undefined;
     let fits = false;
     try {
       fits = this.#ring.fits(length);
@@ -199,7 +198,7 @@ export class Producer extends ChannelEnd {
 
   #fits(length: number): true | undefined {
     this.#ready(length);
-    if (this.#queued > 0 || !this.tryEnter()) return undefined;
+    if (this.#waiting.taken || !this.tryEnter()) return undefined;
     try {
       return this.#ring.fits(length) || undefined;
     } finally {

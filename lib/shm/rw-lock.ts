@@ -2,7 +2,8 @@
 import { type LockMemory, Place } from './place.js';
 import { FIRST, type Hold, acquireExclusive, acquireShared, leave, releaseExclusive } from './rw-lock-steps.js';
 import { DONE, NOT_OWNER, OWN } from './steps.js';
-import { type AsyncTimeoutOptions, type LockResult, type TimeoutOptions, Turns, attempt, resultOf, waitAsync, waitSync } from './waiting.js';
+import { Turns } from './turns.js';
+import { type AsyncTimeoutOptions, type LockResult, type TimeoutOptions, attempt, resultOf, waitAsync, waitSync } from './waiting.js';
 
 /** Readers at a time. */
 const SLOTS = 62;

@@ -3,7 +3,8 @@ import { outOfRange, validateInteger } from '../internal/validate.js';
 import { type LockMemory, Place } from './place.js';
 import { OVERFLOW, PERMITS, give, take, verifyCount } from './semaphore-steps.js';
 import { type Steps, load } from './steps.js';
-import { type AsyncTimeoutOptions, type TimeoutOptions, Turns, attempt, waitAsync, waitSync } from './waiting.js';
+import { Turns } from './turns.js';
+import { type AsyncTimeoutOptions, type TimeoutOptions, attempt, waitAsync, waitSync } from './waiting.js';
 
 function* count(): Steps<number> {
   const value = yield load(0);

@@ -1,6 +1,7 @@
 // Wait: how long something may wait, by the clock and by an AbortSignal.
 import { performance } from 'node:perf_hooks';
-import { ABORTED, EXPIRED } from './steps.js';
+import { ABORTED, EXPIRED, WOKEN } from './steps.js';
+import type { Turns } from './turns.js';
 import { type AsyncTimeoutOptions, deadlineOf, resultOf } from './waiting.js';
 
 export class Wait {
@@ -33,6 +34,17 @@ export class Wait {
   rest(): { readonly timeout: number; readonly signal?: AbortSignal } {
     const timeout = this.slice(Infinity);
     return this.signal === undefined ? { timeout } : { timeout, signal: this.signal };
+  }
+
+  /** Waits for the caller's turn, which it then passes on; undefined if it is now. */
+  turn(turns: Turns): Promise<void> | undefined {
+    const turn = turns.take(this.#deadline, this.signal);
+    const check = (why: number): void => {
+      if (why !== WOKEN) resultOf(why, this.signal);
+    };
+    if (typeof turn !== 'number') return turn.then(check);
+    check(turn);
+    return undefined;
   }
 
   /** Throws if it is over. */

@@ -1,9 +1,10 @@
-// Waiting as the locks' users see it: options, turns of a thread's tasks, giving up.
+// Waiting as the locks' users see it: options, giving up.
 import { performance } from 'node:perf_hooks';
 import { StateError } from '../errors.js';
 import { invalidType, outOfRange, validateOptions } from '../internal/validate.js';
 import type { Place } from './place.js';
 import { ABORTED, DONE, EXPIRED, NOT_OWNER, OWN, OWNER_DIED, type Steps, WOKEN } from './steps.js';
+import type { Turns } from './turns.js';
 
 /** Options of what waits. */
 export interface TimeoutOptions {
@@ -31,43 +32,6 @@ export function deadlineOf(options: AsyncTimeoutOptions | undefined, known: read
     throw invalidType('options.signal', 'an AbortSignal', signal);
   }
   return performance.now() + timeout;
-}
-
-/** Milliseconds of the longest timer. */
-const LONGEST = 2 ** 31 - 1;
-
-/** The tasks of a thread wait for a lock one after the other, in their order. */
-export class Turns {
-  readonly #queue: ((why: number) => void)[] = [];
-  #taken = false;
-
-  /** WOKEN: it is the caller's turn, until it calls `pass`. Or EXPIRED, ABORTED. */
-  take(deadline: number, signal: AbortSignal | undefined): Promise<number> | number {
-    if (signal?.aborted === true) return ABORTED;
-    if (!this.#taken) {
-      this.#taken = true;
-      return WOKEN;
-    }
-    return new Promise((resolve) => {
-      const end = (why: number): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-        if (why !== WOKEN) this.#queue.splice(this.#queue.indexOf(end), 1);
-        resolve(why);
-      };
-      const abort = (): void => end(ABORTED);
-      const left = deadline - performance.now();
-      const timer = left < LONGEST ? setTimeout(end, Math.max(0, left), EXPIRED) : undefined;
-      signal?.addEventListener('abort', abort, { once: true });
-      this.#queue.push(end);
-    });
-  }
-
-  pass(): void {
-    const next = this.#queue.shift();
-    if (next === undefined) this.#taken = false;
-    else next(WOKEN);
-  }
 }
 
 /** What `lock()` and its like tell. */

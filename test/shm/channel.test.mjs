@@ -140,6 +140,23 @@ describe('a channel', () => {
     assert.equal(text(consumer.tryReceive()), 'goes on');
   });
 
+  it('is given up in time though the one before it goes on waiting', async () => {
+    const { producer, consumer } = keep(both());
+    while (producer.trySend(Buffer.alloc(10_000)));
+    const first = producer.send(Buffer.alloc(10_000, 'first'));
+    const controller = new AbortController();
+    const aborted = producer.send(Buffer.alloc(10_000, 'aborted'), { signal: controller.signal });
+    const late = producer.send(Buffer.alloc(10_000, 'late'), { timeout: 5 });
+    const last = producer.send(Buffer.from('last'));
+    const reason = new Error('enough');
+    controller.abort(reason);
+    await assert.rejects(aborted, reason);
+    await assert.rejects(late, { code: 'ERR_MEMMAP_TIMEOUT' });
+    while (consumer.drain(() => {}) === 0);
+    await Promise.all([first, last]);
+    assert.deepEqual([text(consumer.tryReceive()).slice(0, 5), text(consumer.tryReceive())], ['first', 'last']);
+  });
+
   it('is received into memory of the caller, where it fits', async () => {
     const { producer, consumer } = keep(both());
     const target = Buffer.alloc(8, '.');
@@ -162,6 +179,18 @@ describe('a channel', () => {
     assert.equal(await waits, 4);
     producer.close();
     assert.equal(await consumer.receiveInto(target), undefined);
+  });
+
+  it('is not sent if another of the same batch cannot be', () => {
+    const { producer, consumer } = keep(both());
+    let looks = 0;
+    const batch = [Buffer.from('one'), Buffer.from('two')];
+    // Sound when it is looked at first, gone when it is copied.
+    Object.defineProperty(batch, 1, { get: () => (looks++ === 0 ? Buffer.from('two') : undefined) });
+    assert.throws(() => producer.trySendMany(batch), TypeError);
+    assert(producer.trySend(Buffer.from('three')));
+    assert.equal(text(consumer.tryReceive()), 'three');
+    assert.equal(consumer.tryReceive(), undefined);
   });
 
   it('is looked for before it is slept for, as long as the end was told', async () => {

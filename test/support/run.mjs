@@ -3,11 +3,16 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
+/** Milliseconds after which a fixture that hangs is killed: it must not keep the test run alive. */
+const WATCHDOG = 280_000;
+
 /** Runs test/fixtures/<name>.mjs to its end: { code, signal, stdout, stderr }. */
 export async function run(name, args = [], { nodeArgs = [], stdio = [], ...options } = {}) {
   const path = fileURLToPath(new URL(`../fixtures/${name}.mjs`, import.meta.url));
   const child = spawn(process.execPath, [...nodeArgs, path, ...args.map(String)], {
     stdio: ['ignore', 'pipe', 'pipe', ...stdio],
+    timeout: WATCHDOG,
+    killSignal: 'SIGKILL',
     ...options,
   });
   let stdout = '';

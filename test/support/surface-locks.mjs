@@ -33,7 +33,7 @@ const sync = options({ timeout: timeouts }, {});
 const async = options({ timeout: timeouts, signal: signals }, {});
 const SOON = { timeout: 0 };
 
-/** Locking again unlocks first: each call is to work. */
+/** Locking again unlocks first, and waiting for an event sets it: each call is to work. */
 const freed = (name, unlock) => {
   if (unlock !== undefined) {
     try {
@@ -56,7 +56,7 @@ const METHODS = {
     acquire: [[SOON], [sync]], acquireAsync: [[SOON], [async]], tryAcquire: [[], []],
     release: [[1], [[...optional(integer(1, shm.Semaphore.MAX_VALUE)), [shm.Semaphore.MAX_VALUE, zoo.RANGE]]]],
   },
-  Event: { wait: [[SOON], [sync]], waitAsync: [[SOON], [async]], set: [[], []], reset: [[], []] },
+  Event: { wait: [[SOON], [sync], 'set'], waitAsync: [[SOON], [async], 'set'], set: [[], []], reset: [[], []] },
   Barrier: { wait: [[SOON], [sync]], waitAsync: [[SOON], [async]] },
 };
 
