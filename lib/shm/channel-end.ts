@@ -36,6 +36,12 @@ export interface EndOptions {
   readonly spin?: number;
 }
 
+/** Microseconds; Infinity, too. */
+export function validateSpin(spin: unknown): asserts spin is number {
+  if (typeof spin !== 'number') throw invalidType('options.spin', 'of type number', spin);
+  if (!(spin >= 0)) throw outOfRange('options.spin', '>= 0 microseconds', spin);
+}
+
 /** What an end is made of. */
 export interface Place {
   readonly memory: SharedMemory;
@@ -60,6 +66,7 @@ export const RECEIVING: Side = { ends: WORD.consumers, turn: WORD.receiving, man
 export abstract class ChannelEnd implements Disposable {
   /** The header: it stays where it is, whatever becomes of the data. */
   readonly #mapping: SharedMapping;
+  readonly #witness: Witness;
   protected readonly words: Words;
   protected readonly memory: RingMemory;
   protected readonly own: Ends;
@@ -74,12 +81,13 @@ export abstract class ChannelEnd implements Disposable {
   readonly #spin: number;
   #closed = false;
   #lost = false;
+  /** Whether somebody has told that the other side is gone: its places say what they like. */
+  #gone = false;
 
   protected constructor({ memory, shape, own, peers, options = {} }: Place) {
     validateOptions<EndOptions>(options, ['spin']);
     const { spin = 0 } = options;
-    if (typeof spin !== 'number') throw invalidType('options.spin', 'of type number', spin);
-    if (!(spin >= 0)) throw outOfRange('options.spin', '>= 0 microseconds', spin);
+    validateSpin(spin);
     this.#spin = spin / 1000;
     this.#mapping = memory.map();
     try {
@@ -87,9 +95,14 @@ export abstract class ChannelEnd implements Disposable {
       this.words = new Words(array);
       this.arrivals = new Signal(this.words, WORD.messages);
       this.vacancies = new Signal(this.words, WORD.room);
-      const witness = Witness.of(this.#mapping, array);
+      this.#witness = Witness.hold(this.#mapping, array);
+    } catch (error) {
+      this.#mapping.close();
+      throw error;
+    }
+    try {
       const [mine, theirs] = [own, peers].map(({ ends, many }) =>
-        new Ends(this.words, ends, many.includes(shape.kind) ? MOST_ENDS : 1, witness),
+        new Ends(this.words, ends, many.includes(shape.kind) ? MOST_ENDS : 1, this.#witness),
       ) as [Ends, Ends];
       this.own = mine;
       this.peers = theirs;
@@ -97,16 +110,21 @@ export abstract class ChannelEnd implements Disposable {
       // First the place: what is behind it is of one end at a time.
       this.place = this.own.join();
     } catch (error) {
-      this.#mapping.close();
+      this.#free();
       throw error;
     }
     try {
       this.memory = new RingMemory(memory.fd, HEADER_LENGTH, shape.capacity);
     } catch (error) {
       this.own.leave(this.place);
-      this.#mapping.close();
+      this.#free();
       throw error;
     }
+  }
+
+  #free(): void {
+    this.#witness.release();
+    this.#mapping.close();
   }
 
   /** Goes on where the end before has stopped; if that is impossible, the place is free again. */
@@ -141,8 +159,18 @@ export abstract class ChannelEnd implements Disposable {
 
   /** @internal Whether something has become of the other side that concerns who waits. Makes system calls. */
   protected lookForPeer(): boolean {
-    this.#lost = this.peers.died;
+    this.#lost = this.#gone || this.peers.died;
     return this.#lost;
+  }
+
+  /** @internal The other side has ended: what it has sent is all there will be. The error that this is, unless it has closed. */
+  peerHasGone(): PeerError | undefined {
+    if (this.#closed || this.peerClosed) return undefined;
+    this.#gone = true;
+    this.#lost = true;
+    this.arrivals.wake();
+    this.vacancies.wake();
+    return this.died();
   }
 
   protected died(): PeerError {
@@ -231,7 +259,7 @@ export abstract class ChannelEnd implements Disposable {
     this.vacancies.wake();
     this.words.end();
     this.memory.close();
-    this.#mapping.close();
+    this.#free();
   }
 
   [Symbol.dispose](): void {

@@ -1,20 +1,12 @@
 // Channel: a ring of messages in shared memory.
 import { illegalConstructor, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
-import { type EndOptions, RECEIVING, SENDING } from './channel-end.js';
-import {
-  CAPACITY,
-  type ChannelKind,
-  HEADER_LENGTH,
-  KIND,
-  SLOW,
-  type Shape,
-  type SlowReader,
-  readHeader,
-  writeHeader,
-} from './channel-header.js';
-import { Consumer } from './consumer.js';
-import { Producer } from './producer.js';
-import { SharedMemory } from './shared-memory.js';
+import type { EndOptions } from './channel-end.js';
+import { CAPACITY, type ChannelKind, KIND, SLOW, type SlowReader } from './channel-header.js';
+import { ChannelMemory } from './channel-memory.js';
+import { type ChannelHandler, ChannelServer, type ServeOptions } from './channel-server.js';
+import type { Consumer } from './consumer.js';
+import { type ConnectChannelOptions, type DuplexChannel, connectChannel } from './duplex-channel.js';
+import type { Producer } from './producer.js';
 
 export interface ChannelOptions {
   /** Bytes of messages and their headers that it can hold: rounded up to a power of two, 64 KiB to 1 GiB. */
@@ -41,13 +33,11 @@ export interface ChannelOptions {
  * ```
  */
 export class Channel implements Disposable {
-  readonly #memory: SharedMemory;
-  readonly #shape: Shape;
+  readonly #memory: ChannelMemory;
 
-  private constructor(memory: SharedMemory, shape: Shape) {
-    if (!(memory instanceof SharedMemory)) throw illegalConstructor('Channel.create() or fromFd()');
+  private constructor(memory: ChannelMemory) {
+    if (!(memory instanceof ChannelMemory)) throw illegalConstructor('Channel.create() or fromFd()');
     this.#memory = memory;
-    this.#shape = shape;
   }
 
   /**
@@ -57,21 +47,11 @@ export class Channel implements Disposable {
    */
   static create(options: ChannelOptions): Channel {
     validateOptions<ChannelOptions>(options, ['capacity', 'kind', 'slow']);
-    const { capacity: asked, kind = 'spsc', slow = 'wait' } = options;
-    validateInteger(asked, 'options.capacity', 1, CAPACITY.most);
+    const { capacity, kind = 'spsc', slow = 'wait' } = options;
+    validateInteger(capacity, 'options.capacity', 1, CAPACITY.most);
     validateWord(kind, 'options.kind', KIND);
     validateWord(slow, 'options.slow', SLOW);
-    const shape = { kind, slow, capacity: Math.max(CAPACITY.least, 2 ** Math.ceil(Math.log2(asked))) };
-    const memory = SharedMemory.create({ length: HEADER_LENGTH + shape.capacity });
-    try {
-      memory.seal('grow', 'shrink', 'seal');
-      using mapping = memory.map();
-      writeHeader(mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH }), shape);
-    } catch (error) {
-      memory.close();
-      throw error;
-    }
-    return new Channel(memory, shape);
+    return new Channel(ChannelMemory.create({ kind, slow, capacity }));
   }
 
   /**
@@ -80,24 +60,47 @@ export class Channel implements Disposable {
    * @throws {PeerError} ERR_MEMMAP_NOT_MEMORY, ERR_MEMMAP_NOT_SEALED, ERR_MEMMAP_CORRUPT
    */
   static fromFd(fd: number): Channel {
-    const memory = SharedMemory.fromFd(fd, { require: ['grow', 'shrink'], length: HEADER_LENGTH });
-    try {
-      using mapping = memory.map();
-      const words = mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH });
-      return new Channel(memory, readHeader(words, memory.length));
-    } catch (error) {
-      memory.close();
-      throw error;
-    }
+    return new Channel(ChannelMemory.fromFd(fd));
+  }
+
+  /**
+   * Listens at a path, or at `'\0'` and an abstract name, and gives each client a channel in each
+   * direction. Resolves when clients can connect. As with `listen()`, only our own user is talked
+   * to unless `allow` says otherwise, and what a dead process has left at the path is replaced.
+   *
+   * ```js
+   * await using server = await Channel.serve('/run/echo', async (channel) => {
+   *   for await (const message of channel) await channel.send(message);
+   * });
+   * ```
+   *
+   * @param handler - called once for each client. If it returns a promise, the channel is ended and
+   * closed when that is settled; otherwise the handler closes it. See ServeOptions.onError
+   * @throws {SystemError} EADDRINUSE, EACCES, ENOENT
+   */
+  static async serve(path: string, handler: ChannelHandler, options: ServeOptions = {}): Promise<ChannelServer> {
+    return ChannelServer.start(path, handler, options);
+  }
+
+  /**
+   * Connects to a `Channel.serve()`: a channel in each direction.
+   *
+   * @throws {SystemError} ENOENT, EACCES; ECONNREFUSED if nobody listens
+   * @throws {PeerError} ERR_MEMMAP_PEER_REFUSED if `allow` says no, ERR_MEMMAP_PEER_CLOSED if the
+   * server hangs up, ERR_MEMMAP_BAD_MESSAGE and what fromFd() throws if it gives no channel
+   * @throws {StateError} ERR_MEMMAP_TIMEOUT
+   */
+  static async connect(path: string, options: ConnectChannelOptions = {}): Promise<DuplexChannel> {
+    return connectChannel(path, options);
   }
 
   get kind(): ChannelKind {
-    return this.#shape.kind;
+    return this.#memory.shape.kind;
   }
 
   /** Bytes. */
   get capacity(): number {
-    return this.#shape.capacity;
+    return this.#memory.shape.capacity;
   }
 
   /** The descriptor, for a child or a peer. `close()` closes it. */
@@ -111,12 +114,12 @@ export class Channel implements Disposable {
    * @throws {StateError} ERR_MEMMAP_TAKEN
    */
   producer(options?: EndOptions): Producer {
-    return new Producer({ memory: this.#memory, shape: this.#shape, own: SENDING, peers: RECEIVING, options });
+    return this.#memory.producer(options);
   }
 
   /** A receiving end: as producer(). */
   consumer(options?: EndOptions): Consumer {
-    return new Consumer({ memory: this.#memory, shape: this.#shape, own: RECEIVING, peers: SENDING, options });
+    return this.#memory.consumer(options);
   }
 
   /** Closes the descriptor. Ends that have been made go on. Again: nothing. */

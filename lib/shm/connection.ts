@@ -5,7 +5,7 @@ import { PeerError, StateError, SystemError, check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { illegalConstructor } from '../internal/validate.js';
 import { disown, own } from './descriptors.js';
-import { Frame, HEADER_LENGTH, MAX_FDS_AT_ONCE, bareOf, partsOf } from './frame.js';
+import { ANY, Frame, HEADER_LENGTH, type Limits, MAX_FDS_AT_ONCE, bareOf, partsOf } from './frame.js';
 import { Watch, orAborted } from './readiness.js';
 import { WOKEN } from './steps.js';
 import { Turns } from './turns.js';
@@ -128,28 +128,37 @@ export class Connection implements Disposable {
     }
   }
 
-  /** @internal */
-  receive(signal: AbortSignal | undefined): Promise<Message | undefined> {
-    return inTurn(this.#receiving, () => this.#receive(signal), signal);
+  /** @internal A message without a frame may have more than `limits` says. */
+  receive(signal: AbortSignal | undefined, limits: Limits = ANY): Promise<Message | undefined> {
+    return inTurn(this.#receiving, () => this.#receive(signal, limits), signal);
   }
 
-  async #receive(signal: AbortSignal | undefined): Promise<Message | undefined> {
+  /** @internal Waits until the peer sends something, which stays unread, or closes its end: then false. */
+  async stirs(): Promise<boolean> {
     for (;;) {
-      const message = this.#take(this.#open());
+      const seen = binding.peek(this.#open(), head);
+      if (seen !== -errno.EAGAIN) return seen > 0;
+      await this.#watch.ready('read');
+    }
+  }
+
+  async #receive(signal: AbortSignal | undefined, limits: Limits): Promise<Message | undefined> {
+    for (;;) {
+      const message = this.#take(this.#open(), limits);
       if (message !== 'wait') return message;
       await this.#watch.ready('read', signal);
     }
   }
 
   /** What is there of a message, without waiting. Undefined at the end. */
-  #take(fd: number): Message | 'wait' | undefined {
+  #take(fd: number, limits: Limits): Message | 'wait' | undefined {
     try {
       if (this.#frame === undefined) {
         const seen = binding.peek(fd, head);
         if (seen === -errno.EAGAIN) return 'wait';
         if (check(seen, 'recv') === 0) return undefined;
         if (!Frame.starts(head.subarray(0, seen))) return this.#takeBare(fd);
-        this.#frame = new Frame();
+        this.#frame = new Frame(limits);
       }
       while (!this.#frame.complete) {
         const count = this.#part(fd, this.#frame.room, this.#frame.fds);

@@ -1,9 +1,11 @@
 // Consumer: the receiving end of a channel.
+import type { Readable } from 'node:stream';
 import { StateError } from '../errors.js';
 import { outOfRange, validateBytes, validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
 import { BroadcastReader } from './broadcast.js';
 import { ChannelEnd, type Place } from './channel-end.js';
 import { RingReader } from './ring.js';
+import { readableOf } from './streams.js';
 import type { AsyncTimeoutOptions, TimeoutOptions } from './waiting.js';
 import { Wait } from './wait.js';
 
@@ -20,6 +22,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
   /** Read bytes that are given back together: the producer goes on meanwhile. */
   readonly #batch: number;
   #draining = false;
+  #readable: Readable | undefined;
 
   /** @internal */
   constructor(place: Place) {
@@ -184,7 +187,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
       wait.check();
       const seen = this.arrivals.prepare();
       const over = this.#over();
-      await this.enter(wait);
+      if (this.turn !== undefined) await this.enter(wait);
       const found = take();
       if (found !== undefined) return found;
       if (over) return this.#finish();
@@ -272,6 +275,12 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
       if (message === undefined) return;
       yield message;
     }
+  }
+
+  /** What is received, as a stream of bytes, which owns this end. Always the same one. */
+  get readable(): Readable {
+    this.#readable ??= readableOf(this, this);
+    return this.#readable;
   }
 
   /** @internal */

@@ -58,17 +58,32 @@ export function bareOf(bytes: Uint8Array, fds: readonly number[]): Buffer {
   return fds.length > 0 && isCarrier(bytes) ? Buffer.alloc(0) : Buffer.from(bytes);
 }
 
-function badMessage(reason: string): PeerError {
+export function badMessage(reason: string): PeerError {
   return new PeerError('ERR_MEMMAP_BAD_MESSAGE', `The peer sent what is no message: ${reason}`);
 }
 
+/** What a receiver takes. */
+export interface Limits {
+  /** Descriptors in a message. */
+  readonly fds: number;
+  /** Bytes of payload. */
+  readonly payload: number;
+}
+
+export const ANY: Limits = { fds: MAX_FDS, payload: MAX_PAYLOAD };
+
 /** A frame on its way in. */
 export class Frame {
+  readonly #limits: Limits;
   #bytes: Buffer = Buffer.alloc(HEADER_LENGTH);
   #filled = 0;
   #carriers = 0;
   #expected: number | undefined;
   readonly fds: number[] = [];
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
 
   /** Whether these bytes, which nobody has taken yet, start one. */
   static starts(bytes: Uint8Array): boolean {
@@ -91,8 +106,9 @@ export class Frame {
   #readHeader(): void {
     this.#bytes.copy(numberBytes, 0, MAGIC.length);
     const [fds = 0, length = 0] = numbers;
-    if (fds > MAX_FDS) throw badMessage(`${fds} descriptors, over ${MAX_FDS}`);
-    if (length > MAX_PAYLOAD) throw badMessage(`${length} bytes, over ${MAX_PAYLOAD}`);
+    const { fds: most, payload } = this.#limits;
+    if (fds > most) throw badMessage(`${fds} descriptors, over ${most}`);
+    if (length > payload) throw badMessage(`${length} bytes, over ${payload}`);
     this.#expected = fds;
     this.#carriers = Math.max(0, Math.ceil(fds / MAX_FDS_AT_ONCE) - 1);
     this.#bytes = Buffer.alloc(this.#carriers + length);

@@ -203,7 +203,7 @@ export class Listener implements Disposable {
 }
 
 /** What a function of the user's throws in the middle of our work is nobody's to catch. */
-function throwAlone(error: unknown): void {
+export function throwAlone(error: unknown): void {
   queueMicrotask(() => {
     throw error;
   });

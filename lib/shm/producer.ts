@@ -1,9 +1,11 @@
 // Producer: the sending end of a channel.
+import type { Writable } from 'node:stream';
 import { PeerError, StateError } from '../errors.js';
 import { invalidType, outOfRange, validateBytes, validateInteger } from '../internal/validate.js';
 import { BroadcastWriter } from './broadcast.js';
 import { ChannelEnd, type Place } from './channel-end.js';
 import { RECORD_HEADER, RingWriter } from './ring.js';
+import { writableOf } from './streams.js';
 import { Turns } from './turns.js';
 import type { AsyncTimeoutOptions, TimeoutOptions } from './waiting.js';
 import { Wait } from './wait.js';
@@ -22,6 +24,7 @@ export class Producer extends ChannelEnd {
   /** Sends that wait, in order. */
   readonly #waiting: Turns = new Turns();
   #sends = 0;
+  #writable: Writable | undefined;
 
   /** @internal */
   constructor(place: Place) {
@@ -135,7 +138,7 @@ export class Producer extends ChannelEnd {
         wait.check();
         const seen = this.vacancies.prepare();
         this.#ready(message.length);
-        await this.enter(wait);
+        if (this.turn !== undefined) await this.enter(wait);
         if (this.#put(message)) return;
         await this.pause(this.vacancies, seen, wait);
       }
@@ -217,6 +220,20 @@ export class Producer extends ChannelEnd {
     this.#ring.publish();
     this.leave();
     this.arrivals.notify();
+  }
+
+  /** What is written to it is sent, as a stream of bytes, which owns this end: its end() closes it. Always the same one. */
+  get writable(): Writable {
+    this.#writable ??= writableOf(this, this);
+    return this.#writable;
+  }
+
+  /** @internal When no send() waits any more. */
+  async flushed(): Promise<void> {
+    while (this.#waiting.taken) {
+      await this.#waiting.take(Infinity, undefined);
+      this.#waiting.pass();
+    }
   }
 
   /** @internal A broadcast waits for readers that live. */

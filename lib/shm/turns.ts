@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { ABORTED, EXPIRED, WOKEN } from './steps.js';
 
 /** Milliseconds of the longest timer. */
-const LONGEST = 2 ** 31 - 1;
+export const LONGEST: number = 2 ** 31 - 1;
 
 /** The tasks of a thread that want the same wait one after the other, in the order in which they came. */
 export class Turns {

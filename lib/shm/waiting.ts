@@ -21,13 +21,18 @@ export interface AsyncTimeoutOptions extends TimeoutOptions {
 const KNOWN = ['timeout'] as const;
 const KNOWN_ASYNC = ['timeout', 'signal'] as const;
 
+/** Milliseconds; Infinity, too. */
+export function validateTimeout(timeout: unknown): asserts timeout is number {
+  if (typeof timeout !== 'number') throw invalidType('options.timeout', 'of type number', timeout);
+  if (!(timeout >= 0)) throw outOfRange('options.timeout', '>= 0 milliseconds', timeout);
+}
+
 /** When the waiting ends, by performance.now(). */
 export function deadlineOf(options: AsyncTimeoutOptions | undefined, known: readonly (keyof AsyncTimeoutOptions)[]): number {
   if (options === undefined) return Infinity;
   validateOptions<AsyncTimeoutOptions>(options, known);
   const { timeout = Infinity, signal } = options;
-  if (typeof timeout !== 'number') throw invalidType('options.timeout', 'of type number', timeout);
-  if (!(timeout >= 0)) throw outOfRange('options.timeout', '>= 0 milliseconds', timeout);
+  validateTimeout(timeout);
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalidType('options.signal', 'an AbortSignal', signal);
   }

@@ -71,10 +71,16 @@ export class Witness {
   /** This thread's, in this file. */
   readonly id: number;
   readonly #fd: number;
+  readonly #key: string;
+  /** How many will call release(). */
+  #holders = 0;
+  /** Whether there may be others, who have it as long as they live. */
+  #lent = false;
 
   private constructor(fd: number, key: string) {
     this.#fd = fd;
-    forgotten.register(this, { fd, key });
+    this.#key = key;
+    forgotten.register(this, { fd, key }, this);
     for (;;) {
       const id = randomInt(1, ID + 1);
       const result = binding.takeLife(fd, id);
@@ -86,12 +92,26 @@ export class Witness {
   }
 
   /**
-   * @param words memory of `owner`
+   * @param words memory of `owner`, which keeps the witness as long as it lives
    * @throws {SystemError} ENOENT if nothing leads to the file behind the memory any more
    */
   static of(owner: object, words: Int32Array): Witness {
     const former = witnesses.get(owner);
     if (former !== undefined) return former;
+    const witness = Witness.#behind(words, owner);
+    witness.#lent = true;
+    witnesses.set(owner, witness);
+    return witness;
+  }
+
+  /** As of(), until release(). */
+  static hold(owner: object, words: Int32Array): Witness {
+    const witness = Witness.#behind(words, owner);
+    witness.#holders += 1;
+    return witness;
+  }
+
+  static #behind(words: Int32Array, owner: object): Witness {
     const path = binding.behind(words, facts);
     if (typeof path === 'number') {
       check(path, 'mmap');
@@ -101,13 +121,20 @@ export class Witness {
     if (writable === 0) throw invalidValue('memory', 'must be writable', owner);
     const local = shared === 0 || inode === 0 || NAMELESS.has(path);
     const key = local ? '' : `${inode} ${path}`;
-    let witness = known.get(key)?.deref();
-    if (witness === undefined) {
-      witness = new Witness(local ? openLocal() : openBehind(path), key);
-      known.set(key, new WeakRef(witness));
-    }
-    witnesses.set(owner, witness);
+    const found = known.get(key)?.deref();
+    if (found !== undefined) return found;
+    const witness = new Witness(local ? openLocal() : openBehind(path), key);
+    known.set(key, new WeakRef(witness));
     return witness;
+  }
+
+  /** Nobody may be written down under its id any more by who held it: the last one closes the descriptor. */
+  release(): void {
+    this.#holders -= 1;
+    if (this.#holders > 0 || this.#lent) return;
+    known.delete(this.#key);
+    forgotten.unregister(this);
+    binding.closeFd(this.#fd);
   }
 
   /** Whether the thread with this id lives. */

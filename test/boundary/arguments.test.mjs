@@ -8,6 +8,7 @@ import { binding } from '../../dist/internal/binding.js';
 import { maps } from '../support/proc.mjs';
 import { METHODS, SURFACE, makeSubject } from '../support/surface.mjs';
 import { CHANNEL_CLASSES, CHANNEL_INTERNALS } from '../support/surface-channels.mjs';
+import { DUPLEX_REFUSED } from '../support/surface-duplex.mjs';
 import { LOCK_CLASSES } from '../support/surface-locks.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { BOOM } from '../support/zoo.mjs';
@@ -101,10 +102,10 @@ describe('Arguments', () => {
       ...methods('SharedMemory', shm.SharedMemory), ...methods('SharedMapping', memmap.Mapping), ...methods('SharedMapping', shm.SharedMapping),
       ...methods('FileMapping', Object.getPrototypeOf(memmap.Mapping)), ...methods('AnonymousMapping', memmap.Mapping), ...methods('FileMapping', memmap.Mapping),
       ...methods('FileMapping', memmap.FileMapping), ...methods('Reservation', memmap.Reservation),
-      ...[...LOCK_CLASSES, ...CHANNEL_CLASSES].flatMap((name) => methods(name, shm[name])),
+      ...[...LOCK_CLASSES, ...CHANNEL_CLASSES, 'DuplexChannel'].flatMap((name) => methods(name, shm[name])),
     ];
     const without = ['sys.munlockall', 'AnonymousMapping.close', 'FileMapping.close', 'Reservation.close', 'FileMapping.off',
-      'SharedMemory.close', 'SharedMapping.close',
+      'SharedMemory.close', 'SharedMapping.close', 'DuplexChannel.close',
       // @internal
       ...CHANNEL_INTERNALS,
       ...['part', 'mend', 'backed', 'restore', 'permit', 'pieces', 'unreachable', 'protectionAt'].flatMap((name) => [`FileMapping.${name}`, `SharedMapping.${name}`])];
@@ -117,6 +118,7 @@ describe('Arguments', () => {
       'sys.memfd_secret': /EINVAL|ENOSYS/, 'sys.shm_open': 'EINVAL', 'sys.shm_unlink': 'EINVAL',
       'sys.fcntl_get_seals': 'EINVAL', 'sys.fcntl_add_seals': 'EINVAL', 'SharedMemory..open': 'ENOENT',
       'SharedMemory..unlink': 'ENOENT', 'SharedMemory.unlink': 'ERR_MEMMAP_NO_NAME', 'shm.receiveFds': /20|ABORT_ERR/,
+      ...DUPLEX_REFUSED,
     };
     for (const { name, right, call } of SURFACE) {
       const args = right(subject);
@@ -150,7 +152,7 @@ describe('Arguments', () => {
   });
 
   it('new of a class that only functions make is ERR_ILLEGAL_CONSTRUCTOR', () => {
-    for (const name of ['SharedMemory', 'SharedMapping', 'Connection', 'Listener']) {
+    for (const name of ['SharedMemory', 'SharedMapping', 'Connection', 'Listener', 'Channel', 'ChannelServer', 'DuplexChannel']) {
       for (const args of [[], [null], [{}], ['x', {}]]) {
         assert.throws(() => new shm[name](...args), { code: 'ERR_ILLEGAL_CONSTRUCTOR', name: 'TypeError' }, name);
       }

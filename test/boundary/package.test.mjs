@@ -16,8 +16,8 @@ describe('The package', () => {
       'configure', 'guard', 'mapAnonymous', 'mapFile', 'reserve',
     ]);
     assert.deepEqual(Object.keys(shm).toSorted(), [
-      'Barrier', 'Channel', 'Connection', 'Consumer', 'Event', 'Listener', 'Mutex', 'PeerError', 'Producer', 'RwLock', 'Semaphore',
-      'SharedMapping', 'SharedMemory',
+      'Barrier', 'Channel', 'ChannelServer', 'Connection', 'Consumer', 'DuplexChannel', 'Event', 'Listener', 'Mutex', 'PeerError',
+      'Producer', 'RwLock', 'Semaphore', 'SharedMapping', 'SharedMemory',
       'connect', 'listen', 'receiveFds', 'sendFds',
     ]);
   });

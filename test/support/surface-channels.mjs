@@ -11,10 +11,12 @@ const consumer = channel.consumer();
 const other = shm.Channel.create({ capacity: 1 });
 const subjects = { 'Channel.': shm.Channel, Channel: other, Producer: producer, Consumer: consumer };
 
-const MESSAGES = [
+/** For an end that sends no more than `limit` bytes at a time. */
+export const MESSAGES = (limit) => [
   ...zoo.each(zoo.TYPE, [undefined, null, 1, 1n, 'x', true, {}, [], Symbol('zoo'), new ArrayBuffer(8), new Uint16Array(1)]),
-  [Buffer.alloc(producer.limit + 1), zoo.RANGE],
+  [Buffer.alloc(limit + 1), zoo.RANGE],
 ];
+const messages = MESSAGES(producer.limit);
 const LISTS = [
   ...zoo.each(zoo.TYPE, [undefined, null, 1, 'x', {}, new Set(), ['x'], [undefined], Buffer.alloc(1)]),
   [[Buffer.alloc(1), Buffer.alloc(producer.limit + 1)], zoo.RANGE],
@@ -28,6 +30,7 @@ const timeouts = [
   ...zoo.each(zoo.RANGE, [NaN, -1, -Infinity]),
 ];
 const signals = zoo.each(zoo.TYPE, [null, 0, 'x', {}, [], Symbol('zoo')]);
+export const LISTS_OF_TIMES = { timeouts, signals };
 const sync = options({ timeout: timeouts }, {});
 const async = options({ timeout: timeouts, signal: signals }, {});
 const spin = options({ spin: timeouts }, {});
@@ -48,10 +51,10 @@ const TABLES = {
     consumer: [[{}], [spin]],
   },
   Producer: {
-    trySend: [[message], [MESSAGES]],
+    trySend: [[message], [messages]],
     trySendMany: [[[message]], [LISTS]],
-    send: [[message, {}], [MESSAGES, async]],
-    sendSync: [[message, {}], [MESSAGES, sync]],
+    send: [[message, {}], [messages, async]],
+    sendSync: [[message, {}], [messages, sync]],
     reserve: [[8], [length]],
     room: [[8, {}], [length, async]],
     commit: [[1], [optional(integer(0, 8))], () => producer.reserve(8)],
@@ -98,4 +101,4 @@ export const CHANNELS = Object.entries(TABLES).flatMap(([owner, table]) =>
 
 /** Classes all of whose methods are here, but for those of their own. */
 export const CHANNEL_CLASSES = ['Producer', 'Consumer'];
-export const CHANNEL_INTERNALS = ['lookForPeer', 'resume', 'end'].flatMap((name) => CHANNEL_CLASSES.map((owner) => `${owner}.${name}`));
+export const CHANNEL_INTERNALS = ['lookForPeer', 'peerHasGone', 'flushed', 'resume', 'end'].flatMap((name) => CHANNEL_CLASSES.map((owner) => `${owner}.${name}`));

@@ -9,7 +9,7 @@ const NAMES = [
   ...zoo.each(zoo.TYPE, [undefined, null, 1, 1n, true, {}, [], Symbol('zoo'), Buffer.from('x')]),
   ...zoo.each(zoo.VALUE, ['', '.', '..', 'a/b', 'a\0b', 'x'.repeat(256)]),
 ];
-const PATHS = [
+export const PATHS = [
   ...zoo.each(zoo.TYPE, [undefined, null, 1, 1n, true, {}, [], Symbol('zoo'), Buffer.from('x'), new URL('file:///tmp/x')]),
   ...zoo.each(zoo.VALUE, ['', 'a\0b', '\0a\0b']),
   ...zoo.each(zoo.RANGE, ['x'.repeat(108), 'ä'.repeat(54), `\0${'x'.repeat(107)}`]),

@@ -5,6 +5,7 @@ import * as memmap from 'memmap';
 import * as shm from 'memmap/shm';
 import * as sys from 'memmap/sys';
 import { CHANNELS } from './surface-channels.mjs';
+import { DUPLEX } from './surface-duplex.mjs';
 import { LOCKS } from './surface-locks.mjs';
 import { SHARED_MAPPING, SHARED_MEMORY, SHM, STATICS } from './surface-shm.mjs';
 import { until } from './until.mjs';
@@ -238,6 +239,7 @@ export const SURFACE = [
   ...on(SHM, 'shm', () => shm),
   ...LOCKS,
   ...CHANNELS,
+  ...DUPLEX,
   ...on(STATICS, 'SharedMemory.', () => shm.SharedMemory),
   ...on(SHARED_MEMORY, 'SharedMemory', (subject) => subject.shared),
   ...on({ ...MAPPING, ...SHARED_MAPPING }, 'SharedMapping', (subject) => subject.sharedMapping),
