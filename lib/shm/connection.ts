@@ -189,7 +189,8 @@ export class Connection implements Disposable {
     const [many = 0, lost = 0] = facts;
     fds.push(...received.subarray(0, many));
     if (lost === 0) return count;
-    for (const one of fds) binding.closeFd(one);
+    // Out of the list, that of a frame: close() must not close them again.
+    for (const one of fds.splice(0)) binding.closeFd(one);
     throw new SystemError(-errno.EMFILE, 'recvmsg', { remedy: () => 'Descriptors were lost: raise the limit of open files' });
   }
 

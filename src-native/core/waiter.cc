@@ -133,15 +133,16 @@ class Waiter {
       if (index.error().value != ENOSYS && index.error().value != EPERM) return 0;
       waits_together_ = false;
     }
-    // A lone word is slept on; of several, and of news, one hears by looking.
+    // News alone, or a lone word, is slept on; of what else there is one hears by
+    // looking.
+    const bool idle = words_.size() == 1;
     const bool lone = words_.size() == 2;
     const auto& word = words_[lone ? 1 : 0];
-    const auto length = std::min(std::max(deadline - now, Clock::duration::zero()),
-                                 ends ? Clock::duration(kLook) : Clock::duration::max());
-    const timespec time = timespec_of(length);
+    const timespec time = timespec_of(
+        std::clamp(deadline - now, Clock::duration::zero(), Clock::duration(kLook)));
     Errno error =
         sys::futex_wait(reinterpret_cast<const void*>(word.word),
-                        static_cast<uint32_t>(word.value), ends ? &time : nullptr);
+                        static_cast<uint32_t>(word.value), idle ? nullptr : &time);
     return error.failed() ? 0 : ids_[lone ? 1 : 0];
   }
 

@@ -140,6 +140,7 @@ long __wrap_syscall(long number, ...) {
       refuses(Call::kMemfdSecret, static_cast<unsigned>(values[0]))) {
     return -1;
   }
+  if (number == SYS_futex_waitv && refuses(Call::kFutexWaitv, 0)) return -1;
   return __real_syscall(number, values[0], values[1], values[2], values[3], values[4],
                         values[5]);
 }

@@ -19,6 +19,7 @@ enum class Call {
   kProcessVmReadv,
   kMemfdCreate,
   kMemfdSecret,
+  kFutexWaitv,
 };
 
 // Fails the calls whose flags (of fallocate: mode; of fcntl and ioctl: command; of

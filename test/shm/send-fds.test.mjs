@@ -87,9 +87,7 @@ ${script}`, [path]);
         const memory = keep(SharedMemory.create({ length: 1 }));
         const bytes = Buffer.from(Array.from({ length }, (_, i) => i % 251));
         for (const sent of [[], [memory], Array(300).fill(memory)]) {
-          const sending = sendFds(a, sent, bytes);
-          const { fds, payload } = await receiveFds(b);
-          await sending;
+          const [{ fds, payload }] = await Promise.all([receiveFds(b), sendFds(a, sent, bytes)]);
           assert.equal(fds.length, sent.length);
           assert.ok(payload.equals(bytes));
           closeAll(fds);
