@@ -63,10 +63,30 @@ export interface Side {
 export const SENDING: Side = { ends: WORD.producers, turn: WORD.sending, many: ['mpmc'] };
 export const RECEIVING: Side = { ends: WORD.consumers, turn: WORD.receiving, many: ['mpmc', 'broadcast'] };
 
+/** What must be given back of an end: without it, since it may have been collected. */
+interface Standing {
+  readonly own: Ends;
+  readonly place: number;
+  readonly words: Words;
+  readonly signals: readonly Signal[];
+  readonly witness: Witness;
+  readonly mapping: SharedMapping;
+}
+
+function leave({ own, place, words, signals, witness, mapping }: Standing): void {
+  own.leave(place);
+  // The other side, and those who wait at this one.
+  for (const signal of signals) signal.wake();
+  words.end();
+  witness.release();
+  mapping.close();
+}
+
+/** An end that nobody closes leaves when it is collected: the other side would wait for ever. */
+const dropped = new FinalizationRegistry<Standing>(leave);
+
 export abstract class ChannelEnd implements Disposable {
-  /** The header: it stays where it is, whatever becomes of the data. */
-  readonly #mapping: SharedMapping;
-  readonly #witness: Witness;
+  readonly #standing: Standing;
   protected readonly words: Words;
   protected readonly memory: RingMemory;
   protected readonly own: Ends;
@@ -89,42 +109,42 @@ export abstract class ChannelEnd implements Disposable {
     const { spin = 0 } = options;
     validateSpin(spin);
     this.#spin = spin / 1000;
-    this.#mapping = memory.map();
+    // The header: it stays where it is, whatever becomes of the data.
+    const mapping = memory.map();
+    let witness: Witness;
     try {
-      const array = this.#mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH });
+      const array = mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH });
       this.words = new Words(array);
       this.arrivals = new Signal(this.words, WORD.messages);
       this.vacancies = new Signal(this.words, WORD.room);
-      this.#witness = Witness.hold(this.#mapping, array);
+      witness = Witness.hold(mapping, array);
     } catch (error) {
-      this.#mapping.close();
+      mapping.close();
       throw error;
     }
     try {
       const [mine, theirs] = [own, peers].map(({ ends, many }) =>
-        new Ends(this.words, ends, many.includes(shape.kind) ? MOST_ENDS : 1, this.#witness),
+        new Ends(this.words, ends, many.includes(shape.kind) ? MOST_ENDS : 1, witness),
       ) as [Ends, Ends];
       this.own = mine;
       this.peers = theirs;
-      this.turn = shape.kind === 'mpmc' ? new Mutex(this.#mapping, 4 * own.turn) : undefined;
+      this.turn = shape.kind === 'mpmc' ? new Mutex(mapping, 4 * own.turn) : undefined;
       // First the place: what is behind it is of one end at a time.
       this.place = this.own.join();
     } catch (error) {
-      this.#free();
+      witness.release();
+      mapping.close();
       throw error;
     }
+    const signals = [this.arrivals, this.vacancies];
+    this.#standing = { own: this.own, place: this.place, words: this.words, signals, witness, mapping };
     try {
       this.memory = new RingMemory(memory.fd, HEADER_LENGTH, shape.capacity);
     } catch (error) {
-      this.own.leave(this.place);
-      this.#free();
+      leave(this.#standing);
       throw error;
     }
-  }
-
-  #free(): void {
-    this.#witness.release();
-    this.#mapping.close();
+    dropped.register(this, this.#standing, this);
   }
 
   /** Goes on where the end before has stopped; if that is impossible, the place is free again. */
@@ -248,18 +268,14 @@ export abstract class ChannelEnd implements Disposable {
   /** @internal What is to be done before the pages go. */
   protected abstract end(): void;
 
-  /** Ends this end for good; the other side learns of it. Again: nothing. */
+  /** Ends this end for good; the other side learns of it. Again: nothing. What nobody closes is closed when it is collected. */
   close(): void {
     if (this.#closed) return;
     this.end();
     this.#closed = true;
-    this.own.leave(this.place);
-    // The other side, and those who wait at this one.
-    this.arrivals.wake();
-    this.vacancies.wake();
-    this.words.end();
+    dropped.unregister(this);
+    leave(this.#standing);
     this.memory.close();
-    this.#free();
   }
 
   [Symbol.dispose](): void {

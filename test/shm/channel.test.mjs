@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { Channel } from 'memmap/shm';
 import { endKept, keep } from '../support/keep.mjs';
+import { runs } from '../support/run.mjs';
 import { seeded } from '../support/random.mjs';
 
 const KiB = 1024;
@@ -304,4 +305,8 @@ describe('messages in place', () => {
     ends.consumer.close();
     assert.equal(bytes.length, 0);
   });
+});
+
+describe('an end of a channel that nobody closes', () => {
+  it('is closed when it is collected, and the other side learns of it', () => runs('forgotten-ends', [], { nodeArgs: ['--expose-gc'] }));
 });
