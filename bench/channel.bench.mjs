@@ -62,6 +62,7 @@ export default {
     native('C ring, 64 bytes', 'small', 'ring', SMALL, COUNT.small),
     channel('channel, 64 bytes one by one', 'small', 'copied', SMALL, oneByOne),
     channel('channel, 64 bytes in batches', 'small', 'drained', SMALL, inBatches),
+    channel('channel, 64 bytes in batches, read at a glance', 'small', 'drained at a glance', SMALL, inBatches),
     node('process.send, 64 bytes', 'small', 'process', SMALL),
     node('worker.postMessage, 64 bytes', 'small', 'thread', SMALL),
   ],
@@ -78,5 +79,6 @@ export default {
     { of: 'channel, 64 bytes one by one', against: 'process.send, 64 bytes' },
     { of: 'channel, 64 bytes one by one', against: 'worker.postMessage, 64 bytes' },
     { of: 'channel, 64 bytes in batches', against: 'C ring, 64 bytes' },
+    { of: 'channel, 64 bytes in batches, read at a glance', against: 'C ring, 64 bytes' },
   ],
 };

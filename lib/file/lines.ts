@@ -1,15 +1,12 @@
 // Lines of a file, in place.
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
+import { Bytes } from '../internal/bytes.js';
 import type { Span } from '../internal/range.js';
 import type { FileMapping } from './file-mapping.js';
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
-
-/** The class of Buffers, whose constructor takes half the time of `subarray`. */
-const Bytes = (Buffer as unknown as { [Symbol.species]: BytesConstructor })[Symbol.species];
-type BytesConstructor = new (buffer: ArrayBufferLike, offset: number, length: number) => Buffer;
 
 /** Line ends found by one native call: their lines are still in the cache when they are used. */
 const BATCH = 512;

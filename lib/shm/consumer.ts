@@ -1,6 +1,7 @@
 // Consumer: the receiving end of a channel.
 import type { Readable } from 'node:stream';
 import { StateError } from '../errors.js';
+import { Bytes } from '../internal/bytes.js';
 import { outOfRange, validateBytes, validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
 import { BroadcastReader } from './broadcast.js';
 import { ChannelEnd, type Place } from './channel-end.js';
@@ -124,7 +125,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     if (length < 0) return undefined;
     const { offset } = ring;
     ring.skip(length);
-    return this.memory.bytes.subarray(offset, offset + length);
+    return new Bytes(this.memory.buffer, offset, length);
   }
 
   /** Messages of a broadcast that were lost because this reader was slow, before the last one it got. */

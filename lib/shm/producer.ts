@@ -1,6 +1,7 @@
 // Producer: the sending end of a channel.
 import type { Writable } from 'node:stream';
 import { PeerError, StateError } from '../errors.js';
+import { Bytes } from '../internal/bytes.js';
 import { invalidType, outOfRange, validateBytes, validateInteger } from '../internal/validate.js';
 import { BroadcastWriter } from './broadcast.js';
 import { ChannelEnd, type Place } from './channel-end.js';
@@ -184,7 +185,7 @@ export class Producer extends ChannelEnd {
     if (!fits) return undefined;
     this.#reserved = length;
     const { offset } = this.#ring;
-    return this.memory.bytes.subarray(offset, offset + length);
+    return new Bytes(this.memory.buffer, offset, length);
   }
 
   /** Waits until a message of so many bytes fits: see reserve(). */

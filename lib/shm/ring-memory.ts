@@ -58,6 +58,8 @@ function map(fd: number, offset: number, capacity: number, over?: Uint8Array): H
 export class RingMemory {
   readonly #source: Source;
   /** Twice the capacity: the second half is the first again. Changes with {@link renew}. */
+  buffer: ArrayBuffer;
+  /** The same memory in bytes. */
   bytes: Buffer;
   /** The same memory in words of 4 bytes. */
   words: Int32Array;
@@ -66,24 +68,25 @@ export class RingMemory {
   constructor(fd: number, offset: number, capacity: number) {
     const jit = typeof WebAssembly === 'object' && (2 * capacity) % WASM_PAGE === 0;
     this.#source = jit ? wasmSource(fd, offset, capacity) : ownSource(fd, offset, capacity);
-    const buffer = this.#source.buffer();
-    this.bytes = Buffer.from(buffer);
-    this.words = new Int32Array(buffer);
+    this.buffer = this.#source.buffer();
+    this.bytes = Buffer.from(this.buffer);
+    this.words = new Int32Array(this.buffer);
   }
 
   /** Ends every view of the memory that has been handed out: their length is 0 from now on. */
   renew(): void {
-    this.#source.end(this.bytes.buffer as ArrayBuffer);
-    const buffer = this.#source.buffer();
-    this.bytes = Buffer.from(buffer);
-    this.words = new Int32Array(buffer);
+    this.#source.end(this.buffer);
+    this.buffer = this.#source.buffer();
+    this.bytes = Buffer.from(this.buffer);
+    this.words = new Int32Array(this.buffer);
   }
 
   /** Ends every view, and gives the pages back. */
   close(): void {
-    this.#source.end(this.bytes.buffer as ArrayBuffer);
+    this.#source.end(this.buffer);
     check(binding.close(this.#source.handle), 'mmap');
-    this.bytes = Buffer.alloc(0);
-    this.words = new Int32Array(0);
+    this.buffer = new ArrayBuffer(0);
+    this.bytes = Buffer.from(this.buffer);
+    this.words = new Int32Array(this.buffer);
   }
 }

@@ -1,0 +1,6 @@
+// Buffers over memory that is there already.
+
+type BytesConstructor = new (buffer: ArrayBufferLike, offset: number, length: number) => Buffer;
+
+/** The class of Buffers, whose constructor takes half the time of `subarray`. */
+export const Bytes: BytesConstructor = (Buffer as unknown as { [Symbol.species]: BytesConstructor })[Symbol.species];
