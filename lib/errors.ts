@@ -1,4 +1,5 @@
 import { getSystemErrorMap } from 'node:util';
+import { type FeatureName, lacks } from './internal/features.js';
 
 /**
  * A system call failed. Same shape as the errors of `node:fs`, so `error.code === 'ENOENT'`
@@ -44,8 +45,8 @@ export class UnsupportedError extends Error {
   /** For example `'ERR_MEMMAP_BUFFER_TOO_LARGE'`. */
   readonly code: string;
 
-  constructor(code: string, message: string) {
-    super(message);
+  constructor(code: string, message: string, cause?: SystemError) {
+    super(message, cause === undefined ? {} : { cause });
     this.code = code;
   }
 }
@@ -109,6 +110,8 @@ FaultError.prototype.name = 'FaultError';
 /** What a SystemError knows besides the number. */
 export interface ErrorContext {
   readonly path?: string;
+  /** What the call needs of the kernel: ERR_MEMMAP_UNSUPPORTED if that is what is missing. */
+  readonly feature?: FeatureName;
   /** A sentence for the error `code`, or undefined. Called only after a failure. */
   readonly remedy?: (code: string) => string | undefined;
 }
@@ -129,5 +132,12 @@ export function check(result: unknown, syscall: string, context?: ErrorContext):
   if (result === NOT_OURS) {
     throw foreignAddress(`${syscall}: the addresses are not memory that memmap mapped and still holds`);
   }
-  throw new SystemError(result, syscall, context);
+  throw failure(result, syscall, context);
+}
+
+/** @internal The exception for -errno. */
+export function failure(errno: number, syscall: string, context?: ErrorContext): SystemError | UnsupportedError {
+  const error = new SystemError(errno, syscall, context);
+  const missing = context?.feature === undefined ? undefined : lacks(context.feature, error.code);
+  return missing === undefined ? error : new UnsupportedError('ERR_MEMMAP_UNSUPPORTED', missing, error);
 }

@@ -122,6 +122,9 @@ export interface Binding {
   memfdCreate(name: string, flags: number): number;
   pidfdOpen(pid: number, flags: number): number;
 
+  /** 0 if the kernel has the feature of that name, lib/internal/features.ts; else why not, as -errno. */
+  probe(feature: string): number;
+
   shmOpen(name: string, flags: number, mode: number): number;
   shmUnlink(name: string): number;
   memfdSecret(flags: number): number;
