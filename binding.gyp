@@ -10,6 +10,7 @@
       "src-native/napi/file_calls.cc",
       "src-native/napi/guard.cc",
       "src-native/napi/mapping.cc",
+      "src-native/napi/numa.cc",
       "src-native/napi/readiness.cc",
       "src-native/napi/ring.cc",
       "src-native/napi/scan.cc",
@@ -28,6 +29,7 @@
       "src-native/core/mapping.cc",
       "src-native/core/mend.cc",
       "src-native/core/mirror.cc",
+      "src-native/core/placement.cc",
       "src-native/core/readiness.cc",
       "src-native/core/remap.cc",
       "src-native/core/residency.cc",
@@ -41,6 +43,7 @@
       "src-native/sys/futex.cc",
       "src-native/sys/io_uring.cc",
       "src-native/sys/memory.cc",
+      "src-native/sys/numa.cc",
       "src-native/sys/signal.cc",
       "src-native/sys/unix_socket.cc"
     ],

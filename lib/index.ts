@@ -6,7 +6,7 @@ export type { Lines } from './file/lines.js';
 export type { FileLike } from './file/open-file.js';
 export { type PlaceOptions, Reservation, reserve } from './file/reservation.js';
 export type { Window, WindowOptions } from './file/windows.js';
-export type { BufferKind, Hint, HugePages, Protection } from './internal/literals.js';
+export type { BufferKind, Hint, HugePages, PolicyMode, Protection } from './internal/literals.js';
 export type { Range } from './internal/range.js';
 export {
   AnonymousMapping,
@@ -21,4 +21,6 @@ export type { Fault, Faults } from './mem/faults.js';
 export { type Configuration, configure, guard } from './mem/guard.js';
 export type { Access } from './mem/guarded.js';
 export { type LockOptions, Mapping, type ViewConstructor } from './mem/mapping.js';
+export type { Migration } from './mem/numa.js';
+export { type BindPolicy, type MemoryPolicy, memoryPolicy, setMemoryPolicy } from './mem/policy.js';
 export type { Residency } from './mem/residency.js';

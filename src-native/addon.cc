@@ -18,6 +18,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   memmap::napi::export_mapping(env, exports);
   memmap::napi::export_buffer(env, exports);
   memmap::napi::export_calls(env, exports);
+  memmap::napi::export_numa(env, exports);
   memmap::napi::export_file_calls(env, exports);
   memmap::napi::export_guard(env, exports);
   memmap::napi::export_scan(env, exports);

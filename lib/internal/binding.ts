@@ -115,6 +115,21 @@ export interface Binding {
   msyncAsync(target: Target, offset: number, length: number, flags: number): Promise<number> | number;
   madviseAsync(target: Target, offset: number, length: number, advice: number): Promise<number> | number;
 
+  // Nodes are Int32Arrays of their numbers, 0 to 1023; null is no mask.
+  mbind(target: Target, offset: number, length: number, mode: number, nodes: Int32Array | null, flags: number): number;
+  setMempolicyHomeNode(target: Target, offset: number, length: number, node: number, flags: number): number;
+  /** The mode, then the nodes. */
+  getMempolicy(address: bigint, flags: number): Int32Array | number;
+  setMempolicy(mode: number, nodes: Int32Array | null): number;
+  /** The number of pages not moved. Fills `status`, which has as many entries as `addresses`, and `nodes`. */
+  movePages(pid: number, addresses: BigUint64Array, nodes: Int32Array | null, status: Int32Array, flags: number): number;
+  /** The number of pages not moved. */
+  migratePages(pid: number, from: Int32Array, to: Int32Array): number;
+  /** Fills `nodes`, one entry for each `unit` bytes: the node, or -errno. */
+  nodesOf(target: Target, offset: number, length: number, unit: number, nodes: Int32Array): number;
+  /** Fills `counts`: pages moved, absent, failed. */
+  migrate(target: Target, offset: number, length: number, unit: number, node: number, counts: Float64Array): number;
+
   ftruncate(fd: number, length: number): number;
   fallocate(fd: number, mode: number, offset: number, length: number): number;
   posixFadvise(fd: number, offset: number, length: number, advice: number): number;
@@ -208,6 +223,11 @@ export interface Binding {
   readonly MCL: Constants<'CURRENT' | 'FUTURE' | 'ONFAULT'>;
   readonly MFD: Constants<
     'CLOEXEC' | 'ALLOW_SEALING' | 'HUGETLB' | 'NOEXEC_SEAL' | 'EXEC' | 'HUGE_2MB' | 'HUGE_1GB'
+  >;
+  readonly MPOL: Constants<
+    | 'DEFAULT' | 'PREFERRED' | 'BIND' | 'INTERLEAVE' | 'LOCAL' | 'PREFERRED_MANY' | 'WEIGHTED_INTERLEAVE'
+    | 'F_STATIC_NODES' | 'F_RELATIVE_NODES' | 'F_NUMA_BALANCING' | 'F_NODE' | 'F_ADDR' | 'F_MEMS_ALLOWED'
+    | 'MF_STRICT' | 'MF_MOVE' | 'MF_MOVE_ALL'
   >;
   readonly FALLOC: Constants<
     'KEEP_SIZE' | 'PUNCH_HOLE' | 'COLLAPSE_RANGE' | 'ZERO_RANGE' | 'INSERT_RANGE' | 'UNSHARE_RANGE'

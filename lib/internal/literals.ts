@@ -1,7 +1,8 @@
 // The words of the API and the kernel's numbers for them.
 import { binding } from './binding.js';
+import type { FeatureName } from './features.js';
 
-const { PROT, MADV, MAP, MFD } = binding;
+const { PROT, MADV, MAP, MFD, MPOL } = binding;
 
 /** What code may do with the bytes. */
 export type Protection = 'none' | 'read' | 'read-write' | 'read-execute' | 'read-write-execute';
@@ -54,4 +55,24 @@ export const HUGE_PAGES: Readonly<Record<HugePages, HugePageFlags>> = {
   '2MB': { map: MAP.HUGETLB | MAP.HUGE_2MB, memfd: MFD.HUGETLB | MFD.HUGE_2MB, size: 2 ** 21 },
   '1GB': { map: MAP.HUGETLB | MAP.HUGE_1GB, memfd: MFD.HUGETLB | MFD.HUGE_1GB, size: 2 ** 30 },
   transparent: { map: 0, memfd: 0 },
+};
+
+/** Which NUMA node the kernel takes memory from. */
+export type PolicyMode =
+  | 'default' | 'local' | 'preferred' | 'preferred-many' | 'bind' | 'interleave' | 'weighted-interleave';
+interface Policing {
+  /** MPOL_ in C. */
+  readonly mode: number;
+  /** How many nodes it names. */
+  readonly nodes: 'none' | 'one' | 'some';
+  readonly feature: FeatureName;
+}
+export const POLICY_MODE: Readonly<Record<PolicyMode, Policing>> = {
+  default: { mode: MPOL.DEFAULT, nodes: 'none', feature: 'numa' },
+  local: { mode: MPOL.LOCAL, nodes: 'none', feature: 'numa' },
+  preferred: { mode: MPOL.PREFERRED, nodes: 'one', feature: 'numa' },
+  'preferred-many': { mode: MPOL.PREFERRED_MANY, nodes: 'some', feature: 'preferredMany' },
+  bind: { mode: MPOL.BIND, nodes: 'some', feature: 'numa' },
+  interleave: { mode: MPOL.INTERLEAVE, nodes: 'some', feature: 'numa' },
+  'weighted-interleave': { mode: MPOL.WEIGHTED_INTERLEAVE, nodes: 'some', feature: 'weightedInterleave' },
 };

@@ -9,6 +9,8 @@ import { invalidType, outOfRange, validateBoolean, validateOptions } from '../in
 import { advise, collapse, discard, evict, punchHole } from './advice.js';
 import { type BackgroundOptions, inBackground } from './background.js';
 import { Guarded } from './guarded.js';
+import { type Migration, bind, migrate, nodesOf, policyAt, setHomeNode } from './numa.js';
+import type { BindPolicy, MemoryPolicy } from './policy.js';
 import { type Residency, residency } from './residency.js';
 
 const { MS, MADV, MLOCK } = binding;
@@ -219,6 +221,51 @@ export abstract class Mapping extends Guarded implements Disposable {
   /** Which pages are in memory: mincore(2). For files of others the kernel claims all are. */
   residency(range?: Range): Residency {
     return residency(this.pages, resolveRange(range, this.length));
+  }
+
+  /**
+   * Sets which NUMA nodes the pages around the range come from: mbind(2). It holds for pages
+   * yet to come, `policy.move` moves those that are there. Shared memory keeps it for all who
+   * map it; the kernel ignores it for pages of files in the page cache. Linux 2.6.7.
+   *
+   * @throws {SystemError} EINVAL if none of the nodes has memory, or the cpuset forbids them;
+   * EIO with `strict`; EPERM for `move: 'all'` without CAP_SYS_NICE
+   * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED: the kernel is too old for the mode
+   */
+  bind(policy: BindPolicy, range?: Range): void {
+    bind(this.pages, policy, range);
+  }
+
+  /** The policy that `bind()` gave the page at `offset`, or `'default'`: get_mempolicy(2). Linux 2.6.7. */
+  policy(offset = 0): Required<MemoryPolicy> {
+    return policyAt(this.pages, offset);
+  }
+
+  /**
+   * For each page the range touches, of the machine or huge, the NUMA node it lies on; -1
+   * where this process has no page yet, or but read zeros. move_pages(2), Linux 2.6.18.
+   */
+  nodes(range?: Range): Int32Array {
+    return nodesOf(this.pages, range);
+  }
+
+  /**
+   * Moves the pages of the range that are in memory to a NUMA node: move_pages(2), 2.6.18.
+   *
+   * @throws {SystemError} ENODEV if the node has no memory, EACCES if the cpuset forbids it
+   */
+  migrate(node: number, range?: Range): Migration {
+    return migrate(this.pages, node, range);
+  }
+
+  /**
+   * Which node comes first, not the nearest, in a range bound by `'bind'` or
+   * `'preferred-many'`: set_mempolicy_home_node(2). Linux 5.17.
+   *
+   * @throws {SystemError} ENOTSUP or ENOENT without such a policy; EINVAL if there is no such node
+   */
+  homeNode(node: number, range?: Range): void {
+    setHomeNode(this.pages, node, range);
   }
 
   /**

@@ -18,6 +18,8 @@ export const MLOCK: Binding['MLOCK'] = binding.MLOCK;
 export const MCL: Binding['MCL'] = binding.MCL;
 /** Flags of memfd_create(2). */
 export const MFD: Binding['MFD'] = binding.MFD;
+/** Modes and flags of policies for memory: set_mempolicy(2), get_mempolicy(2), mbind(2), move_pages(2). */
+export const MPOL: Binding['MPOL'] = binding.MPOL;
 /** Modes of fallocate(2): FALLOC_FL_ in C. */
 export const FALLOC: Binding['FALLOC'] = binding.FALLOC;
 /** Seals of memfds: fcntl(2) F_ADD_SEALS. */

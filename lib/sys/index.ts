@@ -1,6 +1,6 @@
 // 'memmap/sys': the system calls, 1:1. Re-exports only.
 export { StateError, SystemError, UnsupportedError } from '../errors.js';
-export { FALLOC, F_SEAL, MADV, MAP, MCL, MFD, MLOCK, MREMAP, MS, PAGE_SIZE, PROT } from './constants.js';
+export { FALLOC, F_SEAL, MADV, MAP, MCL, MFD, MLOCK, MPOL, MREMAP, MS, PAGE_SIZE, PROT } from './constants.js';
 export {
   type Cachestat,
   cachestat,
@@ -29,4 +29,13 @@ export {
   process_madvise,
 } from './memory.js';
 export { type MmapOptions, mmap, mremap, munmap } from './mmap.js';
+export {
+  type Mempolicy,
+  get_mempolicy,
+  mbind,
+  migrate_pages,
+  move_pages,
+  set_mempolicy,
+  set_mempolicy_home_node,
+} from './numa.js';
 export type { AnyBuffer, Where } from './where.js';

@@ -8,6 +8,7 @@ namespace memmap::napi {
 void export_mapping(Napi::Env env, Napi::Object exports);  // handles: map, close, resize
 void export_buffer(Napi::Env env, Napi::Object exports);   // buffers over a mapping
 void export_calls(Napi::Env env, Napi::Object exports);    // system calls on a target
+void export_numa(Napi::Env env, Napi::Object exports);     // where pages lie
 void export_file_calls(Napi::Env env, Napi::Object exports);  // system calls on files
 void export_guard(Napi::Env env, Napi::Object exports);       // faults, checked copies
 void export_scan(Napi::Env env, Napi::Object exports);        // search

@@ -56,8 +56,16 @@ static_assert(F_SEAL_FUTURE_WRITE == 0x0010 && F_SEAL_EXEC == 0x0020);
 #endif
 static_assert(SECRETMEM_MAGIC == 0x5345434d);
 
-// MPOL_PREFERRED_MANY is Linux 5.15 and an enumerator, MPOL_WEIGHTED_INTERLEAVE 6.9.
+// Linux 5.12.
+#ifndef MPOL_F_NUMA_BALANCING
+#define MPOL_F_NUMA_BALANCING (1 << 13)
+#endif
+static_assert(MPOL_F_NUMA_BALANCING == 1 << 13);
+
+// MPOL_PREFERRED_MANY is Linux 5.15, MPOL_WEIGHTED_INTERLEAVE 6.9. They are enumerators:
+// no header can be asked whether it has them.
 namespace memmap::sys {
+inline constexpr int kMpolPreferredMany = 5;
 inline constexpr int kMpolWeightedInterleave = 6;
 
 // Linux 6.5, linux/mman.h. All counts are pages.
@@ -122,6 +130,9 @@ inline constexpr unsigned kFutexWaitvMax = 128;
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449
 #endif
+#ifndef SYS_set_mempolicy_home_node
+#define SYS_set_mempolicy_home_node 450
+#endif
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
 #endif
@@ -130,4 +141,5 @@ inline constexpr unsigned kFutexWaitvMax = 128;
 #endif
 static_assert(SYS_pidfd_open == 434 && SYS_process_madvise == 440);
 static_assert(SYS_memfd_secret == 447 && SYS_futex_waitv == 449);
+static_assert(SYS_set_mempolicy_home_node == 450);
 static_assert(SYS_cachestat == 451 && SYS_mseal == 462);

@@ -1,0 +1,53 @@
+// NUMA nodes by number: the check of arguments, and why the kernel refused one.
+import { readFileSync } from 'node:fs';
+import { invalidType, validateInteger } from './validate.js';
+
+/** No kernel is built for more. Twin of kMaxNodes in napi/numa.cc. */
+export const MAX_NODE = 1023;
+
+/** The numbers of nodes, for the addon. Duplicates and the order mean nothing. */
+export function validateNodes(value: unknown, name: string): Int32Array {
+  if (!Array.isArray(value)) throw invalidType(name, 'an array of node numbers', value);
+  const nodes = new Int32Array(value.length);
+  for (const [i, node] of (value as unknown[]).entries()) {
+    validateInteger(node, `${name}[${i}]`, 0, MAX_NODE);
+    nodes[i] = node;
+  }
+  return nodes;
+}
+
+/** The kernel's way to list numbers: '0-2,5'. */
+function parseList(text: string): Set<number> {
+  const numbers = new Set<number>();
+  for (const [, first, last = first] of text.matchAll(/(\d+)(?:-(\d+))?/g)) {
+    for (let n = Number(first); n <= Number(last); n++) numbers.add(n);
+  }
+  return numbers;
+}
+
+/** The list in a file of the kernel, or undefined where it is hidden, or there is no NUMA. */
+function readList(path: string, pattern: RegExp): string | undefined {
+  try {
+    return pattern.exec(readFileSync(path, 'latin1'))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Those of `nodes` that are not in the list. */
+function missing(nodes: Iterable<number>, list: string | undefined): number[] {
+  if (list === undefined) return [];
+  const there = parseList(list);
+  return [...new Set(nodes)].filter((node) => !there.has(node));
+}
+
+/** For a call that the kernel refused because of the nodes it named. */
+export function nodesRemedy(nodes: Iterable<number>): string | undefined {
+  const memory = readList('/sys/devices/system/node/has_memory', /^([\d,-]+)$/m);
+  const absent = missing(nodes, memory);
+  if (absent.length > 0) return `NUMA nodes with memory here: ${memory}. Not among them: ${absent.join(', ')}`;
+  const allowed = readList('/proc/thread-self/status', /^Mems_allowed_list:\s*([\d,-]+)$/m);
+  const forbidden = missing(nodes, allowed);
+  if (forbidden.length === 0) return undefined;
+  return `NUMA nodes that the cpuset allows, cpuset.mems: ${allowed}. Not among them: ${forbidden.join(', ')}`;
+}

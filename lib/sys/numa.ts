@@ -1,0 +1,130 @@
+// The calls on where memory lies, by NUMA node, 1:1. Nodes are arrays of their numbers, 0 to
+// 1023, for the masks of C. https://man7.org/linux/man-pages/man7/numa.7.html
+import { constants } from 'node:os';
+import { check } from '../errors.js';
+import { binding } from '../internal/binding.js';
+import { MAX_NODE, nodesRemedy, validateNodes } from '../internal/nodes.js';
+import { invalidType, outOfRange, validateInteger } from '../internal/validate.js';
+import { type Where, addressOf, locate } from './where.js';
+
+const MAX_FLAGS = 2 ** 32 - 1;
+const MAX_PID = 2 ** 31 - 1;
+const { EAGAIN } = constants.errno;
+
+/** What get_mempolicy(2) says. */
+export interface Mempolicy {
+  /** One of MPOL, with its flags: or the node, with MPOL.F_NODE. */
+  readonly mode: number;
+  /** In ascending order. */
+  readonly nodes: number[];
+}
+
+function maskOf(nodes: readonly number[] | null, name = 'nodes'): Int32Array | null {
+  return nodes === null ? null : validateNodes(nodes, name);
+}
+
+function remedyOf(nodes: Int32Array | null): (code: string) => string | undefined {
+  return (code) => {
+    if (code === 'EPERM') return 'It needs CAP_SYS_NICE, or is forbidden by a sandbox';
+    const refused = code === 'EINVAL' || code === 'ENODEV' || code === 'EACCES';
+    return refused && nodes !== null ? nodesRemedy(nodes) : undefined;
+  };
+}
+
+/**
+ * mbind(2): the policy of whole pages. `mode` of MPOL, with MPOL.F_STATIC_NODES and its like;
+ * `flags`: MPOL.MF_STRICT, MF_MOVE, MF_MOVE_ALL. MPOL.PREFERRED_MANY is Linux 5.15,
+ * MPOL.WEIGHTED_INTERLEAVE 6.9. Of the nodes those that are absent or forbidden are left
+ * out; EINVAL if none remains.
+ */
+export function mbind(
+  addr: Where,
+  length: number | undefined,
+  mode: number,
+  nodes: readonly number[] | null,
+  flags = 0,
+): void {
+  validateInteger(mode, 'mode', 0, MAX_FLAGS);
+  const mask = maskOf(nodes);
+  validateInteger(flags, 'flags', 0, MAX_FLAGS);
+  const range = locate(addr, length);
+  check(binding.mbind(range.target, 0, range.length, mode, mask, flags), 'mbind', { remedy: remedyOf(mask) });
+}
+
+/**
+ * get_mempolicy(2): the policy of this thread; with MPOL.F_ADDR that of the page at `addr`,
+ * with MPOL.F_NODE too the node it lies on, which brings it into memory; with
+ * MPOL.F_MEMS_ALLOWED the nodes that the cpuset allows. The memory need not be memmap's.
+ */
+export function get_mempolicy(addr: Where | null = null, flags = 0): Mempolicy {
+  const address = addressOf(addr);
+  validateInteger(flags, 'flags', 0, MAX_FLAGS);
+  const [mode = 0, ...nodes] = check(binding.getMempolicy(address, flags), 'get_mempolicy');
+  return { mode, nodes };
+}
+
+/** set_mempolicy(2): the policy of this thread, which those that it starts inherit. */
+export function set_mempolicy(mode: number, nodes: readonly number[] | null): void {
+  validateInteger(mode, 'mode', 0, MAX_FLAGS);
+  const mask = maskOf(nodes);
+  check(binding.setMempolicy(mode, mask), 'set_mempolicy', { remedy: remedyOf(mask) });
+}
+
+/**
+ * move_pages(2) of the process `pid`, 0: this one. Moves each page to the node of the same
+ * place in `nodes`; with null it moves nothing. `flags`: MPOL.MF_MOVE, or MF_MOVE_ALL, which
+ * needs CAP_SYS_NICE.
+ *
+ * @returns for each page its node, or a negative errno: -ENOENT if it is not in memory,
+ * -EFAULT if nothing but zeros has been read there, -EACCES if other processes have it too,
+ * -EAGAIN if the kernel gave up before it, or could not say
+ */
+export function move_pages(
+  pid: number,
+  addresses: readonly Where[] | BigUint64Array,
+  nodes: readonly number[] | null,
+  flags: number,
+): Int32Array {
+  validateInteger(pid, 'pid', 0, MAX_PID);
+  if (!Array.isArray(addresses) && !(addresses instanceof BigUint64Array)) {
+    throw invalidType('addresses', 'an array of addresses or a BigUint64Array', addresses);
+  }
+  const pages = addresses instanceof BigUint64Array
+    ? addresses
+    : BigUint64Array.from(addresses as readonly Where[], (where) => addressOf(where));
+  const to = maskOf(nodes);
+  if (to !== null && to.length !== pages.length) {
+    throw outOfRange('nodes.length', `${pages.length}, one for each address`, to.length);
+  }
+  validateInteger(flags, 'flags', 0, MAX_FLAGS);
+  // What it gives up on it leaves as it was.
+  const status = new Int32Array(pages.length).fill(-EAGAIN);
+  check(binding.movePages(pid, pages, to, status, flags), 'move_pages', { remedy: remedyOf(to) });
+  return status;
+}
+
+/**
+ * migrate_pages(2): moves all pages of the process `pid`, 0: this one, that lie on nodes of
+ * `from` to those of `to`.
+ *
+ * @returns how many pages could not be moved
+ */
+export function migrate_pages(pid: number, from: readonly number[], to: readonly number[]): number {
+  validateInteger(pid, 'pid', 0, MAX_PID);
+  const source = validateNodes(from, 'from');
+  const target = validateNodes(to, 'to');
+  return check(binding.migratePages(pid, source, target), 'migrate_pages', { remedy: remedyOf(target) });
+}
+
+/**
+ * set_mempolicy_home_node(2), Linux 5.17: which node comes first for pages whose policy is
+ * MPOL.BIND or MPOL.PREFERRED_MANY.
+ */
+export function set_mempolicy_home_node(addr: Where, length: number | undefined, node: number, flags = 0): void {
+  validateInteger(node, 'node', 0, MAX_NODE);
+  validateInteger(flags, 'flags', 0, MAX_FLAGS);
+  const range = locate(addr, length);
+  check(binding.setMempolicyHomeNode(range.target, 0, range.length, node, flags), 'set_mempolicy_home_node', {
+    remedy: remedyOf(Int32Array.of(node)),
+  });
+}
