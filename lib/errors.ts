@@ -139,5 +139,7 @@ export function check(result: unknown, syscall: string, context?: ErrorContext):
 export function failure(errno: number, syscall: string, context?: ErrorContext): SystemError | UnsupportedError {
   const error = new SystemError(errno, syscall, context);
   const missing = context?.feature === undefined ? undefined : lacks(context.feature, error.code);
-  return missing === undefined ? error : new UnsupportedError('ERR_MEMMAP_UNSUPPORTED', missing, error);
+  if (missing === undefined) return error;
+  const wayOut = context?.remedy?.(error.code);
+  return new UnsupportedError('ERR_MEMMAP_UNSUPPORTED', wayOut === undefined ? missing : `${missing}. ${wayOut}`, error);
 }

@@ -1,5 +1,5 @@
 // FileMapping: a mapping with a file behind it, and reading in it.
-import { fdatasyncSync } from 'node:fs';
+import { closeSync, fdatasyncSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type FaultErrorKind, SystemError, UnsupportedError, check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
@@ -10,6 +10,7 @@ import { mapRemedy } from '../internal/remedy.js';
 import { validateInteger, validateNeedle } from '../internal/validate.js';
 import { readOnlyFile } from '../mem/guarded.js';
 import { Mapping } from '../mem/mapping.js';
+import type { FileBehind } from '../mem/residency.js';
 import { Identity } from './identity.js';
 import { type Lines, lines } from './lines.js';
 import { type FilePages, type FileSource, openFile } from './open-file.js';
@@ -45,6 +46,7 @@ export class FileMapping extends Mapping {
   readonly filesystem: string;
   readonly #source: FileSource;
   readonly #file: Identity;
+  readonly #regular: boolean;
   /** Of a mapping too large for one buffer: what was read of it, until it closes. */
   readonly #pieces: Piece[] = [];
 
@@ -53,6 +55,7 @@ export class FileMapping extends Mapping {
     this.path = source.path;
     this.filesystem = found.filesystem;
     this.#source = source;
+    this.#regular = found.regular;
     this.#file = new Identity(source.path, found.device, found.inode);
   }
 
@@ -116,6 +119,14 @@ export class FileMapping extends Mapping {
     this.#setLength(length);
   }
 
+  override persist(range?: Range): void {
+    const { offset, length } = resolveRange(range, this.length);
+    const handle = this.pages.open();
+    const durable = (this.#source.flags & binding.MAP.SYNC) !== 0 && binding.writeBackInstruction() !== undefined;
+    if (!durable) this.flush(range);
+    else if (length > 0) check(binding.writeBack(handle, this.byteOffset + offset, length), 'persist');
+  }
+
   /**
    * Pushes pages out of memory: what was written goes to the file first. Other mappings of
    * the file keep what they use. Of a copy-on-write mapping the written pages go to swap.
@@ -141,6 +152,22 @@ export class FileMapping extends Mapping {
       if (this.access === 'read') fdatasyncSync(fd);
       check(binding.posixFadvise(fd, start, length, binding.POSIX_FADV.DONTNEED), 'posix_fadvise', { path: this.path });
     });
+  }
+
+  /** @internal The file is opened anew; its path may lead to another by now, or nowhere. */
+  protected override withFile<T>(act: (file: FileBehind) => T): T {
+    let fd = this.pages.descriptor;
+    const descriptor = fd;
+    try {
+      if (fd < 0 && this.#regular) fd = this.#file.openAgain('r');
+    } catch {
+      return act({ fd: -1, offset: 0, lost: true });
+    }
+    try {
+      return act({ fd, offset: this.#source.offset - this.byteOffset });
+    } finally {
+      if (fd !== descriptor) closeSync(fd);
+    }
   }
 
   /** @internal */

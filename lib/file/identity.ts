@@ -1,6 +1,8 @@
 // Identity: the very file that is mapped, whatever its path leads to by now.
-import { type Stats, closeSync, fstatSync, openSync, statSync } from 'node:fs';
+import { type Stats, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
 import { StateError } from '../errors.js';
+
+const { O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 
 export class Identity {
   readonly #path: string;
@@ -32,11 +34,22 @@ export class Identity {
     return stats !== undefined && stats.ino === this.#inode && stats.isFile() ? stats.size : undefined;
   }
 
-  /** Runs `act` with `descriptor`, or with one opened for it if that is -1. */
-  open(descriptor: number, flags: 'r' | 'r+', act: (fd: number) => void): void {
-    const fd = descriptor >= 0 ? descriptor : openSync(this.#path, flags);
+  /** A new descriptor of the file, which the caller closes. Opening a pipe in its place would not block. */
+  openAgain(flags: 'r' | 'r+'): number {
+    const fd = openSync(this.#path, (flags === 'r' ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY);
     try {
       this.#verify(fstatSync(fd));
+      return fd;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  }
+
+  /** Runs `act` with `descriptor`, or with one opened for it if that is -1. */
+  open(descriptor: number, flags: 'r' | 'r+', act: (fd: number) => void): void {
+    const fd = descriptor >= 0 ? descriptor : this.openAgain(flags);
+    try {
       act(fd);
     } finally {
       if (fd !== descriptor) closeSync(fd);

@@ -40,6 +40,8 @@ export interface FilePages {
   readonly byteOffset: number;
   readonly length: number;
   readonly movable: boolean;
+  /** No device: it can be opened again without a driver's taking note. */
+  readonly regular: boolean;
   readonly filesystem: string;
   readonly device: number;
   readonly inode: number;
@@ -101,6 +103,7 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     filesystem: FILESYSTEM_NAME.get(filesystem) ?? `0x${filesystem.toString(16)}`,
     byteOffset: offset % binding.pageSize,
     movable: (flags & MAP.FIXED) === 0,
+    regular: isRegular(mode),
   };
   if (handle >= 0) return { ...found, handle, length: mapped };
   if (handle === -errno.ENODATA && mapped === 0) return { ...found, handle: 0, length: 0 };

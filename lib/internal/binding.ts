@@ -57,7 +57,15 @@ export interface Binding {
   mappedLength(handle: Handle): number;
   descriptor(handle: Handle): number;
   growFile(fd: number, oldSize: number, size: number): number;
-  residentRuns(target: Target, offset: number, length: number): Float64Array | number;
+  /**
+   * What is known of the pages, and whether their residency is only claimed; then length, state
+   * and node of each run. `fd`: of the file behind, or -1. `nodes`: whether to ask for those.
+   */
+  residency(target: Target, offset: number, length: number, fd: number, fileOffset: number, nodes: boolean): Float64Array | number;
+  /** The instruction that writes cache lines back to persistent memory, if there is one. */
+  writeBackInstruction(): string | undefined;
+  /** Bytes, not pages. Only with a {@link writeBackInstruction}. */
+  writeBack: RangeCall;
   /** Ranges of the process: live, of them closed but reachable, bytes of those. */
   census(): Float64Array;
 

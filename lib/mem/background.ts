@@ -2,6 +2,7 @@
 // and tell how far they are.
 import { check } from '../errors.js';
 import type { Handle } from '../internal/binding.js';
+import type { FeatureName } from '../internal/features.js';
 import type { Range } from '../internal/range.js';
 import { invalidType, validateFunction, validateOptions } from '../internal/validate.js';
 import type { Pages } from './pages.js';
@@ -30,7 +31,7 @@ export async function inBackground(
   options: BackgroundOptions = {},
   syscall: string,
   call: (handle: Handle, offset: number, length: number) => Promise<number> | number,
-  remedy?: (code: string) => string | undefined,
+  feature?: FeatureName,
 ): Promise<void> {
   validateOptions<BackgroundOptions>(options, ['offset', 'length', 'signal', 'onProgress']);
   const { signal, onProgress, ...range } = options;
@@ -47,7 +48,7 @@ export async function inBackground(
     const result = await call(pages.settled(), offset + done, piece);
     // What a piece met after close() means nothing, nor that it went well.
     pages.open();
-    check(result, syscall, remedy === undefined ? {} : { remedy });
+    check(result, syscall, feature === undefined ? {} : { feature });
     done += piece;
     onProgress?.({ done, total: length });
   }

@@ -4,27 +4,19 @@ import { UnsupportedError, check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import type { Hint } from '../internal/literals.js';
 import { type Range, resolveRange } from '../internal/range.js';
-import { lockRemedy, mapRemedy, sealRemedy, since } from '../internal/remedy.js';
-import { invalidType, outOfRange, validateBoolean, validateOptions } from '../internal/validate.js';
+import { mapRemedy, sealRemedy } from '../internal/remedy.js';
+import { invalidType, outOfRange } from '../internal/validate.js';
 import { advise, collapse, discard, evict, punchHole } from './advice.js';
 import { type BackgroundOptions, inBackground } from './background.js';
-import { Guarded } from './guarded.js';
-import { type Migration, bind, migrate, nodesOf, policyAt, setHomeNode } from './numa.js';
-import type { BindPolicy, MemoryPolicy } from './policy.js';
-import { type Residency, residency } from './residency.js';
+import { Placed } from './placed.js';
+import { Prefetch } from './prefetch.js';
 
-const { MS, MADV, MLOCK } = binding;
+const { MS, MADV } = binding;
 
 /** A typed array class, as `view` takes it. */
 export interface ViewConstructor<View> {
   readonly BYTES_PER_ELEMENT: number;
   new (buffer: ArrayBuffer, byteOffset: number, length: number): View;
-}
-
-/** Options of {@link Mapping.lock}. */
-export interface LockOptions extends Range {
-  /** Lock each page when it is first touched instead of reading all in now. Linux 4.4. */
-  readonly onFault?: boolean;
 }
 
 /**
@@ -36,7 +28,9 @@ export interface LockOptions extends Range {
  *
  * Every method but `close` throws ERR_MEMMAP_CLOSED on a closed mapping.
  */
-export abstract class Mapping extends Guarded implements Disposable {
+export abstract class Mapping extends Placed implements Disposable {
+  #prefetch: Prefetch | undefined;
+
   /** Address of the first byte. 0n if the mapping is empty. */
   get address(): bigint {
     return this.pages.address;
@@ -125,9 +119,28 @@ export abstract class Mapping extends Guarded implements Disposable {
     );
   }
 
-  /** Tells the kernel how the bytes will be used: madvise(2). Never changes them. */
+  /**
+   * Makes what was stored durable: writes cache lines back where the mapping is of persistent
+   * memory with `sync: true` (MAP_SYNC), which takes no system call; {@link flush} elsewhere.
+   *
+   * @throws {SystemError} EIO if the disk fails
+   */
+  persist(range?: Range): void {
+    this.flush(range);
+  }
+
+  /**
+   * Tells the kernel how the bytes will be used: madvise(2). Never changes them. `'willneed'`
+   * starts reading what is missing of the range, and does not wait; asked again and again for
+   * what is in memory, it soon looks only now and then.
+   */
   advise(hint: Hint, range?: Range): void {
-    advise(this.pages, hint, range);
+    if (hint === 'willneed') {
+      this.#prefetch ??= new Prefetch(this.pages, () => this.claimed());
+      this.#prefetch.request(this.pages.span(range));
+    } else {
+      advise(this.pages, hint, range);
+    }
   }
 
   /**
@@ -138,9 +151,7 @@ export abstract class Mapping extends Guarded implements Disposable {
     const { offset, length } = this.pages.span(range);
     const handle = this.pages.settled();
     if (length === 0) return;
-    check(binding.madvise(handle, offset, length, this.#populateAdvice()), 'madvise', {
-      remedy: since('5.14', 'populate()'),
-    });
+    check(binding.madvise(handle, offset, length, this.#populateAdvice()), 'madvise', { feature: 'populate' });
   }
 
   /** As {@link populate}, off the main thread, in steps that `signal` stops between. */
@@ -151,7 +162,7 @@ export abstract class Mapping extends Guarded implements Disposable {
       options,
       'madvise',
       (handle, offset, length) => binding.madviseAsync(handle, offset, length, advice),
-      since('5.14', 'populateAsync()'),
+      'populate',
     );
   }
 
@@ -196,76 +207,7 @@ export abstract class Mapping extends Guarded implements Disposable {
     const { offset, length } = this.pages.span(undefined);
     const handle = this.pages.rooted();
     if (length === 0) return;
-    check(binding.mseal(handle, offset, length, 0), 'mseal', { remedy: sealRemedy });
-  }
-
-  /** Keeps pages in memory until `unlock()` or `close()`: mlock(2). */
-  lock(options: LockOptions = {}): void {
-    validateOptions<LockOptions>(options, ['offset', 'length', 'onFault']);
-    const { onFault = false, ...range } = options;
-    validateBoolean(onFault, 'options.onFault');
-    const { offset, length } = this.pages.span(range);
-    const handle = this.pages.settled();
-    if (length === 0) return;
-    if (onFault) check(binding.mlock2(handle, offset, length, MLOCK.ONFAULT), 'mlock2', { remedy: lockRemedy });
-    else check(binding.mlock(handle, offset, length), 'mlock', { remedy: lockRemedy });
-  }
-
-  /** Undoes `lock()`: munlock(2). */
-  unlock(range?: Range): void {
-    const { offset, length } = this.pages.span(range);
-    const handle = this.pages.settled();
-    if (length > 0) check(binding.munlock(handle, offset, length), 'munlock');
-  }
-
-  /** Which pages are in memory: mincore(2). For files of others the kernel claims all are. */
-  residency(range?: Range): Residency {
-    return residency(this.pages, resolveRange(range, this.length));
-  }
-
-  /**
-   * Sets which NUMA nodes the pages around the range come from: mbind(2). It holds for pages
-   * yet to come, `policy.move` moves those that are there. Shared memory keeps it for all who
-   * map it; the kernel ignores it for pages of files in the page cache. Linux 2.6.7.
-   *
-   * @throws {SystemError} EINVAL if none of the nodes has memory, or the cpuset forbids them;
-   * EIO with `strict`; EPERM for `move: 'all'` without CAP_SYS_NICE
-   * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED: the kernel is too old for the mode
-   */
-  bind(policy: BindPolicy, range?: Range): void {
-    bind(this.pages, policy, range);
-  }
-
-  /** The policy that `bind()` gave the page at `offset`, or `'default'`: get_mempolicy(2). Linux 2.6.7. */
-  policy(offset = 0): Required<MemoryPolicy> {
-    return policyAt(this.pages, offset);
-  }
-
-  /**
-   * For each page the range touches, of the machine or huge, the NUMA node it lies on; -1
-   * where this process has no page yet, or but read zeros. move_pages(2), Linux 2.6.18.
-   */
-  nodes(range?: Range): Int32Array {
-    return nodesOf(this.pages, range);
-  }
-
-  /**
-   * Moves the pages of the range that are in memory to a NUMA node: move_pages(2), 2.6.18.
-   *
-   * @throws {SystemError} ENODEV if the node has no memory, EACCES if the cpuset forbids it
-   */
-  migrate(node: number, range?: Range): Migration {
-    return migrate(this.pages, node, range);
-  }
-
-  /**
-   * Which node comes first, not the nearest, in a range bound by `'bind'` or
-   * `'preferred-many'`: set_mempolicy_home_node(2). Linux 5.17.
-   *
-   * @throws {SystemError} ENOTSUP or ENOENT without such a policy; EINVAL if there is no such node
-   */
-  homeNode(node: number, range?: Range): void {
-    setHomeNode(this.pages, node, range);
+    check(binding.mseal(handle, offset, length, 0), 'mseal', { feature: 'seal', remedy: sealRemedy });
   }
 
   /**
@@ -287,7 +229,7 @@ export abstract class Mapping extends Guarded implements Disposable {
       check(binding.growFile(fd, before, length), 'fallocate', { remedy: mapRemedy(0) });
     }
     this.pages.resize(length, () => {
-      check(binding.resize(handle, this.byteOffset + length), 'mremap', { remedy: mapRemedy(0) });
+      check(binding.resize(handle, this.byteOffset + length), 'mremap', { feature: 'remapKeeping', remedy: mapRemedy(0) });
       return handle;
     });
   }

@@ -1,35 +1,118 @@
 #include "core/residency.h"
 
+#include <algorithm>
 #include <array>
+#include <memory>
+#include <optional>
+#include <utility>
 
 #include "core/page.h"
+#include "core/page_cache.h"
+#include "core/page_states.h"
+#include "core/page_table.h"
+#include "core/placement.h"
 #include "sys/memory.h"
 
 namespace memmap::core {
+namespace {
 
-sys::Result<std::vector<Run>> resident_runs(char* address, size_t length) {
-  constexpr size_t kPagesAtOnce = size_t{1} << 14;
-  std::array<unsigned char, kPagesAtOnce> vec;
-  std::vector<Run> runs;
-  const size_t page = page_size();
-  for (size_t done = 0; done < length;) {
-    size_t left = length - done;
-    size_t slice = left < kPagesAtOnce * page ? left : kPagesAtOnce * page;
-    sys::Errno error = sys::mincore(address + done, slice, vec.data());
-    if (error.value == EAGAIN) continue;  // the kernel is short of memory for a moment
-    if (error.failed()) return error;
-    for (size_t at = 0; at < slice; at += page) {
-      if ((vec[at / page] & 1) == 0) continue;
-      const uint64_t offset = done + at;
-      if (!runs.empty() && runs.back().offset + runs.back().length == offset) {
-        runs.back().length += page;
-      } else {
-        runs.push_back({offset, page});
-      }
+using sys::Errno;
+
+using Vector = std::array<unsigned char, PageStates::kMost>;
+
+// mincore(2), bit 0 of each byte; false bits where the kernel is short of memory for a
+// moment are waited out.
+Errno find_resident(const PageStates& pages, Vector& vec) {
+  Errno error;
+  do {
+    error = sys::mincore(pages.address, pages.length(), vec.data());
+  } while (error.value == EAGAIN);
+  return error;
+}
+
+bool all_resident(const PageStates& pages, const Vector& vec) {
+  return std::all_of(vec.begin(), vec.begin() + static_cast<ptrdiff_t>(pages.count),
+                     [](unsigned char page) { return (page & 1) != 0; });
+}
+
+class Survey {
+ public:
+  Survey(FileBehind file, bool nodes) : file_(file), cache_(file.fd), nodes_(nodes) {}
+
+  // The slice `done` bytes into the range.
+  Errno look_at(PageStates& pages, size_t done) {
+    std::fill_n(pages.bits.begin(), pages.count, 0U);
+    std::fill_n(pages.nodes.begin(), pages.count, kUnknownNode);
+    unsigned known = table_.read(pages);
+    if (Errno error = find_resident(pages, *vec_); error.failed()) return error;
+    // A page that is not there is the truth; only where all are need the kernel be tested.
+    if (!fakes_.has_value() && !all_resident(pages, *vec_)) fakes_ = false;
+    if (!fakes_.has_value() && file_.fd >= 0) fakes_ = fakes_residency(file_.fd);
+    const bool fakes = fakes_.value_or(false);
+    known |= cache_.read(pages, file_.offset + static_cast<int64_t>(done), fakes);
+    const bool told = !fakes || (known & kResident) != 0;
+    if (!told) found_.faked = true;
+    for (size_t page = 0; page < pages.count; ++page) {
+      const bool claimed = ((*vec_)[page] & 1) != 0 && (!fakes || !told);
+      if (claimed || (pages.bits[page] & kMapped) != 0) pages.bits[page] |= kResident;
     }
-    done += slice;
+    found_.known &= known | kResident;
+    if (nodes_) {
+      if (Errno error = find_nodes(pages); error.failed()) return error;
+    }
+    append(pages);
+    return {};
   }
-  return runs;
+
+  Residency take() { return std::move(found_); }
+
+ private:
+  static constexpr int kUnknownNode = -1;
+
+  static Errno find_nodes(PageStates& pages) {
+    int* const nodes = pages.nodes.data();
+    Errno error = nodes_of({pages.address, pages.length(), page_size()}, nodes);
+    for (size_t page = 0; page < pages.count; ++page) {
+      nodes[page] = std::max(nodes[page], kUnknownNode);  // or why it is on none
+    }
+    return error;
+  }
+
+  void append(const PageStates& pages) {
+    for (size_t page = 0; page < pages.count; ++page) {
+      const unsigned state = pages.bits[page] & ~kPrivate;
+      const int node = pages.nodes[page];
+      if (found_.runs.empty() || !found_.runs.back().like(state, node)) {
+        found_.runs.push_back({0, state, node});
+      }
+      found_.runs.back().length += page_size();
+    }
+  }
+
+  const FileBehind file_;
+  PageTable table_;
+  PageCache cache_;
+  const bool nodes_;
+  std::optional<bool> fakes_;
+  std::unique_ptr<Vector> vec_ = std::make_unique_for_overwrite<Vector>();
+  Residency found_ = {.known = ~0U, .faked = false, .runs = {}};
+};
+
+}  // namespace
+
+sys::Result<Residency> residency(char* address, size_t length, FileBehind file,
+                                 bool nodes) {
+  constexpr size_t kSlice = PageStates::kMost;
+  const auto pages = std::make_unique_for_overwrite<PageStates>();
+  Survey survey(file, nodes);
+  const size_t total = length / page_size() + (length % page_size() != 0 ? 1 : 0);
+  for (size_t done = 0; done < total; done += pages->count) {
+    pages->address = address + done * page_size();
+    pages->count = std::min(kSlice, total - done);
+    Errno error = survey.look_at(*pages, done * page_size());
+    if (error.failed()) return error;
+  }
+  return survey.take();
 }
 
 }  // namespace memmap::core

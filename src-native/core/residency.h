@@ -1,4 +1,4 @@
-// Which pages are in memory, as runs.
+// What the kernel knows of the pages of a range, as runs of pages that are alike.
 #pragma once
 
 #include <cstddef>
@@ -9,14 +9,41 @@
 
 namespace memmap::core {
 
-struct Run {
-  uint64_t offset;  // bytes from the start of the range
+// Bits of a page's state. Twin of lib/mem/residency.ts.
+inline constexpr unsigned kResident = 1 << 0;  // in memory: reading it needs no disk
+inline constexpr unsigned kMapped = 1 << 1;    // in the page tables: needs no fault either
+inline constexpr unsigned kSwapped = 1 << 2;
+inline constexpr unsigned kHuge = 1 << 3;  // mapped as a part of a huge page
+inline constexpr unsigned kDirty = 1 << 4;
+inline constexpr unsigned kWriteback = 1 << 5;
+inline constexpr unsigned kEvicted = 1 << 6;
+inline constexpr unsigned kRecentlyEvicted = 1 << 7;
+inline constexpr unsigned kPrivate = 1 << 8;  // a copy of this mapping's own: no file's page
+
+struct PageRun {
   uint64_t length;  // bytes
+  unsigned state;
+  int node;  // NUMA; negative: not known
+  bool like(unsigned other_state, int other_node) const {
+    return state == other_state && node == other_node;
+  }
 };
 
-// The runs of resident pages of [address, address + length), whole pages, ascending and
-// apart from each other. Asks mincore(2) for a slice at a time, so that a sparse 100 GiB
-// mapping takes no memory of its own.
-sys::Result<std::vector<Run>> resident_runs(char* address, size_t length);
+struct Residency {
+  unsigned known = 0;   // which bits the kernel could tell
+  bool faked = false;   // kResident without kMapped is but a claim
+  std::vector<PageRun> runs;  // one after the other, from the start to the end of the range
+};
+
+// The file behind a range; fd -1: none, or none that can be opened.
+struct FileBehind {
+  int fd = -1;
+  int64_t offset = 0;  // of the first page, bytes into the file
+};
+
+// The pages of [address, address + length). Looks at a slice at a time, so that a sparse
+// 100 GiB mapping takes no memory of its own. `nodes`: also where mapped pages are.
+sys::Result<Residency> residency(char* address, size_t length, FileBehind file,
+                                 bool nodes);
 
 }  // namespace memmap::core

@@ -7,7 +7,6 @@
 
 #include "core/file.h"
 #include "core/mirror.h"
-#include "core/residency.h"
 #include "napi/convert.h"
 #include "napi/environment.h"
 #include "napi/exports.h"
@@ -146,21 +145,6 @@ Napi::Value grow_file(const Napi::CallbackInfo& info) {
                core::grow_file(int32(info[0]), int64(info[1]), int64(info[2])));
 }
 
-// residentRuns(target, offset, length) -> Float64Array [offset, length, ...] | -errno
-Napi::Value resident_runs(const Napi::CallbackInfo& info) {
-  Target at = target(info);
-  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
-  auto runs = core::resident_runs(at.address, at.length);
-  if (!runs) return to_js(info.Env(), runs.error());
-  auto out = Napi::Float64Array::New(info.Env(), runs->size() * 2);
-  size_t next = 0;
-  for (const core::Run& run : *runs) {
-    out[next++] = static_cast<double>(run.offset);
-    out[next++] = static_cast<double>(run.length);
-  }
-  return out;
-}
-
 // census() -> [live, retired, retiredBytes]
 Napi::Value census(const Napi::CallbackInfo& info) {
   const core::AddressRange::Census counts = core::AddressRange::census();
@@ -185,7 +169,6 @@ void export_mapping(Napi::Env env, Napi::Object exports) {
   add<mapped_length>(env, exports, "mappedLength");
   add<descriptor>(env, exports, "descriptor");
   add<grow_file>(env, exports, "growFile");
-  add<resident_runs>(env, exports, "residentRuns");
   add<census>(env, exports, "census");
 }
 

@@ -105,6 +105,37 @@ inline constexpr uint64_t kProcmapWritable = 0x02;
 inline constexpr uint64_t kProcmapShared = 0x08;
 inline constexpr unsigned long kProcmapQuery = _IOWR('f', 17, ProcmapQuery);
 
+// Linux 6.7, linux/fs.h: PAGEMAP_SCAN on an open /proc/PID/pagemap. Addresses.
+struct PageRegion {
+  uint64_t start;
+  uint64_t end;
+  uint64_t categories;
+};
+struct PagemapScan {
+  uint64_t size;  // of this
+  uint64_t flags;
+  uint64_t start;
+  uint64_t end;
+  uint64_t walk_end;  // out: how far it has come
+  uint64_t vec;       // of PageRegion
+  uint64_t vec_length;
+  uint64_t max_pages;  // 0: all
+  uint64_t category_inverted;
+  uint64_t category_mask;
+  uint64_t category_anyof_mask;
+  uint64_t return_mask;
+};
+static_assert(sizeof(PagemapScan) == 96);
+inline constexpr uint64_t kPageIsFile = 1 << 2;
+inline constexpr uint64_t kPageIsPresent = 1 << 3;
+inline constexpr uint64_t kPageIsSwapped = 1 << 4;
+inline constexpr uint64_t kPageIsHuge = 1 << 6;
+inline constexpr unsigned long kPagemapScan = _IOWR('f', 16, PagemapScan);
+// The entries of /proc/PID/pagemap. Linux 2.6.25; the file bit 3.5.
+inline constexpr uint64_t kPagemapFile = uint64_t{1} << 61;
+inline constexpr uint64_t kPagemapSwapped = uint64_t{1} << 62;
+inline constexpr uint64_t kPagemapPresent = uint64_t{1} << 63;
+
 // Linux 5.16, linux/futex.h.
 struct FutexWaitv {
   uint64_t value;

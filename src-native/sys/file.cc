@@ -124,6 +124,10 @@ Errno procmap_query(int fd, ProcmapQuery& query) {
   return errno_of(::ioctl(fd, kProcmapQuery, &query));
 }
 
+Result<int> pagemap_scan(int fd, PagemapScan& scan) {
+  return int_of(::ioctl(fd, kPagemapScan, &scan));
+}
+
 Result<UniqueFd> memfd_create(const char* name, unsigned flags) {
   return fd_of(::syscall(SYS_memfd_create, name, flags));
 }

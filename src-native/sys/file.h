@@ -36,7 +36,9 @@ Errno cachestat(int fd, const CachestatRange* range, Cachestat* counts,
 Errno ofd_setlk(int fd, short type, int64_t start, int64_t length);
 // The type of a lock of another description that is in the way of F_WRLCK; or F_UNLCK.
 Result<short> ofd_getlk(int fd, int64_t start, int64_t length);
-Errno procmap_query(int fd, ProcmapQuery& query);                 // Linux 6.11
+Errno procmap_query(int fd, ProcmapQuery& query);  // Linux 6.11
+// The number of regions. Linux 6.7.
+Result<int> pagemap_scan(int fd, PagemapScan& scan);
 Result<UniqueFd> memfd_create(const char* name, unsigned flags);  // Linux 3.17
 Result<UniqueFd> memfd_secret(unsigned flags);                    // Linux 5.14
 Result<UniqueFd> pidfd_open(pid_t pid, unsigned flags);           // Linux 5.3

@@ -1,0 +1,23 @@
+// The residency of files that are not mapped.
+import type { Range } from '../internal/range.js';
+import { resolveRange } from '../internal/range.js';
+import type { Residency } from '../mem/residency.js';
+import { mapFile } from './map-file.js';
+import type { FileLike } from './open-file.js';
+
+/**
+ * Which pages of a file are in memory: {@link Mapping.residency} for a file that is not mapped,
+ * which needs no more than permission to read it. Reads nothing in. `mapped` is about this
+ * process, and so false; where pages are (`node`) is known on machines with one NUMA node only.
+ *
+ * @throws {SystemError} as `mapFile()`: ENOENT, EACCES, EISDIR, ENODEV
+ * @throws {RangeError} ERR_OUT_OF_RANGE
+ */
+export function residencyOf(file: FileLike, range?: Range): Residency {
+  const mapping = mapFile(file, { noReserve: true });
+  try {
+    return mapping.residency(resolveRange(range, mapping.length));
+  } finally {
+    mapping.close();
+  }
+}

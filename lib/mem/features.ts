@@ -1,0 +1,106 @@
+// What this kernel, processor and set of permissions really support, by trying.
+import { readFileSync, readdirSync } from 'node:fs';
+import { release } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
+import { binding } from '../internal/binding.js';
+import { type FeatureName, ORIGIN } from '../internal/features.js';
+
+/** One thing that not every kernel has. */
+export interface Feature {
+  readonly supported: boolean;
+  /** The call, as its man page names it. */
+  readonly call: string;
+  /** The first Linux that has it. Distributions port features back, and leave some out. */
+  readonly since: string;
+  /** What the kernel answered, if it is not supported: `'ENOSYS'`, or `'EPERM'` in a sandbox. */
+  readonly code?: string;
+}
+
+/** See {@link features}. */
+export interface Features {
+  /** As uname(2) has it. For people: what is supported is in `supports`. */
+  readonly kernel: string;
+  /** Bytes. */
+  readonly pageSize: number;
+  /** Sizes of huge pages there can be pools of, bytes, ascending. */
+  readonly hugePageSizes: readonly number[];
+  /** When the kernel uses huge pages unasked: `'madvise'` is after `advise('hugepage')` only. Undefined: never heard of them. */
+  readonly transparentHugePages: 'always' | 'madvise' | 'never' | undefined;
+  /** The instruction by which `persist()` writes cache lines back to persistent memory. */
+  readonly writeBackInstruction: string | undefined;
+  /** Bytes the process may lock: RLIMIT_MEMLOCK, or Infinity with CAP_IPC_LOCK. */
+  readonly lockLimit: number;
+  readonly supports: Readonly<Record<FeatureName, Feature>>;
+}
+
+/** Bits of /proc/self/status CapEff: capabilities(7). */
+const CAPABILITY = { ipcLock: 14, sysAdmin: 21 } as const;
+
+/** What root may do only, though the kernel has it. */
+const NEEDS: Partial<Record<FeatureName, keyof typeof CAPABILITY>> = { poison: 'sysAdmin' };
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
+}
+
+function has(capability: keyof typeof CAPABILITY): boolean {
+  const held = /^CapEff:\s+([0-9a-f]+)$/m.exec(read('/proc/self/status') ?? '')?.[1] ?? '0';
+  return ((BigInt(`0x${held}`) >> BigInt(CAPABILITY[capability])) & 1n) === 1n;
+}
+
+function ask(name: FeatureName): Feature {
+  const { call, since } = ORIGIN[name];
+  const needed = NEEDS[name];
+  const answer = binding.probe(name);
+  if (answer === 0 && (needed === undefined || has(needed))) return { supported: true, call, since };
+  const code = answer === 0 ? 'EPERM' : (getSystemErrorMap().get(answer)?.[0] ?? 'UNKNOWN');
+  return { supported: false, call, since, code };
+}
+
+function hugePageSizes(): number[] {
+  const folder = '/sys/kernel/mm/hugepages';
+  let names: string[] = [];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    // A kernel without them.
+  }
+  const sizes = names.map((name) => Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? NaN) * 1024);
+  return sizes.filter((size) => Number.isFinite(size)).toSorted((a, b) => a - b);
+}
+
+function transparentHugePages(): Features['transparentHugePages'] {
+  const word = /\[(always|madvise|never)\]/.exec(read('/sys/kernel/mm/transparent_hugepage/enabled') ?? '')?.[1];
+  return word as Features['transparentHugePages'];
+}
+
+function lockLimit(): number {
+  if (has('ipcLock')) return Infinity;
+  const soft = /^Max locked memory\s+(\S+)/m.exec(read('/proc/self/limits') ?? '')?.[1];
+  return soft === undefined || soft === 'unlimited' ? Infinity : Number(soft);
+}
+
+/**
+ * What the process can use here: each feature is tried, in a way that changes nothing, and no
+ * version is compared. Takes about a millisecond, and may change: a sandbox can be entered.
+ *
+ * ```js
+ * if (!features().supports.cachestat.supported) console.log('residency() cannot tell what is dirty');
+ * ```
+ */
+export function features(): Features {
+  const names = Object.keys(ORIGIN) as FeatureName[];
+  return {
+    kernel: release(),
+    pageSize: binding.pageSize,
+    hugePageSizes: hugePageSizes(),
+    transparentHugePages: transparentHugePages(),
+    writeBackInstruction: binding.writeBackInstruction(),
+    lockLimit: lockLimit(),
+    supports: Object.fromEntries(names.map((name) => [name, ask(name)])) as Record<FeatureName, Feature>,
+  };
+}

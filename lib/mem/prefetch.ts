@@ -1,0 +1,76 @@
+// advise('willneed'): asks the kernel only for what is not in memory, and less and less often
+// whether anything is missing while nothing is.
+import { check } from '../errors.js';
+import { binding } from '../internal/binding.js';
+import type { Span } from '../internal/range.js';
+import type { Pages } from './pages.js';
+
+/** Requests in a row that found everything in memory, after which not every one looks. */
+const STREAK = 1024;
+/** Then one request in so many looks: at first, and at last. */
+const RARELY = 16;
+const MOST_RARELY = 256;
+/** Pages that one look takes in. */
+const SLICE = 2 ** 14;
+
+const vec = new Uint8Array(SLICE);
+
+/** Requests of one mapping, and what became of them. */
+export class Prefetch {
+  readonly #pages: Pages;
+  readonly #isClaimed: () => boolean;
+  #claimed: boolean | undefined;
+  #streak = 0;
+  /** 0: every request looks. */
+  #every = 0;
+  #unlooked = 0;
+
+  /** @param isClaimed - whether mincore(2) says of all pages of the mapping that they are resident */
+  constructor(pages: Pages, isClaimed: () => boolean) {
+    this.#pages = pages;
+    this.#isClaimed = isClaimed;
+  }
+
+  /** Starts reading what is missing of whole pages, and does not wait for it. */
+  request({ offset, length }: Span): void {
+    const handle = this.#pages.settled();
+    if (length === 0) return;
+    if (this.#claimed === true) {
+      check(binding.madvise(handle, offset, length, binding.MADV.WILLNEED), 'madvise');
+      return;
+    }
+    this.#unlooked += 1;
+    if (this.#unlooked < this.#every) return;
+    this.#unlooked = 0;
+    if (this.#readMissing(offset, length)) {
+      this.#streak = 0;
+      this.#every = 0;
+    } else if (this.#claimed === undefined && (this.#claimed = this.#isClaimed())) {
+      this.request({ offset, length });
+    } else if (++this.#streak >= STREAK) {
+      this.#every = this.#every === 0 ? RARELY : Math.min(2 * this.#every, MOST_RARELY);
+    }
+  }
+
+  /** @returns whether anything was missing */
+  #readMissing(offset: number, length: number): boolean {
+    const { pageSize } = binding;
+    const handle = this.#pages.open();
+    let missing = false;
+    for (let done = 0; done < length; done += SLICE * pageSize) {
+      const slice = Math.min(SLICE * pageSize, length - done);
+      check(binding.mincore(handle, offset + done, slice, vec), 'mincore');
+      const pages = Math.ceil(slice / pageSize);
+      for (let from = vec.indexOf(0); from !== -1 && from < pages; ) {
+        const next = vec.indexOf(1, from);
+        const to = next === -1 || next > pages ? pages : next;
+        const start = done + from * pageSize;
+        const end = Math.min(done + to * pageSize, length);
+        check(binding.madvise(handle, offset + start, end - start, binding.MADV.WILLNEED), 'madvise');
+        missing = true;
+        from = to < pages ? vec.indexOf(0, to) : -1;
+      }
+    }
+    return missing;
+  }
+}

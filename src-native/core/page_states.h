@@ -1,0 +1,25 @@
+// A slice of a range: the state of each of its pages, to which each source adds.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "core/page.h"
+
+namespace memmap::core {
+
+struct PageStates {
+  static constexpr size_t kMost = size_t{1} << 14;
+
+  char* address = nullptr;
+  size_t count = 0;                  // pages
+  std::array<unsigned, kMost> bits;  // core/residency.h
+  std::array<int, kMost> nodes;
+
+  size_t length() const { return count * page_size(); }
+  void add(size_t first, size_t end, unsigned more) {
+    for (size_t page = first; page < end; ++page) bits[page] |= more;
+  }
+};
+
+}  // namespace memmap::core

@@ -1,0 +1,62 @@
+// What the kernel knows of pages, and what it can do.
+#include "core/residency.h"
+
+#include "core/persist.h"
+#include "core/probe.h"
+#include "napi/convert.h"
+#include "napi/exports.h"
+
+namespace memmap::napi {
+namespace {
+
+// residency(target, offset, length, fd, fileOffset, nodes) -> Float64Array | -errno:
+// known, faked, then length, state and node of each run
+Napi::Value residency(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  auto found = core::residency(at.address, at.length, {int32(info[3]), int64(info[4])},
+                               info[5].As<Napi::Boolean>().Value());
+  if (!found) return to_js(info.Env(), found.error());
+  auto out = Napi::Float64Array::New(info.Env(), 2 + found->runs.size() * 3);
+  out[0] = found->known;
+  out[1] = found->faked ? 1 : 0;
+  size_t next = 2;
+  for (const core::PageRun& run : found->runs) {
+    out[next++] = static_cast<double>(run.length);
+    out[next++] = run.state;
+    out[next++] = run.node;
+  }
+  return out;
+}
+
+// probe(feature) -> 0 | -errno
+Napi::Value probe(const Napi::CallbackInfo& info) {
+  const std::string feature = info[0].As<Napi::String>().Utf8Value();
+  return to_js(info.Env(), core::probe(feature));
+}
+
+// writeBackInstruction() -> string | undefined
+Napi::Value write_back_instruction(const Napi::CallbackInfo& info) {
+  const char* name = core::write_back_instruction();
+  if (name == nullptr) return info.Env().Undefined();
+  return Napi::String::New(info.Env(), name);
+}
+
+// writeBack(target, offset, length) -> 0 | -errno
+Napi::Value write_back(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  if (at.range == nullptr) return number(info.Env(), -kNotOurs);
+  core::write_back(at.address, at.length);
+  return number(info.Env(), 0);
+}
+
+}  // namespace
+
+void export_residency(Napi::Env env, Napi::Object exports) {
+  add<residency>(env, exports, "residency");
+  add<probe>(env, exports, "probe");
+  add<write_back_instruction>(env, exports, "writeBackInstruction");
+  add<write_back>(env, exports, "writeBack");
+}
+
+}  // namespace memmap::napi
