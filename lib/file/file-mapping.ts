@@ -14,18 +14,10 @@ import type { FileBehind } from '../mem/residency.js';
 import { Identity } from './identity.js';
 import { type Lines, lines } from './lines.js';
 import { type FilePages, type FileSource, openFile } from './open-file.js';
+import { Pieces } from './pieces.js';
 import { type Window, type WindowOptions, windows } from './windows.js';
 
 const { errno } = constants;
-
-/** Bytes from one piece to the next, of a mapping too large for one buffer. */
-const PIECE = 2 ** 30;
-
-interface Piece {
-  readonly mapping: FileMapping;
-  /** Where in the whole mapping it starts. */
-  readonly from: number;
-}
 
 /** How a file may be mapped. */
 export type FileAccess = 'read' | 'read-write' | 'copy-on-write';
@@ -47,8 +39,8 @@ export class FileMapping extends Mapping {
   readonly #source: FileSource;
   readonly #file: Identity;
   readonly #regular: boolean;
-  /** Of a mapping too large for one buffer: what was read of it, until it closes. */
-  readonly #pieces: Piece[] = [];
+  /** Of a mapping too large for one buffer. */
+  readonly #pieces = new Pieces((from, length) => this.#mapPiece(from, length));
 
   private constructor(found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined) {
     super({ ...found, kind }, access);
@@ -213,7 +205,7 @@ export class FileMapping extends Mapping {
       });
       return handle;
     });
-    this.#closePieces();
+    this.#pieces.close();
   }
 
   /** @internal The bytes of a part, in place, even of a mapping too large for one buffer. */
@@ -228,40 +220,29 @@ export class FileMapping extends Mapping {
         `Node ${process.versions.node} cannot reach all of a copy-on-write mapping of more than ${BUFFER_LIMIT} bytes`,
       );
     }
-    const holds = (piece: FileMapping, from: number) => offset >= from && length <= piece.length - (offset - from);
-    const found = this.#pieces.findLast(({ mapping, from }) => holds(mapping, from)) ?? this.#mapPiece(offset, length);
-    return found.mapping.part(offset - found.from, length);
+    const { mapping, from } = this.#pieces.holding(offset, length, this.length);
+    return mapping.part(offset - from, length);
   }
 
-  /** Pieces overlap by half, so that what is taken of them seldom reaches past their end. */
-  #mapPiece(offset: number, length: number): Piece {
-    const from = offset - (offset % PIECE);
-    const least = offset - from + length;
+  #mapPiece(from: number, length: number): FileMapping {
     const source = {
       ...this.#source,
       fd: this.pages.descriptor,
       flags: this.#source.flags & ~binding.MAP.POPULATE,
       offset: this.#source.offset + from,
-      length: Math.max(least, Math.min(2 * PIECE, this.length - from)),
+      length,
     };
-    const mapping = new FileMapping(openFile(source), this.access as FileAccess, source, this.pages.kind);
-    const piece = { mapping, from };
-    this.#pieces.push(piece);
-    return piece;
+    return new FileMapping(openFile(source), this.access as FileAccess, source, this.pages.kind);
   }
 
   /** @internal */
   protected override pieces(): readonly FileMapping[] {
-    return this.#pieces.map(({ mapping }) => mapping);
-  }
-
-  #closePieces(): void {
-    for (const { mapping } of this.#pieces.splice(0)) mapping.close();
+    return this.#pieces.mappings;
   }
 
   override close(): void {
     super.close();
-    this.#closePieces();
+    this.#pieces.close();
   }
 
   /**

@@ -102,7 +102,8 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     inode,
     filesystem: FILESYSTEM_NAME.get(filesystem) ?? `0x${filesystem.toString(16)}`,
     byteOffset: offset % binding.pageSize,
-    movable: (flags & MAP.FIXED) === 0,
+    // Drivers are particular about addresses: devdax has huge pages.
+    movable: (flags & MAP.FIXED) === 0 && isRegular(mode),
     regular: isRegular(mode),
   };
   if (handle >= 0) return { ...found, handle, length: mapped };

@@ -26,6 +26,17 @@ export interface BackgroundOptions extends Range {
 /** Bytes in a piece: some tens of milliseconds of disk, huge pages stay whole. */
 const PIECE = 2 ** 26;
 
+/** Checks options of which only `known` are permitted. */
+export function validateBackground(options: BackgroundOptions, known: readonly (keyof BackgroundOptions)[]): BackgroundOptions {
+  validateOptions<BackgroundOptions>(options, known);
+  const { signal, onProgress } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidType('options.signal', 'an AbortSignal', signal);
+  }
+  if (onProgress !== undefined) validateFunction(onProgress, 'options.onProgress');
+  return options;
+}
+
 export async function inBackground(
   pages: Pages,
   options: BackgroundOptions = {},
@@ -33,12 +44,7 @@ export async function inBackground(
   call: (handle: Handle, offset: number, length: number) => Promise<number> | number,
   feature?: FeatureName,
 ): Promise<void> {
-  validateOptions<BackgroundOptions>(options, ['offset', 'length', 'signal', 'onProgress']);
-  const { signal, onProgress, ...range } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalidType('options.signal', 'an AbortSignal', signal);
-  }
-  if (onProgress !== undefined) validateFunction(onProgress, 'options.onProgress');
+  const { signal, onProgress, ...range } = validateBackground(options, ['offset', 'length', 'signal', 'onProgress']);
   pages.open();
   const { offset, length } = pages.span(range);
   for (let done = 0; done < length; ) {

@@ -13,6 +13,7 @@ import { skip } from '../support/hooks.mjs';
 import { mapAt, maps, smapsAt } from '../support/proc.mjs';
 import { randomBytes } from '../support/random.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { residentParts } from '../support/resident.mjs';
 
 const openDescriptors = () => readdirSync('/proc/self/fd').length;
 const isMapped = (path) => maps().some((map) => map.path.startsWith(path));
@@ -146,7 +147,7 @@ describe('mapFile', () => {
         mapping.punchHole({ offset: 0 });
         await mapping.flushAsync();
         await mapping.populateAsync();
-        assert.deepEqual(mapping.residency().runs, []);
+        assert.deepEqual(residentParts(mapping.residency()), []);
         assert.equal(mapping.count(10), 0);
         assert.equal(mapping.indexOf('a'), -1);
         assert.deepEqual([...mapping.lines()], []);

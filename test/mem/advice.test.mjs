@@ -8,6 +8,7 @@ import { readElsewhere } from '../support/elsewhere.mjs';
 import { skip } from '../support/hooks.mjs';
 import { mapAt, smapsAt } from '../support/proc.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { residentParts } from '../support/resident.mjs';
 
 const PAGES = 16;
 const LENGTH = PAGES * PAGE_SIZE;
@@ -193,7 +194,7 @@ describe('advice', () => {
       if (mapping.filesystem === 'tmpfs') skip(this, 'temporary files are in memory here');
       mapping.populate();
       mapping.evict({ offset: half }); // though the disk does not have the bytes yet
-      assert.deepEqual(mapping.residency().runs, [{ offset: 0, length: half }]);
+      assert.deepEqual(residentParts(mapping.residency()), [{ offset: 0, length: half }]);
       mapping.close();
     });
 

@@ -1,30 +1,51 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 
-import { mapAnonymous, mapFile } from 'memmap';
-import { PAGE_SIZE, mincore } from 'memmap/sys';
+import { features, mapAnonymous, mapFile, residencyOf } from 'memmap';
+import { PAGE_SIZE, cachestat, mincore } from 'memmap/sys';
 
 import { skip } from '../support/hooks.mjs';
 import { seeded } from '../support/random.mjs';
+import { residentParts } from '../support/resident.mjs';
+import { runs } from '../support/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { smapsAt } from '../support/proc.mjs';
 
 const PAGES = 64;
 const LENGTH = PAGES * PAGE_SIZE;
+const { supports } = features();
 
-/** The runs of pages that mincore(2) finds. */
-function runsOf(mapping) {
-  const runs = [];
+/** The parts that mincore(2) finds resident. */
+function partsOf(mapping) {
+  const found = [];
   mincore(mapping.buffer).forEach((page, number) => {
-    if ((page & 1) === 0) return;
-    const last = runs.at(-1);
-    if (last !== undefined && last.offset + last.length === number * PAGE_SIZE) last.length += PAGE_SIZE;
-    else runs.push({ offset: number * PAGE_SIZE, length: PAGE_SIZE });
+    found.push({ offset: number * PAGE_SIZE, length: PAGE_SIZE, resident: (page & 1) !== 0 });
   });
-  return runs;
+  return residentParts({ runs: found });
+}
+
+/** Pages with a property, by the runs; and that they cover the range without gaps. */
+function countPages({ runs: found }, property, { offset = 0, length } = {}) {
+  let pages = 0;
+  let at = offset;
+  for (const run of found) {
+    assert.equal(run.offset, at, 'a run begins where the one before it ends');
+    at += run.length;
+    if (run[property] === true) pages += Math.ceil(run.length / PAGE_SIZE);
+  }
+  if (length !== undefined) assert.equal(at, offset + length);
+  return pages;
 }
 
 describe('residency', () => {
   const file = temporaryFiles();
+  const onDisk = (context, mapping) => {
+    if (mapping.filesystem === 'tmpfs') skip(context, 'temporary files are always in memory here');
+  };
+  const needs = (context, name) => {
+    if (!supports[name].supported) skip(context, `this kernel has no ${supports[name].call}`);
+  };
 
   describe('arguments', () => {
     it('takes a range inside the mapping only', () => {
@@ -35,10 +56,10 @@ describe('residency', () => {
     });
   });
 
-  describe('behaviour', () => {
-    it('is what mincore says of memory, page by page', () => {
+  describe('of memory', () => {
+    it('is what mincore says, page by page', () => {
       const memory = mapAnonymous({ length: LENGTH, advice: 'nohugepage' });
-      assert.deepEqual(memory.residency(), { pageSize: PAGE_SIZE, pages: PAGES, resident: 0, runs: [] });
+      assert.equal(memory.residency().resident, 0);
       const next = seeded(1);
       const touched = new Set();
       for (let i = 0; i < 30; i++) {
@@ -46,16 +67,76 @@ describe('residency', () => {
         touched.add(page);
         memory.bytes[page * PAGE_SIZE] = 1;
       }
-      const { resident, runs } = memory.residency();
-      assert.equal(resident, touched.size);
-      assert.deepEqual(runs, runsOf(memory));
+      const found = memory.residency();
+      assert.equal(found.resident, touched.size);
+      assert.equal(found.mapped, touched.size);
+      assert.equal(found.trust, 'exact');
+      assert.equal(countPages(found, 'resident', { length: LENGTH }), touched.size);
+      assert.deepEqual(residentParts(found), partsOf(memory));
       memory.close();
     });
 
-    it('is what fincore says of a file', function () {
+    it('has runs of pages that are alike, with all that is known of them', function () {
+      needs(this, 'pagemapScan');
+      const memory = mapAnonymous({ length: 4 * PAGE_SIZE, advice: 'nohugepage' });
+      memory.bytes[PAGE_SIZE] = 1;
+      memory.bytes[2 * PAGE_SIZE] = 1;
+      const { node, ...touched } = memory.residency().runs[1];
+      assert.ok(Number.isInteger(node));
+      assert.deepEqual(touched, {
+        offset: PAGE_SIZE, length: 2 * PAGE_SIZE, resident: true, mapped: true, swapped: false, hugeSize: 0, trust: 'exact',
+        // No file, no page cache.
+        dirty: undefined, writeback: undefined, evicted: undefined, recentlyEvicted: undefined,
+      });
+      assert.equal(memory.residency().runs[0].node, undefined);
+      memory.close();
+    });
+
+    it('tells of transparent huge pages what smaps says', function () {
+      needs(this, 'pagemapScan');
+      const length = 8 << 20;
+      const memory = mapAnonymous({ length, hugePages: 'transparent' });
+      memory.bytes.fill(1);
+      const { runs: found } = memory.residency();
+      const huge = found.filter(({ hugeSize }) => hugeSize > 0).reduce((sum, run) => sum + run.length, 0);
+      assert.equal(huge, smapsAt(memory.address).AnonHugePages * 1024);
+      if (huge === 0) skip(this, 'the kernel gave no huge page');
+      const size = Number(readFileSync('/sys/kernel/mm/transparent_hugepage/hpage_pmd_size', 'utf8'));
+      assert.ok(found.some(({ hugeSize }) => hugeSize === size));
+      memory.close();
+    });
+
+    it('counts the pages a range touches, and clips runs to the range', () => {
+      const memory = mapAnonymous({ length: LENGTH, advice: 'nohugepage' });
+      memory.bytes[2 * PAGE_SIZE] = 1;
+      memory.bytes[3 * PAGE_SIZE] = 1;
+      const range = { offset: 2 * PAGE_SIZE + 10, length: PAGE_SIZE };
+      const found = memory.residency(range);
+      assert.deepEqual([found.pages, found.resident], [2, 2]);
+      assert.deepEqual(residentParts(found), [range]);
+      const nothing = memory.residency({ offset: 10, length: 0 });
+      assert.deepEqual([nothing.pages, nothing.resident, nothing.swapped, nothing.runs.length], [0, 0, 0, 0]);
+      memory.close();
+    });
+
+    it('goes over more pages than one call looks at', () => {
+      const slice = 2 ** 14 * PAGE_SIZE;
+      const length = slice * 2 + PAGE_SIZE;
+      const memory = mapAnonymous({ length, noReserve: true, advice: 'nohugepage' });
+      for (const at of [slice - 1, slice, length - 1]) memory.bytes[at] = 1;
+      assert.deepEqual(residentParts(memory.residency()), [
+        { offset: slice - PAGE_SIZE, length: 2 * PAGE_SIZE },
+        { offset: length - PAGE_SIZE, length: PAGE_SIZE },
+      ]);
+      memory.close();
+    });
+  });
+
+  describe('of a file', () => {
+    it('is what fincore says', function () {
       const path = file('fincore', Buffer.alloc(LENGTH, 'f'));
       const mapping = mapFile(path);
-      if (mapping.filesystem === 'tmpfs') skip(this, 'temporary files are always in memory here');
+      onDisk(this, mapping);
       const pages = () => {
         try {
           return Number(execFileSync('fincore', ['-n', '-b', '-o', 'PAGES', path], { encoding: 'utf8' }));
@@ -71,37 +152,128 @@ describe('residency', () => {
       mapping.close();
     });
 
-    it('counts the pages a range touches, and clips runs to the range', () => {
-      const memory = mapAnonymous({ length: LENGTH, advice: 'nohugepage' });
-      memory.bytes[2 * PAGE_SIZE] = 1;
-      memory.bytes[3 * PAGE_SIZE] = 1;
-      const range = { offset: 2 * PAGE_SIZE + 10, length: PAGE_SIZE };
-      assert.deepEqual(memory.residency(range), { pageSize: PAGE_SIZE, pages: 2, resident: 2, runs: [range] });
-      assert.deepEqual(memory.residency({ offset: 10, length: 0 }).pages, 0);
-      memory.close();
+    it('tells what is in the page cache from what is faulted in', () => {
+      const mapping = mapFile(file('cached', Buffer.alloc(LENGTH, 'f')), { advice: 'random' });
+      assert.deepEqual([mapping.residency().resident, mapping.residency().mapped], [PAGES, 0]);
+      mapping.populate({ offset: 4 * PAGE_SIZE, length: 2 * PAGE_SIZE });
+      const found = mapping.residency();
+      assert.equal(found.resident, PAGES);
+      const mapped = found.runs.filter((run) => run.mapped).map(({ offset, length }) => ({ offset, length }));
+      assert.ok(mapped.some(({ offset, length }) => offset <= 4 * PAGE_SIZE && offset + length >= 6 * PAGE_SIZE));
+      assert.equal(countPages(found, 'mapped'), found.mapped);
+      mapping.close();
+    });
+
+    it('finds by halving what cachestat counts: dirty pages, page by page', function () {
+      needs(this, 'cachestat');
+      const path = file('dirty', Buffer.alloc(LENGTH, 'f'));
+      const fd = openSync(path, 'r+');
+      fsyncSync(fd);
+      const mapping = mapFile(path);
+      onDisk(this, mapping);
+      assert.equal(mapping.residency().dirty, 0);
+      for (const page of [3, 4, 17, 40, 63]) writeSync(fd, 'dirty', page * PAGE_SIZE);
+      const found = mapping.residency();
+      assert.equal(countPages(found, 'dirty', { length: LENGTH }), found.dirty);
+      for (const { offset, length, dirty } of found.runs) {
+        const counts = cachestat(fd, { offset, length });
+        assert.equal(counts.dirty, dirty ? length / PAGE_SIZE : 0, `bytes ${offset} to ${offset + length}`);
+      }
+      assert.ok(found.dirty >= 5);
+      fsyncSync(fd);
+      assert.equal(mapping.residency().dirty, 0);
+      closeSync(fd);
+      mapping.close();
+    });
+
+    it('says what was evicted', function () {
+      needs(this, 'cachestat');
+      const mapping = mapFile(file('evicted', Buffer.alloc(LENGTH, 'f')));
+      onDisk(this, mapping);
+      mapping.evict();
+      const { resident, evicted, dirty, recentlyEvicted } = mapping.residency();
+      assert.equal(resident, 0);
+      assert.equal(dirty, 0);
+      // The kernel notes evictions under pressure only; of these it may know or not.
+      assert.ok(evicted <= PAGES && recentlyEvicted <= evicted);
+      mapping.close();
+    });
+
+    it('does not take a copy of its own for a page of the file', function () {
+      needs(this, 'cachestat');
+      const mapping = mapFile(file('copy', Buffer.alloc(LENGTH, 'f')), { access: 'copy-on-write', advice: 'random' });
+      onDisk(this, mapping);
+      assert.equal(mapping.residency().dirty, PAGES); // written a moment ago
+      mapping.bytes[5 * PAGE_SIZE] = 1;
+      const run = mapping.residency().runs.find(({ dirty }) => !dirty);
+      assert.deepEqual([run.offset, run.length, run.mapped], [5 * PAGE_SIZE, PAGE_SIZE, true]);
+      mapping.close();
     });
 
     it('counts from the first byte of an unaligned mapping', () => {
       const mapping = mapFile(file('unaligned', Buffer.alloc(2 * PAGE_SIZE, 'f')), { offset: 100 });
       mapping.populate();
-      const { pages, runs } = mapping.residency();
-      assert.equal(pages, 2);
-      assert.deepEqual(runs, [{ offset: 0, length: 2 * PAGE_SIZE - 100 }]);
+      assert.equal(mapping.residency().pages, 2);
+      assert.deepEqual(residentParts(mapping.residency()), [{ offset: 0, length: 2 * PAGE_SIZE - 100 }]);
       mapping.close();
     });
 
-    it('goes over more pages than one call looks at', () => {
-      const length = 2 ** 14 * PAGE_SIZE * 2 + PAGE_SIZE;
-      const memory = mapAnonymous({ length, noReserve: true, advice: 'nohugepage' });
-      const middle = 2 ** 14 * PAGE_SIZE;
-      memory.bytes[middle - 1] = 1;
-      memory.bytes[middle] = 1;
-      memory.bytes[length - 1] = 1;
-      assert.deepEqual(memory.residency().runs, [
-        { offset: middle - PAGE_SIZE, length: 2 * PAGE_SIZE },
-        { offset: length - PAGE_SIZE, length: PAGE_SIZE },
-      ]);
-      memory.close();
+    it('does without the file once its path leads elsewhere', function () {
+      const path = file('replaced', Buffer.alloc(LENGTH, 'f'));
+      const mapping = mapFile(path, { advice: 'random' });
+      onDisk(this, mapping);
+      renameSync(file('another', 'x'), path);
+      const found = mapping.residency();
+      assert.deepEqual([found.resident, found.dirty], [PAGES, undefined]);
+      assert.equal(found.trust, 'claimed'); // the kernel cannot be tested
+      mapping.populate({ length: PAGE_SIZE });
+      assert.equal(mapping.residency({ length: PAGE_SIZE }).trust, 'exact'); // it is mapped
+      mapping.close();
+    });
+  });
+
+  describe('trust', () => {
+    it("is 'claimed' where the kernel calls pages resident without looking, in a process of another user", async function () {
+      if (process.getuid() !== 0) skip(this, 'it takes root to become another user');
+      const path = file('of-others', Buffer.alloc(LENGTH, 'f'));
+      const mapping = mapFile(path);
+      onDisk(this, mapping);
+      chmodSync(path, 0o644);
+      mapping.evict();
+      assert.equal(residencyOf(path).resident, 0);
+      // The folder is of this user only: the other one gets the descriptor.
+      const fd = openSync(path, 'r');
+      await runs('residency-of-others', [PAGES], { stdio: [fd] });
+      closeSync(fd);
+      mapping.close();
+    });
+  });
+
+  describe('residencyOf', () => {
+    it('is the residency of a file that is not mapped', function () {
+      const path = file('of', Buffer.alloc(LENGTH, 'f'));
+      const mapping = mapFile(path, { advice: 'random' });
+      onDisk(this, mapping);
+      mapping.evict();
+      assert.equal(residencyOf(path).resident, 0);
+      mapping.advise('normal');
+      mapping.populate({ offset: 0, length: 4 * PAGE_SIZE });
+      assert.deepEqual(residentParts(residencyOf(path)), residentParts(mapping.residency()));
+      assert.equal(residencyOf(path, { offset: 0, length: PAGE_SIZE }).resident, 1);
+      mapping.close();
+    });
+
+    it('takes descriptors and empty files, leaves no mapping, and refuses what has no pages', () => {
+      const path = file('empty', '');
+      assert.deepEqual(residencyOf(path).runs, []);
+      const fd = openSync(file('fd', Buffer.alloc(PAGE_SIZE, 'f')), 'r');
+      assert.equal(residencyOf(fd).pages, 1);
+      closeSync(fd);
+      assert.doesNotMatch(readFileSync('/proc/self/maps', 'latin1'), /\/fd$/m);
+      rmSync(path);
+      assert.throws(() => residencyOf(path), { code: 'ENOENT', path });
+      assert.throws(() => residencyOf('/'), { code: 'EISDIR' });
+      assert.throws(() => residencyOf('/proc/self/maps'), { code: 'ENODEV' });
     });
   });
 
