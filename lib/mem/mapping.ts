@@ -227,7 +227,6 @@ export abstract class Mapping extends Guarded implements Disposable {
    * Sets which NUMA nodes the pages around the range come from: mbind(2). It holds for pages
    * yet to come, `policy.move` moves those that are there. Shared memory keeps it for all who
    * map it; the kernel ignores it for pages of files in the page cache. Linux 2.6.7.
-   *
    * @throws {SystemError} EINVAL if none of the nodes has memory, or the cpuset forbids them;
    * EIO with `strict`; EPERM for `move: 'all'` without CAP_SYS_NICE
    * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED: the kernel is too old for the mode
@@ -251,7 +250,6 @@ export abstract class Mapping extends Guarded implements Disposable {
 
   /**
    * Moves the pages of the range that are in memory to a NUMA node: move_pages(2), 2.6.18.
-   *
    * @throws {SystemError} ENODEV if the node has no memory, EACCES if the cpuset forbids it
    */
   migrate(node: number, range?: Range): Migration {
@@ -261,7 +259,6 @@ export abstract class Mapping extends Guarded implements Disposable {
   /**
    * Which node comes first, not the nearest, in a range bound by `'bind'` or
    * `'preferred-many'`: set_mempolicy_home_node(2). Linux 5.17.
-   *
    * @throws {SystemError} ENOTSUP or ENOENT without such a policy; EINVAL if there is no such node
    */
   homeNode(node: number, range?: Range): void {
