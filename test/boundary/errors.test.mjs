@@ -256,8 +256,7 @@ describe('Errors', () => {
           assert.ok(mapping.buffer instanceof SharedArrayBuffer);
           mapping.seal();
         }),
-      'EINVAL madvise': OLDER, 'EINVAL mremap': OLDER, 'EINVAL mseal': OLDER,
-      ...NUMA_ERRORS,
+      'EINVAL madvise': OLDER, 'EINVAL mremap': OLDER, 'EINVAL mseal': OLDER, ...NUMA_ERRORS,
     };
 
     for (const { code, is } of documented(/^E(?!RR_)/)) {
