@@ -10,6 +10,9 @@ const PAGES = 4;
 const LENGTH = PAGES * PAGE_SIZE;
 const { ENOENT, EFAULT, EINVAL, EPERM, ESRCH } = constants.errno;
 
+/** Linux 6.1 has one status for pages that are absent and for zeros that were read, 6.12 has two. */
+const isAbsent = (status) => status === -ENOENT || status === -EFAULT;
+
 describe('calls on the placement of memory', () => {
   const mapped = new Set();
   afterEach(() => {
@@ -88,7 +91,7 @@ describe('calls on the placement of memory', () => {
 
     it('with F_NODE and F_ADDR the node of a page, which is in memory then', () => {
       const { buffer } = at();
-      assert.deepEqual([...sys.move_pages(0, [buffer], null, 0)], [-ENOENT]);
+      assert.ok(isAbsent(sys.move_pages(0, [buffer], null, 0)[0]));
       const { mode } = sys.get_mempolicy(buffer, MPOL.F_NODE | MPOL.F_ADDR);
       assert.ok(sys.get_mempolicy(null, MPOL.F_MEMS_ALLOWED).nodes.includes(mode));
     });
@@ -120,7 +123,9 @@ describe('calls on the placement of memory', () => {
       const third = Number(address) + 2 * PAGE_SIZE;
       const statuses = sys.move_pages(0, [second, buffer, third, address + BigInt(PAGE_SIZE)], null, 0);
       assert.ok(statuses instanceof Int32Array);
-      assert.deepEqual([...statuses], [0, -ENOENT, -EFAULT, 0]);
+      const [present, absent, zeros, again] = statuses;
+      assert.deepEqual([present, zeros, again], [0, -EFAULT, 0]);
+      assert.ok(isAbsent(absent));
       assert.deepEqual([...sys.move_pages(0, BigUint64Array.of(address + BigInt(PAGE_SIZE)), null, 0)], [0]);
       assert.equal(sys.move_pages(0, [], null, 0).length, 0);
     });
