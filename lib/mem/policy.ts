@@ -36,9 +36,8 @@ export interface BindPolicy extends MemoryPolicy {
    */
   readonly move?: boolean | 'all';
   /**
-   * EIO if pages lie elsewhere: without `move` the policy stays as it was then, with it it is
-   * set, and what could be moved was. Old kernels, 6.1 too, do not count what other processes
-   * have mapped. @default false
+   * EIO if pages lie elsewhere. Without `move` the policy stays as it was then; with it it is
+   * set, and what could be moved was: pages that others have mapped do not count. @default false
    */
   readonly strict?: boolean;
 }
