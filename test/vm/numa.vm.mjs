@@ -7,7 +7,7 @@ import { SharedMemory } from 'memmap/shm';
 import { PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
 import { freeHugePages } from '../support/huge-pages.mjs';
-import { count, fill, inWorker, isFilled, keeper, lie, memoryOf } from '../support/numa.mjs';
+import { count, fill, inWorker, isFilled, keeper, lie, memoryOf, readAll } from '../support/numa.mjs';
 import { numaMapAt } from '../support/proc.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
@@ -95,11 +95,16 @@ describe('Three NUMA nodes', () => {
       assert.deepEqual([...mapping.nodes()], allOn(0).fill(2, 3, 5));
     });
 
-    it('of shared memory, whoever touches it', () => {
+    it('of shared memory, whoever touches it; what is there already is moved once it is mapped', () => {
+      setMemoryPolicy({ mode: 'bind', nodes: [0] });
       const shared = keep(SharedMemory.create({ length: LENGTH }));
       const [one, another] = [keep(shared.map()), keep(shared.map())];
-      // Memory is there from the start: it is moved, or else what comes later is placed.
-      one.discard({ offset: 0 });
+      one.bind({ mode: 'bind', nodes: [1], move: true });
+      assert.deepEqual([...one.nodes()], allOn(-1));
+      readAll(one);
+      assert.deepEqual([...one.nodes()], allOn(0));
+      one.bind({ mode: 'bind', nodes: [1], move: true });
+      assert.deepEqual([...one.nodes()], allOn(1));
       one.punchHole({ offset: 0 });
       one.bind({ mode: 'bind', nodes: [2] });
       fill(another);
@@ -111,7 +116,7 @@ describe('Three NUMA nodes', () => {
       const mapping = keep(mapFile(file('cached', Buffer.alloc(LENGTH, 1)), { access: 'copy-on-write' }));
       mapping.bind({ mode: 'bind', nodes: [1] });
       mapping.evict();
-      mapping.populate();
+      readAll(mapping);
       assert.deepEqual([...mapping.nodes()], allOn(2), 'the policy of the thread that reads it');
       setMemoryPolicy({ mode: 'default' });
       fill(mapping);
