@@ -31,7 +31,7 @@ function bindRemedy(nodes: Int32Array | null, move: boolean | 'all'): (code: str
     if (code === 'EPERM' && move === 'all') return "move: 'all' needs CAP_SYS_NICE";
     if (code !== 'EIO') return undefined;
     return move !== false
-      ? 'Some pages lie on other nodes and cannot be moved, for now or because other processes have them too'
+      ? 'Some pages lie on other nodes and cannot be moved now'
       : 'Some pages lie on other nodes: move: true moves them';
   };
 }

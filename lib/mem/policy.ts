@@ -35,7 +35,10 @@ export interface BindPolicy extends MemoryPolicy {
    * which needs CAP_SYS_NICE. @default false
    */
   readonly move?: boolean | 'all';
-  /** EIO if pages lie elsewhere, after the move. The policy is set nevertheless. @default false */
+  /**
+   * EIO if pages lie elsewhere. Without `move` the policy stays as it was then; with it it is
+   * set, and what could be moved was: pages that others have mapped do not count. @default false
+   */
   readonly strict?: boolean;
 }
 

@@ -75,8 +75,8 @@ export function set_mempolicy(mode: number, nodes: readonly number[] | null): vo
  * place in `nodes`; with null it moves nothing. `flags`: MPOL.MF_MOVE, or MF_MOVE_ALL, which
  * needs CAP_SYS_NICE.
  *
- * @returns for each page its node, or a negative errno: -ENOENT if it is not in memory,
- * -EFAULT if nothing but zeros has been read there, -EACCES if other processes have it too,
+ * @returns for each page its node, or a negative errno: -ENOENT or -EFAULT if it is not in
+ * memory, -EFAULT if but zeros have been read there, -EACCES if other processes have it too,
  * -EAGAIN if the kernel gave up before it, or could not say
  */
 export function move_pages(

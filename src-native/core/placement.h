@@ -18,8 +18,9 @@ struct PageRange {
   size_t count() const { return length / unit + (length % unit == 0 ? 0 : 1); }
 };
 
-// Fills `nodes`, one entry a page, with the page's node or a negative errno: ENOENT if
-// this process has no page there, EFAULT for the page of zeros that all share.
+// Fills `nodes`, one entry a page, with the page's node or a negative errno: ENOENT or,
+// before Linux 6.12, EFAULT if this process has no page there, EFAULT for the page of
+// zeros that all share.
 sys::Errno nodes_of(const PageRange& pages, int32_t* nodes);
 
 // Pages, by where they are afterwards.

@@ -10,6 +10,7 @@ import { METHODS, SURFACE, makeSubject } from '../support/surface.mjs';
 import { CHANNEL_CLASSES, CHANNEL_INTERNALS } from '../support/surface-channels.mjs';
 import { DUPLEX_REFUSED } from '../support/surface-duplex.mjs';
 import { LOCK_CLASSES } from '../support/surface-locks.mjs';
+import { NUMA_REFUSED } from '../support/surface-numa.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { BOOM } from '../support/zoo.mjs';
 
@@ -118,7 +119,7 @@ describe('Arguments', () => {
       'sys.memfd_secret': /EINVAL|ENOSYS/, 'sys.shm_open': 'EINVAL', 'sys.shm_unlink': 'EINVAL',
       'sys.fcntl_get_seals': 'EINVAL', 'sys.fcntl_add_seals': 'EINVAL', 'SharedMemory..open': 'ENOENT',
       'SharedMemory..unlink': 'ENOENT', 'SharedMemory.unlink': 'ERR_MEMMAP_NO_NAME', 'shm.receiveFds': /20|ABORT_ERR/,
-      ...DUPLEX_REFUSED,
+      ...DUPLEX_REFUSED, ...NUMA_REFUSED,
     };
     for (const { name, right, call } of SURFACE) {
       const args = right(subject);

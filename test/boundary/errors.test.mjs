@@ -7,6 +7,7 @@ import { Event, Mutex, PeerError, SharedMemory, connect, listen } from 'memmap/s
 import * as sys from 'memmap/sys';
 import { CHANNEL_ERRORS } from '../support/channel-errors.mjs';
 import { skip } from '../support/hooks.mjs';
+import { NUMA_ERRORS } from '../support/numa-errors.mjs';
 import { maps } from '../support/proc.mjs';
 import { hasExternalShared } from '../support/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
@@ -124,6 +125,7 @@ describe('Errors', () => {
     ERR_MEMMAP_TOO_SHORT: { call: () => SharedMemory.fromFd(SharedMemory.create({ length: 1 }).fd, { length: 2 }) },
     ERR_MEMMAP_BAD_MESSAGE: { skip: 'it takes a hostile peer: see test/shm/send-fds.test.mjs' },
     ERR_MEMMAP_PEER_REFUSED: { skip: 'a promise rejects with it: see test/shm/listener.test.mjs' },
+    ERR_MEMMAP_UNSUPPORTED: { skip: 'it takes an older kernel: see test/vm' },
     ERR_MEMMAP_PLATFORM: { skip: 'the import throws it: see below' },
     ERR_MEMMAP_BUFFER_TOO_LARGE: {
       skip: hasExternalShared && 'this runtime has buffers of any length',
@@ -166,6 +168,7 @@ describe('Errors', () => {
 
   describe('of the kernel', () => {
     const foreign = () => maps().find(({ path }) => path === process.execPath).start;
+    const OLDER = 'it takes an older kernel';
     const whole = (mapping, act) => {
       try {
         return act(mapping);
@@ -230,7 +233,7 @@ describe('Errors', () => {
         memory.seal('grow');
       }),
       'EBUSY fcntl': () => whole(SharedMemory.create({ length: 1 }), (memory) => whole(memory.map(), () => memory.seal('write'))),
-      'ENOSYS memfd_secret': 'it takes an older kernel',
+      'ENOSYS memfd_secret': OLDER,
       'EADDRINUSE bind': () => listen(source(), () => {}),
       'ECONNREFUSED connect': () => connect(source()),
       'ENOENT connect': () => connect(file('nothing')),
@@ -253,9 +256,7 @@ describe('Errors', () => {
           assert.ok(mapping.buffer instanceof SharedArrayBuffer);
           mapping.seal();
         }),
-      'EINVAL madvise': 'it takes an older kernel',
-      'EINVAL mremap': 'it takes an older kernel',
-      'EINVAL mseal': 'it takes an older kernel',
+      'EINVAL madvise': OLDER, 'EINVAL mremap': OLDER, 'EINVAL mseal': OLDER, ...NUMA_ERRORS,
     };
 
     for (const { code, is } of documented(/^E(?!RR_)/)) {

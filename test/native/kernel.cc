@@ -27,6 +27,26 @@ struct Refusal {
 Refusal refusal = {};
 unsigned ignored = 0;
 
+struct Pinned {
+  const void* page;
+  int met;
+  unsigned long moved;
+};
+
+Pinned pinned = {};
+
+// The number of pages that a call to move_pages(2) does not come to.
+unsigned long held_up(unsigned long count, void* const* pages, const int* nodes) {
+  if (pinned.page == nullptr || nodes == nullptr) return 0;
+  for (unsigned long i = 0; i < count; i++) {
+    if (pages[i] != pinned.page) continue;
+    pinned.met++;
+    return count - i;
+  }
+  pinned.moved += count;
+  return 0;
+}
+
 bool refuses(Call call, unsigned flags) {
   if (!refusal.active || refusal.call != call) return false;
   if ((flags & refusal.flags) != refusal.flags) return false;
@@ -47,6 +67,11 @@ Refuse::Refuse(Call call, unsigned flags, int error, int after, int times) {
 }
 Refuse::~Refuse() { refusal.active = false; }
 int Refuse::refused() const { return refusal.refused; }
+
+Pin::Pin(const void* page) { pinned = {page, 0, 0}; }
+Pin::~Pin() { pinned.page = nullptr; }
+int Pin::met() const { return pinned.met; }
+unsigned long Pin::moved() const { return pinned.moved; }
 
 Ignore::Ignore(unsigned flags) { ignored = flags; }
 Ignore::~Ignore() { ignored = 0; }
@@ -139,6 +164,13 @@ long __wrap_syscall(long number, ...) {
   if (number == SYS_memfd_secret &&
       refuses(Call::kMemfdSecret, static_cast<unsigned>(values[0]))) {
     return -1;
+  }
+  if (number == SYS_move_pages) {
+    if (refuses(Call::kMovePages, static_cast<unsigned>(values[5]))) return -1;
+    const unsigned long left = memmap::test::held_up(
+        static_cast<unsigned long>(values[1]), reinterpret_cast<void**>(values[2]),
+        reinterpret_cast<const int*>(values[3]));
+    if (left != 0) return static_cast<long>(left);
   }
   if (number == SYS_futex_waitv && refuses(Call::kFutexWaitv, 0)) return -1;
   return __real_syscall(number, values[0], values[1], values[2], values[3], values[4],

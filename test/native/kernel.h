@@ -20,6 +20,7 @@ enum class Call {
   kMemfdCreate,
   kMemfdSecret,
   kFutexWaitv,
+  kMovePages,
 };
 
 // Fails the calls whose flags (of fallocate: mode; of fcntl and ioctl: command; of
@@ -33,6 +34,19 @@ class Refuse {
   Refuse& operator=(const Refuse&) = delete;
   // How many calls it has failed.
   int refused() const;
+};
+
+// Makes move_pages(2) give up at a page, as the kernel does at one that is in use: that
+// page and those after it stay as they are, and have no status.
+class Pin {
+ public:
+  explicit Pin(const void* page);
+  ~Pin();
+  Pin(const Pin&) = delete;
+  Pin& operator=(const Pin&) = delete;
+  // How many calls met the page, and how many pages other calls moved.
+  int met() const;
+  unsigned long moved() const;
 };
 
 // Makes mmap(2) forget `flags`, as a kernel does that does not know them.

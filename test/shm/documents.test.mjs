@@ -12,6 +12,7 @@ const PRINTS = {
     /^take this hello true\n$/,
     /^EBADF\nEACCES\nEPERM\n$/,
   ],
+  'docs/placement.md': [/^\{ mode: 'bind', nodes: \[ 0 \] \} true\n\{ moved: \d+, absent: 0, failed: 0 \}\n$/],
   'docs/channels.md': [/^hello\n$/, /^65536\n$/, /^hello\n$/, new RegExp(`^${statSync('README.md').size}\n$`)],
 };
 

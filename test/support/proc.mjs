@@ -47,3 +47,21 @@ export function status(field) {
   const [, value, unit] = new RegExp(`^${field}:\\s+(\\d+)( kB)?`, 'm').exec(readFileSync('/proc/self/status', 'utf8'));
   return Number(value) * (unit === undefined ? 1 : 1024);
 }
+
+/**
+ * The line of /proc/self/numa_maps for the mapping that starts at `address`, or before it:
+ * its policy in the kernel's words, and how many pages lie on which node.
+ */
+export function numaMapAt(address) {
+  let found;
+  for (const line of readFileSync('/proc/self/numa_maps', 'utf8').trimEnd().split('\n')) {
+    const [, start, rest] = /^([0-9a-f]+) (.*)$/.exec(line);
+    if (BigInt(`0x${start}`) > address) break;
+    found = rest;
+  }
+  // "weighted interleave:0-2 anon=1 dirty=1 N0=1": what has an equals sign is no policy.
+  const [policy] = /^.*?(?=$| (?:file|anon|dirty|mapped|heap|stack|huge|N\d+)(?:=|$| ))/.exec(found);
+  const pages = {};
+  for (const [, node, count] of found.matchAll(/ N(\d+)=(\d+)/g)) pages[node] = Number(count);
+  return { policy, pages };
+}

@@ -7,6 +7,7 @@ import * as sys from 'memmap/sys';
 import { CHANNELS } from './surface-channels.mjs';
 import { DUPLEX } from './surface-duplex.mjs';
 import { LOCKS } from './surface-locks.mjs';
+import { FACADE_NUMA, MAPPING_NUMA, SYS_NUMA } from './surface-numa.mjs';
 import { SHARED_MAPPING, SHARED_MEMORY, SHM, STATICS } from './surface-shm.mjs';
 import { until } from './until.mjs';
 import * as zoo from './zoo.mjs';
@@ -57,6 +58,7 @@ const NAMES = [...zoo.each(zoo.TYPE, [undefined, null, 1, 1n, {}, [], Symbol('zo
 
 /** name: [right arguments, wrong values for each of them] */
 const SYS = {
+  ...SYS_NUMA,
   mmap: [({ fd }) => [null, PAGE_SIZE, RW, MAP.SHARED, fd, 0, {}], [
     zoo.hint.filter(([value]) => value !== null), bytes, flags, flags,
     optional(integer(-1, 2 ** 31 - 1)), optional(bytes), options({ shared: boolean, allowWriteExec: boolean }),
@@ -133,6 +135,7 @@ const FILES = [
 ];
 
 const FACADE = {
+  ...FACADE_NUMA,
   mapFile: [({ path }) => [path, {}], [
     FILES,
     [
@@ -153,6 +156,7 @@ const FACADE = {
 const inside = zoo.range(LENGTH);
 const background = zoo.range(LENGTH, { signal: zoo.callback, onProgress: zoo.callback });
 const MAPPING = {
+  ...MAPPING_NUMA,
   view: [() => [Uint8Array, {}], [
     zoo.each(zoo.TYPE, [undefined, null, 1, 'Uint8Array', {}, DataView, () => 1]),
     [...inside, [{ offset: -1 }, zoo.RANGE]],

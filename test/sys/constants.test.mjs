@@ -5,16 +5,26 @@ import { skip } from '../support/hooks.mjs';
 
 const PREFIX = {
   PROT: 'PROT_', MAP: 'MAP_', MS: 'MS_', MADV: 'MADV_', MREMAP: 'MREMAP_', MLOCK: 'MLOCK_', MCL: 'MCL_',
-  MFD: 'MFD_', FALLOC: 'FALLOC_FL_', F_SEAL: 'F_SEAL_',
+  MFD: 'MFD_', MPOL: 'MPOL_', FALLOC: 'FALLOC_FL_', F_SEAL: 'F_SEAL_',
 };
 const names = Object.entries(PREFIX).flatMap(([table, prefix]) =>
   Object.keys(sys[table]).map((name) => ({ table, name, inC: `${prefix}${name}` })),
 );
 
-const HEADERS = ['stdio.h', 'unistd.h', 'fcntl.h', 'sys/mman.h', 'linux/mman.h', 'linux/memfd.h', 'linux/falloc.h'];
+const HEADERS = ['stdio.h', 'unistd.h', 'fcntl.h', 'sys/mman.h', 'linux/mman.h', 'linux/memfd.h', 'linux/falloc.h', 'linux/mempolicy.h', 'linux/version.h'];
+
+/** Enumerators, not macros: the kernel that brought them. */
+const ENUMERATORS = {
+  MPOL_DEFAULT: '3,8,0', MPOL_PREFERRED: '3,8,0', MPOL_BIND: '3,8,0', MPOL_INTERLEAVE: '3,8,0', MPOL_LOCAL: '3,8,0',
+  MPOL_PREFERRED_MANY: '5,15,0', MPOL_WEIGHTED_INTERLEAVE: '6,9,0',
+};
+
+function isThere(inC) {
+  return inC in ENUMERATORS ? `#if LINUX_VERSION_CODE >= KERNEL_VERSION(${ENUMERATORS[inC]})` : `#ifdef ${inC}`;
+}
 
 function program() {
-  const lines = names.map(({ inC }) => `#ifdef ${inC}\n  printf("${inC} %llu\\n", (unsigned long long)(unsigned)(${inC}));\n#endif`);
+  const lines = names.map(({ inC }) => `${isThere(inC)}\n  printf("${inC} %llu\\n", (unsigned long long)(unsigned)(${inC}));\n#endif`);
   const includes = HEADERS.map((header) => `#include <${header}>`).join('\n');
   return `#define _GNU_SOURCE\n${includes}
 int main(void) {

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import * as sys from 'memmap/sys';
 
 const CALLS = [
-  'cachestat', 'fallocate', 'fcntl_add_seals', 'fcntl_get_seals', 'ftruncate', 'madvise', 'memfd_create', 'memfd_secret',
-  'mincore', 'mlock', 'mlock2', 'mlockall', 'mmap', 'mprotect', 'mremap', 'mseal', 'msync', 'munlock', 'munlockall',
-  'munmap', 'pidfd_open', 'process_madvise', 'shm_open', 'shm_unlink',
+  'cachestat', 'fallocate', 'fcntl_add_seals', 'fcntl_get_seals', 'ftruncate', 'get_mempolicy', 'madvise', 'mbind', 'memfd_create',
+  'memfd_secret', 'migrate_pages', 'mincore', 'mlock', 'mlock2', 'mlockall', 'mmap', 'move_pages', 'mprotect', 'mremap', 'mseal',
+  'msync', 'munlock', 'munlockall', 'munmap', 'pidfd_open', 'process_madvise', 'set_mempolicy', 'set_mempolicy_home_node',
+  'shm_open', 'shm_unlink',
 ];
-const TABLES = ['FALLOC', 'F_SEAL', 'MADV', 'MAP', 'MCL', 'MFD', 'MLOCK', 'MREMAP', 'MS', 'PAGE_SIZE', 'PROT'];
+const TABLES = ['FALLOC', 'F_SEAL', 'MADV', 'MAP', 'MCL', 'MFD', 'MLOCK', 'MPOL', 'MREMAP', 'MS', 'PAGE_SIZE', 'PROT'];
 const ERRORS = ['StateError', 'SystemError', 'UnsupportedError'];
 
 describe('memmap/sys', () => {

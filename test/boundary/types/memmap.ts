@@ -1,15 +1,20 @@
 // What TypeScript must accept and refuse of 'memmap'. Compiled, never run.
 import {
   type AnonymousMapping,
+  type BindPolicy,
   type FileMapping,
   Mapping,
+  type MemoryPolicy,
+  type Migration,
   type Residency,
   Reservation,
   StateError,
   SystemError,
   mapAnonymous,
   mapFile,
+  memoryPolicy,
   reserve,
+  setMemoryPolicy,
 } from 'memmap';
 import { open } from 'node:fs/promises';
 
@@ -105,6 +110,22 @@ residency.resident = 1;
 // @ts-expect-error: a misspelt range
 mapping.flush({ ofset: 0 });
 
+const bound: BindPolicy = { mode: 'bind', nodes: [0, 1], move: 'all', strict: true };
+mapping.bind(bound, { offset: 0 });
+const placed: Int32Array = mapping.nodes({ length: 1 });
+const { moved, absent, failed }: Migration = mapping.migrate(1);
+mapping.homeNode(0, { offset: 0 });
+const { mode, nodes }: Required<MemoryPolicy> = mapping.policy(4096);
+setMemoryPolicy(memoryPolicy());
+// @ts-expect-error: no such mode
+mapping.bind({ mode: 'prefered', nodes: [0] });
+// @ts-expect-error: a mode is needed
+mapping.bind({ nodes: [0] });
+// @ts-expect-error: a thread's policy moves nothing
+setMemoryPolicy({ mode: 'bind', nodes: [0], move: true });
+// @ts-expect-error: a node is a number
+mapping.migrate([0]);
+
 const flushed: Promise<void> = mapping.flushAsync({
   signal: new AbortController().signal,
   onProgress: ({ done, total }) => void (done / total),
@@ -128,4 +149,4 @@ try {
   } else if (error instanceof StateError) void error.code;
 }
 
-void [address, length, closed, buffer, bytes, fd, path, words, counters, wrong, view, flushed, position];
+void [placed, moved, absent, failed, mode, nodes, address, length, closed, buffer, bytes, fd, path, words, counters, wrong, view, flushed, position];

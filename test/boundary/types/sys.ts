@@ -1,7 +1,7 @@
 // What TypeScript must accept and refuse of 'memmap/sys'. Compiled, never run.
 import * as sys from 'memmap/sys';
 
-const { MADV, MAP, MCL, MREMAP, MS, PROT } = sys;
+const { MADV, MAP, MCL, MPOL, MREMAP, MS, PROT } = sys;
 
 const buffer: ArrayBuffer = sys.mmap(null, 4096, PROT.READ | PROT.WRITE, MAP.PRIVATE | MAP.ANONYMOUS);
 const shared: SharedArrayBuffer = sys.mmap(null, 4096, PROT.READ, MAP.SHARED, 3, 0, { shared: true });
@@ -13,6 +13,13 @@ const vec: Uint8Array = sys.mincore(new Uint8Array(buffer));
 const advised: number = sys.process_madvise(3, [{ address: 0n, length: 1 }], MADV.COLD);
 const { cached, dirty, writeback, evicted, recentlyEvicted } = sys.cachestat(3, { offset: 0, length: 0 });
 const fd: number = sys.memfd_create('x', sys.MFD.CLOEXEC | sys.MFD.ALLOW_SEALING);
+const { mode, nodes }: sys.Mempolicy = sys.get_mempolicy(buffer, MPOL.F_NODE | MPOL.F_ADDR);
+const statuses: Int32Array = sys.move_pages(0, [buffer, 4096n], [0, 1], MPOL.MF_MOVE);
+sys.move_pages(0, new BigUint64Array(1), null, 0);
+const unmoved: number = sys.migrate_pages(0, [0], nodes);
+sys.mbind(buffer, undefined, MPOL.BIND | MPOL.F_STATIC_NODES, [0], MPOL.MF_STRICT);
+sys.set_mempolicy(MPOL.DEFAULT, null);
+sys.set_mempolicy_home_node(shared, 4096, 0);
 sys.munmap(new DataView(buffer), 1);
 sys.msync(buffer, undefined, MS.SYNC);
 sys.mlockall(MCL.CURRENT);
@@ -46,7 +53,13 @@ sys.mmap(null, 1, 1, 1, 1, 1, { Shared: true });
 sys.mincore(buffer, 4096, new Uint16Array(1));
 // @ts-expect-error: a view does not move
 sys.mremap(new Uint8Array(buffer), 1, 1, 0);
+// @ts-expect-error: nodes are numbers in an array
+sys.mbind(buffer, 4096, MPOL.BIND, 0n);
+// @ts-expect-error: both masks are needed
+sys.migrate_pages(0, [0]);
+// @ts-expect-error: modes are numbers, not words
+sys.set_mempolicy('bind', [0]);
 // @ts-expect-error: a misspelt range
 sys.cachestat(3, { start: 0 });
 
-void [moved, movedShared, vec, advised, cached, dirty, writeback, evicted, recentlyEvicted, fd, wrong, wrongKind];
+void [mode, statuses, unmoved, moved, movedShared, vec, advised, cached, dirty, writeback, evicted, recentlyEvicted, fd, wrong, wrongKind];
