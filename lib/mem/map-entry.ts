@@ -39,8 +39,11 @@ export interface MapEntry {
    */
   readonly memmap: boolean;
   /** What it takes, with `usage: true`. */
-  readonly usage?: Usage;
+  readonly usage: Usage | undefined;
 }
+
+/** An entry whose usage is still to come. */
+export type EntryInMaking = Omit<MapEntry, 'usage'> & { usage: Usage | undefined };
 
 /** Whose map is read: 'self', or the number of another process. */
 export type Whose = number | 'self';
@@ -55,13 +58,15 @@ const KERNEL_HALF = 1n << 63n;
 export class EntryParser {
   readonly #whose: Whose;
   readonly #names = new Map<string, boolean>();
+  /** Texts of their own: a part of a line would keep all the lines around it in memory. */
+  readonly #texts = new Map<string, string>();
 
   constructor(whose: Whose) {
     this.#whose = whose;
   }
 
   /** A line `start-end rwxp offset major:minor inode   path`. */
-  line(line: string): MapEntry {
+  line(line: string): EntryInMaking {
     const dash = line.indexOf('-');
     const flags = line.indexOf(' ', dash) + 1;
     const offset = line.indexOf(' ', flags) + 1;
@@ -79,7 +84,7 @@ export class EntryParser {
       (line[flags] === 'r' ? PROT.READ : 0) | (line[flags + 1] === 'w' ? PROT.WRITE : 0) |
         (line[flags + 2] === 'x' ? PROT.EXEC : 0) | (line[flags + 3] === 's' ? SHARED : 0),
       Number.parseInt(line.slice(offset, device - 1), 16),
-      line.slice(device, inode - 1),
+      this.#own(line.slice(device, inode - 1)),
       Number(line.slice(inode, rest)),
       label,
     );
@@ -94,7 +99,7 @@ export class EntryParser {
 
   #entry(
     start: bigint, end: bigint, flags: number, offset: number, device: string, inode: number, label: string,
-  ): MapEntry {
+  ): EntryInMaking {
     const isPath = label.startsWith('/');
     const deleted = isPath && label.endsWith(DELETED) && !this.#isName(label, inode);
     const length = Number(end - start);
@@ -109,11 +114,21 @@ export class EntryParser {
       offset,
       device,
       inode,
-      path: isPath ? (deleted ? label.slice(0, -DELETED.length) : label) : undefined,
+      path: isPath ? this.#own(deleted ? label.slice(0, -DELETED.length) : label) : undefined,
       deleted,
-      name: isPath || label === '' ? undefined : label,
+      name: isPath || label === '' ? undefined : this.#own(label),
       memmap: this.#whose === 'self' && start < KERNEL_HALF && binding.holdsOurs(start, length),
+      usage: undefined,
     };
+  }
+
+  #own(text: string): string {
+    let own = this.#texts.get(text);
+    if (own === undefined) {
+      own = Buffer.from(text).toString();
+      this.#texts.set(own, own);
+    }
+    return own;
   }
 
   /** Whether a file has this very name, the kernel's words at its end included. */

@@ -4,8 +4,8 @@ import { failure } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { countsAsMapping, mappingLimit, readLines, readText } from '../internal/kernel-files.js';
 import { validateAddress, validateBoolean, validateInteger, validateOptions } from '../internal/validate.js';
-import { EntryParser, type MapEntry, type Whose } from './map-entry.js';
-import { type Footprint, type Usage, UsageReader } from './usage.js';
+import { type EntryInMaking, EntryParser, type MapEntry, type Whose } from './map-entry.js';
+import { type Footprint, UsageReader } from './usage.js';
 
 const { errno } = constants;
 const MAX_PID = 2 ** 31 - 1;
@@ -32,7 +32,7 @@ export interface MapsAt {
   /** The mapping that holds the address; none if nothing is mapped there. */
   readonly mappings: readonly MapEntry[];
   /** What they take together, with `usage: true`. */
-  readonly total?: Footprint;
+  readonly total: Footprint | undefined;
 }
 
 /** The map of a process. */
@@ -82,17 +82,17 @@ export function maps(options: MapsOptions & { readonly at?: bigint } = {}): Maps
   const parser = new EntryParser(whose);
   if (at !== undefined && !usage && whose === 'self') {
     const mappings = query(at, parser);
-    if (mappings !== undefined) return { mappings };
+    if (mappings !== undefined) return { mappings, total: undefined };
   }
   const reader = usage ? new UsageReader() : undefined;
   const mappings = read(whose, parser, reader, at);
-  const total = reader === undefined ? {} : { total: reader.total() };
-  if (at !== undefined) return { mappings, ...total };
+  const total = reader?.total();
+  if (at !== undefined) return { mappings, total };
   return {
     mappings,
     count: mappings.reduce((count, { name }) => count + (countsAsMapping(name) ? 1 : 0), 0),
     limit: mappingLimit(),
-    ...total,
+    total,
   };
 }
 
@@ -109,12 +109,13 @@ function query(at: bigint, parser: EntryParser): MapEntry[] | undefined {
 function read(whose: Whose, parser: EntryParser, reader: UsageReader | undefined, at: bigint | undefined): MapEntry[] {
   const path = `/proc/${whose}/${reader === undefined ? 'maps' : 'smaps'}`;
   const entries: MapEntry[] = [];
-  let last: MapEntry | undefined;
+  // A mapping's usage comes after it.
+  let last: EntryInMaking | undefined;
   let seen = false;
   const keep = (): void => {
     if (last === undefined) return;
-    const usage: Usage | undefined = reader?.finish();
-    entries.push(usage === undefined ? last : { ...last, usage });
+    entries.push(last);
+    if (reader !== undefined) last.usage = reader.finish();
     last = undefined;
   };
   const take = (line: string): boolean => {

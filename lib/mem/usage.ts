@@ -7,14 +7,14 @@ export interface Footprint {
   /** Of that, each page divided by the number of processes that map it: Pss. */
   readonly proportional: number;
   /** Of that, pages that have been written to: Pss_Dirty. Undefined before Linux 6.0. */
-  readonly proportionalDirty?: number;
+  readonly proportionalDirty: number | undefined;
   /** Mapped by others, too, and as the file has it. */
   readonly sharedClean: number;
   /** Mapped by others, too, and written to. */
   readonly sharedDirty: number;
   /** Mapped here alone, and as the file has it. */
   readonly privateClean: number;
-  /** Mapped here alone, and written to: what ending the process would free without writing it. */
+  /** Mapped here alone, and written to. */
   readonly privateDirty: number;
   /** Touched since the kernel last looked, or since /proc/PID/clear_refs. */
   readonly referenced: number;
@@ -46,7 +46,7 @@ export interface Usage extends Footprint {
   /** Bytes in a page of the processor's tables. */
   readonly mmuPageSize: number;
   /** pkeys(7). Undefined on processors without them. */
-  readonly protectionKey?: number;
+  readonly protectionKey: number | undefined;
   /**
    * The two letters of each flag, as the kernel has them: proc_pid_smaps(5), VmFlags, explains them.
    * 'sl' is sealed, 'lo' locked, 'ht' of a pool of huge pages, 'hg' advised 'hugepage', 'dd' not dumped.
@@ -94,11 +94,10 @@ class Fields {
 function footprint(fields: Fields): Footprint {
   // What an older kernel does not count, it does not do.
   const bytes = (key: Key): number => fields.get(key) ?? 0;
-  const dirty = fields.get('Pss_Dirty');
   return {
     resident: bytes('Rss'),
     proportional: bytes('Pss'),
-    ...(dirty !== undefined && { proportionalDirty: dirty }),
+    proportionalDirty: fields.get('Pss_Dirty'),
     sharedClean: bytes('Shared_Clean'),
     sharedDirty: bytes('Shared_Dirty'),
     privateClean: bytes('Private_Clean'),
@@ -123,6 +122,8 @@ export class UsageReader {
   readonly #fields = new Fields();
   readonly #sum = new Fields();
   #flags: readonly string[] = [];
+  /** Most mappings have the flags of another. */
+  readonly #known = new Map<string, readonly string[]>();
 
   /** Whether a line of smaps is a field: those of mappings begin with a hexadecimal digit. */
   static isField(line: string): boolean {
@@ -134,24 +135,32 @@ export class UsageReader {
     const colon = line.indexOf(':');
     const key = line.slice(0, colon);
     const text = line.slice(colon + 1);
-    if (key === FLAGS) this.#flags = text.trim().split(' ').filter((flag) => flag !== '');
+    if (key === FLAGS) this.#flags = this.#flagsOf(text.trim());
     else this.#fields.set(key, text);
   }
 
   /** What the lines since the last call say. */
   finish(): Usage {
-    const key = this.#fields.get('ProtectionKey');
     const usage = {
       ...footprint(this.#fields),
       pageSize: this.#fields.get('KernelPageSize') ?? 0,
       mmuPageSize: this.#fields.get('MMUPageSize') ?? 0,
-      ...(key !== undefined && { protectionKey: key }),
+      protectionKey: this.#fields.get('ProtectionKey'),
       flags: this.#flags,
     };
     this.#sum.add(this.#fields);
     this.#fields.clear();
     this.#flags = [];
     return usage;
+  }
+
+  #flagsOf(text: string): readonly string[] {
+    let flags = this.#known.get(text);
+    if (flags === undefined) {
+      flags = Object.freeze(text === '' ? [] : text.split(' '));
+      this.#known.set(text, flags);
+    }
+    return flags;
   }
 
   /** Of all mappings so far. */
