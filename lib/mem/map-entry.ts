@@ -51,6 +51,8 @@ export type Whose = number | 'self';
 const DELETED = ' (deleted)';
 /** The only byte that the kernel writes otherwise in the text; a backslash stays one. */
 const ESCAPED_NEWLINE = '\\012';
+/** Pages of a mapping that is closed while its buffer is still about. Twin of core/closed_pages.cc. */
+const CLOSED = '/memfd:memmap-closed (deleted)';
 const SHARED = 8;
 const KERNEL_HALF = 1n << 63n;
 
@@ -117,7 +119,7 @@ export class EntryParser {
       path: isPath ? this.#own(deleted ? label.slice(0, -DELETED.length) : label) : undefined,
       deleted,
       name: isPath || label === '' ? undefined : this.#own(label),
-      memmap: this.#whose === 'self' && start < KERNEL_HALF && binding.holdsOurs(start, length),
+      memmap: this.#whose === 'self' && start < KERNEL_HALF && (label === CLOSED || binding.holdsOurs(start, length)),
       usage: undefined,
     };
   }
