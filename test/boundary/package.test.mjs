@@ -13,7 +13,7 @@ describe('The package', () => {
   it('exports functions, classes and errors by these names, and nothing else', () => {
     assert.deepEqual(Object.keys(memmap).toSorted(), [
       'AnonymousMapping', 'FaultError', 'FileMapping', 'Mapping', 'Reservation', 'StateError', 'SystemError', 'UnsupportedError',
-      'configure', 'guard', 'mapAnonymous', 'mapFile', 'reserve',
+      'configure', 'guard', 'hugePagePools', 'mapAnonymous', 'mapFile', 'maps', 'numaNodes', 'reserve',
     ]);
     assert.deepEqual(Object.keys(shm).toSorted(), [
       'Barrier', 'Channel', 'ChannelServer', 'Connection', 'Consumer', 'DuplexChannel', 'Event', 'Listener', 'Mutex', 'PeerError',
