@@ -49,15 +49,17 @@ export function hugePagePools(): HugePagePool[] {
   const nodes = onlineNodes();
   return hugePageSizes().map((size) => {
     const folder = hugePageFolder(size);
-    const pool = {
+    const { total, free, surplus } = counts(folder);
+    return {
       size,
-      ...counts(folder),
+      total,
+      free,
+      surplus,
       reserved: readNumber(`${folder}/resv_hugepages`),
       overcommit: readNumber(`${folder}/nr_overcommit_hugepages`),
+      nodes: nodes === undefined ? [{ node: 0, total, free, surplus }] : onNodes(size, nodes),
       default: size === standard,
     };
-    const { total, free, surplus } = pool;
-    return { ...pool, nodes: nodes === undefined ? [{ node: 0, total, free, surplus }] : onNodes(size, nodes) };
   });
 }
 
@@ -69,15 +71,22 @@ function counts(folder: string): { total: number; free: number; surplus: number 
   };
 }
 
-/** Of the nodes that can have huge pages, which memory comes first to: the others have no such folder. */
+/** Of the nodes that can have huge pages. */
 function onNodes(size: number, nodes: readonly number[]): NodeHugePages[] {
-  return nodes
-    .map((node) => ({ node, ...counts(hugePageFolder(size, node)) }))
-    .filter(({ total }) => !Number.isNaN(total));
+  const places: NodeHugePages[] = [];
+  for (const node of nodes) {
+    const { total, free, surplus } = counts(hugePageFolder(size, node));
+    if (!Number.isNaN(total)) places.push({ node, total, free, surplus });
+  }
+  return places;
 }
 
 /** The pools as one node has them, by ascending size. */
 export function hugePagesOf(node: number): { size: number; total: number; free: number; surplus: number }[] {
-  const pools = hugePageSizes().map((size) => ({ size, ...counts(hugePageFolder(size, node)) }));
-  return pools.filter(({ total }) => !Number.isNaN(total));
+  const pools = [];
+  for (const size of hugePageSizes()) {
+    const { total, free, surplus } = counts(hugePageFolder(size, node));
+    if (!Number.isNaN(total)) pools.push({ size, total, free, surplus });
+  }
+  return pools;
 }
