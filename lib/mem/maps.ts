@@ -15,8 +15,8 @@ export interface MapsOptions {
   /** The process, or a thread of it. @default this process */
   readonly pid?: number;
   /**
-   * Say what each mapping takes. The kernel then looks at each page that is mapped: about a
-   * millisecond for each 100 MiB in memory, and the process cannot map meanwhile. @default false
+   * Say what each mapping takes. The kernel then looks at each page that is mapped, so that it takes
+   * longer the more is in memory. @default false
    */
   readonly usage?: boolean;
 }
