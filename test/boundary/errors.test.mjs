@@ -255,9 +255,7 @@ describe('Errors', () => {
           assert.ok(mapping.buffer instanceof SharedArrayBuffer);
           mapping.seal();
         }),
-      'EINVAL madvise': 'it takes an older kernel',
-      'EINVAL mremap': 'it takes an older kernel',
-      'EINVAL mseal': 'it takes an older kernel',
+      ...Object.fromEntries(['madvise', 'mremap', 'mseal'].map((call) => [`EINVAL ${call}`, 'it takes an older kernel'])),
     };
 
     for (const { code, is } of documented(/^E(?!RR_)/)) {
