@@ -10,6 +10,7 @@
       "src-native/napi/file_calls.cc",
       "src-native/napi/guard.cc",
       "src-native/napi/mapping.cc",
+      "src-native/napi/maps.cc",
       "src-native/napi/numa.cc",
       "src-native/napi/readiness.cc",
       "src-native/napi/residency.cc",

@@ -24,6 +24,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   memmap::napi::export_residency(env, exports);
   memmap::napi::export_scan(env, exports);
   memmap::napi::export_sync(env, exports);
+  memmap::napi::export_maps(env, exports);
   memmap::napi::export_work(env, exports);
   memmap::napi::export_shared_memory(env, exports);
   memmap::napi::export_socket(env, exports);

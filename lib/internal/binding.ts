@@ -206,6 +206,14 @@ export interface Binding {
   takeLife(fd: number, id: number): number;
   lives(fd: number, id: number): number;
 
+  /**
+   * The path or name of what is mapped at the address, by PROCMAP_QUERY; -ENOENT if nothing is. Fills
+   * `facts`: start, end, permissions (PROT, and 8: shared), offset, major, minor, inode.
+   */
+  mapAt(address: bigint, facts: BigUint64Array): string | number;
+  /** Whether memmap mapped some of this memory, be it in the runtime's addresses. */
+  holdsOurs(address: bigint, length: number): boolean;
+
   count(target: Target, offset: number, length: number, byte: number): number;
   indexOf(target: Target, offset: number, length: number, needle: Uint8Array): number;
   positions(target: Target, offset: number, length: number, byte: number, out: Uint32Array): number;

@@ -1,26 +1,23 @@
 // The way out of a failed call, for the end of its message. Runs only after a failure.
-import { readFileSync } from 'node:fs';
 import { binding } from './binding.js';
-
-function readNumber(path: string): number {
-  try {
-    return Number(readFileSync(path, 'latin1'));
-  } catch {
-    return NaN;
-  }
-}
-
-function mappingCount(): number {
-  return readFileSync('/proc/self/maps', 'latin1').split('\n').length - 1;
-}
+import {
+  NODES,
+  bytesOf,
+  hugePageFolder,
+  mappingCount,
+  mappingLimit,
+  onlineNodes,
+  readNumber,
+  readText,
+} from './kernel-files.js';
 
 /** Of the kernel's limit, what is left to the runtime. Twin of core/headroom.cc. */
 const SHARE_OF_RUNTIME = 1 / 64;
 
 /** Set if the process has as many mappings as the kernel, and memmap, let it have. */
-function mappingLimit(): string | undefined {
-  const limit = readNumber('/proc/sys/vm/max_map_count');
-  // The count of lines may be off by the special mappings of the process.
+function atMappingLimit(): string | undefined {
+  const limit = mappingLimit();
+  // What the process has may have changed since the call that failed.
   if (!(mappingCount() >= limit * (1 - SHARE_OF_RUNTIME) - 16)) return undefined;
   const [ranges = 0, closed = 0] = binding.census();
   const live = ranges - closed;
@@ -30,12 +27,21 @@ function mappingLimit(): string | undefined {
   );
 }
 
+/** Pages so large that memory in one piece is rare once the machine has been used. */
+const GIGANTIC = 2 ** 30;
+
 function hugePagePool(size: number): string {
   const kilobytes = size / 1024;
-  const pool = `/sys/kernel/mm/hugepages/hugepages-${kilobytes}kB`;
-  const free = readNumber(`${pool}/free_hugepages`);
+  const pool = hugePageFolder(size);
+  const count = (name: string): number => readNumber(`${pool}/${name}_hugepages`);
+  const free = count('free');
   if (Number.isNaN(free)) return `This kernel has no huge pages of ${kilobytes} kB`;
-  return `The pool of ${kilobytes} kB huge pages has ${free} free. Enlarge it as root: echo N > ${pool}/nr_hugepages`;
+  const nodes = onlineNodes() ?? [];
+  const there = `The pool of ${kilobytes} kB huge pages has ${count('nr')} pages: ${free} free, ${count('resv')} of them reserved. `;
+  const command = `Enlarge it as root: echo N > ${pool}/nr_hugepages`;
+  const onNode = nodes.length < 2 ? '' : `, or on one of the nodes ${nodes.join(', ')}: ${NODES}/nodeX/hugepages/hugepages-${kilobytes}kB/nr_hugepages`;
+  const atBoot = size < GIGANTIC ? '' : `. Free memory in pieces of that size is rare later on: hugepagesz=${size / GIGANTIC}G hugepages=N on the kernel command line takes it at boot`;
+  return there + command + onNode + atBoot;
 }
 
 /** For a failed mmap(2) or mremap(2) with these flags. */
@@ -44,7 +50,7 @@ export function mapRemedy(flags: number, hugePageSize?: number): (code: string) 
   return (code) => {
     if (code === 'ENOMEM' || code === 'ENOSPC') {
       if (hugePageSize !== undefined) return hugePagePool(hugePageSize);
-      return mappingLimit() ?? 'Neither memory nor address space for a mapping of this length; noReserve: true skips the reservation of private memory';
+      return atMappingLimit() ?? 'Neither memory nor address space for a mapping of this length; noReserve: true skips the reservation of private memory';
     }
     // Node's name for EOPNOTSUPP: one number on Linux.
     if (code === 'ENOTSUP' && (flags & MAP.SYNC) !== 0) {
@@ -67,14 +73,19 @@ export function mapRemedy(flags: number, hugePageSize?: number): (code: string) 
   };
 }
 
+/** What the process may lock, and has. */
 function lockLimit(): string {
-  const limit = /Max locked memory\s+(\S+)/.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
-  return `The process may lock RLIMIT_MEMLOCK = ${limit ?? 'unknown'} bytes; raise it with ulimit -l or LimitMEMLOCK=`;
+  const limit = /Max locked memory\s+(\S+)/.exec(readText('/proc/self/limits') ?? '')?.[1] ?? 'unknown';
+  const locked = bytesOf(readText('/proc/self/status') ?? '', 'VmLck');
+  const held = Number.isNaN(locked) ? '' : `, and has locked ${locked}`;
+  return `The process may lock RLIMIT_MEMLOCK = ${limit} bytes${held}; raise it with ulimit -l or LimitMEMLOCK=`;
 }
 
 /** For a failed mlock(2). */
 export function lockRemedy(code: string): string | undefined {
-  return code === 'ENOMEM' || code === 'EAGAIN' || code === 'EPERM' ? lockLimit() : undefined;
+  // Only a limit of 0 forbids it altogether.
+  if (code === 'EPERM') return `${lockLimit()}, or give it CAP_IPC_LOCK`;
+  return code === 'ENOMEM' || code === 'EAGAIN' ? lockLimit() : undefined;
 }
 
 /** For a call that older kernels lack. */

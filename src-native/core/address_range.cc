@@ -73,6 +73,19 @@ std::shared_ptr<AddressRange> AddressRange::find(uintptr_t address, size_t lengt
   return range;
 }
 
+bool AddressRange::any_in(uintptr_t address, size_t length) {
+  std::shared_ptr<AddressRange> range;  // goes after the lock, as in find()
+  Registry& all = registry();
+  std::lock_guard lock(all.mutex);
+  if (all.ranges.empty()) return false;
+  // Ranges are apart: the last that begins before the end is the one to look at.
+  auto after = all.ranges.lower_bound(address + length);
+  if (after == all.ranges.begin()) return false;
+  const auto& [begin, entry] = *std::prev(after);
+  range = entry.owner.lock();
+  return range != nullptr && overlap(begin, range->length(), address, length);
+}
+
 AddressRange::Census AddressRange::census() {
   Registry& all = registry();
   std::lock_guard lock(all.mutex);

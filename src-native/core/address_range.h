@@ -45,6 +45,9 @@ class AddressRange {
   // cannot have unmapped it behind our back.
   static std::shared_ptr<AddressRange> find(uintptr_t address, size_t length, bool held);
 
+  // Whether a range has a byte in [address, address + length): one of the runtime, too.
+  static bool any_in(uintptr_t address, size_t length);
+
   static Census census();
 
   AddressRange(const AddressRange&) = delete;

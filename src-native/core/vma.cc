@@ -17,23 +17,26 @@ using sys::UniqueFd;
 // Of /proc/self/maps.
 std::atomic<int> maps_fd = -1;
 
-bool query(int fd, uintptr_t address, Vma& vma) {
+Errno query(int fd, uintptr_t address, Vma& vma) {
   sys::ProcmapQuery query = {};
   query.size = sizeof query;
   query.query_addr = address;
   query.vma_name_addr = reinterpret_cast<uintptr_t>(vma.path);
   query.vma_name_size = sizeof vma.path;
-  if (sys::procmap_query(fd, query).failed()) return false;
+  if (Errno error = sys::procmap_query(fd, query); error.failed()) return error;
   vma.start = query.vma_start;
   vma.end = query.vma_end;
   vma.readable = (query.vma_flags & sys::kProcmapReadable) != 0;
   vma.writable = (query.vma_flags & sys::kProcmapWritable) != 0;
+  vma.executable = (query.vma_flags & sys::kProcmapExecutable) != 0;
   vma.shared = (query.vma_flags & sys::kProcmapShared) != 0;
+  vma.device_major = query.dev_major;
+  vma.device_minor = query.dev_minor;
   vma.inode = query.inode;
   vma.offset = query.vma_offset;
   vma.page_size = query.vma_page_size;
   if (query.vma_name_size == 0) vma.path[0] = '\0';
-  return true;
+  return {};
 }
 
 // Reads the text of /proc/self/maps byte by byte: no allocation, no stdio.
@@ -82,12 +85,12 @@ bool parse_line(MapsText& text, Vma& vma) {
   vma.end = text.number(16, byte);
   vma.readable = text.next() == 'r';
   vma.writable = text.next() == 'w';
-  text.next();
+  vma.executable = text.next() == 'x';
   vma.shared = text.next() == 's';
   text.next();
   vma.offset = text.number(16, byte);
-  text.number(16, byte);
-  text.number(16, byte);
+  vma.device_major = static_cast<uint32_t>(text.number(16, byte));
+  vma.device_minor = static_cast<uint32_t>(text.number(16, byte));
   vma.inode = text.number(10, byte);
   vma.page_size = 0;
   while (byte == ' ') byte = text.next();
@@ -110,13 +113,18 @@ void prepare_find_vma() {
 bool find_vma(uintptr_t address, Vma& vma) {
   const int fd = maps_fd.load(std::memory_order_acquire);
   if (fd < 0) return false;
-  if (query(fd, address, vma)) return true;
+  if (!query(fd, address, vma).failed()) return true;
   MapsText text(fd);
   while (parse_line(text, vma)) {
     if (address < vma.start) return false;
     if (address < vma.end) return true;
   }
   return false;
+}
+
+Errno query_vma(uintptr_t address, Vma& vma) {
+  const int fd = maps_fd.load(std::memory_order_acquire);
+  return fd < 0 ? Errno{EBADF} : query(fd, address, vma);
 }
 
 Result<UniqueFd> open_file_of(const Vma& vma, int flags) {

@@ -18,7 +18,10 @@ struct Vma {
   uintptr_t end;
   bool readable;
   bool writable;
+  bool executable;
   bool shared;
+  uint32_t device_major;
+  uint32_t device_minor;
   uint64_t inode;       // 0: no file
   uint64_t offset;      // of `start`, bytes into the file
   size_t page_size;     // 0: this kernel does not say
@@ -35,6 +38,10 @@ void prepare_find_vma();
 
 // False if nothing is mapped there, or the kernel would not say.
 bool find_vma(uintptr_t address, Vma& vma);
+
+// As find_vma, from PROCMAP_QUERY (Linux 6.11) alone, which reads no other mapping and
+// gives the path as it is, without escapes. ENOENT if nothing is mapped there.
+sys::Errno query_vma(uintptr_t address, Vma& vma);
 
 // The file behind a mapping, opened anew by its path with `flags` of open(2). ENOENT if
 // the path leads to another file now, or nowhere.

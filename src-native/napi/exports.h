@@ -14,6 +14,7 @@ void export_guard(Napi::Env env, Napi::Object exports);       // faults, checked
 void export_residency(Napi::Env env, Napi::Object exports);
 void export_scan(Napi::Env env, Napi::Object exports);        // search
 void export_sync(Napi::Env env, Napi::Object exports);  // waiting, witnesses of life
+void export_maps(Napi::Env env, Napi::Object exports);  // the map of the process
 void export_work(Napi::Env env, Napi::Object exports);  // calls off the main thread
 void export_shared_memory(Napi::Env env, Napi::Object exports);  // memory, and its seals
 void export_socket(Napi::Env env, Napi::Object exports);     // Unix sockets, descriptors

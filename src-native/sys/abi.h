@@ -102,6 +102,7 @@ struct ProcmapQuery {
 static_assert(sizeof(ProcmapQuery) == 104);
 inline constexpr uint64_t kProcmapReadable = 0x01;
 inline constexpr uint64_t kProcmapWritable = 0x02;
+inline constexpr uint64_t kProcmapExecutable = 0x04;
 inline constexpr uint64_t kProcmapShared = 0x08;
 inline constexpr unsigned long kProcmapQuery = _IOWR('f', 17, ProcmapQuery);
 

@@ -244,7 +244,9 @@ describe('Errors', () => {
       'EEXIST mmap': () => mapAnonymous({ length: 4096, address: foreign(), placement: 'fixed' }),
       'ENOTSUP mmap': () => mapFile(source(), { access: 'read-write', sync: true }),
       'ENOMEM mlock': () => whole(mapAnonymous({ length: 4096, access: 'none' }), (mapping) => mapping.lock()),
-      'EPERM mlock': 'it takes RLIMIT_MEMLOCK 0; the fixture lock-limit reaches the limit',
+      'ESRCH read': 'it takes a process that ends meanwhile: see test/mem/maps.test.mjs',
+      'EAGAIN read': 'it takes nodes that come and go: see test/mem/topology.test.mjs',
+      'EPERM mlock': 'it takes RLIMIT_MEMLOCK 0: see test/sys/memory.test.mjs',
       'EAGAIN mlock': 'it takes pages that cannot be brought in; the fixture lock-limit reaches the limit',
       'EPERM any': 'it takes sealed memory, which stays: the fixture sealed does it',
       'EFAULT madvise': () => whole(mapFile(source()), (mapping) => {

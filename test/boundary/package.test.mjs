@@ -13,7 +13,8 @@ describe('The package', () => {
   it('exports functions, classes and errors by these names, and nothing else', () => {
     assert.deepEqual(Object.keys(memmap).toSorted(), [
       'AnonymousMapping', 'FaultError', 'FileMapping', 'Mapping', 'Reservation', 'StateError', 'SystemError', 'UnsupportedError',
-      'configure', 'guard', 'mapAnonymous', 'mapFile', 'memoryPolicy', 'reserve', 'setMemoryPolicy',
+      'configure', 'dump', 'features', 'guard', 'hugePagePools', 'mapAnonymous', 'mapFile', 'maps', 'memoryPolicy',
+      'numaNodes', 'reserve', 'residencyOf', 'restore', 'setMemoryPolicy',
     ]);
     assert.deepEqual(Object.keys(shm).toSorted(), [
       'Barrier', 'Channel', 'ChannelServer', 'Connection', 'Consumer', 'DuplexChannel', 'Event', 'Listener', 'Mutex', 'PeerError',

@@ -150,6 +150,9 @@ const FACADE = {
   mapAnonymous: [() => [{ length: PAGE_SIZE }], [[[undefined, zoo.TYPE], ...ANONYMOUS, ...EXCLUSIVE, ...WRITE_EXEC]]],
   reserve: [() => [PAGE_SIZE], [integer(1)]],
   configure: [() => [{ guard: true }], [[...options({ guard: boolean }).filter(([value]) => value !== undefined), [undefined, zoo.TYPE]]]],
+  maps: [() => [{}], [options({ pid: integer(1, 2 ** 31 - 1), at: zoo.hint, usage: boolean })]],
+  numaNodes: [() => [], []],
+  hugePagePools: [() => [], []],
   guard: [() => [() => 1], [zoo.each(zoo.TYPE, [undefined, null, 1, 'f', {}, Symbol('zoo')])]],
 };
 

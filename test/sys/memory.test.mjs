@@ -5,6 +5,7 @@ import { hole } from '../support/addresses.mjs';
 import { skip } from '../support/hooks.mjs';
 import { peerReads } from '../support/peer.mjs';
 import { mapAt, smapsAt, status } from '../support/proc.mjs';
+import { start } from '../support/program.mjs';
 import { run, runs } from '../support/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
@@ -222,6 +223,12 @@ describe('calls on memory', () => {
 
     it('beyond RLIMIT_MEMLOCK is refused to a process without privileges', async () => {
       await runs('lock-limit');
+    });
+
+    it('with RLIMIT_MEMLOCK 0 is EPERM, and the error says who may', async () => {
+      const { ended } = start('sh', ['-c', 'ulimit -l 0; exec "$0" "$@"', process.execPath, 'test/fixtures/lock-limit.mjs', 'none']);
+      const { code, stderr } = await ended;
+      assert.equal(code, 0, stderr);
     });
 
     it('mlockall locks what is, what comes, and what is touched; munlockall undoes it', async () => {

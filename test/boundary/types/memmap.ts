@@ -3,16 +3,23 @@ import {
   type AnonymousMapping,
   type BindPolicy,
   type FileMapping,
+  type Footprint,
+  type HugePagePool,
+  type MapEntry,
   Mapping,
   type MemoryPolicy,
   type Migration,
+  type NumaNode,
   type Residency,
   Reservation,
   StateError,
   SystemError,
+  hugePagePools,
   mapAnonymous,
   mapFile,
   memoryPolicy,
+  maps,
+  numaNodes,
   reserve,
   setMemoryPolicy,
 } from 'memmap';
@@ -138,6 +145,23 @@ for (const line of file.lines()) void line.toString();
 file.indexOf(true);
 // @ts-expect-error: anonymous memory has no lines
 memory.lines();
+
+const { mappings, count, limit }: { mappings: readonly MapEntry[]; count: number; limit: number } = maps({ pid: 1, usage: true });
+const [entry]: readonly MapEntry[] = maps({ at: 4096n }).mappings;
+const total: Footprint | undefined = maps({ at: address, usage: true }).total;
+void [count + limit, mappings.length, total?.hugePool.private, entry?.usage?.flags, entry?.path?.length];
+// @ts-expect-error: one mapping is not counted
+void maps({ at: 4096n }).count;
+// @ts-expect-error: an address is a BigInt
+maps({ at: 4096 });
+// @ts-expect-error: there may be no path
+void entry?.path.length;
+// @ts-expect-error: read-only
+mappings[0] = entry;
+const [node]: readonly NumaNode[] = numaNodes();
+const distance: number | undefined = node?.distances.get(1);
+const pools: readonly HugePagePool[] = hugePagePools();
+void [distance, node?.access?.readLatency, pools[0]?.nodes[0]?.free];
 
 try {
   file.close();

@@ -1,0 +1,92 @@
+// The pools of huge pages that mmap(2) MAP_HUGETLB takes from.
+// https://docs.kernel.org/admin-guide/mm/hugetlbpage.html
+import { bytesOf, hugePageFolder, hugePageSizes, onlineNodes, readNumber, readText } from '../internal/kernel-files.js';
+
+/** Huge pages of one size on one node, in pages. */
+export interface NodeHugePages {
+  /** The node's number. */
+  readonly node: number;
+  readonly total: number;
+  readonly free: number;
+  /** Of `total`, taken beyond the pool's size: see {@link HugePagePool.overcommit}. */
+  readonly surplus: number;
+}
+
+/** A pool of huge pages. All but `size` is in pages of that size. */
+export interface HugePagePool {
+  /** Bytes in a page. */
+  readonly size: number;
+  /** Pages in the pool, `surplus` among them. */
+  readonly total: number;
+  /** Pages that nobody uses, `reserved` among them. */
+  readonly free: number;
+  /** Free pages that are promised to a mapping: a new one gets `free - reserved`, and what `overcommit` permits. */
+  readonly reserved: number;
+  /** Pages beyond the pool's size, which the kernel takes back when they are free. */
+  readonly surplus: number;
+  /** How many surplus pages the kernel may take, if memory is to be had: nr_overcommit_hugepages. */
+  readonly overcommit: number;
+  /** Where the pages are, by ascending node. One entry without NUMA. */
+  readonly nodes: readonly NodeHugePages[];
+  /** The size that MAP_HUGETLB without a size takes. */
+  readonly default: boolean;
+}
+
+/**
+ * The pools of huge pages of this machine, by ascending size, as they are now; empty on a kernel
+ * without hugetlbfs. A control group may permit less: hugetlb.2MB.max.
+ *
+ * ```js
+ * const pool = hugePagePools().find(({ size }) => size === 2 ** 21);
+ * const available = pool === undefined ? 0 : pool.free - pool.reserved;
+ * ```
+ *
+ * The numbers are read one after the other, while others take pages and give them back.
+ * Linux 2.6.27.
+ */
+export function hugePagePools(): HugePagePool[] {
+  const standard = bytesOf(readText('/proc/meminfo') ?? '', 'Hugepagesize');
+  const nodes = onlineNodes();
+  return hugePageSizes().map((size) => {
+    const folder = hugePageFolder(size);
+    const { total, free, surplus } = counts(folder);
+    return {
+      size,
+      total,
+      free,
+      surplus,
+      reserved: readNumber(`${folder}/resv_hugepages`),
+      overcommit: readNumber(`${folder}/nr_overcommit_hugepages`),
+      nodes: nodes === undefined ? [{ node: 0, total, free, surplus }] : onNodes(size, nodes),
+      default: size === standard,
+    };
+  });
+}
+
+function counts(folder: string): { total: number; free: number; surplus: number } {
+  return {
+    total: readNumber(`${folder}/nr_hugepages`),
+    free: readNumber(`${folder}/free_hugepages`),
+    surplus: readNumber(`${folder}/surplus_hugepages`),
+  };
+}
+
+/** Of the nodes that can have huge pages. */
+function onNodes(size: number, nodes: readonly number[]): NodeHugePages[] {
+  const places: NodeHugePages[] = [];
+  for (const node of nodes) {
+    const { total, free, surplus } = counts(hugePageFolder(size, node));
+    if (!Number.isNaN(total)) places.push({ node, total, free, surplus });
+  }
+  return places;
+}
+
+/** The pools as one node has them, by ascending size. */
+export function hugePagesOf(node: number): { size: number; total: number; free: number; surplus: number }[] {
+  const pools = [];
+  for (const size of hugePageSizes()) {
+    const { total, free, surplus } = counts(hugePageFolder(size, node));
+    if (!Number.isNaN(total)) pools.push({ size, total, free, surplus });
+  }
+  return pools;
+}

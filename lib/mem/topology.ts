@@ -1,0 +1,155 @@
+// The NUMA nodes of the machine: where its memory is, and how far from its CPUs.
+// https://docs.kernel.org/admin-guide/mm/numaperf.html
+import { constants, cpus as cpusOf, freemem, totalmem } from 'node:os';
+import { failure } from '../errors.js';
+import { NODES, bytesOf, numbersIn, onlineNodes, parseList, readNumber, readText } from '../internal/kernel-files.js';
+import { hugePagePools, hugePagesOf } from './huge-page-pools.js';
+
+/** Huge pages of one size that a node has. */
+export interface HugePagesOfNode {
+  /** Bytes in a page. */
+  readonly size: number;
+  /** Pages. */
+  readonly total: number;
+  /** Pages that nobody uses; some may be reserved: only the whole pool tells. */
+  readonly free: number;
+  /** Of `total`, pages beyond the pool's size. */
+  readonly surplus: number;
+}
+
+/** What firmware promises of a node's memory, seen from the nodes that reach it best: ACPI HMAT. */
+export interface NodeAccess {
+  /** The nodes these numbers are for, ascending. */
+  readonly initiators: readonly number[];
+  /** Nanoseconds. Undefined where firmware does not say; likewise below. */
+  readonly readLatency: number | undefined;
+  readonly writeLatency: number | undefined;
+  /** Megabytes a second. */
+  readonly readBandwidth: number | undefined;
+  readonly writeBandwidth: number | undefined;
+}
+
+/** A NUMA node. */
+export interface NumaNode {
+  /** Its number, for NUMA policies. Numbers can have gaps. */
+  readonly id: number;
+  /** The CPUs of the node that are online, ascending. */
+  readonly cpus: readonly number[];
+  /** Bytes. A node of CPUs alone has a total of 0. */
+  readonly memory: { readonly total: number; readonly free: number };
+  /**
+   * Node -> distance, as ACPI gives it: 10 to the node itself, 20 is twice as far. All nodes
+   * that are online, this one among them.
+   */
+  readonly distances: ReadonlyMap<number, number>;
+  /** Memory, and no CPU online: a CXL expander, high-bandwidth or persistent memory used as RAM. */
+  readonly memoryOnly: boolean;
+  /**
+   * The memory tier: memory of a higher number is slower, and gets the pages that the kernel
+   * demotes. Undefined before Linux 6.1, and for nodes without memory.
+   */
+  readonly tier: number | undefined;
+  /** Linux 5.2, where firmware has an HMAT; else undefined. */
+  readonly access: NodeAccess | undefined;
+  /** By ascending size. */
+  readonly hugePages: readonly HugePagesOfNode[];
+}
+
+/** Readings that nodes may come and go under before we give up. */
+const ATTEMPTS = 16;
+const ITSELF = 10;
+
+/**
+ * The NUMA nodes of this machine that are online, by ascending number. Read anew at each call,
+ * so that memory and nodes added meanwhile are there. A kernel without NUMA is one node, 0.
+ *
+ * ```js
+ * for (const { id, cpus, memory, memoryOnly } of numaNodes()) { ... }
+ * const near = node.distances.get(1) ?? Infinity;
+ * ```
+ *
+ * What this process may use can be less: cpuset(7).
+ *
+ * @throws {SystemError} EAGAIN if nodes come and go faster than they can be read
+ */
+export function numaNodes(): NumaNode[] {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const ids = onlineNodes();
+    if (ids === undefined) return [wholeMachine()];
+    const nodes = readNodes(ids);
+    if (nodes !== undefined) return nodes;
+  }
+  throw failure(-constants.errno.EAGAIN, 'read', { path: NODES });
+}
+
+/** Undefined if a node has come or gone. */
+function readNodes(ids: readonly number[]): NumaNode[] | undefined {
+  const tiers = readTiers();
+  const nodes: NumaNode[] = [];
+  for (const id of ids) {
+    const folder = `${NODES}/node${id}`;
+    const meminfo = readText(`${folder}/meminfo`);
+    const cpulist = readText(`${folder}/cpulist`);
+    // One for each node that is online as it is read.
+    const row = readText(`${folder}/distance`)?.trim().split(/\s+/).map(Number);
+    if (meminfo === undefined || cpulist === undefined || row?.length !== ids.length) return undefined;
+    const cpus = parseList(cpulist);
+    const total = bytesOf(meminfo, 'MemTotal');
+    nodes.push({
+      id,
+      cpus,
+      memory: { total, free: bytesOf(meminfo, 'MemFree') },
+      distances: new Map(ids.map((other, place) => [other, row[place] ?? NaN])),
+      memoryOnly: cpus.length === 0 && total > 0,
+      tier: tiers.get(id),
+      access: readAccess(folder),
+      hugePages: hugePagesOf(id),
+    });
+  }
+  return nodes;
+}
+
+const TIERS = '/sys/devices/virtual/memory_tiering';
+
+/** Node -> number of its tier. */
+function readTiers(): Map<number, number> {
+  const tiers = new Map<number, number>();
+  for (const tier of numbersIn(TIERS, 'memory_tier')) {
+    for (const node of parseList(readText(`${TIERS}/memory_tier${tier}/nodelist`) ?? '')) tiers.set(node, tier);
+  }
+  return tiers;
+}
+
+function readAccess(node: string): NodeAccess | undefined {
+  const folder = `${node}/access0/initiators`;
+  const initiators = numbersIn(folder, 'node');
+  const read = (name: string): number | undefined => {
+    const value = readNumber(`${folder}/${name}`);
+    return value > 0 ? value : undefined;
+  };
+  const access = {
+    initiators,
+    readLatency: read('read_latency'),
+    writeLatency: read('write_latency'),
+    readBandwidth: read('read_bandwidth'),
+    writeBandwidth: read('write_bandwidth'),
+  };
+  return initiators.length > 0 || access.readLatency !== undefined ? access : undefined;
+}
+
+function wholeMachine(): NumaNode {
+  const meminfo = readText('/proc/meminfo');
+  const online = readText('/sys/devices/system/cpu/online');
+  return {
+    id: 0,
+    cpus: online === undefined ? [...cpusOf().keys()] : parseList(online),
+    memory: meminfo === undefined
+      ? { total: totalmem(), free: freemem() }
+      : { total: bytesOf(meminfo, 'MemTotal'), free: bytesOf(meminfo, 'MemFree') },
+    distances: new Map([[0, ITSELF]]),
+    memoryOnly: false,
+    tier: undefined,
+    access: undefined,
+    hugePages: hugePagePools().map(({ size, total, free, surplus }) => ({ size, total, free, surplus })),
+  };
+}
