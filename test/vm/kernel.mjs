@@ -2,7 +2,7 @@
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-import { keep } from './cache.mjs';
+import { digest, keep } from './cache.mjs';
 import { command } from './command.mjs';
 import { KERNELS, MODULES } from './kernels.mjs';
 import { Archive } from './packages.mjs';
@@ -17,7 +17,7 @@ export async function buildKernel(cache, name, busybox) {
   const { meta, release, architecture } = KERNELS[name];
   const archive = new Archive(cache, { release, architecture });
   const kernel = archive.kernelOf(meta);
-  const madeOf = [archive.versionOf(kernel), MODULES, readFileSync(INIT, 'utf8')];
+  const madeOf = [archive.versionOf(kernel), MODULES, readFileSync(INIT, 'utf8'), digest(readFileSync(busybox))];
   return keep(cache, join('kernels', name), madeOf, (folder) => {
     const files = join(folder, 'package');
     archive.unpack(kernel, files, PARTS);

@@ -54,7 +54,7 @@ export class Archive {
   #debs;
 
   constructor(cache, { release, architecture }) {
-    this.#debs = join(cache, 'debs');
+    this.#debs = join(cache, 'debs', architecture);
     mkdirSync(this.#debs, { recursive: true });
     const isOwn = release === undefined && architecture === hostArchitecture();
     this.#options = isOwn ? ownLists() : privateLists(join(cache, 'apt'), { release, architecture });
