@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { truncateSync } from 'node:fs';
 import { mapAnonymous, mapFile } from 'memmap';
+import { PAGE_SIZE as PAGE } from 'memmap/sys';
 import { readElsewhere, writeElsewhere } from '../support/elsewhere.mjs';
 import { mapAt } from '../support/proc.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
-const PAGE = 4096;
 const LENGTH = 16 * PAGE;
 const KEPT = 4 * PAGE;
 const file = temporaryFiles();

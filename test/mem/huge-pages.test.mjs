@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { truncateSync, writeFileSync } from 'node:fs';
 
 import { mapAnonymous, mapFile, reserve } from 'memmap';
+import { PAGE_SIZE } from 'memmap/sys';
 
 import { skip } from '../support/hooks.mjs';
 import { freeHugePages, hugePagePool } from '../support/huge-pages.mjs';
@@ -75,14 +76,14 @@ describe('mapAnonymous with huge pages', () => {
       it('does not replace what is placed inside the huge page of a reservation', () => {
         const space = reserve(3 * size);
         const aligned = Number((BigInt(size) - (space.address % BigInt(size))) % BigInt(size));
-        const small = space.place(aligned + 8192, { length: 4096 });
+        const small = space.place(aligned + 2 * PAGE_SIZE, { length: PAGE_SIZE });
         small.bytes[0] = 7;
-        assert.throws(() => space.place(aligned, { length: 4096, hugePages }), { code: 'EEXIST' });
+        assert.throws(() => space.place(aligned, { length: PAGE_SIZE, hugePages }), { code: 'EEXIST' });
         assert.equal(small.bytes[0], 7);
         small.close();
-        const huge = space.place(aligned, { length: 4096, hugePages });
+        const huge = space.place(aligned, { length: PAGE_SIZE, hugePages });
         assert.equal(smapsAt(huge.address).KernelPageSize * 1024, size);
-        assert.throws(() => space.place(aligned + 8192, { length: 4096 }), { code: 'EEXIST' });
+        assert.throws(() => space.place(aligned + 2 * PAGE_SIZE, { length: PAGE_SIZE }), { code: 'EEXIST' });
         space.close();
         assert.equal(freeHugePages(size), pages);
       });
@@ -95,7 +96,7 @@ describe('mapAnonymous with huge pages', () => {
 
     it('demands whole huge pages of what destroys', () => {
       const memory = mapAnonymous({ length: 2 * PAGE, hugePages: '2MB' });
-      assert.throws(() => memory.discard({ offset: 4096, length: PAGE }), { code: 'ERR_OUT_OF_RANGE' });
+      assert.throws(() => memory.discard({ offset: PAGE_SIZE, length: PAGE }), { code: 'ERR_OUT_OF_RANGE' });
       memory.bytes[0] = 1;
       memory.bytes[PAGE] = 1;
       memory.discard({ offset: 0, length: PAGE });
@@ -114,16 +115,16 @@ describe('mapAnonymous with huge pages', () => {
       const path = onHugetlbfs('file');
       writeFileSync(path, '');
       truncateSync(path, PAGE);
-      const mapping = mapFile(path, { access: 'read-write', length: 4096 });
+      const mapping = mapFile(path, { access: 'read-write', length: PAGE_SIZE });
       assert.equal(mapping.filesystem, 'hugetlbfs');
       assert.equal(smapsAt(mapping.address).KernelPageSize * 1024, PAGE);
       mapping.bytes[0] = 7;
       mapping.close();
       const space = reserve(2 * PAGE);
       const aligned = Number((BigInt(PAGE) - (space.address % BigInt(PAGE))) % BigInt(PAGE));
-      const small = space.place(aligned + 8192, { length: 4096 });
+      const small = space.place(aligned + 2 * PAGE_SIZE, { length: PAGE_SIZE });
       small.bytes[0] = 9;
-      assert.throws(() => space.place(aligned, { file: path, length: 4096 }), { name: 'SystemError', code: 'EINVAL' });
+      assert.throws(() => space.place(aligned, { file: path, length: PAGE_SIZE }), { name: 'SystemError', code: 'EINVAL' });
       assert.equal(small.bytes[0], 9);
       small.close();
       assert.equal(space.place(aligned, { file: path, length: PAGE, buffer: 'array' }).bytes[0], 7);

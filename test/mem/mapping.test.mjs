@@ -6,6 +6,7 @@ import { PAGE_SIZE, cachestat } from 'memmap/sys';
 
 import { readElsewhere } from '../support/elsewhere.mjs';
 import { skip } from '../support/hooks.mjs';
+import { cachestatOrSkip } from '../support/kernel.mjs';
 import { mapAt, smapsAt } from '../support/proc.mjs';
 import { runs } from '../support/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
@@ -98,6 +99,7 @@ describe('Mapping', () => {
       const fd = openSync(path, 'r');
       const mapping = mapFile(path, { access: 'read-write' });
       if (mapping.filesystem === 'tmpfs') skip(this, 'temporary files have no disk here');
+      cachestatOrSkip(this, fd);
       mapping.flush();
       do {
         mapping.bytes.fill(mapping.bytes[0] + 1);

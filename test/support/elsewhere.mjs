@@ -8,7 +8,7 @@ export function readElsewhere(path) {
 
 /** Gives a file another length, in another process. */
 export function truncateElsewhere(path, length) {
-  execFileSync('truncate', ['--size', String(length), '--', path]);
+  execFileSync('truncate', ['-s', String(length), path]);
 }
 
 /** Writes bytes into a file, in another process. */

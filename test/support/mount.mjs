@@ -42,7 +42,7 @@ function mount(type, options) {
   });
   after(() => {
     // Lazily: a test that failed may hold a file.
-    if (mounted) execFileSync('umount', ['--lazy', directory]);
+    if (mounted) execFileSync('umount', ['-l', directory]);
     if (directory !== undefined) rmSync(directory, { recursive: true });
   });
   return (name) => join(directory, name);

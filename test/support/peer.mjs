@@ -1,5 +1,11 @@
 // A peer: another process that maps the same file, with the mmap module of Python.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { skip } from './hooks.mjs';
+
+/** Skips the test where there is no Python. */
+export function needsPython(context) {
+  if (spawnSync('python3', ['--version']).error !== undefined) skip(context, 'no python3');
+}
 
 function python(script, args, options) {
   return execFileSync('python3', ['-c', `import mmap, os, sys\n${script}`, ...args.map(String)], options);

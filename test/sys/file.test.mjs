@@ -3,12 +3,13 @@ import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, readlinkSync, 
 import * as sys from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
 import { withHugePages } from '../support/huge-pages.mjs';
-import { inherited } from '../support/peer.mjs';
+import { cachestatOrSkip } from '../support/kernel.mjs';
+import { inherited, needsPython } from '../support/peer.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const { FALLOC, MAP, MFD, PAGE_SIZE, PROT, cachestat, fallocate, ftruncate, memfd_create, pidfd_open } = sys;
 const LENGTH = 4 * PAGE_SIZE;
-const BEYOND = 2 ** 32 + 4096;
+const BEYOND = 2 ** 32 + PAGE_SIZE;
 const CLOSED = 2 ** 31 - 1;
 
 describe('calls on files', () => {
@@ -104,15 +105,6 @@ describe('calls on files', () => {
   });
 
   describe('cachestat', () => {
-    function cachestatOrSkip(context, ...args) {
-      try {
-        return cachestat(...args);
-      } catch (error) {
-        assert.equal(error.code, 'ENOSYS');
-        return skip(context, 'cachestat(2) needs Linux 6.5');
-      }
-    }
-
     it('counts the pages of a range in the page cache', function () {
       const all = cachestatOrSkip(this, fd);
       assert.deepEqual(Object.keys(all), ['cached', 'dirty', 'writeback', 'evicted', 'recentlyEvicted']);
@@ -158,7 +150,8 @@ describe('calls on files', () => {
       assert.equal(flagsOf(create('inherited', 0)) & CLOEXEC, 0);
     });
 
-    it('ALLOW_SEALING leaves the seals open', () => {
+    it('ALLOW_SEALING leaves the seals open', function () {
+      needsPython(this);
       const seals = (one) => Number(inherited(one, 'fcntl.fcntl(3, 1034)')); // F_GET_SEALS
       assert.equal(seals(create('sealed', MFD.CLOEXEC)) & 1, 1); // F_SEAL_SEAL
       assert.equal(seals(create('open', MFD.CLOEXEC | MFD.ALLOW_SEALING)) & 1, 0);

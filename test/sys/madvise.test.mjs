@@ -4,6 +4,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, readSync } from 'node:fs'
 import * as sys from 'memmap/sys';
 import { hole } from '../support/addresses.mjs';
 import { skip } from '../support/hooks.mjs';
+import { cachestatOrSkip } from '../support/kernel.mjs';
 import { smapsAt } from '../support/proc.mjs';
 import { run } from '../support/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
@@ -83,9 +84,11 @@ describe('madvise', () => {
     assert.deepEqual(marked, [false, true, false]);
   });
 
-  it('WILLNEED reads a file ahead', async () => {
+  it('WILLNEED reads a file ahead', async function () {
+    tested.add('WILLNEED');
     const path = file('willneed', Buffer.alloc(LENGTH, 2));
     const fd = openSync(path, 'r+');
+    cachestatOrSkip(this, fd);
     sys.fallocate(fd, 0, 0, LENGTH);
     const memory = at(MAP.SHARED, { fd });
     sys.msync(memory.buffer, LENGTH, sys.MS.SYNC);
@@ -191,6 +194,7 @@ describe('madvise', () => {
   });
 
   it('GUARD_INSTALL makes pages that any access to is a fault, GUARD_REMOVE gives zeros', function () {
+    tested.add('GUARD_REMOVE');
     const memory = filled();
     adviseOrSkip(this, memory, 'GUARD_INSTALL', 'MADV_GUARD_INSTALL needs Linux 6.13');
     // A call into the kernel with that memory faults there, which is an error and no signal.
