@@ -1,6 +1,8 @@
 #include "core/placement.h"
 
 #include <algorithm>
+#include <bit>
+#include <cerrno>
 #include <vector>
 
 #include "sys/abi.h"
@@ -33,16 +35,25 @@ sys::Errno locate(const std::vector<void*>& addresses, int32_t* nodes) {
 }
 
 // The kernel gives up at a page it cannot move now, and leaves those after it; which one
-// it was it does not say. Halves find it, and move the others.
-sys::Errno move(void* const* addresses, size_t count, const int* nodes, int* status) {
-  auto left = sys::move_pages(0, count, addresses, nodes, status, MPOL_MF_MOVE);
-  // Before Linux 4.17: there was nothing to move.
-  if (!left) return left.error().value == ENOENT ? sys::Errno{} : left.error();
-  if (*left == 0 || count == 1) return {};
-  const size_t half = count / 2;
-  sys::Errno error = move(addresses, half, nodes, status);
-  if (error.failed()) return error;
-  return move(addresses + half, count - half, nodes, status);
+// it was it does not say. Halving finds it: blocks of powers of two, at multiples of
+// their size, so that what follows such a page moves in large blocks again.
+sys::Errno move(const std::vector<void*>& addresses, const int* nodes, int* status) {
+  const size_t count = addresses.size();
+  size_t block = kBatch;
+  for (size_t done = 0; done < count;) {
+    const size_t pages = std::min(block, count - done);
+    auto left =
+        sys::move_pages(0, pages, addresses.data() + done, nodes, status, MPOL_MF_MOVE);
+    // Before Linux 4.17: there was nothing to move.
+    if (!left && left.error().value != ENOENT) return left.error();
+    if (left && *left != 0 && pages > 1) {
+      block = std::bit_floor(pages - 1);
+      continue;
+    }
+    done += pages;
+    block = done & (~done + 1);  // the lowest bit
+  }
+  return {};
 }
 
 }  // namespace
@@ -58,8 +69,7 @@ sys::Result<Migration> migrate(const PageRange& pages, int node) {
   std::vector<int> where(nodes.size());
   Migration migration;
   sys::Errno error = in_batches(pages, [&](size_t, const std::vector<void*>& addresses) {
-    sys::Errno failed =
-        move(addresses.data(), addresses.size(), nodes.data(), where.data());
+    sys::Errno failed = move(addresses, nodes.data(), where.data());
     // Each part of a transparent huge page has a status of its own, which may say that it
     // is busy moving: only a second look tells.
     if (!failed.failed()) failed = locate(addresses, where.data());

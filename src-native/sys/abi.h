@@ -58,9 +58,9 @@ static_assert(SECRETMEM_MAGIC == 0x5345434d);
 
 // Linux 5.12.
 #ifndef MPOL_F_NUMA_BALANCING
-#define MPOL_F_NUMA_BALANCING (1 << 13)
+#define MPOL_F_NUMA_BALANCING 0x2000
 #endif
-static_assert(MPOL_F_NUMA_BALANCING == 1 << 13);
+static_assert(MPOL_F_NUMA_BALANCING == 0x2000);
 
 // MPOL_PREFERRED_MANY is Linux 5.15, MPOL_WEIGHTED_INTERLEAVE 6.9. They are enumerators:
 // no header can be asked whether it has them.
