@@ -40,7 +40,7 @@ export class StateError extends Error {
 }
 StateError.prototype.name = 'StateError';
 
-/** This runtime or this kernel cannot do it; the message says which can. */
+/** This runtime or this kernel cannot do it; the message says which can. `cause` is the kernel's error. */
 export class UnsupportedError extends Error {
   /** For example `'ERR_MEMMAP_BUFFER_TOO_LARGE'`. */
   readonly code: string;
@@ -139,7 +139,5 @@ export function check(result: unknown, syscall: string, context?: ErrorContext):
 export function failure(errno: number, syscall: string, context?: ErrorContext): SystemError | UnsupportedError {
   const error = new SystemError(errno, syscall, context);
   const missing = context?.feature === undefined ? undefined : lacks(context.feature, error.code);
-  if (missing === undefined) return error;
-  const wayOut = context?.remedy?.(error.code);
-  return new UnsupportedError('ERR_MEMMAP_UNSUPPORTED', wayOut === undefined ? missing : `${missing}. ${wayOut}`, error);
+  return missing === undefined ? error : new UnsupportedError('ERR_MEMMAP_UNSUPPORTED', missing, error);
 }

@@ -104,9 +104,11 @@ function validateDump(cached: unknown): asserts cached is CacheDump {
 export async function restore(cached: CacheDump, options: RestoreOptions = {}): Promise<Restored> {
   validateDump(cached);
   const { signal, onProgress } = validateBackground(options, ['signal', 'onProgress']);
-  // 'random': no page beside those asked for.
-  const mapping = mapFile(cached.path, { noReserve: true, advice: 'random' });
+  signal?.throwIfAborted();
+  const mapping = mapFile(cached.path, { noReserve: true });
   try {
+    mapping.pages.rooted(); // no buffer will be made
+    mapping.advise('random'); // no page beside those asked for
     const changed = mapping.length !== cached.size || modified(mapping) !== cached.modified;
     const wanted = within(cached.runs, mapping.length);
     const missing = wanted.flatMap((span) => absent(mapping, span));

@@ -14,6 +14,8 @@ interface Origin {
   readonly since: string;
   /** The call, as its man page names it. */
   readonly call: string;
+  /** What else to know where it is missing. */
+  readonly also?: string;
 }
 
 /** Twin of the table in core/probe.cc, which asks the kernel. */
@@ -31,7 +33,11 @@ export const ORIGIN: Readonly<Record<FeatureName, Origin>> = {
   remapKeeping: { since: '5.7', call: 'mremap(2) MREMAP_DONTUNMAP' },
   droppable: { since: '6.11', call: 'mmap(2) MAP_DROPPABLE' },
   seal: { since: '6.10', call: 'mseal(2)' },
-  secretMemory: { since: '5.14', call: 'memfd_secret(2)' },
+  secretMemory: {
+    since: '5.14',
+    call: 'memfd_secret(2)',
+    also: "Before 6.5 it also takes secretmem.enable=1 on the kernel's command line. Memory with lock() and advise('dontdump') is the next best",
+  },
   noExecSeal: { since: '6.3', call: 'memfd_create(2) MFD_NOEXEC_SEAL' },
   checkedCopy: { since: '3.2', call: 'process_vm_readv(2)' },
   processAdvice: { since: '5.10', call: 'process_madvise(2)' },
@@ -56,6 +62,6 @@ const REFUSALS: ReadonlySet<string> = new Set(['ENOSYS', 'EINVAL', 'ENOTTY', 'EN
  */
 export function lacks(feature: FeatureName, code: string): string | undefined {
   if (!REFUSALS.has(code) || binding.probe(feature) === 0) return undefined;
-  const { call, since } = ORIGIN[feature];
-  return `This kernel, or a sandbox, does not offer ${call}: it needs Linux ${since}`;
+  const { call, since, also } = ORIGIN[feature];
+  return `This kernel, or a sandbox, does not offer ${call}: it needs Linux ${since}${also === undefined ? '' : `. ${also}`}`;
 }

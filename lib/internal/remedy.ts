@@ -1,5 +1,6 @@
 // The way out of a failed call, for the end of its message. Runs only after a failure.
 import { binding } from './binding.js';
+import { type FeatureName, lacks } from './features.js';
 import {
   NODES,
   bytesOf,
@@ -63,9 +64,6 @@ export function mapRemedy(flags: number, hugePageSize?: number): (code: string) 
     if (code === 'ENODEV') return 'It has no pages to map; read it with fs.readFile() instead';
     if (code === 'EISDIR') return 'Only files can be mapped';
     if (code === 'EAGAIN') return lockLimit();
-    if (code === 'EINVAL' && (flags & MAP.DROPPABLE) === MAP.DROPPABLE) {
-      return 'droppable: true (MAP_DROPPABLE) needs Linux 6.11';
-    }
     if (code === 'EPERM' && (flags & MAP.HUGETLB) !== 0) {
       return 'The process may not use huge pages; see vm.hugetlb_shm_group';
     }
@@ -88,23 +86,14 @@ export function lockRemedy(code: string): string | undefined {
   return code === 'ENOMEM' || code === 'EAGAIN' ? lockLimit() : undefined;
 }
 
-/** For a call that older kernels lack. */
-export function since(kernel: string, what: string): (code: string) => string | undefined {
-  return (code) =>
-    code === 'EINVAL' || code === 'ENOSYS' || code === 'ENOTSUP'
-      ? `${what} needs Linux ${kernel}, and memory it applies to`
-      : undefined;
-}
-
-/** For a failed memfd_secret(2). */
-export function secretRemedy(code: string): string | undefined {
-  if (code !== 'ENOSYS') return undefined;
-  return 'Secret memory needs Linux 5.14, and before 6.5 secretmem.enable=1 on its command line. Memory with lock() and advise(\'dontdump\') is the next best';
+/** The way out of a 1:1 call that the kernel lacks: its error stays the kernel's own. */
+export function missing(feature: FeatureName): (code: string) => string | undefined {
+  return (code) => lacks(feature, code);
 }
 
 /** For a failed mseal(2). */
 export function sealRemedy(code: string): string | undefined {
   // Our own answer, and Node's name for EOPNOTSUPP.
-  if (code !== 'ENOTSUP') return since('6.10', 'mseal(2)')(code);
+  if (code !== 'ENOTSUP') return undefined;
   return "Memory under a SharedArrayBuffer of this runtime cannot be sealed: the runtime must be able to free it. Use buffer: 'array'";
 }

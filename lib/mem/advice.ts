@@ -22,7 +22,10 @@ export function evict(pages: Pages, range: Range | undefined): void {
 }
 
 export function collapse(pages: Pages, range: Range | undefined): void {
-  hintPages(pages, MADV.COLLAPSE, range, 'collapse');
+  madvise(pages, MADV.COLLAPSE, pages.span(range), {
+    feature: 'collapse',
+    remedy: (code) => (code === 'EINVAL' ? 'The range has no room for an aligned huge page, or is memory that none can hold' : undefined),
+  });
 }
 
 export function discard(pages: Pages, range: Range): void {

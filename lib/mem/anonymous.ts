@@ -187,7 +187,7 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
   let flags = mapFlags(options);
   flags |= at === undefined ? PLACEMENT[placement ?? 'hint'] : MAP.FIXED;
   if (growsDown === true) flags |= MAP.GROWSDOWN;
-  const remedy = mapRemedy(flags | (droppable === true ? MAP.DROPPABLE : 0), huge?.size);
+  const remedy = mapRemedy(flags, huge?.size);
 
   let handle: Handle;
   if (sharing === 'shared') {
@@ -197,7 +197,10 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
     check(handle, MEMFD_STEPS[step[0] ?? 0] ?? 'mmap', { remedy });
   } else {
     flags |= MAP.ANONYMOUS | (huge?.map ?? 0) | (droppable === true ? MAP.DROPPABLE : MAP.PRIVATE);
-    handle = check(withRoom(() => binding.map(address, length, prot, flags, -1, 0)), 'mmap', { remedy });
+    handle = check(withRoom(() => binding.map(address, length, prot, flags, -1, 0)), 'mmap', {
+      remedy,
+      ...(droppable === true && { feature: 'droppable' }),
+    });
   }
   const movable = address === 0n && huge?.size === undefined && growsDown !== true;
   const mapping = AnonymousMapping.of(

@@ -137,7 +137,7 @@ class Found {
 /** The state of the pages that hold bytes [offset, offset + length) of the mapping. */
 export function residency(pages: Pages, range: Span, file: FileBehind): Residency {
   const { pageSize } = binding;
-  const handle = pages.settled();
+  const handle = pages.open();
   const start = pages.byteOffset + range.offset;
   const from = start - (start % pageSize);
   const length = range.length === 0 ? 0 : start + range.length - from;

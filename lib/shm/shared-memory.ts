@@ -3,7 +3,7 @@ import { fstatSync, lstatSync } from 'node:fs';
 import { PeerError, StateError, SystemError, check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { BUFFER_KIND, HUGE_PAGES } from '../internal/literals.js';
-import { mapRemedy, secretRemedy } from '../internal/remedy.js';
+import { mapRemedy } from '../internal/remedy.js';
 import {
   illegalConstructor,
   invalidType,
@@ -91,7 +91,8 @@ export class SharedMemory implements Disposable {
    * Makes zeroed memory, with all its pages allocated: a machine or a /dev/shm that has not so
    * much says so here. Not executable, closed on exec. A name appears once it is complete.
    *
-   * @throws {SystemError} ENOSPC, ENOMEM; EEXIST if the name is taken; ENOSYS for `secret`
+   * @throws {SystemError} ENOSPC, ENOMEM; EEXIST if the name is taken
+   * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED if the kernel has no secret memory
    */
   static create(options: CreateOptions): SharedMemory {
     validateOptions<CreateOptions>(options, ['length', 'name', 'hugePages', 'secret']);
@@ -112,12 +113,11 @@ export class SharedMemory implements Disposable {
     const fd = binding.createSharedMemory(name ?? null, flags, secret, length, step);
     const opened = secret ? 'memfd_secret' : name === undefined ? 'memfd_create' : 'shm_open';
     const remedy = (code: string): string | undefined => {
-      if (secret) return secretRemedy(code);
       if (code === 'EEXIST') return 'SharedMemory.open() opens what is there; SharedMemory.unlink() removes a name that a dead process has left';
       if (code === 'ENOSPC' && name !== undefined) return '/dev/shm is full; SharedMemory.list() tells what is in it';
       return mapRemedy(0, huge?.size)(code);
     };
-    check(fd, STEPS[step[0] ?? 0] || opened, { remedy, ...(name !== undefined && { path: name }) });
+    check(fd, STEPS[step[0] ?? 0] || opened, { remedy, ...(name !== undefined && { path: name }), ...(secret && { feature: 'secretMemory' }) });
     return SharedMemory.#of({ fd, name, transparent: hugePages === 'transparent' });
   }
 

@@ -1,7 +1,7 @@
 // The calls on files that mappings are made of, 1:1.
 import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import { secretRemedy, since } from '../internal/remedy.js';
+import { missing } from '../internal/remedy.js';
 import { invalidType, invalidValue, validateInteger, validateOptions } from '../internal/validate.js';
 
 const MAX_FD = 2 ** 31 - 1;
@@ -48,7 +48,7 @@ export function cachestat(
   validateInteger(length, 'range.length');
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
   const counts = new Float64Array(5);
-  check(binding.cachestat(fd, offset, length, flags, counts), 'cachestat', { remedy: since('6.5', 'cachestat') });
+  check(binding.cachestat(fd, offset, length, flags, counts), 'cachestat', { remedy: missing('cachestat') });
   const [cached = 0, dirty = 0, writeback = 0, evicted = 0, recentlyEvicted = 0] = counts;
   return { cached, dirty, writeback, evicted, recentlyEvicted };
 }
@@ -66,7 +66,7 @@ export function memfd_create(name: string, flags: number = binding.MFD.CLOEXEC):
  */
 export function memfd_secret(flags: number = binding.O.CLOEXEC): number {
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
-  return check(binding.memfdSecret(flags), 'memfd_secret', { remedy: secretRemedy });
+  return check(binding.memfdSecret(flags), 'memfd_secret', { remedy: missing('secretMemory') });
 }
 
 function validateName(name: unknown): asserts name is string {

@@ -165,7 +165,7 @@ constexpr Feature kFeatures[] = {
     {"multiFutex", multi_futex},
     {"ringFutex", ring_futex},
     {"numa", numa},
-    {"preferredMany", policy<MPOL_PREFERRED_MANY>},
+    {"preferredMany", policy<sys::kMpolPreferredMany>},
     {"weightedInterleave", policy<sys::kMpolWeightedInterleave>},
     {"homeNode", home_node},
 };

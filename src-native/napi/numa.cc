@@ -147,27 +147,9 @@ Napi::Value migrate(const Napi::CallbackInfo& info) {
   return number(info.Env(), 0);
 }
 
-// STUB of core/probe.cc, which comes with another change: features of NUMA only.
-Napi::Value probe(const Napi::CallbackInfo& info) {
-  const std::string feature = info[0].As<Napi::String>().Utf8Value();
-  sys::Errno error = {};
-  if (feature == "preferredMany") {
-    error = sys::mbind(nullptr, 0, sys::kMpolPreferredMany, nullptr, 0, 0);
-  } else if (feature == "weightedInterleave") {
-    error = sys::mbind(nullptr, 0, sys::kMpolWeightedInterleave, nullptr, 0, 0);
-  } else if (feature == "homeNode") {
-    error = sys::set_mempolicy_home_node(nullptr, 0, 0, 0);
-    if (error.value != ENOSYS) error = {};
-  } else {
-    error = sys::get_mempolicy(nullptr, nullptr, 0, nullptr, 0);
-  }
-  return to_js(info.Env(), error);
-}
-
 }  // namespace
 
 void export_numa(Napi::Env env, Napi::Object exports) {
-  add<probe>(env, exports, "probe");
   add<mbind>(env, exports, "mbind");
   add<set_mempolicy_home_node>(env, exports, "setMempolicyHomeNode");
   add<get_mempolicy>(env, exports, "getMempolicy");

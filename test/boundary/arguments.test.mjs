@@ -98,10 +98,12 @@ describe('Arguments', () => {
       Object.entries(Object.getOwnPropertyDescriptors(prototype))
         .filter(([name, { value }]) => typeof value === 'function' && name !== 'constructor')
         .map(([name]) => `${owner}.${name}`);
+    const bases = (owner) => (owner.prototype === undefined ? [] : [owner, ...bases(Object.getPrototypeOf(owner))]);
     const all = [
       ...functions('sys', sys), ...functions('memmap', memmap), ...functions('shm', shm),
       ...methods('SharedMemory', shm.SharedMemory), ...methods('SharedMapping', memmap.Mapping), ...methods('SharedMapping', shm.SharedMapping),
-      ...methods('FileMapping', Object.getPrototypeOf(memmap.Mapping)), ...methods('AnonymousMapping', memmap.Mapping), ...methods('FileMapping', memmap.Mapping),
+      ...bases(memmap.Mapping).flatMap((base) => methods('FileMapping', base)),
+      ...methods('AnonymousMapping', memmap.Mapping), ...methods('FileMapping', memmap.Mapping),
       ...methods('FileMapping', memmap.FileMapping), ...methods('Reservation', memmap.Reservation),
       ...[...LOCK_CLASSES, ...CHANNEL_CLASSES, 'DuplexChannel'].flatMap((name) => methods(name, shm[name])),
     ];
@@ -109,7 +111,7 @@ describe('Arguments', () => {
       'SharedMemory.close', 'SharedMapping.close', 'DuplexChannel.close',
       // @internal
       ...CHANNEL_INTERNALS,
-      ...['part', 'mend', 'backed', 'restore', 'permit', 'pieces', 'unreachable', 'protectionAt'].flatMap((name) => [`FileMapping.${name}`, `SharedMapping.${name}`])];
+      ...['part', 'mend', 'backed', 'restore', 'permit', 'pieces', 'unreachable', 'protectionAt', 'claimed', 'withFile'].flatMap((name) => [`FileMapping.${name}`, `SharedMapping.${name}`])];
     assert.deepEqual(all.filter((name) => !covered.has(name) && !without.includes(name)), []);
   });
 

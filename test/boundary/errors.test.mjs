@@ -100,7 +100,7 @@ describe('Errors', () => {
       },
     },
     ERR_MEMMAP_NO_SPACE: { skip: 'it takes a full file system: see test/guard' },
-    ERR_MEMMAP_MEMORY_FAILURE: { skip: 'it takes broken memory, or MADV_HWPOISON in the kernel' },
+    ERR_MEMMAP_MEMORY_FAILURE: { skip: 'it takes broken memory: see test/vm' },
     ERR_MEMMAP_READ_ONLY: { call: () => mapFile(source()).copyIn(0, Buffer.alloc(1)) },
     ERR_MEMMAP_NO_ACCESS: {
       call: () => {
@@ -123,8 +123,6 @@ describe('Errors', () => {
     },
     ERR_MEMMAP_NOT_SEALED: { call: () => SharedMemory.fromFd(SharedMemory.create({ length: 1 }).fd, { require: ['shrink'] }) },
     ERR_MEMMAP_TOO_SHORT: { call: () => SharedMemory.fromFd(SharedMemory.create({ length: 1 }).fd, { length: 2 }) },
-    ERR_MEMMAP_BAD_MESSAGE: { skip: 'it takes a hostile peer: see test/shm/send-fds.test.mjs' },
-    ERR_MEMMAP_PEER_REFUSED: { skip: 'a promise rejects with it: see test/shm/listener.test.mjs' },
     ERR_MEMMAP_UNSUPPORTED: { skip: 'it takes an older kernel: see test/vm' },
     ERR_MEMMAP_PLATFORM: { skip: 'the import throws it: see below' },
     ERR_MEMMAP_BUFFER_TOO_LARGE: {

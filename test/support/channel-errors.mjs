@@ -30,5 +30,7 @@ export const CHANNEL_ERRORS = {
       producer.trySend(Buffer.alloc(1));
     },
   },
+  ERR_MEMMAP_BAD_MESSAGE: { skip: 'it takes a hostile peer: see test/shm/send-fds.test.mjs' },
+  ERR_MEMMAP_PEER_REFUSED: { skip: 'a promise rejects with it: see test/shm/listener.test.mjs' },
   ERR_MEMMAP_PEER_DIED: { skip: 'it takes a process that is killed: see test/shm/channel-death.test.mjs' },
 };

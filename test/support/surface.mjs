@@ -134,6 +134,8 @@ const FILES = [
   [Object.defineProperty({}, 'fd', { get() { throw zoo.BOOM; }, enumerable: true }), 'BOOM'],
 ];
 
+const [NOT_TEXT, NOT_NUMBERS, NOT_LISTS] = [[1], ['1'], ['x', {}]].map((values) => zoo.each(zoo.TYPE, [null, true, 1n, ...values]));
+const DUMP = { path: '/no/such/file', size: 4, modified: 1, runs: [] };
 const FACADE = {
   ...FACADE_NUMA,
   mapFile: [({ path }) => [path, {}], [
@@ -153,6 +155,20 @@ const FACADE = {
   maps: [() => [{}], [options({ pid: integer(1, 2 ** 31 - 1), at: zoo.hint, usage: boolean })]],
   numaNodes: [() => [], []],
   hugePagePools: [() => [], []],
+  features: [() => [], []],
+  residencyOf: [({ path }) => [path, {}], [FILES, zoo.range(LENGTH)]],
+  dump: [({ path }) => [path], [FILES]],
+  restore: [({ path }) => [memmap.dump(path), {}], [
+    [
+      ...options({ path: NOT_TEXT, size: bytes, modified: NOT_NUMBERS, runs: NOT_LISTS }, DUMP).filter(([value]) => value !== undefined),
+      ...zoo.each(zoo.TYPE, [undefined, {}, { ...DUMP, runs: [null] }, { ...DUMP, runs: [{ offset: 0 }] }]),
+      ...zoo.each(zoo.RANGE, [
+        { ...DUMP, runs: [{ offset: 5, length: 1 }] }, { ...DUMP, runs: [{ offset: 0, length: 0 }] },
+        { ...DUMP, runs: [{ offset: 1, length: Number.MAX_SAFE_INTEGER }] },
+      ]),
+    ],
+    options({ signal: zoo.callback, onProgress: zoo.callback }),
+  ]],
   guard: [() => [() => 1], [zoo.each(zoo.TYPE, [undefined, null, 1, 'f', {}, Symbol('zoo')])]],
 };
 
@@ -166,6 +182,7 @@ const MAPPING = {
   ]],
   dataView: [() => [{}], [inside]],
   flush: [() => [{}], [inside]],
+  persist: [() => [{}], [inside]],
   flushAsync: [() => [{}], [background]],
   advise: [() => ['normal', {}], [[[undefined, zoo.VALUE], ...word], inside]],
   populate: [() => [{}], [inside]],

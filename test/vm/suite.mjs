@@ -13,7 +13,7 @@ const TESTS = [
   'test/mem/topology.test.mjs',
   'test/mem/maps.test.mjs',
   'test/mem/features.test.mjs',
-  'test/mem/persist.test.mjs',
+  'test/file/persist.test.mjs',
   'test/mem/prefetch.test.mjs',
   'test/guard/huge-faults.test.mjs',
   'test/guard/refresh.test.mjs',
@@ -22,8 +22,7 @@ const TESTS = [
   'test/sys/file.test.mjs',
   'test/file/map-file.test.mjs',
   'test/file/file-mapping.test.mjs',
-  'test/file/residency-of.test.mjs',
-  'test/file/dump.test.mjs',
+  'test/file/cache-dump.test.mjs',
 ];
 
 /** Emulated, JavaScript is 7 to 11 times slower than on the machine itself. Milliseconds. */
