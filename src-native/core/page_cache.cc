@@ -36,8 +36,8 @@ PageCache::PageCache(int fd) : fd_(fd), evicted_(kEvicted) {
 
 unsigned PageCache::read(PageStates& pages, int64_t offset, bool resident) {
   if (fd_ < 0) return 0;
-  const unsigned wanted = kDirty | kWriteback | kEvicted | kRecentlyEvicted |
-                          (resident ? kResident : 0);
+  const unsigned wanted =
+      kDirty | kWriteback | kEvicted | kRecentlyEvicted | (resident ? kResident : 0);
   if (!read_part(pages, offset, 0, pages.count, wanted)) {
     fd_ = -1;
     return 0;

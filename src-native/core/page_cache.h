@@ -1,5 +1,5 @@
-// What the page cache says of the pages of a file: cachestat(2), Linux 6.5. It counts for a
-// range; halving ranges until all pages of one are alike finds the pages.
+// What the page cache says of the pages of a file: cachestat(2), Linux 6.5. It counts for
+// a range; halving ranges until all pages of one are alike finds the pages.
 #pragma once
 
 #include "core/page_states.h"
@@ -20,13 +20,13 @@ class PageCache {
   bool read_part(PageStates& pages, int64_t offset, size_t first, size_t end,
                  unsigned wanted) const;
 
-  int fd_;  // -1: no file, or it does not tell
+  int fd_;                // -1: no file, or it does not tell
   unsigned evicted_ = 0;  // the bits of an evicted page
 };
 
-// Whether the kernel only claims that pages of this file are resident: mincore(2) says so of
-// all pages of a file which the process neither owns nor may write. Asked about a page past
-// the end of the file, where none can be.
+// Whether the kernel only claims that pages of this file are resident: mincore(2) says so
+// of all pages of a file which the process neither owns nor may write. Asked about a page
+// past the end of the file, where none can be.
 bool fakes_residency(int fd);
 
 }  // namespace memmap::core

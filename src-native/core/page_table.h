@@ -10,8 +10,9 @@ class PageTable {
  public:
   PageTable();
 
-  // Adds what it knows, and says which bits that can be: none without /proc. Only the newer
-  // of the kernel's two answers (Linux 6.7) tells of huge pages, and skips holes quickly.
+  // Adds what it knows, and says which bits that can be: none without /proc. Only the
+  // newer of the kernel's two answers (Linux 6.7) tells of huge pages, and skips holes
+  // quickly.
   unsigned read(PageStates& pages);
 
  private:

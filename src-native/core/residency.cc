@@ -45,7 +45,8 @@ class Survey {
     std::fill_n(pages.nodes.begin(), pages.count, kUnknownNode);
     unsigned known = table_.read(pages);
     if (Errno error = find_resident(pages, *vec_); error.failed()) return error;
-    // A page that is not there is the truth; only where all are need the kernel be tested.
+    // A page that is not there is the truth; only where all are need the kernel be
+    // tested.
     if (!fakes_.has_value() && !all_resident(pages, *vec_)) fakes_ = false;
     if (!fakes_.has_value() && file_.fd >= 0) fakes_ = fakes_residency(file_.fd);
     const bool fakes = fakes_.value_or(false);

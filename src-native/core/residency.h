@@ -11,14 +11,15 @@ namespace memmap::core {
 
 // Bits of a page's state. Twin of lib/mem/residency.ts.
 inline constexpr unsigned kResident = 1 << 0;  // in memory: reading it needs no disk
-inline constexpr unsigned kMapped = 1 << 1;    // in the page tables: needs no fault either
+inline constexpr unsigned kMapped = 1 << 1;  // in the page tables: needs no fault either
 inline constexpr unsigned kSwapped = 1 << 2;
 inline constexpr unsigned kHuge = 1 << 3;  // mapped as a part of a huge page
 inline constexpr unsigned kDirty = 1 << 4;
 inline constexpr unsigned kWriteback = 1 << 5;
 inline constexpr unsigned kEvicted = 1 << 6;
 inline constexpr unsigned kRecentlyEvicted = 1 << 7;
-inline constexpr unsigned kPrivate = 1 << 8;  // a copy of this mapping's own: no file's page
+inline constexpr unsigned kPrivate =
+    1 << 8;  // a copy of this mapping's own: no file's page
 
 struct PageRun {
   uint64_t length;  // bytes
@@ -30,9 +31,10 @@ struct PageRun {
 };
 
 struct Residency {
-  unsigned known = 0;   // which bits the kernel could tell
-  bool faked = false;   // kResident without kMapped is but a claim
-  std::vector<PageRun> runs;  // one after the other, from the start to the end of the range
+  unsigned known = 0;  // which bits the kernel could tell
+  bool faked = false;  // kResident without kMapped is but a claim
+  std::vector<PageRun>
+      runs;  // one after the other, from the start to the end of the range
 };
 
 // The file behind a range; fd -1: none, or none that can be opened.

@@ -1,5 +1,5 @@
-// Pages for a moment, to try something on: no range of this library, unknown to the guard,
-// and not to be touched.
+// Pages for a moment, to try something on: no range of this library, unknown to the
+// guard, and not to be touched.
 #pragma once
 
 #include <cstddef>

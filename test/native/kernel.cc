@@ -4,10 +4,12 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdarg>
 #include <cstddef>
+#include <cstring>
 
 #include "sys/abi.h"
 
@@ -26,6 +28,7 @@ struct Refusal {
 
 Refusal refusal = {};
 unsigned ignored = 0;
+bool claims = false;
 
 struct Pinned {
   const void* page;
@@ -72,6 +75,9 @@ Pin::Pin(const void* page) { pinned = {page, 0, 0}; }
 Pin::~Pin() { pinned.page = nullptr; }
 int Pin::met() const { return pinned.met; }
 unsigned long Pin::moved() const { return pinned.moved; }
+
+Claim::Claim() { claims = true; }
+Claim::~Claim() { claims = false; }
 
 Ignore::Ignore(unsigned flags) { ignored = flags; }
 Ignore::~Ignore() { ignored = 0; }
@@ -120,7 +126,10 @@ void* __wrap_mremap(void* address, size_t old_length, size_t length, int flags, 
 
 int __wrap_mincore(void* address, size_t length, unsigned char* vec) {
   if (refuses(Call::kMincore, 0)) return -1;
-  return __real_mincore(address, length, vec);
+  const int result = __real_mincore(address, length, vec);
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  if (memmap::test::claims) std::memset(vec, 1, (length + page - 1) / page);
+  return result;
 }
 
 int __wrap_madvise(void* address, size_t length, int advice) {
@@ -172,6 +181,7 @@ long __wrap_syscall(long number, ...) {
         reinterpret_cast<const int*>(values[3]));
     if (left != 0) return static_cast<long>(left);
   }
+  if (number == SYS_cachestat && refuses(Call::kCachestat, 0)) return -1;
   if (number == SYS_futex_waitv && refuses(Call::kFutexWaitv, 0)) return -1;
   return __real_syscall(number, values[0], values[1], values[2], values[3], values[4],
                         values[5]);

@@ -20,6 +20,7 @@ enum class Call {
   kMemfdCreate,
   kMemfdSecret,
   kFutexWaitv,
+  kCachestat,
   kMovePages,
 };
 
@@ -47,6 +48,15 @@ class Pin {
   // How many calls met the page, and how many pages other calls moved.
   int met() const;
   unsigned long moved() const;
+};
+
+// Makes mincore(2) call every page resident, as the kernel does for files of others.
+class Claim {
+ public:
+  Claim();
+  ~Claim();
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
 };
 
 // Makes mmap(2) forget `flags`, as a kernel does that does not know them.
