@@ -9,6 +9,7 @@ function strip({ runs }, length) {
   const resident = new Float64Array(WIDTH);
   const cell = length / WIDTH;
   for (const run of runs) {
+    if (!run.resident) continue;
     const last = Math.min(WIDTH - 1, Math.floor((run.offset + run.length - 1) / cell));
     for (let i = Math.floor(run.offset / cell); i <= last; i++) {
       const from = Math.max(run.offset, i * cell);

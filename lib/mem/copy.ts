@@ -53,8 +53,8 @@ function copy(mapping: Guarded, offset: number, bytes: Uint8Array, writes: boole
     const at = pages.byteOffset + offset + copied;
     const rest = bytes.subarray(copied);
     copied += writes
-      ? check(binding.copyIn(handle, at, rest.length, rest), 'process_vm_writev', { remedy: sandbox })
-      : check(binding.copyOut(handle, at, rest.length, rest), 'process_vm_readv', { remedy: sandbox });
+      ? check(binding.copyIn(handle, at, rest.length, rest), 'process_vm_writev', { feature: 'checkedCopy' })
+      : check(binding.copyOut(handle, at, rest.length, rest), 'process_vm_readv', { feature: 'checkedCopy' });
     // The end of the file is looked at after the copy: one that shrank before it has been seen
     // by now. Zeros that the guard has put in its place were copied as if they were the file.
     const backed = Math.min(mapping.backed(), pages.mended === -1 ? Infinity : pages.mended - pages.byteOffset);
@@ -69,8 +69,4 @@ function copySecret(mapping: Guarded, offset: number, bytes: Uint8Array, writes:
   if (writes) part.set(bytes);
   else bytes.set(part);
   mapping.check();
-}
-
-function sandbox(code: string): string | undefined {
-  return code === 'EPERM' || code === 'ENOSYS' ? 'A sandbox forbids the process to copy its own memory (seccomp)' : undefined;
 }

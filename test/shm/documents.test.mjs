@@ -12,7 +12,15 @@ const PRINTS = {
     /^take this hello true\n$/,
     /^EBADF\nEACCES\nEPERM\n$/,
   ],
-  'docs/placement.md': [/^\{ mode: 'bind', nodes: \[ 0 \] \} true\n\{ moved: \d+, absent: 0, failed: 0 \}\n$/],
+  'docs/placement.md': [
+    /^(\d+ \[[^\]]*\] \d+ .*\n)+$/,
+    /^\{ mode: 'bind', nodes: \[ 0 \] \} true\n\{ moved: \d+, absent: 0, failed: 0 \}\n$/,
+    /^\d+ of \d+ pages in memory, \d+ mapped, (0|undefined) dirty \(exact\)\n(absent \d+ \d+\n)*\d+\n$/,
+    undefined, // takes persistent memory: test/vm/dax.vm.mjs
+    /^(cachestat\(2\) needs Linux 6.5\n)?$/,
+    /^(\d+ of \d+ are to be had\n(on node \d+: \d+\n)+)?$/,
+    /^\d+ of \d+ mappings, \d+ with memory of memmap\n\d+ \[ [\s\S]*\]\n$/,
+  ],
   'docs/channels.md': [/^hello\n$/, /^65536\n$/, /^hello\n$/, new RegExp(`^${statSync('README.md').size}\n$`)],
 };
 
@@ -25,6 +33,7 @@ for (const [document, prints] of Object.entries(PRINTS)) {
     });
 
     for (const [number, expected] of prints.entries()) {
+      if (expected === undefined) continue;
       it(`example ${number + 1} runs as it stands, and prints what it should`, async () => {
         const { code, stdout, stderr } = await start(process.execPath, ['--input-type=module', '-e', examples[number]]).ended;
         assert.equal(code, 0, stderr);
