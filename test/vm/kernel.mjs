@@ -12,7 +12,7 @@ const INIT = new URL('guest/init', import.meta.url);
 /** From about 6.19 on linux-image-* is empty and depends on these. */
 const PARTS = /^linux-(?:binary|modules)-\d/;
 
-/** The folder with vmlinuz, initrd and config of a kernel; `busybox` is the program's path. */
+/** The folder with vmlinuz and initrd of a kernel; `busybox` is the program's path. */
 export async function buildKernel(cache, name, busybox) {
   const { meta, release, architecture } = KERNELS[name];
   const archive = new Archive(cache, { release, architecture });
@@ -22,7 +22,6 @@ export async function buildKernel(cache, name, busybox) {
     const files = join(folder, 'package');
     archive.unpack(kernel, files, PARTS);
     copyFileSync(find(files, /^vmlinuz/), join(folder, 'vmlinuz'));
-    copyFileSync(find(files, /^config(-|$)/), join(folder, 'config'));
     buildInitrd(folder, files, busybox);
     rmSync(files, { recursive: true });
   });
