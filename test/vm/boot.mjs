@@ -8,7 +8,7 @@ import { qemu } from './machine.mjs';
 const SWAP_BYTES = 2 ** 28;
 
 /** Of the console, shown of a machine that died. */
-const MOST_LINES = 24;
+const MOST_LINES = 48;
 
 /** Machines that run: none outlives this process. */
 const running = new Set();

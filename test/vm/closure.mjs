@@ -16,7 +16,7 @@ export function closure(lockFile, names) {
     for (const dependency of Object.keys(dependencies)) add(dependency, path, dependency in optionalDependencies);
   };
   for (const name of names) add(name, '', false);
-  return [...found].sort();
+  return [...found].toSorted();
 }
 
 /** The nearest node_modules that has it, as Node looks it up. */

@@ -48,7 +48,7 @@ export async function crossBuild(cache, project) {
   const objects = join(cache, 'objects-arm64');
   mkdirSync(objects, { recursive: true });
 
-  const headers = readdirSync(join(project, 'src-native'), { recursive: true }).filter((name) => name.endsWith('.h')).sort();
+  const headers = readdirSync(join(project, 'src-native'), { recursive: true }).filter((name) => name.endsWith('.h')).toSorted();
   const common = digest(flags, ...headers.map((name) => readFileSync(join(project, 'src-native', name))));
   const jobs = target.sources.map((source) => {
     const path = join(project, source);

@@ -12,7 +12,7 @@ const INIT = new URL('guest/init', import.meta.url);
 /** From about 6.19 on linux-image-* is empty and depends on these. */
 const PARTS = /^linux-(?:binary|modules)-\d/;
 
-/** The folder with vmlinuz, initrd and config of a kernel; `busybox` is the program's path. */
+/** The folder with vmlinuz and initrd of a kernel; `busybox` is the program's path. */
 export async function buildKernel(cache, name, busybox) {
   const { meta, release, architecture } = KERNELS[name];
   const archive = new Archive(cache, { release, architecture });
@@ -22,7 +22,6 @@ export async function buildKernel(cache, name, busybox) {
     const files = join(folder, 'package');
     archive.unpack(kernel, files, PARTS);
     copyFileSync(find(files, /^vmlinuz/), join(folder, 'vmlinuz'));
-    copyFileSync(find(files, /^config(-|$)/), join(folder, 'config'));
     buildInitrd(folder, files, busybox);
     rmSync(files, { recursive: true });
   });
@@ -52,7 +51,7 @@ function buildInitrd(folder, files, busybox) {
   const order = modules(files).map((module) => unpackModule(module, join(root, 'modules')));
   writeFileSync(join(root, 'modules/order'), order.map((name) => `${name}\n`).join(''));
   // Not compressed: the emulated CPU would take longer to inflate it than the disk to read it.
-  const paths = readdirSync(root, { recursive: true }).sort();
+  const paths = readdirSync(root, { recursive: true }).toSorted();
   const archive = command('cpio', ['--create', '--format=newc', '--owner=0:0', '--quiet'], {
     cwd: root,
     input: Buffer.from(['.', ...paths].map((path) => `${path}\n`).join('')),
@@ -73,7 +72,7 @@ function modules(files) {
   for (const line of readFileSync(join(folder, 'modules.dep'), 'utf8').trim().split('\n')) {
     const [file, dependencies] = line.split(': ');
     // modules.dep lists the nearest dependency first: loaded last.
-    needs.set(file.replace(/:$/, ''), (dependencies ?? '').split(' ').filter((name) => name !== '').reverse());
+    needs.set(file.replace(/:$/, ''), (dependencies ?? '').split(' ').filter((name) => name !== '').toReversed());
   }
   const nameOf = (file) => basename(file).replace(/\.ko(\..*)?$/, '').replaceAll('-', '_');
   const byName = new Map([...needs.keys()].map((file) => [nameOf(file), file]));

@@ -103,8 +103,8 @@ function hostArchitecture() {
 /** The lists of this machine, renewed if they are old. */
 function ownLists() {
   const lists = '/var/lib/apt/lists';
-  const releases = readdirSync(lists).filter((name) => name.endsWith('Release'));
-  if (releases.length === 0 || releases.every((name) => isStale(join(lists, name)))) update();
+  // The lists bear the dates of the archive; the folder that they pass through, that of the update.
+  if (isStale(join(lists, 'partial')) || !readdirSync(lists).some((name) => name.endsWith('Release'))) update();
   return [];
 }
 

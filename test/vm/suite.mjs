@@ -30,7 +30,7 @@ const TIMEOUT = 6 * 60_000;
 
 /** Paths below the project: the machine's own tests first, as they find it as it was booted. */
 function testFiles(project) {
-  const own = readdirSync(join(project, 'test/vm')).filter((name) => name.endsWith('.vm.mjs')).sort();
+  const own = readdirSync(join(project, 'test/vm')).filter((name) => name.endsWith('.vm.mjs')).toSorted();
   return [...own.map((name) => `test/vm/${name}`), ...TESTS.filter((path) => existsSync(join(project, path)))];
 }
 
