@@ -201,6 +201,7 @@ export class FileMapping extends Mapping {
       }
       check(binding.resize(handle, this.byteOffset + length), 'mremap', {
         path: this.path,
+        feature: 'remapKeepingFiles',
         remedy: mapRemedy(0),
       });
       return handle;

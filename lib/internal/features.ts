@@ -5,7 +5,7 @@ import { binding } from './binding.js';
 /** What not every kernel has, in every sandbox. */
 export type FeatureName =
   | 'lockOnFault' | 'wipeOnFork' | 'fixedNoReplace' | 'cold' | 'pageOut' | 'populate' | 'discardLocked'
-  | 'collapse' | 'guardPages' | 'poison' | 'remapKeeping' | 'droppable' | 'seal' | 'secretMemory' | 'noExecSeal'
+  | 'collapse' | 'guardPages' | 'poison' | 'remapKeeping' | 'remapKeepingFiles' | 'droppable' | 'seal' | 'secretMemory' | 'noExecSeal'
   | 'checkedCopy' | 'processAdvice' | 'cachestat' | 'pagemap' | 'pagemapScan' | 'mapsQuery'
   | 'multiFutex' | 'ringFutex' | 'numa' | 'preferredMany' | 'weightedInterleave' | 'homeNode';
 
@@ -31,6 +31,7 @@ export const ORIGIN: Readonly<Record<FeatureName, Origin>> = {
   guardPages: { since: '6.13', call: 'madvise(2) MADV_GUARD_INSTALL' },
   poison: { since: '2.6.32', call: 'madvise(2) MADV_HWPOISON' },
   remapKeeping: { since: '5.7', call: 'mremap(2) MREMAP_DONTUNMAP' },
+  remapKeepingFiles: { since: '5.13', call: 'mremap(2) MREMAP_DONTUNMAP of files' },
   droppable: { since: '6.11', call: 'mmap(2) MAP_DROPPABLE' },
   seal: { since: '6.10', call: 'mseal(2)' },
   secretMemory: {

@@ -29,8 +29,9 @@ export function collapse(pages: Pages, range: Range | undefined): void {
 }
 
 export function discard(pages: Pages, range: Range): void {
+  const huge = pages.pageSize !== binding.pageSize;
   destroyPages(pages, MADV.DONTNEED, range, (code) =>
-    code === 'EINVAL' ? 'Locked pages cannot be discarded: unlock() them first' : undefined,
+    code === 'EINVAL' ? `Locked pages cannot be discarded: unlock() them first${huge ? '. Pages of a pool can since Linux 5.18' : ''}` : undefined,
   );
 }
 

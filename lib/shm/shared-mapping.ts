@@ -91,7 +91,7 @@ export class SharedMapping extends Mapping {
     this.mend();
     const handle = this.pages.open();
     this.pages.resize(length, () => {
-      check(binding.resize(handle, length), 'mremap', { remedy: mapRemedy(0) });
+      check(binding.resize(handle, length), 'mremap', { feature: 'remapKeepingFiles', remedy: mapRemedy(0) });
       return handle;
     });
   }

@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <vector>
+
 #include "core/scratch_pages.h"
 #include "sys/file.h"
 #include "sys/memory.h"
@@ -23,6 +25,13 @@ struct Verdict {
   }
 };
 
+// Pages whose `wanted` bits are not decided yet.
+struct Undecided {
+  size_t first;
+  size_t end;
+  unsigned wanted;
+};
+
 }  // namespace
 
 PageCache::PageCache(int fd) : fd_(fd), evicted_(kEvicted) {
@@ -38,38 +47,40 @@ unsigned PageCache::read(PageStates& pages, int64_t offset, bool resident) {
   if (fd_ < 0) return 0;
   const unsigned wanted =
       kDirty | kWriteback | kEvicted | kRecentlyEvicted | (resident ? kResident : 0);
-  if (!read_part(pages, offset, 0, pages.count, wanted)) {
+  if (!find(pages, offset, wanted)) {
     fd_ = -1;
     return 0;
   }
   return wanted;
 }
 
-// Only `wanted` bits; the others are decided.
-bool PageCache::read_part(PageStates& pages, int64_t offset, size_t first, size_t end,
-                          unsigned wanted) const {
-  const sys::CachestatRange range = {static_cast<uint64_t>(offset) + first * page_size(),
-                                     (end - first) * page_size()};
-  sys::Cachestat counts = {};
-  if (sys::cachestat(fd_, &range, &counts, 0).failed()) return false;
-  const size_t length = end - first;
-  Verdict verdict;
-  verdict.judge(kResident & wanted, counts.cached, length);
-  verdict.judge(kDirty & wanted, counts.dirty, length);
-  verdict.judge(kWriteback & wanted, counts.writeback, length);
-  verdict.judge(kEvicted & wanted, counts.evicted, length);
-  verdict.judge(kRecentlyEvicted & wanted, counts.recently_evicted, length);
-  if (verdict.all != 0) {
+bool PageCache::find(PageStates& pages, int64_t offset, unsigned wanted) const {
+  std::vector<Undecided> parts = {{0, pages.count, wanted}};
+  while (!parts.empty()) {
+    const Undecided part = parts.back();
+    parts.pop_back();
+    const size_t length = part.end - part.first;
+    const sys::CachestatRange range = {
+        static_cast<uint64_t>(offset) + part.first * page_size(), length * page_size()};
+    sys::Cachestat counts = {};
+    if (sys::cachestat(fd_, &range, &counts, 0).failed()) return false;
+    Verdict verdict;
+    verdict.judge(kResident & part.wanted, counts.cached, length);
+    verdict.judge(kDirty & part.wanted, counts.dirty, length);
+    verdict.judge(kWriteback & part.wanted, counts.writeback, length);
+    verdict.judge(kEvicted & part.wanted, counts.evicted, length);
+    verdict.judge(kRecentlyEvicted & part.wanted, counts.recently_evicted, length);
     const unsigned bits = verdict.all | ((verdict.all & kEvicted) != 0 ? evicted_ : 0);
-    for (size_t page = first; page < end; ++page) {
+    for (size_t page = part.first; bits != 0 && page < part.end; ++page) {
       if ((pages.bits[page] & kPrivate) == 0) pages.bits[page] |= bits;
     }
+    // A count of one page is none or all.
+    if (verdict.partly == 0 || length == 1) continue;
+    const size_t middle = part.first + length / 2;
+    parts.push_back({part.first, middle, verdict.partly});
+    parts.push_back({middle, part.end, verdict.partly});
   }
-  // A count of one page that is neither none nor all cannot be: the recursion ends.
-  if (verdict.partly == 0 || length == 1) return true;
-  const size_t middle = first + length / 2;
-  return read_part(pages, offset, first, middle, verdict.partly) &&
-         read_part(pages, offset, middle, end, verdict.partly);
+  return true;
 }
 
 bool fakes_residency(int fd) {

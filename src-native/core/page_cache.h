@@ -17,8 +17,7 @@ class PageCache {
   unsigned read(PageStates& pages, int64_t offset, bool resident);
 
  private:
-  bool read_part(PageStates& pages, int64_t offset, size_t first, size_t end,
-                 unsigned wanted) const;
+  bool find(PageStates& pages, int64_t offset, unsigned wanted) const;
 
   int fd_;                // -1: no file, or it does not tell
   unsigned evicted_ = 0;  // the bits of an evicted page

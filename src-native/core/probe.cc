@@ -61,14 +61,19 @@ Errno fixed_no_replace() {
   return {EINVAL};
 }
 
-Errno remap_keeping() {
-  const ScratchPages from(page_size(), PROT_READ, kAnonymous);
+Errno remap(const ScratchPages& from) {
   if (from.error().failed()) return from.error();
   Result<void*> moved = sys::mremap(from.address(), page_size(), page_size(),
                                     MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
   if (!moved) return moved.error();
   const ScratchPages to(*moved, page_size());
   return {};
+}
+
+Errno remap_keeping() { return remap(ScratchPages(page_size(), PROT_READ, kAnonymous)); }
+
+Errno remap_keeping_files() {
+  return remap(ScratchPages(page_size(), PROT_READ, MAP_SHARED | MAP_ANONYMOUS));
 }
 
 Errno droppable() {
@@ -152,6 +157,7 @@ constexpr Feature kFeatures[] = {
     {"guardPages", advice<MADV_GUARD_INSTALL>},
     {"poison", advice<MADV_HWPOISON>},
     {"remapKeeping", remap_keeping},
+    {"remapKeepingFiles", remap_keeping_files},
     {"droppable", droppable},
     {"seal", seal},
     {"secretMemory", secret_memory},

@@ -25,6 +25,7 @@ const CALLS = {
   discardLocked: advised(MADV.DONTNEED_LOCKED),
   guardPages: advised(MADV.GUARD_INSTALL),
   remapKeeping: () => sys.mremap(page(), PAGE_SIZE, PAGE_SIZE, MREMAP.MAYMOVE | MREMAP.DONTUNMAP),
+  remapKeepingFiles: () => sys.mremap(page(MAP.SHARED | MAP.ANONYMOUS), PAGE_SIZE, PAGE_SIZE, MREMAP.MAYMOVE | MREMAP.DONTUNMAP),
   droppable: () => page(MAP.DROPPABLE | MAP.ANONYMOUS),
   noExecSeal: () => sys.memfd_create('memmap', MFD.CLOEXEC | MFD.NOEXEC_SEAL),
   secretMemory: () => sys.memfd_secret(),
