@@ -23,11 +23,26 @@ struct Verdict {
   }
 };
 
+// Where it cannot be known it may be.
+bool may_be_dax(int fd) {
+  struct statx facts = {};
+  if (sys::statx(fd, STATX_TYPE, &facts).failed()) return true;
+  return (facts.stx_attributes & STATX_ATTR_DAX) != 0;
+}
+
 }  // namespace
+
+sys::Errno cachestat(int fd, const sys::CachestatRange& range, sys::Cachestat& counts,
+                     unsigned flags) {
+  struct stat file = {};
+  if (sys::Errno error = sys::fstat(fd, &file); error.failed()) return error;
+  if (may_be_dax(fd)) return {EOPNOTSUPP};
+  return sys::cachestat(fd, &range, &counts, flags);
+}
 
 PageCache::PageCache(int fd) : fd_(fd), evicted_(kEvicted) {
   struct statfs system = {};
-  if (fd_ < 0 || sys::fstatfs(fd_, &system).failed()) {
+  if (fd_ < 0 || may_be_dax(fd_) || sys::fstatfs(fd_, &system).failed()) {
     fd_ = -1;
   } else if (system.f_type == TMPFS_MAGIC) {
     evicted_ |= kSwapped;  // a page of tmpfs has nowhere else to go

@@ -4,8 +4,16 @@
 
 #include "core/page_states.h"
 #include "core/residency.h"
+#include "sys/abi.h"
+#include "sys/result.h"
 
 namespace memmap::core {
+
+// cachestat(2), but EOPNOTSUPP for a file whose pages are persistent memory (DAX): Linux up
+// to 6.12 at least takes its entries for those of evicted pages, looks for the control group
+// that had them, and crashes, the whole machine with panic_on_oops.
+sys::Errno cachestat(int fd, const sys::CachestatRange& range, sys::Cachestat& counts,
+                     unsigned flags);
 
 class PageCache {
  public:
