@@ -88,6 +88,12 @@ export function lockRemedy(code: string): string | undefined {
   return code === 'ENOMEM' || code === 'EAGAIN' ? lockLimit() : undefined;
 }
 
+/** For a failed msync(2). */
+export function flushRemedy(code: string): string | undefined {
+  if (code !== 'EINVAL') return undefined;
+  return 'A device has no cache to flush; persist() of a mapping with sync: true is what makes stores to persistent memory durable';
+}
+
 /** For a call that older kernels lack. */
 export function since(kernel: string, what: string): (code: string) => string | undefined {
   return (code) =>
