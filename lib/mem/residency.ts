@@ -61,6 +61,8 @@ export interface FileBehind {
   readonly fd: number;
   /** Of the first page, bytes into the file. */
   readonly offset: number;
+  /** Bytes in each of its pages, if it is on hugetlbfs. */
+  readonly hugeSize?: number;
   /** There is a file, but it cannot be opened any more. */
   readonly lost?: boolean;
 }
@@ -144,7 +146,7 @@ export function residency(pages: Pages, range: Span, file: FileBehind): Residenc
   const only = onlyNode();
   const numbers = length === 0 ? NOTHING : binding.residency(handle, from, length, file.fd, file.offset + from, only === undefined);
   const found = new Found(check(numbers, 'mincore'), file.lost === true);
-  const hugeSize = pages.pageSize === pageSize ? undefined : pages.pageSize;
+  const hugeSize = file.hugeSize ?? (pages.pageSize === pageSize ? undefined : pages.pageSize);
   const transparent = found.some((state) => (state & BIT.huge) !== 0) ? transparentSize() : 0;
 
   const runs: ResidencyRun[] = [];
