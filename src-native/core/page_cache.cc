@@ -55,6 +55,7 @@ unsigned PageCache::read(PageStates& pages, int64_t offset, bool resident) {
                           (resident ? kResident : 0);
   if (!read_part(pages, offset, 0, pages.count, wanted)) {
     fd_ = -1;
+    hides_swap_ = (evicted_ & kSwapped) != 0;
     return 0;
   }
   return wanted;

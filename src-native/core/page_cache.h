@@ -24,12 +24,16 @@ class PageCache {
   // `resident`: pages in the cache, too.
   unsigned read(PageStates& pages, int64_t offset, bool resident);
 
+  // Pages may be in swap without a page table's showing it, and the kernel does not tell.
+  bool hides_swap() const { return hides_swap_; }
+
  private:
   bool read_part(PageStates& pages, int64_t offset, size_t first, size_t end,
                  unsigned wanted) const;
 
   int fd_;  // -1: no file, or it does not tell
   unsigned evicted_ = 0;  // the bits of an evicted page
+  bool hides_swap_ = false;
 };
 
 // Whether the kernel only claims that pages of this file are resident: mincore(2) says so of

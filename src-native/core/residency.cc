@@ -50,6 +50,7 @@ class Survey {
     if (!fakes_.has_value() && file_.fd >= 0) fakes_ = fakes_residency(file_.fd);
     const bool fakes = fakes_.value_or(false);
     known |= cache_.read(pages, file_.offset + static_cast<int64_t>(done), fakes);
+    if (cache_.hides_swap()) known &= ~kSwapped;
     const bool told = !fakes || (known & kResident) != 0;
     if (!told) found_.faked = true;
     for (size_t page = 0; page < pages.count; ++page) {
