@@ -151,6 +151,7 @@ export class AnonymousMapping extends Mapping {
  * ```
  *
  * @throws {SystemError} ENOMEM, with what to do: the huge page pool, vm.max_map_count
+ * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED: the kernel is too old for `droppable`
  * @throws {SystemError} EEXIST if fixed placement would hit memory that is not memmap's
  */
 export function mapAnonymous(options: AnonymousOptions): AnonymousMapping {
@@ -197,7 +198,8 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
     check(handle, MEMFD_STEPS[step[0] ?? 0] ?? 'mmap', { remedy });
   } else {
     flags |= MAP.ANONYMOUS | (huge?.map ?? 0) | (droppable === true ? MAP.DROPPABLE : MAP.PRIVATE);
-    handle = check(withRoom(() => binding.map(address, length, prot, flags, -1, 0)), 'mmap', { remedy });
+    const mapped = withRoom(() => binding.map(address, length, prot, flags, -1, 0));
+    handle = check(mapped, 'mmap', droppable === true ? { remedy, feature: 'droppable' } : { remedy });
   }
   const movable = address === 0n && huge?.size === undefined && growsDown !== true;
   const mapping = AnonymousMapping.of(
