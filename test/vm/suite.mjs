@@ -24,6 +24,7 @@ const TESTS = [
   'test/file/file-mapping.test.mjs',
   'test/file/residency-of.test.mjs',
   'test/file/dump.test.mjs',
+  'test/shm/secret.test.mjs',
 ];
 
 /** Emulated, JavaScript is 7 to 11 times slower than on the machine itself. Milliseconds. */
