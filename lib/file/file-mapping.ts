@@ -1,5 +1,5 @@
 // FileMapping: a mapping with a file behind it, and reading in it.
-import { closeSync, fdatasyncSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type FaultErrorKind, SystemError, UnsupportedError, check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
@@ -156,7 +156,8 @@ export class FileMapping extends Mapping {
       return act({ fd: -1, offset: 0, lost: true });
     }
     try {
-      return act({ fd, offset: this.#source.offset - this.byteOffset });
+      const offset = this.#source.offset - this.byteOffset;
+      return act(this.filesystem === 'hugetlbfs' ? { fd, offset, hugeSize: fstatSync(fd).blksize } : { fd, offset });
     } finally {
       if (fd !== descriptor) closeSync(fd);
     }
@@ -168,9 +169,10 @@ export class FileMapping extends Mapping {
     return Math.max(0, Math.min(this.length, size - this.#source.offset));
   }
 
-  /** @internal On tmpfs reading a hole needs a page, too. */
+  /** @internal Where there is no disk, reading a hole needs a page, too. */
   override unreachable(writes: boolean): FaultErrorKind {
-    return writes || this.filesystem === 'tmpfs' ? 'no-space' : 'memory-failure';
+    const inMemory = this.filesystem === 'tmpfs' || this.filesystem === 'hugetlbfs';
+    return writes || inMemory ? 'no-space' : 'memory-failure';
   }
 
   /** @internal A private map of the file would take writes, but not to the file. */

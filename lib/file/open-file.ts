@@ -10,6 +10,7 @@ import { BUFFER_LIMIT } from '../internal/buffer.js';
 import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, invalidValue, outOfRange, validateInteger } from '../internal/validate.js';
+import { type DaxDevice, daxDevice } from './dax-device.js';
 
 const { errno } = constants;
 const { MAP } = binding;
@@ -106,10 +107,19 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     movable: (flags & MAP.FIXED) === 0 && isRegular(mode),
     regular: isRegular(mode),
   };
-  if (handle >= 0) return { ...found, handle, length: mapped };
+  const dax = isCharacterDevice(mode) ? daxDevice(file) : undefined;
+  if (handle >= 0) {
+    // The kernel maps what lies past its end, and has nothing there when it is touched.
+    if (dax !== undefined && length > dax.size - offset) {
+      binding.close(handle);
+      throw pastTheEnd(source, dax.size, mode);
+    }
+    return { ...found, handle, length: mapped };
+  }
   if (handle === -errno.ENODATA && mapped === 0) return { ...found, handle: 0, length: 0 };
   if (step === STEP_RANGE) throw pastTheEnd(source, Math.max(size, growTo), mode);
-  throw new SystemError(handle, STEPS[step] ?? 'mmap', { path, remedy: mapRemedy(flags) });
+  const remedy = (code: string) => (dax === undefined ? undefined : wholePages(code, dax)) ?? mapRemedy(flags)(code);
+  throw new SystemError(handle, STEPS[step] ?? 'mmap', { path, remedy });
 }
 
 /**
@@ -132,9 +142,17 @@ function isRegular(mode: number): boolean {
   return (mode & 0o170000) === 0o100000;
 }
 
-function pastTheEnd({ path, offset, length }: FileSource, size: number, mode: number): Error {
-  if (!isRegular(mode)) return invalidValue('options.length', `must say how much to map of the device '${path}'`, length);
-  const wayOut = `(${size} bytes in '${path}'; grow it with options.size)`;
+function isCharacterDevice(mode: number): boolean {
+  return (mode & 0o170000) === 0o020000;
+}
+
+function wholePages(code: string, { align }: DaxDevice): string | undefined {
+  return code === 'EINVAL' ? `The device is mapped in whole pages of ${align} bytes: options.offset and options.length` : undefined;
+}
+
+function pastTheEnd({ path, offset, length = -1 }: FileSource, size: number, mode: number): Error {
+  if (!isRegular(mode) && length === -1) return invalidValue('options.length', `must say how much to map of the device '${path}'`, undefined);
+  const wayOut = isRegular(mode) ? `(${size} bytes in '${path}'; grow it with options.size)` : `(${size} bytes in '${path}')`;
   if (offset > size) return outOfRange('options.offset', `<= ${size}, the size of the file ${wayOut}`, offset);
   return outOfRange('options.length', `<= ${size - offset}, what the file has after offset ${offset} ${wayOut}`, length);
 }

@@ -42,7 +42,19 @@ function hugePagePool(size: number): string {
   const command = `Enlarge it as root: echo N > ${pool}/nr_hugepages`;
   const onNode = nodes.length < 2 ? '' : `, or on one of the nodes ${nodes.join(', ')}: ${NODES}/nodeX/hugepages/hugepages-${kilobytes}kB/nr_hugepages`;
   const atBoot = size < GIGANTIC ? '' : `. Free memory in pieces of that size is rare later on: hugepagesz=${size / GIGANTIC}G hugepages=N on the kernel command line takes it at boot`;
-  return there + command + onNode + atBoot;
+  // Pages that nobody has reserved are there: then it is not the pool that is short, or not the only one.
+  const limit = free - count('resv') > 0 ? `. A control group may permit less: ${groupLimit(size)}` : '';
+  return there + command + onNode + atBoot + limit;
+}
+
+/** Where the process's control group says how many huge pages it may reserve. */
+function groupLimit(size: number): string {
+  const unit = size >= GIGANTIC ? `${size / GIGANTIC}GB` : size >= 2 ** 20 ? `${size / 2 ** 20}MB` : `${size / 1024}KB`;
+  const name = `hugetlb.${unit}.rsvd.max`;
+  const group = /^0::\/?(.*)$/m.exec(readText('/proc/self/cgroup') ?? '')?.[1];
+  const path = `/sys/fs/cgroup/${group}/${name}`;
+  const value = group === undefined ? undefined : readText(path);
+  return value === undefined || value.trim() === 'max' ? name : `${path} is ${value.trim()}`;
 }
 
 /** For a failed mmap(2) or mremap(2) with these flags. */
@@ -89,6 +101,12 @@ export function lockRemedy(code: string): string | undefined {
 /** The way out of a 1:1 call that the kernel lacks: its error stays the kernel's own. */
 export function missing(feature: FeatureName): (code: string) => string | undefined {
   return (code) => lacks(feature, code);
+}
+
+/** For a failed msync(2). */
+export function flushRemedy(code: string): string | undefined {
+  if (code !== 'EINVAL') return undefined;
+  return 'A device has no cache to flush; persist() of a mapping with sync: true is what makes stores to persistent memory durable';
 }
 
 /** For a failed mseal(2). */

@@ -151,6 +151,7 @@ export class AnonymousMapping extends Mapping {
  * ```
  *
  * @throws {SystemError} ENOMEM, with what to do: the huge page pool, vm.max_map_count
+ * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED: the kernel is too old for `droppable`
  * @throws {SystemError} EEXIST if fixed placement would hit memory that is not memmap's
  */
 export function mapAnonymous(options: AnonymousOptions): AnonymousMapping {

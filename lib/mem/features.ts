@@ -1,9 +1,9 @@
 // What this kernel, processor and set of permissions really support, by trying.
-import { readFileSync, readdirSync } from 'node:fs';
 import { release } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { binding } from '../internal/binding.js';
 import { type FeatureName, ORIGIN } from '../internal/features.js';
+import { numbersIn, readText } from '../internal/kernel-files.js';
 
 /** One thing that not every kernel has. */
 export interface Feature {
@@ -39,16 +39,8 @@ const CAPABILITY = { ipcLock: 14, sysAdmin: 21 } as const;
 /** What root may do only, though the kernel has it. */
 const NEEDS: Partial<Record<FeatureName, keyof typeof CAPABILITY>> = { poison: 'sysAdmin' };
 
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return undefined;
-  }
-}
-
 function has(capability: keyof typeof CAPABILITY): boolean {
-  const held = /^CapEff:\s+([0-9a-f]+)$/m.exec(read('/proc/self/status') ?? '')?.[1] ?? '0';
+  const held = /^CapEff:\s+([0-9a-f]+)$/m.exec(readText('/proc/self/status') ?? '')?.[1] ?? '0';
   return ((BigInt(`0x${held}`) >> BigInt(CAPABILITY[capability])) & 1n) === 1n;
 }
 
@@ -61,26 +53,14 @@ function ask(name: FeatureName): Feature {
   return { supported: false, call, since, code };
 }
 
-function hugePageSizes(): number[] {
-  const folder = '/sys/kernel/mm/hugepages';
-  let names: string[] = [];
-  try {
-    names = readdirSync(folder);
-  } catch {
-    // A kernel without them.
-  }
-  const sizes = names.map((name) => Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? NaN) * 1024);
-  return sizes.filter((size) => Number.isFinite(size)).toSorted((a, b) => a - b);
-}
-
 function transparentHugePages(): Features['transparentHugePages'] {
-  const word = /\[(always|madvise|never)\]/.exec(read('/sys/kernel/mm/transparent_hugepage/enabled') ?? '')?.[1];
+  const word = /\[(always|madvise|never)\]/.exec(readText('/sys/kernel/mm/transparent_hugepage/enabled') ?? '')?.[1];
   return word as Features['transparentHugePages'];
 }
 
 function lockLimit(): number {
   if (has('ipcLock')) return Infinity;
-  const soft = /^Max locked memory\s+(\S+)/m.exec(read('/proc/self/limits') ?? '')?.[1];
+  const soft = /^Max locked memory\s+(\S+)/m.exec(readText('/proc/self/limits') ?? '')?.[1];
   return soft === undefined || soft === 'unlimited' ? Infinity : Number(soft);
 }
 
@@ -97,7 +77,7 @@ export function features(): Features {
   return {
     kernel: release(),
     pageSize: binding.pageSize,
-    hugePageSizes: hugePageSizes(),
+    hugePageSizes: numbersIn('/sys/kernel/mm/hugepages', 'hugepages-', 'kB').map((kilobytes) => kilobytes * 1024),
     transparentHugePages: transparentHugePages(),
     writeBackInstruction: binding.writeBackInstruction(),
     lockLimit: lockLimit(),

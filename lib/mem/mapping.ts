@@ -4,7 +4,7 @@ import { UnsupportedError, check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import type { Hint } from '../internal/literals.js';
 import { type Range, resolveRange } from '../internal/range.js';
-import { mapRemedy, sealRemedy } from '../internal/remedy.js';
+import { flushRemedy, mapRemedy, sealRemedy } from '../internal/remedy.js';
 import { invalidType, outOfRange } from '../internal/validate.js';
 import { advise, collapse, discard, evict, punchHole } from './advice.js';
 import { type BackgroundOptions, inBackground } from './background.js';
@@ -109,7 +109,7 @@ export abstract class Mapping extends Placed implements Disposable {
   flush(range?: Range): void {
     const { offset, length } = this.pages.span(range);
     const handle = this.pages.settled();
-    if (length > 0) check(binding.msync(handle, offset, length, MS.SYNC), 'msync');
+    if (length > 0) check(binding.msync(handle, offset, length, MS.SYNC), 'msync', { remedy: flushRemedy });
   }
 
   /** As {@link flush}, off the main thread, in steps that `signal` stops between. */

@@ -1,8 +1,8 @@
 // Which pages of a mapping are in memory, and in what state, from every source the kernel has:
 // mincore(2), cachestat(2), /proc/self/pagemap and PAGEMAP_SCAN, move_pages(2).
-import { readFileSync } from 'node:fs';
 import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
+import { parseList, readNumber, readText } from '../internal/kernel-files.js';
 import type { Span } from '../internal/range.js';
 import type { Pages } from './pages.js';
 
@@ -61,6 +61,8 @@ export interface FileBehind {
   readonly fd: number;
   /** Of the first page, bytes into the file. */
   readonly offset: number;
+  /** Bytes in each of its pages, if it is on hugetlbfs. */
+  readonly hugeSize?: number;
   /** There is a file, but it cannot be opened any more. */
   readonly lost?: boolean;
 }
@@ -73,23 +75,15 @@ const BIT = {
 /** Of no bytes everything is known. */
 const NOTHING = new Float64Array([Object.values(BIT).reduce((all, bit) => all | bit, 0), 0]);
 
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1').trim();
-  } catch {
-    return undefined;
-  }
-}
-
 /** The node of all memory, if there is but one. */
 function onlyNode(): number | undefined {
-  const nodes = readText('/sys/devices/system/node/has_memory') ?? '0';
-  return /^\d+$/.test(nodes) ? Number(nodes) : undefined;
+  const [node = 0, another] = parseList(readText('/sys/devices/system/node/has_memory') ?? '0');
+  return another === undefined ? node : undefined;
 }
 
 /** Bytes in a transparent huge page that one page table entry maps. */
 function transparentSize(): number {
-  return Number(readText('/sys/kernel/mm/transparent_hugepage/hpage_pmd_size') ?? 0);
+  return readNumber('/sys/kernel/mm/transparent_hugepage/hpage_pmd_size');
 }
 
 /** What the native call has found: known bits, whether residency is claimed, then the runs. */
@@ -144,7 +138,7 @@ export function residency(pages: Pages, range: Span, file: FileBehind): Residenc
   const only = onlyNode();
   const numbers = length === 0 ? NOTHING : binding.residency(handle, from, length, file.fd, file.offset + from, only === undefined);
   const found = new Found(check(numbers, 'mincore'), file.lost === true);
-  const hugeSize = pages.pageSize === pageSize ? undefined : pages.pageSize;
+  const hugeSize = file.hugeSize ?? (pages.pageSize === pageSize ? undefined : pages.pageSize);
   const transparent = found.some((state) => (state & BIT.huge) !== 0) ? transparentSize() : 0;
 
   const runs: ResidencyRun[] = [];

@@ -34,7 +34,8 @@ export interface Cachestat {
 
 /**
  * cachestat(2), Linux 6.5. `range` in bytes; length 0: to the end of the file. EPERM for
- * a file that the process neither owns nor may write.
+ * a file that the process neither owns nor may write. ENOTSUP for files in persistent memory
+ * (DAX), which would crash the kernel: they are in no page cache.
  */
 export function cachestat(
   fd: number,

@@ -111,8 +111,8 @@ Span block_of(const Scene& scene) {
 }
 
 struct FileState {
-  int64_t size = -1;   // bytes; -1 if no descriptor and no path leads to the file
-  bool tmpfs = false;  // where reading a hole needs space, too
+  int64_t size = -1;       // bytes; -1 if no descriptor and no path leads to the file
+  bool in_memory = false;  // there is no disk: reading a hole needs space, too
 };
 
 FileState file_state(const Scene& scene) {
@@ -127,7 +127,8 @@ FileState file_state(const Scene& scene) {
   struct statfs system = {};
   if (sys::fstat(fd, &status).failed() || status.st_ino != scene.vma.inode) return {};
   if (sys::fstatfs(fd, &system).failed()) return {};
-  return {status.st_size, system.f_type == TMPFS_MAGIC};
+  const bool in_memory = system.f_type == TMPFS_MAGIC || system.f_type == HUGETLBFS_MAGIC;
+  return {status.st_size, in_memory};
 }
 
 // Without the file: where the unreadable end of `span` begins, given that `page` is in
@@ -181,7 +182,7 @@ Mended past_the_end(const Scene& scene) {
     const size_t end = round_up(static_cast<size_t>(file.size), scene.unit);
     if (scene.file_offset(scene.page) < end) {
       if (!stays_out_of_reach(scene, file)) return Mended::kAlready;
-      const bool disk = scene.access == sys::Access::kRead && !file.tmpfs;
+      const bool disk = scene.access == sys::Access::kRead && !file.in_memory;
       return done(
           in_the_file(scene, disk ? FaultKind::kMemoryFailure : FaultKind::kNoSpace));
     }

@@ -31,30 +31,47 @@ struct Undecided {
   size_t end;
   unsigned wanted;
 };
+// Where it cannot be known it may be.
+bool may_be_dax(int fd) {
+  struct statx facts = {};
+  if (sys::statx(fd, STATX_TYPE, &facts).failed()) return true;
+  return (facts.stx_attributes & STATX_ATTR_DAX) != 0;
+}
 
 }  // namespace
 
+sys::Errno cachestat(int fd, const sys::CachestatRange& range, sys::Cachestat& counts,
+                     unsigned flags) {
+  struct stat file = {};
+  if (sys::Errno error = sys::fstat(fd, &file); error.failed()) return error;
+  if (may_be_dax(fd)) return {EOPNOTSUPP};
+  return sys::cachestat(fd, &range, &counts, flags);
+}
+
 PageCache::PageCache(int fd) : fd_(fd), evicted_(kEvicted) {
   struct statfs system = {};
-  if (fd_ < 0 || sys::fstatfs(fd_, &system).failed()) {
+  if (fd_ < 0 || may_be_dax(fd_) || sys::fstatfs(fd_, &system).failed()) {
     fd_ = -1;
   } else if (system.f_type == TMPFS_MAGIC) {
     evicted_ |= kSwapped;  // a page of tmpfs has nowhere else to go
   }
 }
 
-unsigned PageCache::read(PageStates& pages, int64_t offset, bool resident) {
+unsigned PageCache::read(PageStates& pages, int64_t offset, bool must_find_resident) {
   if (fd_ < 0) return 0;
-  const unsigned wanted =
-      kDirty | kWriteback | kEvicted | kRecentlyEvicted | (resident ? kResident : 0);
-  if (!find(pages, offset, wanted)) {
+  constexpr unsigned kFates = kDirty | kWriteback | kEvicted | kRecentlyEvicted;
+  const unsigned halve = kFates | (must_find_resident ? kResident : 0);
+  const unsigned known = find(pages, offset, kFates | kResident, halve);
+  if (known == 0) {
     fd_ = -1;
-    return 0;
+    hides_swap_ = (evicted_ & kSwapped) != 0;
   }
-  return wanted;
+  return known;
 }
 
-bool PageCache::find(PageStates& pages, int64_t offset, unsigned wanted) const {
+unsigned PageCache::find(PageStates& pages, int64_t offset, unsigned wanted,
+                         unsigned halve) const {
+  unsigned known = wanted;
   std::vector<Undecided> parts = {{0, pages.count, wanted}};
   while (!parts.empty()) {
     const Undecided part = parts.back();
@@ -63,7 +80,7 @@ bool PageCache::find(PageStates& pages, int64_t offset, unsigned wanted) const {
     const sys::CachestatRange range = {
         static_cast<uint64_t>(offset) + part.first * page_size(), length * page_size()};
     sys::Cachestat counts = {};
-    if (sys::cachestat(fd_, &range, &counts, 0).failed()) return false;
+    if (sys::cachestat(fd_, &range, &counts, 0).failed()) return 0;
     Verdict verdict;
     verdict.judge(kResident & part.wanted, counts.cached, length);
     verdict.judge(kDirty & part.wanted, counts.dirty, length);
@@ -74,13 +91,15 @@ bool PageCache::find(PageStates& pages, int64_t offset, unsigned wanted) const {
     for (size_t page = part.first; bits != 0 && page < part.end; ++page) {
       if ((pages.bits[page] & kPrivate) == 0) pages.bits[page] |= bits;
     }
+    known &= ~(verdict.partly & ~halve);
+    const unsigned left = verdict.partly & halve;
     // A count of one page is none or all.
-    if (verdict.partly == 0 || length == 1) continue;
+    if (left == 0 || length == 1) continue;
     const size_t middle = part.first + length / 2;
-    parts.push_back({part.first, middle, verdict.partly});
-    parts.push_back({middle, part.end, verdict.partly});
+    parts.push_back({part.first, middle, left});
+    parts.push_back({middle, part.end, left});
   }
-  return true;
+  return known;
 }
 
 bool fakes_residency(int fd) {

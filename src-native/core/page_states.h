@@ -17,6 +17,12 @@ struct PageStates {
   std::array<int, kMost> nodes;
 
   size_t length() const { return count * page_size(); }
+  bool any(unsigned wanted) const {
+    for (size_t page = 0; page < count; ++page) {
+      if ((bits[page] & wanted) != 0) return true;
+    }
+    return false;
+  }
   void add(size_t first, size_t end, unsigned more) {
     for (size_t page = first; page < end; ++page) bits[page] |= more;
   }

@@ -12,11 +12,11 @@
 namespace memmap::core {
 namespace {
 
-// A page that is mapped and no page of a file is a copy, or anonymous.
+// A page that is mapped and no page of a file is a copy, or anonymous; so is one in swap.
 unsigned bits_of(bool present, bool swapped, bool file) {
-  unsigned bits = swapped ? kSwapped : 0;
-  if (present) bits |= kMapped | (file ? 0 : kPrivate);
-  return bits;
+  if (swapped) return kSwapped | kPrivate;
+  if (!present) return 0;
+  return kMapped | (file ? 0 : kPrivate);
 }
 
 }  // namespace

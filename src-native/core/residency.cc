@@ -20,13 +20,12 @@ using sys::Errno;
 
 using Vector = std::array<unsigned char, PageStates::kMost>;
 
-// mincore(2), bit 0 of each byte; false bits where the kernel is short of memory for a
-// moment are waited out.
-Errno find_resident(const PageStates& pages, Vector& vec) {
+// mincore(2), bit 0 of each byte.
+Errno mincore(const PageStates& pages, Vector& vec) {
   Errno error;
   do {
     error = sys::mincore(pages.address, pages.length(), vec.data());
-  } while (error.value == EAGAIN);
+  } while (error.value == EAGAIN);  // the kernel is short of memory for a moment
   return error;
 }
 
@@ -43,21 +42,17 @@ class Survey {
   Errno look_at(PageStates& pages, size_t done) {
     std::fill_n(pages.bits.begin(), pages.count, 0U);
     std::fill_n(pages.nodes.begin(), pages.count, kUnknownNode);
-    unsigned known = table_.read(pages);
-    if (Errno error = find_resident(pages, *vec_); error.failed()) return error;
-    // A page that is not there is the truth; only where all are need the kernel be
-    // tested.
-    if (!fakes_.has_value() && !all_resident(pages, *vec_)) fakes_ = false;
-    if (!fakes_.has_value() && file_.fd >= 0) fakes_ = fakes_residency(file_.fd);
-    const bool fakes = fakes_.value_or(false);
-    known |= cache_.read(pages, file_.offset + static_cast<int64_t>(done), fakes);
-    const bool told = !fakes || (known & kResident) != 0;
-    if (!told) found_.faked = true;
-    for (size_t page = 0; page < pages.count; ++page) {
-      const bool claimed = ((*vec_)[page] & 1) != 0 && (!fakes || !told);
-      if (claimed || (pages.bits[page] & kMapped) != 0) pages.bits[page] |= kResident;
+    unsigned known = table_.read(pages) | kResident;
+    const int64_t offset = file_.offset + static_cast<int64_t>(done);
+    const unsigned in_cache = cache_.read(pages, offset, false);
+    known |= in_cache;
+    // mincore(2) takes long to find nothing.
+    const bool nothing = (in_cache & kResident) != 0 && !pages.any(kResident | kPrivate);
+    if (!nothing) {
+      if (Errno error = find_resident(pages, offset); error.failed()) return error;
     }
-    found_.known &= known | kResident;
+    if (cache_.hides_swap()) known &= ~kSwapped;
+    found_.known &= known;
     if (nodes_) {
       if (Errno error = find_nodes(pages); error.failed()) return error;
     }
@@ -69,6 +64,26 @@ class Survey {
 
  private:
   static constexpr int kUnknownNode = -1;
+
+  // mincore(2) knows pages that are being read in for such, the page cache does not. But
+  // where it does not look the page cache is right, if that can be asked.
+  Errno find_resident(PageStates& pages, int64_t offset) {
+    if (Errno error = mincore(pages, *vec_); error.failed()) return error;
+    // A page that is not there is the truth; only where all are need the kernel be
+    // tested.
+    if (!fakes_.has_value() && !all_resident(pages, *vec_)) fakes_ = false;
+    if (!fakes_.has_value() && file_.fd >= 0) fakes_ = fakes_residency(file_.fd);
+    const bool fakes = fakes_.value_or(false);
+    const bool told = fakes && (cache_.read(pages, offset, true) & kResident) != 0;
+    if (fakes && !told) found_.faked = true;
+    for (size_t page = 0; page < pages.count; ++page) {
+      unsigned& bits = pages.bits[page];
+      const bool resident = told ? (bits & kResident) != 0 : ((*vec_)[page] & 1) != 0;
+      bits &= ~kResident;
+      if (resident || (bits & kMapped) != 0) bits |= kResident;
+    }
+    return {};
+  }
 
   static Errno find_nodes(PageStates& pages) {
     int* const nodes = pages.nodes.data();

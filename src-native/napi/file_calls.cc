@@ -1,4 +1,5 @@
 // System calls on files, 1:1: a value, or -errno.
+#include "core/page_cache.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
 #include "sys/file.h"
@@ -24,8 +25,8 @@ Napi::Value posix_fadvise(const Napi::CallbackInfo& info) {
 Napi::Value cachestat(const Napi::CallbackInfo& info) {
   const sys::CachestatRange range = {size(info[1]), size(info[2])};
   sys::Cachestat counts = {};
-  sys::Errno error = sys::cachestat(int32(info[0]), &range, &counts,
-                                    static_cast<unsigned>(int32(info[3])));
+  sys::Errno error = core::cachestat(int32(info[0]), range, counts,
+                                     static_cast<unsigned>(int32(info[3])));
   auto out = info[4].As<Napi::Float64Array>();
   out[0] = static_cast<double>(counts.cached);
   out[1] = static_cast<double>(counts.dirty);

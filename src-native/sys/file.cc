@@ -60,6 +60,10 @@ Result<UniqueFd> dup(int fd) { return fd_of(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
 Errno fstat(int fd, struct stat* facts) { return errno_of(::fstat(fd, facts)); }
 
+Errno statx(int fd, unsigned mask, struct statx* facts) {
+  return errno_of(::statx(fd, "", AT_EMPTY_PATH, mask, facts));
+}
+
 Errno fstatfs(int fd, struct statfs* facts) { return errno_of(::fstatfs(fd, facts)); }
 
 Errno ftruncate(int fd, int64_t length) { return errno_of(::ftruncate(fd, length)); }

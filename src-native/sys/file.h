@@ -21,6 +21,7 @@ Errno linkat(int fd, const char* path);
 Errno fchmod(int fd, mode_t mode);
 Result<UniqueFd> dup(int fd);  // fcntl F_DUPFD_CLOEXEC
 Errno fstat(int fd, struct stat* facts);
+Errno statx(int fd, unsigned mask, struct statx* facts);
 Errno fstatfs(int fd, struct statfs* facts);
 Errno ftruncate(int fd, int64_t length);
 Errno fallocate(int fd, int mode, int64_t offset, int64_t length);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { SharedMemory } from 'memmap/shm';
 import * as sys from 'memmap/sys';
@@ -6,7 +7,7 @@ import { closedAfterEach } from '../support/descriptors.mjs';
 import { skip } from '../support/hooks.mjs';
 import { inherited } from '../support/peer.mjs';
 import { maps, smapsAt } from '../support/proc.mjs';
-import { python } from '../support/program.mjs';
+import { needsPython, python } from '../support/program.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const { PAGE_SIZE } = sys;
@@ -27,6 +28,18 @@ for address in map(int, sys.argv[2:]):
     got = libc.process_vm_readv(pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
     print(into.raw.decode() if got == 8 else 'errno %d' % ctypes.get_errno())`;
 
+/** Reads 8 bytes of another process: prints them, or the error. */
+const READER = `
+const [pid, address] = process.argv.slice(1);
+const { openSync, readSync, writeSync } = require('node:fs');
+const bytes = Buffer.alloc(8);
+try {
+  readSync(openSync('/proc/' + pid + '/mem'), bytes, 0, 8, BigInt(address));
+  writeSync(1, bytes);
+} catch (error) {
+  writeSync(1, error.code);
+}`;
+
 describe('Secret shared memory', () => {
   const keep = closedAfterEach();
   const file = temporaryFiles();
@@ -40,7 +53,21 @@ describe('Secret shared memory', () => {
     }
   });
 
-  it('is memory that no other process reads, root neither', async () => {
+  it('is memory that no other process reads through /proc/PID/mem', () => {
+    const mapping = keep(secret.map());
+    mapping.bytes.write('a secret');
+    const plain = keep(keep(SharedMemory.create({ length: PAGE_SIZE })).map());
+    plain.bytes.write('in plain');
+    const read = ({ address }) => execFileSync(process.execPath, ['-e', READER, process.pid, address], { encoding: 'utf8' });
+    assert.equal(read(plain), 'in plain');
+    assert.equal(read(mapping), 'EIO');
+    const own = openSync('/proc/self/mem', 'r');
+    assert.throws(() => readSync(own, Buffer.alloc(8), 0, 8, mapping.address), { code: 'EIO' });
+    closeSync(own);
+  });
+
+  it('is memory that no other process reads, root neither', async function () {
+    needsPython(this);
     const mapping = keep(secret.map());
     mapping.bytes.write('a secret');
     const plain = keep(keep(SharedMemory.create({ length: PAGE_SIZE })).map());
@@ -107,7 +134,8 @@ describe('Secret shared memory', () => {
     assert.ok([0, undefined].includes(bytes[0]));
   });
 
-  it('is shared with whoever gets the descriptor, and cannot be opened again or sealed', () => {
+  it('is shared with whoever gets the descriptor, and cannot be opened again or sealed', function () {
+    needsPython(this);
     keep(secret.map()).bytes.write('shared');
     assert.equal(inherited(secret.fd, "__import__('mmap').mmap(3, 4096)[:6]"), "b'shared'");
     assert.throws(() => secret.readOnlyFd(), { code: 'ENXIO', syscall: 'open' });

@@ -1,5 +1,5 @@
 // The kernel as witness: what /proc says about this process's memory.
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 
 /** The mappings of a process, as /proc/PID/maps lists them. Addresses are BigInts. */
 export function maps(pid = 'self') {
@@ -64,4 +64,23 @@ export function numaMapAt(address) {
   const pages = {};
   for (const [, node, count] of found.matchAll(/ N(\d+)=(\d+)/g)) pages[node] = Number(count);
   return { policy, pages };
+}
+
+/**
+ * The entries of /proc/self/pagemap for `count` pages of `pageSize` bytes from `address` on:
+ * [{ present, swapped }].
+ */
+export function pagemapAt(address, count, pageSize) {
+  const entries = Buffer.alloc(8 * count);
+  const fd = openSync('/proc/self/pagemap', 'r');
+  try {
+    const length = readSync(fd, entries, 0, entries.length, Number(address / BigInt(pageSize)) * 8);
+    if (length !== entries.length) throw new Error(`pagemap ends after ${length} bytes`);
+  } finally {
+    closeSync(fd);
+  }
+  return Array.from({ length: count }, (_, page) => {
+    const top = entries[8 * page + 7];
+    return { present: (top & 0x80) !== 0, swapped: (top & 0x40) !== 0 };
+  });
 }

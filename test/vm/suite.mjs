@@ -23,6 +23,7 @@ const TESTS = [
   'test/file/map-file.test.mjs',
   'test/file/file-mapping.test.mjs',
   'test/file/cache-dump.test.mjs',
+  'test/shm/secret.test.mjs',
 ];
 
 /** Emulated, JavaScript is 7 to 11 times slower than on the machine itself. Milliseconds. */

@@ -1,0 +1,27 @@
+// Persistent memory as a character device, devdax: what of it can be mapped. The kernel finds
+// out when a page is touched, or calls it EINVAL.
+import { fstatSync, statSync } from 'node:fs';
+import { readNumber } from '../internal/kernel-files.js';
+
+/** Bytes. */
+export interface DaxDevice {
+  readonly size: number;
+  /** In a page: offsets and lengths are whole pages. */
+  readonly align: number;
+}
+
+/** Numbers of a device as makedev(3) packs them, which can be more than 32 bits. */
+function numbersOf(rdev: bigint): string {
+  const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n);
+  const minor = (rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n);
+  return `${major}:${minor}`;
+}
+
+/** Undefined if it is something else, or sysfs is not there. */
+export function daxDevice(file: string | number): DaxDevice | undefined {
+  const stats = typeof file === 'number' ? fstatSync(file, { bigint: true }) : statSync(file, { bigint: true });
+  if (!stats.isCharacterDevice()) return undefined;
+  const folder = `/sys/dev/char/${numbersOf(stats.rdev)}`;
+  const [size, align] = [readNumber(`${folder}/size`), readNumber(`${folder}/align`)];
+  return size > 0 && align > 0 ? { size, align } : undefined;
+}
