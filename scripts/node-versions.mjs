@@ -19,7 +19,11 @@ const ONCE = [
   'test/shm/*model.test.mjs', // algorithms over simulated memory
   'test/shm/mutex.test.mjs', // hundreds of processes killed
   'test/boundary/check-layers.test.mjs',
+  'test/shm/missing-calls.test.mjs', // the same tests where the kernel lacks calls
+  'test/shm/documents.test.mjs', // examples
   'test/sys/mmap-flags.test.mjs', // the kernel's constants
+  'test/mem/{maps,map-entry,topology,huge-page-pools}.test.mjs', // what /proc and /sys say
+  'test/boundary/{syscalls,types}.test.mjs', // documents and declarations
 ];
 
 /** The path of the binary of a version, installed if it is not there. */
