@@ -288,16 +288,17 @@ Mended mend(const Fault& fault) {
   if (!find_vma(fault.address, scene.vma)) return Mended::kNot;
   const bool closed = is_closed(scene.vma);
   if (scene.range.index == kProcess && !closed) return Mended::kNot;
+  const bool broken = fault.signal == SIGBUS && fault.code == BUS_MCEERR_AR;
   // Zeros that another thread has put there; or the engine has unmapped this range, and
-  // something else stands there now.
-  if (scene.range.of_runtime && !closed && scene.vma.inode == 0 &&
+  // something else stands there now. Memory that breaks needs no such explanation.
+  if (!broken && scene.range.of_runtime && !closed && scene.vma.inode == 0 &&
       !scene.range.may_be_protected && !fault_slot(scene.range.index).mended.load()) {
     return Mended::kNot;
   }
   scene.unit = std::max({scene.range.unit, scene.vma.page_size, page_size()});
   scene.page = std::max(round_down(fault.address, scene.unit), scene.range.start);
   if (fault.signal == SIGBUS) {
-    if (fault.code == BUS_MCEERR_AR) return done(memory_failure(scene, fault.lsb));
+    if (broken) return done(memory_failure(scene, fault.lsb));
     if (fault.code != BUS_ADRERR) return Mended::kNot;
     // Replaced or protected by another thread meanwhile: what stands there now raises no
     // SIGBUS.
