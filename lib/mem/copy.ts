@@ -60,7 +60,7 @@ function copy(mapping: Guarded, offset: number, bytes: Uint8Array, writes: boole
     const backed = Math.min(mapping.backed(), pages.mended === -1 ? Infinity : pages.mended - pages.byteOffset);
     if (backed < offset + length) throw pages.log.error('truncated', Math.min(offset + copied, Math.max(offset, backed)));
   }
-  if (copied < length) throw pages.log.error(mapping.unreachable(writes), offset + copied);
+  if (copied < length) throw pages.log.error(mapping.unreachable(writes, offset + copied), offset + copied);
 }
 
 /** Through a view. Secret memory cannot shrink; if it cannot be had, the guard tells. */

@@ -6,6 +6,7 @@ import type { Range } from '../internal/range.js';
 import { validateBoolean, validateFunction, validateOptions, validateWord } from '../internal/validate.js';
 import { copyIn, copyOut } from './copy.js';
 import type { Fault, Faults } from './faults.js';
+import { maps } from './maps.js';
 import { Pages, type PagesOptions } from './pages.js';
 
 const { MAP } = binding;
@@ -146,8 +147,11 @@ export abstract class Guarded {
   }
 
   /** @internal Why memory that is there and may be used cannot be reached. */
-  unreachable(_writes: boolean): FaultErrorKind {
-    return 'no-access';
+  unreachable(writes: boolean, offset: number): FaultErrorKind {
+    const { pages } = this;
+    const [entry] = maps({ at: pages.address + BigInt(offset) }).mappings;
+    if (entry === undefined || !(writes ? entry.writable : entry.readable)) return 'no-access';
+    return pages.pageSize === binding.pageSize ? 'memory-failure' : 'no-space';
   }
 
   /** @internal The protection at a byte, counted from the first page, and up to where it is the same. */

@@ -287,9 +287,9 @@ Mended mend(const Fault& fault) {
   if (!find_vma(fault.address, scene.vma)) return Mended::kNot;
   const bool closed = is_closed(scene.vma);
   if (scene.range.index == kProcess && !closed) return Mended::kNot;
-  // Zeros that another thread has put there; or the engine has unmapped this range, and
-  // something else stands there now. Broken memory is neither.
   const bool broken = fault.signal == SIGBUS && fault.code == BUS_MCEERR_AR;
+  // Zeros that another thread has put there; or the engine has unmapped this range, and
+  // something else stands there now. Memory that breaks needs no such explanation.
   if (!broken && scene.range.of_runtime && !closed && scene.vma.inode == 0 &&
       !scene.range.may_be_protected && !fault_slot(scene.range.index).mended.load()) {
     return Mended::kNot;
