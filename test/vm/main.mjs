@@ -1,5 +1,5 @@
 // Runs the tests on the kernels of emulated machines:
-//   main.mjs [KERNEL ...] [--dir CACHE] [--jobs N] [--seconds N] [--strict] [-- MOCHA ARGS]
+//   main.mjs [KERNEL ...] [--dir CACHE] [--jobs N] [--seconds N] [--quick] [--strict] [-- MOCHA ARGS]
 // Kernels that do not gate are reported; with --strict they fail the run, too.
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -27,6 +27,7 @@ const { values, positionals } = parseArgs({
     dir: { type: 'string', default: '.cache/vm' },
     jobs: { type: 'string', default: '1' },
     seconds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
     strict: { type: 'boolean', default: false },
   },
 });
@@ -35,7 +36,7 @@ for (const name of names) {
   if (!(name in KERNELS)) throw new Error(`no kernel ${name}: ${Object.keys(KERNELS).join(', ')} are`);
 }
 const cache = resolve(values.dir);
-const script = testScript(project, mochaArgs);
+const script = testScript(project, mochaArgs, values.quick);
 
 const start = Date.now();
 const seconds = () => Math.round((Date.now() - start) / 1000);
