@@ -4,7 +4,7 @@
 // that depends on the newest of that line, so that nothing is pinned and point releases move
 // along. `gating`: a failure fails the run; the others are reported. `seconds`: how long the whole
 // machine may live.
-const X86 = { architecture: 'amd64', seconds: 300 };
+const X86 = { architecture: 'amd64', seconds: 600 };
 
 export const KERNELS = {
   // The cloud flavours boot in half the time. That of 6.1 lacks CONFIG_MEMORY_FAILURE.
@@ -13,7 +13,7 @@ export const KERNELS = {
   '5.10': { ...X86, release: 'bullseye-security', meta: 'linux-image-cloud-amd64' },
   newest: { ...X86, release: 'trixie-backports', meta: 'linux-image-cloud-amd64' },
   // Pages of 16 KiB. No ACPI, so no NVDIMM.
-  'arm64-16k': { architecture: 'arm64', seconds: 600, meta: 'linux-image-6.12-arm64-16k' },
+  'arm64-16k': { architecture: 'arm64', seconds: 1200, meta: 'linux-image-6.12-arm64-16k' },
 };
 
 /** Loaded at boot with what they depend on; one that a kernel has built in, or lacks, is left out. */
