@@ -60,6 +60,11 @@ function copy(mapping: Guarded, offset: number, bytes: Uint8Array, writes: boole
     const backed = Math.min(mapping.backed(), pages.mended === -1 ? Infinity : pages.mended - pages.byteOffset);
     if (backed < offset + length) throw pages.log.error('truncated', Math.min(offset + copied, Math.max(offset, backed)));
   }
+  // Zeros where memory broke pass for bytes just as well.
+  const broken = pages.log.broken();
+  if (broken !== undefined && broken.offset < offset + copied && offset < broken.end) {
+    throw pages.log.error('memory-failure', Math.max(offset, broken.offset));
+  }
   if (copied < length) throw pages.log.error(mapping.unreachable(writes, offset + copied), offset + copied);
 }
 

@@ -142,6 +142,19 @@ export class FaultLog {
     this.#forgiven = counts;
   }
 
+  /**
+   * The part of the mapping that broke and reads zeros now; all of it once several have broken,
+   * of which only the last is known. Undefined if nothing has, or it has been put right.
+   */
+  broken(): { readonly offset: number; readonly end: number } | undefined {
+    this.#update();
+    const kind = KINDS.indexOf('memory-failure');
+    const count = (this.#counts[kind] ?? 0) - (this.#forgiven[kind] ?? 0);
+    if (count <= 0) return undefined;
+    const { offset, length } = this.#part(kind);
+    return count === 1 ? { offset, end: offset + length } : { offset: 0, end: Infinity };
+  }
+
   error(kind: FaultErrorKind, offset: number): FaultError {
     const where = this.#path === undefined ? '' : ` of '${this.#path}'`;
     return new FaultError(`At byte ${offset} of the mapping${where}, ${MEANING[kind]}`, kind, offset, this.#path);
