@@ -103,8 +103,8 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     inode,
     filesystem: FILESYSTEM_NAME.get(filesystem) ?? `0x${filesystem.toString(16)}`,
     byteOffset: offset % binding.pageSize,
-    // Drivers are particular about addresses: devdax has huge pages.
-    movable: (flags & MAP.FIXED) === 0 && isRegular(mode),
+    // Huge pages stay where they are, and drivers are particular about addresses: so is devdax.
+    movable: (flags & MAP.FIXED) === 0 && isRegular(mode) && filesystem !== binding.FILESYSTEM['hugetlbfs'],
     regular: isRegular(mode),
   };
   const dax = isCharacterDevice(mode) ? daxDevice(file) : undefined;

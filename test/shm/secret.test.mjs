@@ -76,9 +76,19 @@ describe('Secret shared memory', () => {
     assert.deepEqual(stdout.trim().split('\n'), ['errno 5', 'errno 14', 'in plain', 'in plain'], stderr);
   });
 
-  it('is locked, and never dumped', () => {
-    const { VmFlags } = smapsAt(keep(secret.map()).address);
-    assert.ok(VmFlags.includes('lo') && VmFlags.includes('dd'), VmFlags.join(' '));
+  it('is never dumped, nor swapped out', () => {
+    const mapping = keep(secret.map());
+    mapping.bytes.fill(7);
+    const { VmFlags, Rss } = smapsAt(mapping.address);
+    assert.ok(VmFlags.includes('dd'), VmFlags.join(' '));
+    try {
+      mapping.evict();
+    } catch ({ code }) {
+      assert.equal(code, 'EINVAL'); // locked, as smaps has it on most kernels; not on 6.12
+      assert.ok(VmFlags.includes('lo'), VmFlags.join(' '));
+    }
+    assert.deepEqual([smapsAt(mapping.address).Rss, smapsAt(mapping.address).Swap], [Rss, 0]);
+    assert.ok(mapping.bytes.every((byte) => byte === 7));
   });
 
   it('goes into files and out of them, and through checked copies, where the process itself says so', () => {
