@@ -1,15 +1,13 @@
 // Pools of huge pages on three nodes: one page of 1 GiB, on node 1; sixteen of 2 MiB on each of
 // nodes 0 and 1. To touch the large one takes seconds: each kind of memory does it once.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { execFileSync } from 'node:child_process';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { features, mapAnonymous, mapFile } from 'memmap';
 import { SharedMemory } from 'memmap/shm';
 import { PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
 import { freeHugePages } from '../support/huge-pages.mjs';
+import { mountHugetlbfs } from '../support/mount.mjs';
 import { keeper } from '../support/numa.mjs';
 import { smapsAt } from '../support/proc.mjs';
 import { run, runs } from '../support/run.mjs';
@@ -19,6 +17,7 @@ const GIB = 2 ** 30;
 
 describe('Huge pages on three nodes', () => {
   const keep = keeper();
+  const file = mountHugetlbfs();
   before(function () {
     if (process.env.MEMMAP_VM === undefined) skip(this, 'it takes the emulated machine');
     assert.deepEqual([freeHugePages(HUGE), freeHugePages(GIB)], [32, 1]);
@@ -69,28 +68,21 @@ describe('Huge pages on three nodes', () => {
   });
 
   it('files on hugetlbfs have the pages of their file system', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'memmap-hugetlbfs-'));
-    execFileSync('mount', ['-t', 'hugetlbfs', '-o', 'pagesize=2M', 'hugetlbfs', folder]);
-    try {
-      const path = join(folder, 'file');
-      writeFileSync(path, '');
-      truncateSync(path, 2 * HUGE);
-      const mapping = mapFile(path, { access: 'read-write' });
-      mapping.bytes[HUGE] = 7;
-      assert.equal(mapping.filesystem, 'hugetlbfs');
-      assert.equal(smapsAt(mapping.address).KernelPageSize, HUGE / 1024);
-      const { mapped, runs: found } = mapping.residency();
-      assert.equal(mapped, HUGE / PAGE_SIZE);
-      assert.ok(found.every(({ hugeSize }) => hugeSize === HUGE), JSON.stringify(found));
-      mapping.close();
-      const again = mapFile(path);
-      assert.equal(again.bytes[HUGE], 7);
-      again.close();
-      rmSync(path);
-    } finally {
-      execFileSync('umount', ['-l', folder]);
-      rmSync(folder, { recursive: true });
-    }
+    const path = file('mapped');
+    writeFileSync(path, '');
+    truncateSync(path, 2 * HUGE);
+    const mapping = mapFile(path, { access: 'read-write' });
+    mapping.bytes[HUGE] = 7;
+    assert.equal(mapping.filesystem, 'hugetlbfs');
+    assert.equal(smapsAt(mapping.address).KernelPageSize, HUGE / 1024);
+    const { mapped, runs: found } = mapping.residency();
+    assert.equal(mapped, HUGE / PAGE_SIZE);
+    assert.ok(found.every(({ hugeSize }) => hugeSize === HUGE), JSON.stringify(found));
+    mapping.close();
+    const again = mapFile(path);
+    assert.equal(again.bytes[HUGE], 7);
+    again.close();
+    rmSync(path);
   });
 
   describe('that are not to be had', () => {
@@ -111,14 +103,11 @@ describe('Huge pages on three nodes', () => {
 
     for (const name of ['pool empty', 'pool too small', 'no page on the node', 'file, written', 'file, read']) {
       it(`are a guarded fault where they are not: ${name}`, async () => {
-        const path = `/dev/hugepages/memmap-${process.pid}`;
-        try {
-          await runs('no-huge-page', [name, path]);
-          const { signal, stderr } = await run('no-huge-page', [name, path, 'unguarded']);
-          assert.equal(signal, 'SIGBUS', stderr);
-        } finally {
-          rmSync(path, { force: true });
-        }
+        const path = file(name);
+        await runs('no-huge-page', [name, path]);
+        const { signal, stderr } = await run('no-huge-page', [name, path, 'unguarded']);
+        assert.equal(signal, 'SIGBUS', stderr);
+        rmSync(path, { force: true });
       });
     }
   });

@@ -1,6 +1,7 @@
 // features() on kernels old and new: what it says is what the calls do, and what each kernel is
 // known to have.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { features, mapAnonymous, mapFile, maps } from 'memmap';
 import { SharedMemory } from 'memmap/shm';
 import { MADV, PAGE_SIZE, fcntl_get_seals, madvise, memfd_create, MFD } from 'memmap/sys';
@@ -75,7 +76,8 @@ describe('Features of this kernel', () => {
       return true;
     },
     collapse() {
-      const mapping = keep(mapAnonymous({ length: 16 << 20, advice: 'hugepage' }));
+      const size = Number(readFileSync('/sys/kernel/mm/transparent_hugepage/hpage_pmd_size', 'latin1'));
+      const mapping = keep(mapAnonymous({ length: 2 * size, advice: 'hugepage' }));
       mapping.bytes.fill(1);
       return mapping.collapse() ?? true;
     },
