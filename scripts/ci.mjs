@@ -14,7 +14,7 @@ const STEPS = {
   'Node 26': ['node', 'scripts/node-versions.mjs', '26'],
   'native tests': ['npm', 'run', '--silent', 'test:native'],
   sanitizers: ['npm', 'run', '--silent', 'test:asan'],
-  'emulated machines': ['npm', 'run', '--silent', 'test:vm'],
+  'emulated machines': ['npm', 'run', '--silent', 'test:vm', '--', '--quick', '--jobs', '2'],
   bench: ['npm', 'run', '--silent', 'bench', '--', '--quick'],
   publint: ['npx', '--no-install', 'publint', '--strict'],
 };

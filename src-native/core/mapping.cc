@@ -141,10 +141,10 @@ Errno Mapping::resize(size_t length) {
     Result<void*> moved = sys::mremap(address_, length_, length, MREMAP_MAYMOVE);
     if (!moved) return moved.error();
     range_->disown();
-    settle(AddressRange::take(*moved, length, AddressRange::Owner::kMemmap));
+    settle(AddressRange::take(*moved, length, AddressRange::Owner::kMemmap, unit_));
   } else {
     Result<std::shared_ptr<AddressRange>> moved =
-        move_out(*range_, address_, length_, length);
+        move_out(*range_, address_, length_, length, unit_);
     if (!moved) return moved.error();
     range_->retire();
     settle(std::move(*moved));

@@ -49,7 +49,8 @@ Result<void*> lift(char* address, size_t old_length, size_t new_length) {
 }  // namespace
 
 Result<std::shared_ptr<AddressRange>> move_out(AddressRange& range, char* address,
-                                               size_t old_length, size_t new_length) {
+                                               size_t old_length, size_t new_length,
+                                               size_t unit) {
   Result<void*> lifted = lift(address, old_length, new_length);
   if (!lifted) return lifted.error();
   Errno error = range.vacate(static_cast<size_t>(address - range.begin()), old_length);
@@ -57,7 +58,7 @@ Result<std::shared_ptr<AddressRange>> move_out(AddressRange& range, char* addres
     put_back(*lifted, address, old_length, new_length);
     return error;
   }
-  return AddressRange::take(*lifted, new_length, Owner::kMemmap);
+  return AddressRange::take(*lifted, new_length, Owner::kMemmap, unit);
 }
 
 Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
@@ -109,7 +110,7 @@ Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
     } else if (!may_move) {
       return Errno{ENOMEM};  // what lies behind is taken, by the rest of the range
     }
-    auto moved = move_out(*range, address, old_length, new_length);
+    auto moved = move_out(*range, address, old_length, new_length, page_size());
     if (!moved) return moved.error();
     char* begin = (*moved)->begin();
     return Mapping(std::move(*moved), begin, new_length);
