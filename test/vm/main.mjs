@@ -1,7 +1,7 @@
 // Runs the tests on the kernels of emulated machines:
 //   main.mjs [KERNEL ...] [--dir CACHE] [--jobs N] [--seconds N] [--quick] [--strict] [-- MOCHA ARGS]
 // Kernels that do not gate are reported; with --strict they fail the run, too.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -44,7 +44,9 @@ const seconds = () => Math.round((Date.now() - start) / 1000);
 /** Everything a machine of the architecture has, whatever its kernel. */
 async function buildParts(architecture) {
   const busybox = await buildBusybox(cache, architecture);
-  const image = join(cache, `project-${architecture}.ext4`);
+  // This run's alone: another one may be under way in the same cache.
+  const image = join(cache, `project-${architecture}-${process.pid}.ext4`);
+  process.on('exit', () => rmSync(image, { force: true }));
   const addon = architecture === 'arm64' ? await crossBuild(cache, project) : hostAddon(project);
   buildProject(image, project, { addon, script });
   return { busybox, root: await buildRoot(cache, project, architecture, busybox), project: image, dimms: await buildDimms(cache) };
