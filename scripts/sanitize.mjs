@@ -23,11 +23,11 @@ args.push('--timeout', String(4 * timeout)); // processes start slowly
 const IGNORED = [
   'test/package/**',
   'test/shm/*model.test.mjs',
-  'test/boundary/check-layers.test.mjs',
+  'test/boundary/{check-layers,syscalls,types}.test.mjs',
   'test/guard/matrix.test.mjs',
   'test/guard/soak.test.mjs',
-  'test/shm/missing-calls.test.mjs',
-  'test/shm/mutex.test.mjs',
+  'test/lifecycle/exhaustion.test.mjs',
+  'test/shm/{channel-death,documents,missing-calls,mutex}.test.mjs',
 ];
 if (!given.some((arg) => arg.endsWith('.mjs'))) args.push(...IGNORED.flatMap((path) => ['--ignore', path]), ...spec);
 args.push(...given);
