@@ -7,7 +7,7 @@ import { Event, Mutex, PeerError, SharedMemory, connect, listen } from 'memmap/s
 import * as sys from 'memmap/sys';
 import { CHANNEL_ERRORS } from '../support/channel-errors.mjs';
 import { skip } from '../support/hooks.mjs';
-import { NUMA_ERRORS } from '../support/numa-errors.mjs';
+import { NUMA_ERRORS, withoutCapabilities } from '../support/numa-errors.mjs';
 import { maps } from '../support/proc.mjs';
 import { hasExternalShared } from '../support/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
@@ -174,24 +174,13 @@ describe('Errors', () => {
         mapping.close();
       }
     };
-    /** Runs `act` as a user who may not read everything. */
-    function unprivileged(act) {
-      if (process.geteuid() !== 0) return act();
-      process.seteuid(65534);
-      try {
-        return act();
-      } finally {
-        process.seteuid(0);
-      }
-    }
-
     /** `code, call`: what brings it about. */
     const PROVOKED_BY_KERNEL = {
       'ENOENT open': () => mapFile('/nowhere'),
       'EACCES open': () => {
         const secret = source();
         chmodSync(secret, 0o000);
-        unprivileged(() => mapFile(secret));
+        withoutCapabilities(() => mapFile(secret));
       },
       'EACCES mmap': () => {
         const fd = openSync(source(), 'r');
@@ -290,7 +279,7 @@ describe('Errors', () => {
         return assert.fail('no error');
       };
       for (const path of ['/nowhere', `${process.execPath}/below`, loop, secret, `/${'x'.repeat(300)}`]) {
-        unprivileged(() => {
+        withoutCapabilities(() => {
           const ours = errorOf(() => mapFile(path));
           const theirs = errorOf(() => openSync(path));
           assert.equal(ours.message.startsWith(theirs.message), true, ours.message);

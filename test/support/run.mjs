@@ -7,9 +7,18 @@ import { fileURLToPath } from 'node:url';
 const WATCHDOG = 280_000;
 
 /** Runs test/fixtures/<name>.mjs to its end: { code, signal, stdout, stderr }. */
-export async function run(name, args = [], { nodeArgs = [], stdio = [], ...options } = {}) {
-  const path = fileURLToPath(new URL(`../fixtures/${name}.mjs`, import.meta.url));
-  const child = spawn(process.execPath, [...nodeArgs, path, ...args.map(String)], {
+export function run(name, args = [], { nodeArgs = [], ...options } = {}) {
+  return runProgram(process.execPath, [...nodeArgs, fixture(name), ...args.map(String)], options);
+}
+
+/** The path of a fixture. */
+export function fixture(name) {
+  return fileURLToPath(new URL(`../fixtures/${name}.mjs`, import.meta.url));
+}
+
+/** Runs any program to its end. `stdio`: from descriptor 3 on. */
+export async function runProgram(program, args, { stdio = [], ...options } = {}) {
+  const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe', ...stdio],
     timeout: WATCHDOG,
     killSignal: 'SIGKILL',
