@@ -110,14 +110,16 @@ SlotIndex claim_slot(uintptr_t start, size_t length, SlotTraits traits) {
   slot.suspect.store(0, std::memory_order_relaxed);
   slot.stash.store(0, std::memory_order_relaxed);
   Details& details = all.details[index];
-  details.unit.store(traits.unit, std::memory_order_relaxed);
-  details.fd.store(traits.fd, std::memory_order_relaxed);
-  details.of_runtime.store(traits.of_runtime, std::memory_order_relaxed);
-  details.may_be_protected.store(false, std::memory_order_relaxed);
-  details.age.store(++all.claims, std::memory_order_relaxed);
+  // The age first, and each store a release: who sees something of this claim sees its
+  // age, and the end of the claim before, which is 0. Pairs with look_at.
+  details.age.store(++all.claims, std::memory_order_release);
+  details.unit.store(traits.unit, std::memory_order_release);
+  details.fd.store(traits.fd, std::memory_order_release);
+  details.of_runtime.store(traits.of_runtime, std::memory_order_release);
+  details.may_be_protected.store(false, std::memory_order_release);
   details.references = 1;
   Bounds& bounds = all.bounds[index];
-  bounds.start.store(start, std::memory_order_relaxed);
+  bounds.start.store(start, std::memory_order_release);
   // Pairs with the acquire load in find_range: who sees the end sees the rest.
   bounds.end.store(start + length, std::memory_order_release);
   if (traits.of_runtime) all.of_runtime.insert_or_assign(start, index);
@@ -209,6 +211,37 @@ FaultSlot& process_slot() {
   return all.works() ? all.slots[kProcess] : without_table;
 }
 
+namespace {
+
+struct Sight {
+  GuardedRange range;
+  uint64_t age;
+};
+
+// The range of a slot, if `address` is in it: never the start of one claim and the end of
+// another, whose slot it was before.
+bool look_at(const Table& all, SlotIndex index, uintptr_t address, Sight& sight) {
+  const Bounds& bounds = all.bounds[index];
+  const Details& details = all.details[index];
+  for (;;) {
+    sight.age = details.age.load(std::memory_order_acquire);
+    const uintptr_t end = bounds.end.load(std::memory_order_acquire);
+    const uintptr_t start = bounds.start.load(std::memory_order_acquire);
+    sight.range = {index,
+                   start,
+                   end,
+                   details.unit.load(std::memory_order_acquire),
+                   details.fd.load(std::memory_order_acquire),
+                   details.of_runtime.load(std::memory_order_acquire),
+                   details.may_be_protected.load(std::memory_order_acquire)};
+    // A thread that is interrupted in a claim changes nothing meanwhile: this ends.
+    if (details.age.load(std::memory_order_acquire) != sight.age) continue;
+    return address >= start && address < end;
+  }
+}
+
+}  // namespace
+
 GuardedRange find_range(uintptr_t address) {
   GuardedRange found = {};
   Table* all = the_table.load(std::memory_order_acquire);
@@ -219,20 +252,15 @@ GuardedRange find_range(uintptr_t address) {
     const uintptr_t end = all->bounds[index].end.load(std::memory_order_acquire);
     const uintptr_t start = all->bounds[index].start.load(std::memory_order_relaxed);
     if (address >= end || address < start) continue;
-    const Details& details = all->details[index];
-    const uint64_t this_age = details.age.load(std::memory_order_relaxed);
+    Sight sight = {};
+    if (!look_at(*all, index, address, sight)) continue;
+    const size_t length = sight.range.end - sight.range.start;
     if (found.index != kProcess) {
       const size_t best = found.end - found.start;
-      if (end - start > best || (end - start == best && this_age < age)) continue;
+      if (length > best || (length == best && sight.age < age)) continue;
     }
-    age = this_age;
-    found = {index,
-             start,
-             end,
-             details.unit.load(std::memory_order_relaxed),
-             details.fd.load(std::memory_order_relaxed),
-             details.of_runtime.load(std::memory_order_relaxed),
-             details.may_be_protected.load(std::memory_order_relaxed)};
+    age = sight.age;
+    found = sight.range;
   }
   return found;
 }

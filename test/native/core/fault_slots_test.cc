@@ -262,6 +262,23 @@ TEST("threads claim, find, count in and release ranges at the same time") {
   CHECK(wrong == 0);
 }
 
+TEST("threads find nothing between two ranges that had one slot after each other") {
+  std::atomic<bool> done = false;
+  std::thread claims([&] {
+    for (int round = 0; round < 100'000; round++) {
+      release_slot(claim_slot(kBase + 16 * kPage, kPage, {}));
+      release_slot(claim_slot(kBase, kPage, {}));
+    }
+    done = true;
+  });
+  size_t wrong = 0;
+  while (!done) {
+    if (find_range(kBase + 8 * kPage).index != kProcess) wrong++;
+  }
+  claims.join();
+  CHECK(wrong == 0);
+}
+
 TEST_ALONE("before the first claim there is nothing to find, and nothing to count in") {
   CHECK(find_range(kBase).index == kProcess);
   count_fault(kProcess, FaultKind::kTruncated, 0, 0);
