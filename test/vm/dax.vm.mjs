@@ -6,7 +6,7 @@ import { mapAnonymous, mapFile, residencyOf } from 'memmap';
 import { PAGE_SIZE, cachestat } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
 import { maps, smapsAt } from '../support/proc.mjs';
-import { countCalls } from '../support/syscalls.mjs';
+import { callsOf } from '../support/native-calls.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const { MEMMAP_VM_DAX: DAX, MEMMAP_VM_DEVDAX: DEVICE, MEMMAP_VM_PMEM: PMEM } = process.env;
@@ -59,14 +59,14 @@ describe('Files in persistent memory', () => {
         const mapping = map('stored');
         mapping.bytes.fill(7);
         mapping.bytes.write('durable', PAGE_SIZE - 3);
-        assert.equal(countCalls(this, 'msync', () => mapping.persist()), 0);
+        assert.equal(callsOf('msync', () => mapping.persist()).length, 0);
         mapping.bytes.write('in part', 2 * PAGE_SIZE + 1);
-        assert.equal(countCalls(this, 'msync', () => mapping.persist({ offset: 2 * PAGE_SIZE + 1, length: 7 })), 0);
+        assert.equal(callsOf('msync', () => mapping.persist({ offset: 2 * PAGE_SIZE + 1, length: 7 })).length, 0);
         const expected = Buffer.alloc(LENGTH, 7);
         expected.write('durable', PAGE_SIZE - 3);
         expected.write('in part', 2 * PAGE_SIZE + 1);
         assert.ok(onDisk(mapping.path).equals(expected));
-        assert.equal(countCalls(this, 'msync', () => mapping.flush()), 1, 'the tracer sees calls');
+        assert.equal(callsOf('msync', () => mapping.flush()).length, 1);
         mapping.close();
       });
 
@@ -127,7 +127,7 @@ describe('Files in persistent memory', () => {
     for (const path of [file('plain'), elsewhere('disk'), `/dev/shm/memmap-${process.pid}`]) {
       const mapping = mapFile(path, { ...SYNC, sync: false });
       mapping.bytes.fill(7);
-      assert.equal(countCalls(this, 'msync', () => mapping.persist()), 1, path);
+      assert.equal(callsOf('msync', () => mapping.persist()).length, 1, path);
       mapping.close();
       assert.equal(readFileSync(path).indexOf(0), -1);
       rmSync(path);
@@ -160,7 +160,7 @@ describe('Persistent memory as a device', () => {
       const mapping = map({ buffer });
       mapping.bytes.fill(7);
       mapping.bytes.write('durable', PAGE_SIZE - 3);
-      assert.equal(countCalls(this, 'msync', () => mapping.persist()), 0);
+      assert.equal(callsOf('msync', () => mapping.persist()).length, 0);
       const second = map({ buffer });
       assert.equal(second.bytes.toString('latin1', PAGE_SIZE - 3, PAGE_SIZE + 4), 'durable');
       mapping.close();
