@@ -1,4 +1,5 @@
-// Runs the mocha suite on other Node versions: node-versions.mjs [MAJOR ...] [-- MOCHA ARGS]
+// Runs the mocha suite on other Node versions: node-versions.mjs [MAJOR ...] [--all] [-- MOCHA ARGS]
+// --all: the long tests, too, on each of them.
 // Each is an npm package that holds the binary; it is unpacked into .cache, outside the
 // project's dependencies.
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -8,7 +9,7 @@ import { parseArgs } from 'node:util';
 
 const VERSIONS = { 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' };
 
-const { positionals, tokens } = parseArgs({ allowPositionals: true, tokens: true });
+const { positionals, tokens, values } = parseArgs({ allowPositionals: true, tokens: true, options: { all: { type: 'boolean', default: false } } });
 const separator = tokens.find(({ kind }) => kind === 'option-terminator')?.index;
 const mochaArgs = separator === undefined ? [] : process.argv.slice(2 + separator + 1);
 const wanted = positionals.slice(0, positionals.length - mochaArgs.length);
@@ -28,7 +29,12 @@ const ONCE = [
 
 /** Tested on the oldest and the newest: long, and there are but these two ways to a buffer. */
 const NEWEST = Math.max(...Object.keys(VERSIONS).map(Number));
-const TWICE = ['test/lifecycle/exhaustion.test.mjs', 'test/boundary/fuzz.test.mjs', 'test/shm/distances.test.mjs'];
+const TWICE = [
+  'test/guard/matrix.test.mjs',
+  'test/lifecycle/exhaustion.test.mjs',
+  'test/boundary/fuzz.test.mjs',
+  'test/shm/distances.test.mjs',
+];
 
 /** The path of the binary of a version, installed if it is not there. */
 function install(version) {
@@ -48,7 +54,7 @@ for (const major of wanted.length > 0 ? wanted : Object.keys(VERSIONS)) {
   if (version === undefined) throw new Error(`no version is pinned for Node ${major}: ${Object.keys(VERSIONS).join(', ')} are`);
   const binary = install(version);
   console.log(`Node ${version}`);
-  const left = Number(major) === NEWEST ? ONCE : [...ONCE, ...TWICE];
+  const left = values.all || Number(major) === NEWEST ? ONCE : [...ONCE, ...TWICE];
   const ignored = left.flatMap((path) => ['--ignore', path]);
   const args = ['node_modules/mocha/bin/mocha.js', ...ignored, ...mochaArgs];
   if (spawnSync(binary, args, { stdio: 'inherit' }).status !== 0) failed = true;

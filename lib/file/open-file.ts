@@ -108,7 +108,13 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     regular: isRegular(mode),
   };
   const dax = isCharacterDevice(mode) ? daxDevice(file) : undefined;
+  const remedy = (code: string) => (dax === undefined ? undefined : wholePages(code, dax)) ?? mapRemedy(flags)(code);
   if (handle >= 0) {
+    // Linux looks at the addresses only, and those it chose itself may suit.
+    if (dax !== undefined && (offset % dax.align !== 0 || mapped % dax.align !== 0)) {
+      binding.close(handle);
+      throw new SystemError(-errno.EINVAL, 'mmap', { path, remedy });
+    }
     // The kernel maps what lies past its end, and has nothing there when it is touched.
     if (dax !== undefined && length > dax.size - offset) {
       binding.close(handle);
@@ -118,7 +124,6 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
   }
   if (handle === -errno.ENODATA && mapped === 0) return { ...found, handle: 0, length: 0 };
   if (step === STEP_RANGE) throw pastTheEnd(source, Math.max(size, growTo), mode);
-  const remedy = (code: string) => (dax === undefined ? undefined : wholePages(code, dax)) ?? mapRemedy(flags)(code);
   throw new SystemError(handle, STEPS[step] ?? 'mmap', { path, remedy });
 }
 
