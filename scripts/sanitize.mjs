@@ -27,7 +27,7 @@ const IGNORED = [
   'test/guard/matrix.test.mjs',
   'test/guard/soak.test.mjs',
   'test/lifecycle/exhaustion.test.mjs',
-  'test/shm/{channel-death,documents,missing-calls,mutex}.test.mjs',
+  'test/shm/{channel-death,distances,documents,lock-death,missing-calls,mutex}.test.mjs',
 ];
 if (!given.some((arg) => arg.endsWith('.mjs'))) args.push(...IGNORED.flatMap((path) => ['--ignore', path]), ...spec);
 args.push(...given);
