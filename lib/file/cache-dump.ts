@@ -111,7 +111,7 @@ export async function restore(cached: CacheDump, options: RestoreOptions = {}): 
     mapping.advise('random'); // no page beside those asked for
     const changed = mapping.length !== cached.size || modified(mapping) !== cached.modified;
     const wanted = within(cached.runs, mapping.length);
-    const missing = wanted.flatMap((span) => absent(mapping, span));
+    const missing = absent(mapping, wanted);
     const total = sum(missing);
     let read = 0;
     for (let next = 0; next < missing.length; next += AT_ONCE) {
@@ -135,11 +135,30 @@ function within(spans: readonly Span[], size: number): Span[] {
   return spans.flatMap(({ offset, length }) => (offset < size ? [{ offset, length: Math.min(length, size - offset) }] : []));
 }
 
-/** The parts that are not in memory, as far as the kernel tells. */
-function absent(mapping: FileMapping, span: Span): Span[] {
-  const { runs, trust } = mapping.residency(span);
-  if (trust === 'claimed') return [span];
-  return resident(runs.map(({ offset, length, resident: is }) => ({ offset, length, resident: !is })));
+/** The parts of `wanted` that are not in memory, as far as the kernel tells. */
+function absent(mapping: FileMapping, wanted: readonly Span[]): readonly Span[] {
+  const { runs, trust } = mapping.residency();
+  if (trust === 'claimed') return wanted;
+  const holes = resident(runs.map(({ offset, length, resident: is }) => ({ offset, length, resident: !is })));
+  return wanted.flatMap((span) => overlap(holes, span));
+}
+
+/** The parts of `span` that lie in `holes`, which ascend. */
+function overlap(holes: readonly Span[], span: Span): Span[] {
+  const ends = ({ offset, length }: Span): number => offset + length;
+  let [low, high] = [0, holes.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const hole = holes[middle];
+    if (hole !== undefined && ends(hole) <= span.offset) low = middle + 1;
+    else high = middle;
+  }
+  const parts: Span[] = [];
+  for (let hole = holes[low]; hole !== undefined && hole.offset < ends(span); hole = holes[++low]) {
+    const offset = Math.max(hole.offset, span.offset);
+    parts.push({ offset, length: Math.min(ends(hole), ends(span)) - offset });
+  }
+  return parts;
 }
 
 /** Reads ahead exactly what is asked for, and waits for it. */

@@ -1,6 +1,5 @@
 // The residency of files that are not mapped.
 import type { Range } from '../internal/range.js';
-import { resolveRange } from '../internal/range.js';
 import type { Residency } from '../mem/residency.js';
 import { mapFile } from './map-file.js';
 import type { FileLike } from './open-file.js';
@@ -16,7 +15,7 @@ import type { FileLike } from './open-file.js';
 export function residencyOf(file: FileLike, range?: Range): Residency {
   const mapping = mapFile(file, { noReserve: true });
   try {
-    return mapping.residency(resolveRange(range, mapping.length));
+    return mapping.residency(range);
   } finally {
     mapping.close();
   }
