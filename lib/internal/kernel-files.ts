@@ -39,6 +39,11 @@ export function bytesOf(text: string, name: string): number {
   return Number(found ?? NaN) * 1024;
 }
 
+/** RLIMIT_MEMLOCK: bytes, or 'unlimited'. Undefined without /proc. */
+export function memoryLockLimit(): string | undefined {
+  return /^Max locked memory\s+(\S+)/m.exec(readText('/proc/self/limits') ?? '')?.[1];
+}
+
 /** The numbers of a list as cpuset(7) has it, ascending: '0-3,5' is 0, 1, 2, 3, 5. */
 export function parseList(text: string): number[] {
   const numbers: number[] = [];

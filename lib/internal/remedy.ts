@@ -7,6 +7,7 @@ import {
   hugePageFolder,
   mappingCount,
   mappingLimit,
+  memoryLockLimit,
   onlineNodes,
   readNumber,
   readText,
@@ -85,7 +86,7 @@ export function mapRemedy(flags: number, hugePageSize?: number): (code: string) 
 
 /** What the process may lock, and has. */
 function lockLimit(): string {
-  const limit = /Max locked memory\s+(\S+)/.exec(readText('/proc/self/limits') ?? '')?.[1] ?? 'unknown';
+  const limit = memoryLockLimit() ?? 'unknown';
   const locked = bytesOf(readText('/proc/self/status') ?? '', 'VmLck');
   const held = Number.isNaN(locked) ? '' : `, and has locked ${locked}`;
   return `The process may lock RLIMIT_MEMLOCK = ${limit} bytes${held}; raise it with ulimit -l or LimitMEMLOCK=`;

@@ -3,7 +3,7 @@ import { release } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { binding } from '../internal/binding.js';
 import { type FeatureName, ORIGIN } from '../internal/features.js';
-import { numbersIn, readText } from '../internal/kernel-files.js';
+import { memoryLockLimit, numbersIn, readText } from '../internal/kernel-files.js';
 
 /** One thing that not every kernel has. */
 export interface Feature {
@@ -60,7 +60,7 @@ function transparentHugePages(): Features['transparentHugePages'] {
 
 function lockLimit(): number {
   if (has('ipcLock')) return Infinity;
-  const soft = /^Max locked memory\s+(\S+)/m.exec(readText('/proc/self/limits') ?? '')?.[1];
+  const soft = memoryLockLimit();
   return soft === undefined || soft === 'unlimited' ? Infinity : Number(soft);
 }
 
