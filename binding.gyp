@@ -22,6 +22,7 @@
       "src-native/napi/target.cc",
       "src-native/napi/work.cc",
       "src-native/core/address_range.cc",
+      "src-native/core/checksum.cc",
       "src-native/core/closed_pages.cc",
       "src-native/core/fault_slots.cc",
       "src-native/core/file.cc",

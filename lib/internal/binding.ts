@@ -217,6 +217,8 @@ export interface Binding {
   count(target: Target, offset: number, length: number, byte: number): number;
   indexOf(target: Target, offset: number, length: number, needle: Uint8Array): number;
   positions(target: Target, offset: number, length: number, byte: number, out: Uint32Array): number;
+  /** XXH32 as a signed word, of a part that lies inside `bytes`. */
+  xxh32(bytes: Uint8Array, offset: number, length: number, seed: number): number;
 
   // Values come from the system headers; none is written by hand in TypeScript.
   readonly pageSize: number;

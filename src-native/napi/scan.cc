@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/checksum.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
 #include "sys/abi.h"
@@ -71,12 +72,23 @@ Napi::Value positions(const Napi::CallbackInfo& info) {
   return number(info.Env(), static_cast<double>(found));
 }
 
+// xxh32(bytes: Uint8Array, offset, length, seed) -> signed word. The caller has checked the range.
+Napi::Value xxh32(const Napi::CallbackInfo& info) {
+  auto bytes = info[0].As<Napi::Uint8Array>();
+  const auto offset = static_cast<size_t>(int64(info[1]));
+  const auto length = static_cast<size_t>(int64(info[2]));
+  const auto seed = static_cast<uint32_t>(int32(info[3]));
+  const uint32_t hash = core::xxh32(bytes.Data() + offset, length, seed);
+  return number(info.Env(), static_cast<int32_t>(hash));
+}
+
 }  // namespace
 
 void export_scan(Napi::Env env, Napi::Object exports) {
   add<count>(env, exports, "count");
   add<index_of>(env, exports, "indexOf");
   add<positions>(env, exports, "positions");
+  add<xxh32>(env, exports, "xxh32");
 }
 
 }  // namespace memmap::napi

@@ -1,0 +1,270 @@
+// Recovery: what is left of a store when its writer or its machine has died.
+//
+// As long as the kernel lives its page cache has everything, and only the last record may not be
+// in the index: redo(). Else the disk has some pages old and some new; what the sums confirm of
+// the log is what the index is made from again: rebuild(). docs/durability.md has the reasons.
+import { PeerError } from '../errors.js';
+import { Blocks } from './blocks.js';
+import type { Disk } from './disk.js';
+import { HashIndex, segments } from './hash-index.js';
+import type { Extent, Header } from './header.js';
+import { IndexGrowth, liveSlots } from './index-growth.js';
+import { Key } from './key.js';
+import {
+  BLOCK, BLOCK_SHIFT, BLOCK_UNITS, BLOCK_WORDS, DELETE, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, IN_WINDOW, KEY_HASH, KEY_LENGTH, KIND,
+  LEAST_EXTENT, MARK, PUT, RECORD_WORDS, TEXT, UNIT, WINDOW_SHIFT, recordBytes,
+} from './layout.js';
+import { Log, type Place, startExtent } from './log.js';
+import { type Records, valueAt, valueLengthOf } from './record.js';
+import { type Found, type FoundExtent, Walk, readExtent } from './walk.js';
+import type { Windows } from './windows.js';
+
+/** What a writer works with. */
+export interface Parts {
+  readonly disk: Disk;
+  readonly windows: Windows;
+  readonly header: Header;
+  readonly records: Records;
+}
+
+export interface Opened {
+  readonly index: HashIndex;
+  readonly growth: IndexGrowth;
+  readonly blocks: Blocks;
+  readonly log: Log;
+}
+
+function headerWords(windows: Windows, block: number): { words: Int32Array; at: number } {
+  const window = block >>> WINDOW_SHIFT;
+  windows.reach(window);
+  return { words: windows.words[window] as Int32Array, at: (block & IN_WINDOW) << BLOCK_SHIFT };
+}
+
+/** Where the last record of an extent ends, as its writer said. */
+export function usedOf(windows: Windows, { block }: Extent): number {
+  const { words, at } = headerWords(windows, block);
+  return words[at + EXTENT_USED] as number;
+}
+
+/** Makes an extent no part of the log, durably. */
+export function destroy(disk: Disk, windows: Windows, { block }: Extent): void {
+  const { words, at } = headerWords(windows, block);
+  words.fill(0, at, at + EXTENT_WORDS);
+  for (const part of windows.parts(block * BLOCK, EXTENT_WORDS * 4)) disk.sync(part.pages, part.offset, part.length);
+}
+
+/** Brings records into the index. */
+class Applying {
+  readonly #parts: Parts;
+  readonly #index: HashIndex;
+  readonly #growth: IndexGrowth;
+  readonly #key: Key;
+
+  constructor(parts: Parts, index: HashIndex, growth: IndexGrowth) {
+    this.#parts = parts;
+    this.#index = index;
+    this.#growth = growth;
+    this.#key = new Key(parts.header.seed);
+  }
+
+  apply({ window, at, length, shape }: Found): void {
+    const kind = shape & KIND;
+    if (kind !== PUT && kind !== DELETE) return;
+    const { windows, header } = this.#parts;
+    const words = windows.words[window] as Int32Array;
+    this.#key.takeStored(words, at + RECORD_WORDS, shape & KEY_LENGTH, words[at + KEY_HASH] as number, (shape & TEXT) !== 0);
+    this.#index.begin();
+    this.#growth.reserve(this.#key.hash);
+    if (this.#index.find(this.#key)) {
+      const { window: oldWindow, at: oldAt } = this.#index;
+      const old = windows.words[oldWindow] as Int32Array;
+      header.live -= recordBytes(this.#key.length, valueLengthOf(old, oldAt));
+      if (kind === PUT) this.#index.move(this.#key, window, at);
+      else this.#index.remove();
+      if (kind === DELETE) header.count -= 1;
+      else header.live += length;
+    } else if (kind === PUT) {
+      this.#index.add(this.#key.hash, window, at);
+      header.count += 1;
+      header.live += length;
+    }
+  }
+
+  /** As apply(), of a record that may be in the index already, or twice. */
+  again(record: Found): void {
+    this.apply(record);
+    if (this.#index.find(this.#key)) this.#index.removeOthers(this.#key);
+  }
+}
+
+/** Counts again what a writer that died may have miscounted. */
+function recount({ header, windows }: Parts, index: HashIndex): void {
+  let count = 0;
+  for (const { entry, depth, block } of segments(index)) {
+    const { words, at } = headerWords(windows, block);
+    let used = 0;
+    for (let slot = at + 1; slot < at + BLOCK_WORDS; slot += 2) if (words[slot] !== 0) used += 1;
+    index.directory[index.directoryAt + 2 * entry + 1] = (depth << 16) | used;
+    count += liveSlots(windows, block);
+  }
+  header.count = count;
+}
+
+function openIndex(parts: Parts, extents: readonly Extent[]): { index: HashIndex; growth: IndexGrowth; blocks: Blocks } {
+  const index = new HashIndex(parts.windows, parts.header);
+  index.begin();
+  const growing = new IndexGrowth(index, new Blocks(parts.disk, []));
+  growing.finish();
+  const blocks = new Blocks(parts.disk, [{ block: 0, blocks: 1 }, ...extents, ...growing.blocks()]);
+  return { index, growth: new IndexGrowth(index, blocks), blocks };
+}
+
+/** Takes a store as it is: it was closed, or its writer died while this kernel ran. */
+export function resume(parts: Parts, clean: boolean): Opened | undefined {
+  const { header, windows, records } = parts;
+  const extents = header.extents().filter((extent) => {
+    const found = readExtent(windows, header, extent.block);
+    const valid = found !== undefined && found.sequence === extent.sequence;
+    if (!valid) header.strike(extent.block);
+    return valid;
+  });
+  const last = extents.at(-1);
+  if (last === undefined) return undefined;
+  const { index, growth, blocks } = openIndex(parts, extents);
+  let used = usedOf(windows, last);
+  if (!clean) {
+    const applying = new Applying(parts, index, growth);
+    const walk = new Walk(windows, records, last, used);
+    recount(parts, index);
+    for (let found = walk.next(); found !== undefined; found = walk.next()) {
+      for (const record of found) applying.again(record);
+    }
+    recount(parts, index);
+    ({ used } = walk);
+  }
+  const log = new Log({ ...parts, blocks }, last, used);
+  log.publish();
+  return { index, growth, blocks, log };
+}
+
+/** All extents of the file, in the order of the log. */
+function findExtents({ disk, windows, header }: Parts): FoundExtent[] {
+  const total = Math.floor(disk.size() / BLOCK);
+  const found: FoundExtent[] = [];
+  for (let block = 1; block < total; ) {
+    const extent = readExtent(windows, header, block);
+    const fits = extent !== undefined && extent.blocks > 0 && extent.blocks <= total - block;
+    if (fits) found.push(extent);
+    block += fits ? extent.blocks : 1;
+  }
+  return found.toSorted((a, b) => a.sequence - b.sequence);
+}
+
+const isPast = (place: Place, sequence: number, unit: number): boolean =>
+  place.sequence > sequence || (place.sequence === sequence && place.unit > unit);
+
+/** Up to where the log was durable at some time, as its marks say. */
+function durableOf(parts: Parts, extents: readonly FoundExtent[]): Place {
+  let durable: Place = { sequence: 0, unit: 0 };
+  for (const extent of extents) {
+    const walk = new Walk(parts.windows, parts.records, extent);
+    do {
+      for (let found = walk.next(); found !== undefined; found = walk.next()) {
+        const [{ window, at, shape } = { window: 0, at: 0, shape: 0 }] = found;
+        if ((shape & KIND) !== MARK) continue;
+        const place = readMark(parts.windows.words[window] as Int32Array, at);
+        if (isPast(place, durable.sequence, durable.unit)) durable = place;
+      }
+    } while (walk.skip());
+  }
+  return durable;
+}
+
+function readMark(words: Int32Array, at: number): Place {
+  const value = valueAt(words, at);
+  return { sequence: words[value] as number, unit: ((words[value + 1] as number) >>> 0) + (words[value + 2] as number) * 2 ** 32 };
+}
+
+/** A part of the file that is broken. */
+export interface Damage {
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  readonly what: string;
+}
+
+/**
+ * Makes the index again from what is left of the log: up to the first record that is not whole,
+ * unless the disk had it once.
+ *
+ * @param salvage leave out what is broken, instead of throwing
+ * @throws {PeerError} ERR_MEMMAP_CORRUPT with the offset of what was durable and is broken
+ */
+export function rebuild(parts: Parts, salvage: boolean): Opened {
+  const { header, windows, disk, records } = parts;
+  const extents = findExtents(parts);
+  const durable = durableOf(parts, extents);
+  const damage: Damage[] = [];
+  const report = (unit: number, what: string): void => {
+    damage.push({ offset: unit * UNIT, what });
+    if (!salvage) throw broken(disk.path, damage[0] as Damage);
+  };
+
+  header.invalidate();
+  header.clearCatalog();
+  header.count = 0;
+  header.live = 0;
+  header.sequence = extents.at(-1)?.sequence ?? 0;
+  const used = [{ block: 0, blocks: 1 }, ...extents];
+  const blocks = new Blocks(disk, used);
+  IndexGrowth.make(windows, header, blocks);
+  const index = new HashIndex(windows, header);
+  index.begin();
+  const growth = new IndexGrowth(index, blocks);
+  const applying = new Applying(parts, index, growth);
+
+  let end: Place = { sequence: 0, unit: 0 };
+  let kept = 0;
+  for (const [i, extent] of extents.entries()) {
+    if (extent.broken) report(extent.block * BLOCK_UNITS, "an extent's header");
+    const former = extents[i - 1];
+    const gap = former !== undefined && extent.before !== former.sequence;
+    // What lies between was given back if the disk had this extent; else it never got there.
+    if (gap && !isPast(durable, extent.sequence, extent.block * BLOCK_UNITS)) break;
+    const next = extents[i + 1];
+    const limit = next?.before === extent.sequence ? next.beforeEnd : undefined;
+    const walk = new Walk(windows, records, extent);
+    let whole = true;
+    for (;;) {
+      const at = walk.unit;
+      const found = limit !== undefined && at >= limit ? undefined : walk.next();
+      if (found !== undefined) {
+        for (const record of found) applying.apply(record);
+      } else {
+        const promised = isPast(durable, extent.sequence, at) && (limit === undefined ? durable.sequence === extent.sequence : at < limit);
+        whole = limit === undefined || at >= limit || promised;
+        if (!promised) break;
+        report(at, 'a record');
+        if (!walk.skip()) break;
+      }
+    }
+    end = { sequence: extent.sequence, unit: Math.min(walk.unit, limit ?? Infinity) };
+    kept = i + 1;
+    if (!whole) break;
+  }
+
+  for (const extent of extents.slice(0, kept)) header.enter(extent);
+  for (const extent of extents.slice(kept)) {
+    destroy(disk, windows, extent);
+    blocks.give(extent.block, extent.blocks);
+  }
+  const last = startExtent({ windows, header, blocks }, LEAST_EXTENT, false, end.sequence, end.unit);
+  return { index, growth, blocks, log: new Log({ ...parts, blocks }, last, EXTENT_UNITS) };
+}
+
+export function broken(path: string, { offset, what }: Damage): PeerError {
+  return new PeerError(
+    'ERR_MEMMAP_CORRUPT',
+    `At byte ${offset} of '${path}', ${what} does not match its checksum. The rest can be read: open the store with salvage: true`,
+    offset,
+  );
+}

@@ -1,0 +1,113 @@
+// Windows: the file as words and bytes, a mapping for each GiB of it. They reach past its end
+// from the start, so that a file that grows is followed without another call.
+import { check } from '../errors.js';
+import { binding } from '../internal/binding.js';
+import { withRoom } from '../internal/reclaim.js';
+import { mapRemedy } from '../internal/remedy.js';
+import { faultCount } from '../mem/faults.js';
+import { Pages } from '../mem/pages.js';
+import type { Disk } from './disk.js';
+import { WINDOW } from './layout.js';
+
+const { MAP, PROT } = binding;
+
+export type WindowsAccess = 'read' | 'read-write';
+
+export class Windows {
+  /** By window: what is missing has not been reached. */
+  readonly words: Int32Array[] = [];
+  readonly bytes: Uint8Array[] = [];
+  readonly #pages: Pages[] = [];
+  /** Mappings of values that windows would cut, as long as the store is open. */
+  readonly #spans: Pages[] = [];
+  readonly #disk: Disk;
+  readonly #access: WindowsAccess;
+  /** Of the process, when {@link check} last found nothing. */
+  #faults = faultCount();
+
+  constructor(disk: Disk, access: WindowsAccess) {
+    this.#disk = disk;
+    this.#access = access;
+  }
+
+  /** Maps windows up to this one. */
+  reach(window: number): void {
+    for (let next = this.words.length; next <= window; next++) {
+      const pages = this.#map(next * WINDOW);
+      this.#pages.push(pages);
+      this.words.push(new Int32Array(pages.buffer as ArrayBuffer, 0, WINDOW / 4));
+      this.bytes.push(new Uint8Array(pages.buffer as ArrayBuffer, 0, WINDOW));
+    }
+  }
+
+  #map(offset: number): Pages {
+    const { fd, path } = this.#disk;
+    const writes = this.#access === 'read-write';
+    // Private pages are the file's until something writes to them: what writes to a view then
+    // gets a copy of its own, where the guard is on.
+    const contained = binding.guardEnabled() ? MAP.PRIVATE | MAP.NORESERVE : MAP.SHARED;
+    const flags = writes ? MAP.SHARED : contained;
+    const prot = writes ? PROT.READ | PROT.WRITE : PROT.READ;
+    const handle = withRoom(() => binding.map(0n, WINDOW, prot, flags, fd, offset));
+    check(handle, 'mmap', { path, remedy: mapRemedy(flags) });
+    const pages = new Pages({ handle, byteOffset: 0, length: WINDOW, kind: undefined, movable: true, path });
+    void pages.buffer;
+    void pages.log;
+    return pages;
+  }
+
+  /** The pages of a window. */
+  pages(window: number): Pages {
+    this.reach(window);
+    return this.#pages[window] as Pages;
+  }
+
+  /** A mapping of its own of a part that windows may cut: the caller closes it. */
+  span(offset: number, length: number): Pages {
+    const { fd, path } = this.#disk;
+    const byteOffset = offset % binding.pageSize;
+    const flags = binding.guardEnabled() ? MAP.PRIVATE | MAP.NORESERVE : MAP.SHARED;
+    const handle = withRoom(() => binding.map(0n, byteOffset + length, PROT.READ, flags, fd, offset - byteOffset));
+    check(handle, 'mmap', { path, remedy: mapRemedy(flags) });
+    return new Pages({ handle, byteOffset, length, kind: undefined, movable: true, path });
+  }
+
+  /** As {@link span}, until {@link close}. */
+  lasting(offset: number, length: number): Buffer {
+    const pages = this.span(offset, length);
+    this.#spans.push(pages);
+    return pages.bytes;
+  }
+
+  /** The part of each window that a range of the file lies in, from the start of a page. */
+  *parts(offset: number, length: number): Generator<{ pages: Pages; offset: number; length: number }> {
+    const page = binding.pageSize;
+    for (let from = offset - (offset % page); from < offset + length; ) {
+      const window = Math.floor(from / WINDOW);
+      const end = Math.min((window + 1) * WINDOW, offset + length);
+      yield { pages: this.pages(window), offset: from - window * WINDOW, length: end - from };
+      from = end;
+    }
+  }
+
+  /**
+   * Whether an access has met something that the guard had to put right: what was read since is
+   * not to be relied on. A load from memory.
+   */
+  get faulted(): boolean {
+    return faultCount() !== this.#faults;
+  }
+
+  /** Throws if it was one of ours. */
+  check(): void {
+    const now = faultCount();
+    for (const pages of this.#pages) pages.log.check();
+    this.#faults = now;
+  }
+
+  close(): void {
+    this.words.length = 0;
+    this.bytes.length = 0;
+    for (const pages of [...this.#pages.splice(0), ...this.#spans.splice(0)]) pages.close();
+  }
+}

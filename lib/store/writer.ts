@@ -1,0 +1,310 @@
+// Writer: what only the one process does that has the store open for writing.
+import { StateError } from '../errors.js';
+import type { Key } from './key.js';
+import {
+  BATCH, COMMIT, DELETE, KEY_HASH, KEY_LENGTH, KIND, MARK, MARK_BYTES, MOST_MAPPED, PUT, RECORD_WORDS, SHAPE, TEXT, recordBytes,
+} from './layout.js';
+import { outOfRange } from '../internal/validate.js';
+import type { Place } from './log.js';
+import { valueLengthOf } from './record.js';
+import type { Opened, Parts } from './recovery.js';
+import { chain } from './walk.js';
+
+const markWords = new Int32Array(MARK_BYTES / 4);
+const mark = new Uint8Array(markWords.buffer);
+
+/** Where a transaction has put a key: words from where its batch begins; -1: it was deleted. */
+type Pending = Map<string, number>;
+
+export class Writer {
+  readonly parts: Parts;
+  readonly opened: Opened;
+  /** Up to where the log is durable. */
+  #durable: Place;
+  /** What a sync that is under way is for. */
+  #syncing: { offset: number; length: number }[] = [];
+  #underway: Promise<void> | undefined;
+  #queued: Promise<void> | undefined;
+  #failure: unknown;
+  #pending: Pending | undefined;
+
+  constructor(parts: Parts, opened: Opened) {
+    this.parts = parts;
+    this.opened = opened;
+    this.#durable = opened.log.place;
+  }
+
+  /** What the transaction under way has written. */
+  get pending(): Pending | undefined {
+    return this.#pending;
+  }
+
+  #usable(): void {
+    if (this.#failure === undefined) return;
+    const error = new StateError(
+      'ERR_MEMMAP_STORE_FAILED',
+      'A commit failed, and what the disk has is not known since. Close the store and open it again',
+    );
+    throw Object.assign(error, { cause: this.#failure });
+  }
+
+  /** Stores a value for the key. */
+  put(key: Key, value: Uint8Array): void {
+    this.#usable();
+    const { opened: { index, growth, log }, parts: { header, windows } } = this;
+    const bytes = recordBytes(key.length, value.length);
+    const shape = key.text ? PUT | TEXT : PUT;
+    if (this.#pending !== undefined) {
+      if (bytes > MOST_MAPPED) throw outOfRange('value', `at most ${MOST_MAPPED} bytes in a transaction`, value.length);
+      log.reserve(bytes);
+      log.write(shape | BATCH, key, key.hash, value);
+      this.#pending.set(key.name, log.record - log.batchStart);
+      return;
+    }
+    index.begin();
+    growth.reserve(key.hash);
+    const found = index.find(key);
+    const before = found ? recordBytes(key.length, valueLengthOf(windows.words[index.window] as Int32Array, index.at)) : 0;
+    if (bytes > MOST_MAPPED) {
+      log.writeGiant(shape, key, value);
+    } else {
+      log.reserve(bytes);
+      log.write(shape, key, key.hash, value);
+    }
+    header.live += bytes - before;
+    if (found) {
+      index.move(key, log.window, log.record);
+    } else {
+      index.add(key.hash, log.window, log.record);
+      header.count += 1;
+    }
+    log.publish();
+    if (windows.faulted) windows.check();
+  }
+
+  /** Whether the key was there. */
+  delete(key: Key): boolean {
+    this.#usable();
+    const { opened: { index, log }, parts: { header, windows } } = this;
+    index.begin();
+    const found = index.find(key);
+    const shape = key.text ? DELETE | TEXT : DELETE;
+    if (this.#pending !== undefined) {
+      const pending = this.#pending.get(key.name);
+      if (pending === -1 || (pending === undefined && !found)) return false;
+      log.reserve(recordBytes(key.length, 0));
+      log.write(shape | BATCH, key, key.hash);
+      this.#pending.set(key.name, -1);
+      return true;
+    }
+    if (!found) {
+      if (windows.faulted) windows.check();
+      return false;
+    }
+    log.reserve(recordBytes(key.length, 0));
+    const before = recordBytes(key.length, valueLengthOf(windows.words[index.window] as Int32Array, index.at));
+    log.write(shape, key, key.hash);
+    header.live -= before;
+    index.remove();
+    header.count -= 1;
+    log.publish();
+    if (windows.faulted) windows.check();
+    return true;
+  }
+
+  /** Runs `act`; what it puts and deletes is there afterwards, or, if it throws, nothing is. */
+  transaction<Result>(act: () => Result, key: Key): Result {
+    this.#usable();
+    if (this.#pending !== undefined) throw new StateError('ERR_MEMMAP_TRANSACTION', 'A transaction is under way already');
+    const { log } = this.opened;
+    this.#pending = new Map();
+    log.beginBatch();
+    try {
+      const result = act();
+      if (typeof (result as { then?: unknown } | undefined)?.then === 'function') {
+        throw new StateError('ERR_MEMMAP_TRANSACTION', 'A transaction ends when its function returns: it cannot be an async one');
+      }
+      this.#endBatch(key);
+      return result;
+    } catch (error) {
+      if (log.batchStart !== -1) log.dropBatch();
+      throw error;
+    } finally {
+      this.#pending = undefined;
+    }
+  }
+
+  #endBatch(key: Key): void {
+    const { opened: { log }, parts: { windows } } = this;
+    if (log.at === log.batchStart) {
+      log.endBatch();
+      return;
+    }
+    log.reserve(recordBytes(0, 0));
+    const sums: number[] = [];
+    const { words, batchStart, at: end } = log;
+    // Before it counts: from there on nothing may fail.
+    this.#reserveSlots(words, batchStart, end, sums);
+    log.write(COMMIT, undefined, sums.length, undefined, chain(sums));
+    if (windows.faulted) windows.check();
+    log.endBatch();
+    this.#pending = undefined;
+    for (let at = batchStart; at < end; at += this.#wordsOf(words, at)) this.#apply(words, at, key);
+    log.publish();
+  }
+
+  #wordsOf(words: Int32Array, at: number): number {
+    return recordBytes((words[at + SHAPE] as number) & KEY_LENGTH, valueLengthOf(words, at)) / 4;
+  }
+
+  #reserveSlots(words: Int32Array, start: number, end: number, sums: number[]): void {
+    const { index, growth } = this.opened;
+    index.begin();
+    const hashes: number[] = [];
+    for (let at = start; at < end; at += this.#wordsOf(words, at)) {
+      sums.push(words[at] as number);
+      if (((words[at + SHAPE] as number) & KIND) === PUT) hashes.push(words[at + KEY_HASH] as number);
+    }
+    // A segment that one of them fills is replaced, which changes how many go to which.
+    for (let grown = true; grown; ) {
+      grown = false;
+      const wanted = new Map<number, { hash: number; count: number }>();
+      for (const hash of hashes) {
+        const entry = index.entryOf(hash);
+        const segment = wanted.get(entry) ?? { hash, count: 0 };
+        segment.count += 1;
+        wanted.set(entry, segment);
+      }
+      const { generation } = this.parts.header;
+      for (const { hash, count } of wanted.values()) growth.reserveOnce(hash, count);
+      grown = this.parts.header.generation !== generation;
+      index.begin();
+    }
+  }
+
+  #apply(words: Int32Array, at: number, key: Key): void {
+    const { opened: { index, log }, parts: { header, windows } } = this;
+    const shape = words[at + SHAPE] as number;
+    key.takeStored(words, at + RECORD_WORDS, shape & KEY_LENGTH, words[at + KEY_HASH] as number, (shape & TEXT) !== 0);
+    index.begin();
+    const found = index.find(key);
+    if (found) header.live -= recordBytes(key.length, valueLengthOf(windows.words[index.window] as Int32Array, index.at));
+    if ((shape & KIND) === DELETE) {
+      if (!found) return;
+      index.remove();
+      header.count -= 1;
+      return;
+    }
+    header.live += recordBytes(key.length, valueLengthOf(words, at));
+    if (found) {
+      index.move(key, log.window, at);
+    } else {
+      index.add(key.hash, log.window, at);
+      header.count += 1;
+    }
+  }
+
+  /** Notes in the log up to where it was durable: what is missing before that has broken, not got lost. */
+  #mark(): void {
+    const { log } = this.opened;
+    const { sequence, unit } = this.#durable;
+    log.reserve(recordBytes(0, MARK_BYTES));
+    markWords[0] = sequence;
+    markWords[1] = unit | 0;
+    markWords[2] = Math.floor(unit / 2 ** 32);
+    log.write(MARK, undefined, this.parts.records.emptyHash, mark);
+    log.publish();
+  }
+
+  /** Takes what has to be synced, with the mark in it. */
+  #take(): { ranges: { offset: number; length: number }[]; end: Place } {
+    const { log } = this.opened;
+    try {
+      this.#mark();
+    } catch {
+      // No room for it: what there is can be made durable all the same.
+    }
+    return { ranges: log.takeUnsynced(), end: log.place };
+  }
+
+  #outside(): void {
+    this.#usable();
+    if (this.#pending !== undefined) throw new StateError('ERR_MEMMAP_TRANSACTION', 'A transaction commits when its function returns');
+  }
+
+  /** Waits until everything is durable that was put. */
+  commit(): void {
+    this.#outside();
+    if (!this.opened.log.hasUnsynced && this.#syncing.length === 0) return;
+    const { ranges, end } = this.#take();
+    const { windows, disk } = this.parts;
+    try {
+      for (const { offset, length } of [...this.#syncing, ...ranges]) {
+        for (const part of windows.parts(offset, length)) disk.sync(part.pages, part.offset, part.length);
+      }
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
+    this.#durable = end;
+    if (windows.faulted) windows.check();
+  }
+
+  /** As {@link commit}, off the thread. Those who ask while one is under way share the next. */
+  async commitAsync(): Promise<void> {
+    this.#outside();
+    if (this.#underway === undefined) {
+      this.#underway = this.#commitNow().finally(() => {
+        this.#underway = undefined;
+      });
+      return this.#underway;
+    }
+    this.#queued ??= this.#after(this.#underway);
+    return this.#queued;
+  }
+
+  async #after(former: Promise<void>): Promise<void> {
+    await former.catch(() => {});
+    this.#queued = undefined;
+    return this.commitAsync();
+  }
+
+  async #commitNow(): Promise<void> {
+    if (!this.opened.log.hasUnsynced) return;
+    const { ranges, end } = this.#take();
+    this.#syncing = ranges;
+    const { windows, disk } = this.parts;
+    try {
+      for (const { offset, length } of ranges) {
+        for (const part of windows.parts(offset, length)) await disk.syncAsync(part.pages, part.offset, part.length);
+      }
+    } catch (error) {
+      this.#failure ??= error;
+      throw error;
+    } finally {
+      this.#syncing = [];
+    }
+    if (this.#durable.sequence < end.sequence || (this.#durable.sequence === end.sequence && this.#durable.unit < end.unit)) this.#durable = end;
+    if (windows.faulted) windows.check();
+  }
+
+  /** As {@link commit}, such that the log says so itself. */
+  commitMarked(): void {
+    this.commit();
+    this.#mark();
+    this.commit();
+  }
+
+  /** Waits for what is under way. */
+  async settled(): Promise<void> {
+    await (this.#queued ?? this.#underway)?.catch(() => {});
+  }
+
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+  /** Whether something is being synced in the background. */
+  get syncing(): boolean {
+    return this.#underway !== undefined;
+  }
+}
