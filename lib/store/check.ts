@@ -1,8 +1,8 @@
 // Checking: every record against its sum, every slot of the index against its record, and whether
 // the index leads to the newest record of each key.
 import { setImmediate } from 'node:timers/promises';
-import { eachSlot } from './entries.js';
-import { type HashIndex, segments } from './hash-index.js';
+import { covering, eachSlot } from './entries.js';
+import type { HashIndex } from './hash-index.js';
 import { Key } from './key.js';
 import {
   DELETE, KEY_HASH, KEY_LENGTH, KIND, PUT, RECORD_WORDS, TAG, TEXT, UNIT,
@@ -116,7 +116,7 @@ class Check {
   async slots(still: () => void): Promise<void> {
     const index = this.#index;
     index.begin();
-    for (const { entry, depth, block } of [...segments(index)]) {
+    for (const { entry, depth, block } of covering(index)) {
       eachSlot(index, block, (window, at, mark) => {
         this.#pairs += 1;
         this.#parts.windows.reach(window);

@@ -10,6 +10,7 @@ const P5 = 0x1656_67b1 | 0;
 /** Bytes from where on a native call is worth its price. */
 const LONG = 512;
 
+/** Written out where it is called a million times a second: the compiler stops inlining there. */
 function round(lane: number, word: number): number {
   const sum = (lane + Math.imul(word, P2)) | 0;
   return Math.imul((sum << 13) | (sum >>> 19), P1);
@@ -32,14 +33,25 @@ export function xxh32(words: Int32Array, at: number, length: number, seed: numbe
     let c = seed | 0;
     let d = (seed - P1) | 0;
     for (; left >= 16; left -= 16, next += 4) {
-      a = round(a, words[next] as number);
-      b = round(b, words[next + 1] as number);
-      c = round(c, words[next + 2] as number);
-      d = round(d, words[next + 3] as number);
+      a = (a + Math.imul(words[next] as number, P2)) | 0;
+      a = Math.imul((a << 13) | (a >>> 19), P1);
+      b = (b + Math.imul(words[next + 1] as number, P2)) | 0;
+      b = Math.imul((b << 13) | (b >>> 19), P1);
+      c = (c + Math.imul(words[next + 2] as number, P2)) | 0;
+      c = Math.imul((c << 13) | (c >>> 19), P1);
+      d = (d + Math.imul(words[next + 3] as number, P2)) | 0;
+      d = Math.imul((d << 13) | (d >>> 19), P1);
     }
     hash = (((a << 1) | (a >>> 31)) + ((b << 7) | (b >>> 25)) + ((c << 12) | (c >>> 20)) + ((d << 18) | (d >>> 14))) | 0;
   }
-  hash = (hash + length) | 0;
+  return xxh32End(words, next, left, (hash + length) | 0);
+}
+
+/** The last bytes, less than 16. */
+function xxh32End(words: Int32Array, at: number, length: number, begun: number): number {
+  let next = at;
+  let left = length;
+  let hash = begun;
   for (; left >= 4; left -= 4, next += 1) {
     hash = (hash + Math.imul(words[next] as number, P3)) | 0;
     hash = Math.imul((hash << 17) | (hash >>> 15), P4);
@@ -52,6 +64,41 @@ export function xxh32(words: Int32Array, at: number, length: number, seed: numbe
     }
   }
   return finish(hash);
+}
+
+/** As {@link xxh32}, and copies the words, the last one whole. */
+export function xxh32Copying(words: Int32Array, at: number, length: number, seed: number, to: Int32Array, start: number): number {
+  let next = at;
+  let put = start;
+  let hash = (seed + P5) | 0;
+  let left = length;
+  if (length >= 16) {
+    let a = (seed + P1 + P2) | 0;
+    let b = (seed + P2) | 0;
+    let c = seed | 0;
+    let d = (seed - P1) | 0;
+    for (; left >= 16; left -= 16, next += 4, put += 4) {
+      const first = words[next] as number;
+      const second = words[next + 1] as number;
+      const third = words[next + 2] as number;
+      const fourth = words[next + 3] as number;
+      to[put] = first;
+      to[put + 1] = second;
+      to[put + 2] = third;
+      to[put + 3] = fourth;
+      a = (a + Math.imul(first, P2)) | 0;
+      a = Math.imul((a << 13) | (a >>> 19), P1);
+      b = (b + Math.imul(second, P2)) | 0;
+      b = Math.imul((b << 13) | (b >>> 19), P1);
+      c = (c + Math.imul(third, P2)) | 0;
+      c = Math.imul((c << 13) | (c >>> 19), P1);
+      d = (d + Math.imul(fourth, P2)) | 0;
+      d = Math.imul((d << 13) | (d >>> 19), P1);
+    }
+    hash = (((a << 1) | (a >>> 31)) + ((b << 7) | (b >>> 25)) + ((c << 12) | (c >>> 20)) + ((d << 18) | (d >>> 14))) | 0;
+  }
+  for (let i = 0; i * 4 < left; i++) to[put + i] = words[next + i] as number;
+  return xxh32End(words, next, left, (hash + length) | 0);
 }
 
 /** As {@link xxh32}, of the words of a mapping, whose bytes are `bytes`. */

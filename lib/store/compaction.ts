@@ -8,8 +8,7 @@ import type { Key } from './key.js';
 import {
   BATCH, BLOCK, DELETE, EXTENT_UNITS, GIANT, KEY_HASH, KEY_LENGTH, KIND, PUT, RECORD_WORDS, SHAPE, TEXT, UNIT, WINDOW_SHIFT,
 } from './layout.js';
-import { segments } from './hash-index.js';
-import { eachSlot } from './entries.js';
+import { covering, eachSlot } from './entries.js';
 import { recordBytes } from './layout.js';
 import { valueLengthOf } from './record.js';
 import { destroy, usedOf } from './recovery.js';
@@ -90,7 +89,7 @@ async function countLive({ parts, opened: { index } }: Writer, steps: Steps): Pr
     return (extents[low] as Extent).block;
   };
   index.begin();
-  for (const { block } of [...segments(index)]) {
+  for (const { block } of covering(index)) {
     eachSlot(index, block, (window, at) => {
       windows.reach(window);
       const words = windows.words[window] as Int32Array;
@@ -99,7 +98,6 @@ async function countLive({ parts, opened: { index } }: Writer, steps: Steps): Pr
       live.set(owner, (live.get(owner) ?? 0) + bytes);
     });
     await steps.pause();
-    index.begin();
   }
   return live;
 }

@@ -46,20 +46,44 @@ function keysOf(index: HashIndex, block: number): StoreKey[] {
   return keys;
 }
 
-export function* entries(index: HashIndex, { windows }: Parts, open: () => void): Generator<StoreKey> {
+/** A segment that {@link covering} has come to. */
+export interface Covered {
+  readonly entry: number;
+  readonly depth: number;
+  readonly block: number;
+  readonly generation: number;
+  /** To be set if it could not be looked at: it comes again. */
+  again: boolean;
+}
+
+/**
+ * Each segment once, while segments are replaced by others in between: what is covered of the hashes
+ * stays covered. The index is as it is now each time.
+ */
+export function* covering(index: HashIndex): Generator<Covered> {
   for (let covered = 0; covered < 2 ** 32; ) {
-    open();
     const generation = index.begin();
     const hash = reversed(covered | 0);
     const at = index.directoryAt + ((hash & index.mask) << 1);
     const depth = (index.directory[at + 1] as number) >>> 16;
-    const keys = keysOf(index, index.directory[at] as number);
-    if (!index.holds(generation)) continue;
+    const entry = hash & ((1 << depth) - 1);
+    const segment: Covered = { entry, depth, block: index.directory[at] as number, generation, again: false };
+    yield segment;
+    if (!segment.again) covered += 2 ** (32 - depth);
+  }
+}
+
+export function* entries(index: HashIndex, { windows }: Parts, open: () => void): Generator<StoreKey> {
+  open();
+  for (const segment of covering(index)) {
+    const keys = keysOf(index, segment.block);
+    segment.again = !index.holds(segment.generation);
+    if (segment.again) continue;
     if (windows.faulted) windows.check();
     for (const key of keys) {
       open();
       yield key;
     }
-    covered += 2 ** (32 - depth);
+    open();
   }
 }

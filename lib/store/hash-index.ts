@@ -10,6 +10,7 @@ import {
   BLOCK_SHIFT, EMPTY, GONE, HIGH_SHIFT, IN_WINDOW, KEY_HASH, KEY_LENGTH, LOW_IN_WINDOW, LOW_WINDOW_SHIFT, RECORD_WORDS, SHAPE, SLOTS, TAG,
   WINDOW_SHIFT,
 } from './layout.js';
+import { load, publish, settle } from './order.js';
 import type { Windows } from './windows.js';
 
 /** 2^32 divided by the golden ratio: spreads the tags of a segment over its slots. */
@@ -19,15 +20,6 @@ const GOLDEN = 0x9e37_79b1 | 0;
 export function homeOf(tag: number): number {
   return Math.imul(tag, GOLDEN) >>> 19;
 }
-
-/** Processors that reorder loads need a barrier between reading and asking whether it counts. */
-const barrierWord = new Int32Array(new SharedArrayBuffer(4));
-const barrier: () => void =
-  process.arch === 'x64'
-    ? () => {}
-    : () => {
-        Atomics.add(barrierWord, 0, 0);
-      };
 
 export class HashIndex {
   readonly windows: Windows;
@@ -65,7 +57,7 @@ export class HashIndex {
 
   /** Whether nothing that was read since {@link begin} can have got another use. */
   holds(generation: number): boolean {
-    barrier();
+    settle();
     return this.header.generation === generation;
   }
 
@@ -98,7 +90,7 @@ export class HashIndex {
     this.strangerWindow = -1;
     for (let tried = 0; tried < SLOTS; tried++) {
       const at = base + (slot << 1);
-      const low = Atomics.load(slots, at + 1);
+      const low = load(slots, at + 1);
       if (low === EMPTY) {
         if (this.free === -1) this.free = at;
         return false;
@@ -161,7 +153,7 @@ export class HashIndex {
   add(hash: number, window: number, at: number): void {
     const { slots, free } = this;
     slots[free] = (hash & TAG) | ((window >>> 5) << HIGH_SHIFT);
-    Atomics.store(slots, free + 1, (window << LOW_WINDOW_SHIFT) | (at >> 1));
+    publish(slots, free + 1, (window << LOW_WINDOW_SHIFT) | (at >> 1));
     if (!this.freed) this.directory[this.entryOf(hash) + 1] = (this.directory[this.entryOf(hash) + 1] as number) + 1;
   }
 
@@ -169,7 +161,7 @@ export class HashIndex {
   move(key: Key, window: number, at: number): void {
     const { slots, slot } = this;
     if ((slots[slot] as number) >>> HIGH_SHIFT === window >>> 5) {
-      Atomics.store(slots, slot + 1, (window << LOW_WINDOW_SHIFT) | (at >> 1));
+      publish(slots, slot + 1, (window << LOW_WINDOW_SHIFT) | (at >> 1));
       return;
     }
     // Both words change: in another slot, so that each time one of them leads to a record. Who
@@ -177,7 +169,7 @@ export class HashIndex {
     this.#findFree(key.hash);
     this.add(key.hash, window, at);
     this.header.advance();
-    Atomics.store(slots, slot + 1, GONE);
+    publish(slots, slot + 1, GONE);
   }
 
   #findFree(hash: number): void {
@@ -195,7 +187,7 @@ export class HashIndex {
 
   /** Forgets the key that find() has just found. */
   remove(): void {
-    Atomics.store(this.slots, this.slot + 1, GONE);
+    publish(this.slots, this.slot + 1, GONE);
   }
 
   /** Forgets other slots of a key that find() has just found: a writer died between two stores. */
@@ -207,7 +199,7 @@ export class HashIndex {
       const at = base + (i << 1);
       const low = slots[at + 1] as number;
       if (at === kept || low === EMPTY || low === GONE || ((slots[at] as number) & TAG) !== tag) continue;
-      if (this.#leadsTo(key, slots[at] as number, low)) Atomics.store(slots, at + 1, GONE);
+      if (this.#leadsTo(key, slots[at] as number, low)) publish(slots, at + 1, GONE);
     }
   }
 }

@@ -9,6 +9,7 @@ import {
   AT_STATE, AT_VERSION, BLOCK, CATALOG_PLACES, CATALOG_WORDS, CLEAN, DEPTH_SHIFT, DIRECTORY_BLOCK, FIXED_WORDS, MAGIC, OPEN, STAMP_WORDS,
   VERSION,
 } from './layout.js';
+import { load } from './order.js';
 
 /** What the catalog knows of an extent. */
 export interface Extent {
@@ -120,7 +121,7 @@ export class Header {
   }
 
   get generation(): number {
-    return Atomics.load(this.words, AT_GENERATION);
+    return load(this.words, AT_GENERATION);
   }
   /** To be called before what readers may be reading gets another use. */
   advance(): void {
@@ -136,10 +137,10 @@ export class Header {
   }
 
   get count(): number {
-    return Atomics.load(this.words, AT_COUNT) >>> 0;
+    return (this.words[AT_COUNT] as number) >>> 0;
   }
   set count(count: number) {
-    Atomics.store(this.words, AT_COUNT, count | 0);
+    this.words[AT_COUNT] = count | 0;
   }
 
   /** Bytes of the records that the index leads to. */

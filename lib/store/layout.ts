@@ -21,7 +21,7 @@ export const BLOCK_SHIFT = 14;
 export const MOST_BLOCKS: number = 2 ** 24;
 
 // The header. What never changes:
-export const MAGIC: readonly [number, number] = [0x6d656d6d, 0x564b_7061];
+export const MAGIC: readonly [number, number] = [0x6d6d_656d, 0x564b_7061];
 export const VERSION = 1;
 export const AT_MAGIC = 0;
 export const AT_VERSION = 2;

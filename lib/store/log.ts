@@ -16,6 +16,7 @@ import {
   EXTENT_SUM, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, GIANT, IN_WINDOW, KEY_HASH, KEY_LENGTH, LEAST_EXTENT, LONG, MOST_EXTENT,
   RECORD_WORDS, SHAPE, VALUE_LENGTH, WINDOW_SHIFT, padded, recordBytes,
 } from './layout.js';
+import { publish } from './order.js';
 import { byteOf, lowOf, unitOf, valueAt } from './record.js';
 import type { Windows } from './windows.js';
 
@@ -213,7 +214,7 @@ export class Log {
 
   /** Moves the end of the log to past what has been written. */
   publish(): void {
-    Atomics.store(this.words, this.#base + EXTENT_USED, (this.at - this.#base) >>> 1);
+    publish(this.words, this.#base + EXTENT_USED, (this.at - this.#base) >>> 1);
   }
 
   beginBatch(): void {

@@ -53,6 +53,19 @@ export function destroy(disk: Disk, windows: Windows, { block }: Extent): void {
   for (const part of windows.parts(block * BLOCK, EXTENT_WORDS * 4)) disk.sync(part.pages, part.offset, part.length);
 }
 
+/**
+ * Says where the last record of an extent ends. What is after it counts no more, not even when the
+ * next extent, which tells where this one ends, is gone.
+ */
+function endExtent({ disk, windows }: Parts, { block, blocks }: Extent, used: number): void {
+  const { words, at } = headerWords(windows, block);
+  words[at + EXTENT_USED] = used;
+  const rest = Math.ceil((used * UNIT) / BLOCK);
+  words.fill(0, at + 2 * used, Math.min(at + rest * BLOCK_WORDS, words.length));
+  if (rest >= blocks || disk.punch((block + rest) * BLOCK, (blocks - rest) * BLOCK)) return;
+  words.fill(0, Math.min(at + rest * BLOCK_WORDS, words.length), Math.min(at + blocks * BLOCK_WORDS, words.length));
+}
+
 /** Brings records into the index. */
 class Applying {
   readonly #parts: Parts;
@@ -210,6 +223,8 @@ export function rebuild(parts: Parts, salvage: boolean): Opened {
   };
 
   header.invalidate();
+  // Before anything else changes: the disk must not have a clean store with half an index.
+  for (const part of windows.parts(0, BLOCK)) disk.sync(part.pages, part.offset, part.length);
   header.clearCatalog();
   header.count = 0;
   header.live = 0;
@@ -240,14 +255,18 @@ export function rebuild(parts: Parts, salvage: boolean): Opened {
       if (found !== undefined) {
         for (const record of found) applying.apply(record);
       } else {
-        const promised = isPast(durable, extent.sequence, at) && (limit === undefined ? durable.sequence === extent.sequence : at < limit);
+        const past = isPast(durable, extent.sequence, at);
+        const promised = past && (limit === undefined ? durable.sequence === extent.sequence : at < limit);
         whole = limit === undefined || at >= limit || promised;
-        if (!promised) break;
+        // Where an extent ended is not known once the next one was given back: nothing whole follows.
+        const follows = limit === undefined && past && !promised && walk.skip();
+        if (!promised && !follows) break;
         report(at, 'a record');
-        if (!walk.skip()) break;
+        if (!follows && !walk.skip()) break;
       }
     }
     end = { sequence: extent.sequence, unit: Math.min(walk.unit, limit ?? Infinity) };
+    endExtent(parts, extent, end.unit - extent.block * BLOCK_UNITS);
     kept = i + 1;
     if (!whole) break;
   }

@@ -1,26 +1,15 @@
 // Store: a persistent hash table in a mapped file.
 import { StateError } from '../errors.js';
-import { Bytes } from '../internal/bytes.js';
 import { illegalConstructor, invalidType, outOfRange, validateFunction } from '../internal/validate.js';
 import { type CheckReport, verifyAll } from './check.js';
-import { recordSum, xxh32Mapped } from './checksum.js';
 import { type CompactOptions, type Compacted, compact } from './compaction.js';
 import { entries } from './entries.js';
 import { HashIndex, segments } from './hash-index.js';
-import { Key, type StoreKey } from './key.js';
-import { BLOCK, GIANT, KEY_HASH, MOST_VALUE, SHAPE, VALUE_LENGTH } from './layout.js';
+import type { StoreKey } from './key.js';
+import { BLOCK, MOST_VALUE } from './layout.js';
 import { type OpenStore, type StoreOptions, closeStore, openStore } from './opening.js';
-import { byteOf, lowOf, valueAt, valueLengthOf } from './record.js';
-import { broken } from './recovery.js';
-import { Salts } from './salts.js';
-import { Windows } from './windows.js';
+import { Reader } from './reader.js';
 import { Writer } from './writer.js';
-
-/** Bytes up to which copies share a buffer, and of that buffer. */
-const SMALL = 1024;
-const SLAB = 2 ** 15;
-/** Looks at a record that does not match its sum, before that is believed. */
-const LOOKS = 3;
 
 /** What a store consists of: {@link Store.stats}. */
 export interface StoreStats {
@@ -57,28 +46,18 @@ export class Store implements Disposable {
   readonly #parts: OpenStore;
   readonly #index: HashIndex;
   readonly #writer: Writer | undefined;
-  readonly #windows: Windows;
+  readonly #reader: Reader;
   readonly #each: boolean;
-  readonly #key: Key;
-  /** Of the writer: what views are over, so that nobody can write through them. */
-  #views: Windows | undefined;
   #closed = false;
   #busy: string | undefined;
-  #slab = new Int32Array(SLAB / 4);
-  #slabUsed = 0;
-  readonly #salts: Salts;
-  /** The byte of the record that did not match its sum; -1: none. */
-  #damaged = -1;
 
   private constructor(parts: OpenStore) {
     if (typeof parts !== 'object' || parts === null || !('windows' in parts)) throw illegalConstructor('Store.open()');
     this.#parts = parts;
-    this.#windows = parts.windows;
     this.#index = parts.opened?.index ?? new HashIndex(parts.windows, parts.header);
     this.#writer = parts.opened === undefined ? undefined : new Writer(parts, parts.opened);
     this.#each = parts.durability === 'put';
-    this.#key = new Key(parts.header.seed);
-    this.#salts = new Salts(parts.header);
+    this.#reader = new Reader(parts, this.#index, this.#writer);
   }
 
   /**
@@ -107,19 +86,14 @@ export class Store implements Disposable {
   get size(): number {
     this.#open();
     const { count } = this.#parts.header;
-    this.#sound();
+    this.#reader.sound();
     return count;
   }
 
   /** A copy of the value, whose checksum has been verified; undefined if there is none. */
   get(key: StoreKey): Buffer | undefined {
     this.#open();
-    this.#key.take(key);
-    for (let look = 1; ; look++) {
-      const generation = this.#index.begin();
-      const value = this.#find() ? this.#copy() : undefined;
-      if (this.#counts(generation, look)) return value;
-    }
+    return this.#reader.get(key);
   }
 
   /**
@@ -129,22 +103,12 @@ export class Store implements Disposable {
    */
   getView(key: StoreKey): Buffer | undefined {
     this.#open();
-    this.#key.take(key);
-    for (let look = 1; ; look++) {
-      const generation = this.#index.begin();
-      const value = this.#find() ? this.#view() : undefined;
-      if (this.#counts(generation, look)) return value;
-    }
+    return this.#reader.getView(key);
   }
 
   has(key: StoreKey): boolean {
     this.#open();
-    this.#key.take(key);
-    for (let look = 1; ; look++) {
-      const generation = this.#index.begin();
-      const found = this.#find();
-      if (this.#counts(generation, look)) return found;
-    }
+    return this.#reader.has(key);
   }
 
   /**
@@ -155,17 +119,17 @@ export class Store implements Disposable {
    */
   put(key: StoreKey, value: Uint8Array): void {
     const writer = this.#writing();
-    this.#key.take(key);
+    this.#reader.key.take(key);
     validateValue(value);
-    writer.put(this.#key, value);
+    writer.put(this.#reader.key, value);
     if (this.#each && writer.pending === undefined) writer.commit();
   }
 
   /** Forgets a key. @returns whether it was there */
   delete(key: StoreKey): boolean {
     const writer = this.#writing();
-    this.#key.take(key);
-    const found = writer.delete(this.#key);
+    this.#reader.key.take(key);
+    const found = writer.delete(this.#reader.key);
     if (found && this.#each && writer.pending === undefined) writer.commit();
     return found;
   }
@@ -177,12 +141,15 @@ export class Store implements Disposable {
    */
   putMany(pairs: Iterable<readonly [StoreKey, Uint8Array]>): number {
     const writer = this.#writing();
+    validateIterable(pairs);
     let count = 0;
-    for (const [key, value] of pairs) {
+    for (const pair of pairs) {
+      if (!Array.isArray(pair)) throw invalidType('pair', 'an array of key and value', pair);
+      const [key, value] = pair as [StoreKey, Uint8Array];
       this.#open();
-      this.#key.take(key);
+      this.#reader.key.take(key);
       validateValue(value);
-      writer.put(this.#key, value);
+      writer.put(this.#reader.key, value);
       count += 1;
     }
     if (this.#each && writer.pending === undefined) writer.commit();
@@ -197,7 +164,7 @@ export class Store implements Disposable {
   transaction<Result>(act: () => Result): Result {
     const writer = this.#writing();
     validateFunction(act, 'act');
-    const result = writer.transaction(act, this.#key);
+    const result = writer.transaction(act, this.#reader.key);
     if (this.#each) writer.commit();
     return result;
   }
@@ -239,7 +206,7 @@ export class Store implements Disposable {
    */
   async compact(options?: CompactOptions): Promise<Compacted> {
     const writer = this.#writing();
-    return this.#alone('compact()', () => compact(writer, this.#key, options, () => this.#writing()));
+    return this.#alone('compact()', () => compact(writer, this.#reader.key, options, () => this.#writing()));
   }
 
   /** Verifies each record of the log and each slot of the index, in steps. Changes nothing. */
@@ -289,7 +256,7 @@ export class Store implements Disposable {
     try {
       if (writer !== undefined && !writer.failed) writer.commit();
     } finally {
-      this.#views?.close();
+      this.#reader.close();
       closeStore(this.#parts, writer?.failed);
     }
   }
@@ -306,114 +273,11 @@ export class Store implements Disposable {
     if (this.#writer === undefined) throw new StateError('ERR_MEMMAP_READ_ONLY_STORE', 'The store is open with readOnly: true');
     return this.#writer;
   }
+}
 
-  /** Looks for the key that was taken, in the transaction under way first. */
-  #find(): boolean {
-    const pending = this.#writer?.pending;
-    if (pending !== undefined && pending.size > 0) {
-      const at = pending.get(this.#key.name);
-      if (at === -1) return false;
-      const log = this.#parts.opened?.log;
-      if (at !== undefined && log !== undefined) {
-        this.#index.window = log.window;
-        this.#index.at = log.batchStart + at;
-        return true;
-      }
-    }
-    const found = this.#index.find(this.#key);
-    // A key that differs though its hash is the same: rare enough to ask whether it is broken.
-    if (!found && this.#index.strangerWindow !== -1) this.#suspect(this.#index.strangerWindow, this.#index.strangerAt);
-    return found;
-  }
-
-  #suspect(window: number, at: number): void {
-    const salt = this.#salts.of(window, at);
-    if (this.#parts.records.verify(window, at, salt, Infinity) === 0) this.#damaged = byteOf(window, at);
-  }
-
-  /** Whether what was found counts; if it should be looked for again, false. */
-  #counts(generation: number, look: number): boolean {
-    const damaged = this.#damaged;
-    this.#damaged = -1;
-    if (!this.#index.holds(generation)) return false;
-    this.#sound();
-    if (damaged === -1) return true;
-    this.#salts.refresh();
-    if (look < LOOKS) return false;
-    throw broken(this.#parts.path, { offset: damaged, what: 'a record' });
-  }
-
-  #sound(): void {
-    if (this.#windows.faulted) this.#windows.check();
-    if (this.#views?.faulted === true) this.#views.check();
-  }
-
-  /** Whether the record found matches its sum. */
-  #matches(words: Int32Array, window: number, at: number, from: number, length: number): boolean {
-    const seed = (this.#salts.of(window, at) + lowOf(window, at)) | 0;
-    const hash = xxh32Mapped(words, this.#windows.bytes[window] as Uint8Array, from, length, seed);
-    const sum = recordSum(words[at + SHAPE] as number, words[at + VALUE_LENGTH] as number, words[at + KEY_HASH] as number, hash, seed);
-    if (sum === words[at]) return true;
-    this.#damaged = byteOf(window, at);
-    return false;
-  }
-
-  #copy(): Buffer | undefined {
-    const { window, at } = this.#index;
-    const words = this.#windows.words[window] as Int32Array;
-    const length = valueLengthOf(words, at);
-    if (((words[at + SHAPE] as number) & GIANT) !== 0) return this.#copyGiant(window, at, length);
-    const from = valueAt(words, at);
-    if (length > words.length * 4 - from * 4) {
-      this.#damaged = byteOf(window, at);
-      return undefined;
-    }
-    if (!this.#matches(words, window, at, from, length)) return undefined;
-    if (length > SMALL) {
-      const large = Buffer.allocUnsafeSlow(length);
-      large.set(new Bytes((this.#windows.bytes[window] as Uint8Array).buffer, from * 4, length));
-      return large;
-    }
-    const whole = (length + 3) >> 2;
-    if (this.#slabUsed + whole > SLAB / 4) {
-      this.#slab = new Int32Array(SLAB / 4);
-      this.#slabUsed = 0;
-    }
-    const slab = this.#slab;
-    const start = this.#slabUsed;
-    for (let i = 0; i < whole; i++) slab[start + i] = words[from + i] as number;
-    this.#slabUsed = start + ((whole + 1) & ~1);
-    return new Bytes(slab.buffer, start * 4, length);
-  }
-
-  #copyGiant(window: number, at: number, length: number): Buffer | undefined {
-    const { records } = this.#parts;
-    if (records.verify(window, at, this.#salts.of(window, at), Infinity) === 0) {
-      this.#damaged = byteOf(window, at);
-      return undefined;
-    }
-    return records.readGiant(window, at, length);
-  }
-
-  #view(): Buffer | undefined {
-    const { window, at } = this.#index;
-    const words = this.#windows.words[window] as Int32Array;
-    const length = valueLengthOf(words, at);
-    const from = valueAt(words, at);
-    if (((words[at + SHAPE] as number) & GIANT) !== 0) return this.#windows.lasting(byteOf(window, from), length);
-    if (length > words.length * 4 - from * 4 || (length <= SMALL && !this.#matches(words, window, at, from, length))) {
-      this.#damaged = byteOf(window, at);
-      return undefined;
-    }
-    return new Bytes(this.#viewed(window).buffer, from * 4, length);
-  }
-
-  #viewed(window: number): Uint8Array {
-    if (this.#writer === undefined) return this.#windows.bytes[window] as Uint8Array;
-    this.#views ??= new Windows(this.#parts.disk, 'read');
-    this.#views.reach(window);
-    return this.#views.bytes[window] as Uint8Array;
-  }
+function validateIterable(pairs: unknown): void {
+  const iterates = typeof pairs === 'object' && pairs !== null && Symbol.iterator in pairs;
+  if (!iterates) throw invalidType('pairs', 'an iterable of pairs', pairs);
 }
 
 function validateValue(value: unknown): asserts value is Uint8Array {

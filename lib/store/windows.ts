@@ -17,6 +17,7 @@ export class Windows {
   /** By window: what is missing has not been reached. */
   readonly words: Int32Array[] = [];
   readonly bytes: Uint8Array[] = [];
+  readonly buffers: ArrayBufferLike[] = [];
   readonly #pages: Pages[] = [];
   /** Mappings of values that windows would cut, as long as the store is open. */
   readonly #spans: Pages[] = [];
@@ -35,6 +36,7 @@ export class Windows {
     for (let next = this.words.length; next <= window; next++) {
       const pages = this.#map(next * WINDOW);
       this.#pages.push(pages);
+      this.buffers.push(pages.buffer);
       this.words.push(new Int32Array(pages.buffer as ArrayBuffer, 0, WINDOW / 4));
       this.bytes.push(new Uint8Array(pages.buffer as ArrayBuffer, 0, WINDOW));
     }
@@ -108,6 +110,7 @@ export class Windows {
   close(): void {
     this.words.length = 0;
     this.bytes.length = 0;
+    this.buffers.length = 0;
     for (const pages of [...this.#pages.splice(0), ...this.#spans.splice(0)]) pages.close();
   }
 }

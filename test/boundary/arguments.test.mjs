@@ -3,6 +3,7 @@ import { closeSync, readdirSync } from 'node:fs';
 import { inspect } from 'node:util';
 import * as memmap from 'memmap';
 import * as shm from 'memmap/shm';
+import { Store } from 'memmap/store';
 import * as sys from 'memmap/sys';
 import { binding } from '../../dist/internal/binding.js';
 import { maps } from '../support/proc.mjs';
@@ -11,6 +12,7 @@ import { CHANNEL_CLASSES, CHANNEL_INTERNALS } from '../support/surface-channels.
 import { DUPLEX_REFUSED } from '../support/surface-duplex.mjs';
 import { LOCK_CLASSES } from '../support/surface-locks.mjs';
 import { NUMA_REFUSED } from '../support/surface-numa.mjs';
+import { STORE_METHODS } from '../support/surface-store.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { BOOM } from '../support/zoo.mjs';
 
@@ -104,11 +106,11 @@ describe('Arguments', () => {
       ...methods('SharedMemory', shm.SharedMemory), ...methods('SharedMapping', memmap.Mapping), ...methods('SharedMapping', shm.SharedMapping),
       ...bases(memmap.Mapping).flatMap((base) => methods('FileMapping', base)),
       ...methods('AnonymousMapping', memmap.Mapping), ...methods('FileMapping', memmap.Mapping),
-      ...methods('FileMapping', memmap.FileMapping), ...methods('Reservation', memmap.Reservation),
+      ...methods('FileMapping', memmap.FileMapping), ...methods('Reservation', memmap.Reservation), ...methods('Store', Store),
       ...[...LOCK_CLASSES, ...CHANNEL_CLASSES, 'DuplexChannel'].flatMap((name) => methods(name, shm[name])),
     ];
     const without = ['sys.munlockall', 'AnonymousMapping.close', 'FileMapping.close', 'Reservation.close', 'FileMapping.off',
-      'SharedMemory.close', 'SharedMapping.close', 'DuplexChannel.close',
+      'SharedMemory.close', 'SharedMapping.close', 'DuplexChannel.close', 'Store.close',
       // @internal
       ...CHANNEL_INTERNALS,
       ...['part', 'mend', 'backed', 'restore', 'permit', 'pieces', 'unreachable', 'protectionAt', 'claimed', 'withFile'].flatMap((name) => [`FileMapping.${name}`, `SharedMapping.${name}`])];
@@ -154,12 +156,24 @@ describe('Arguments', () => {
     }
   });
 
+  it('every method of a closed store throws ERR_MEMMAP_CLOSED', async () => {
+    const store = Store.open(file('closed.db'));
+    store.close();
+    store.close();
+    for (const [method, right] of STORE_METHODS) {
+      const error = await errorOf(async () => Array.from((await store[method](...right)) ?? []));
+      assert.equal(error.code, 'ERR_MEMMAP_CLOSED', `${method}: ${error.stack}`);
+    }
+    assert.throws(() => store.size, { code: 'ERR_MEMMAP_CLOSED' });
+  });
+
   it('new of a class that only functions make is ERR_ILLEGAL_CONSTRUCTOR', () => {
     for (const name of ['SharedMemory', 'SharedMapping', 'Connection', 'Listener', 'Channel', 'ChannelServer', 'DuplexChannel']) {
       for (const args of [[], [null], [{}], ['x', {}]]) {
         assert.throws(() => new shm[name](...args), { code: 'ERR_ILLEGAL_CONSTRUCTOR', name: 'TypeError' }, name);
       }
     }
+    for (const args of [[], [null], [{}], ['x']]) assert.throws(() => new Store(...args), { code: 'ERR_ILLEGAL_CONSTRUCTOR' });
     for (const name of ['Mapping', 'AnonymousMapping', 'FileMapping', 'Reservation']) {
       for (const args of [[], [null], [{}], [undefined, 'read', {}], [{ handle: '1', length: 4096 }, 'read', {}]]) {
         assert.throws(() => new memmap[name](...args), { code: 'ERR_ILLEGAL_CONSTRUCTOR', name: 'TypeError' });

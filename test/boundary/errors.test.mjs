@@ -10,6 +10,7 @@ import { skip } from '../support/hooks.mjs';
 import { NUMA_ERRORS, withoutCapabilities } from '../support/numa-errors.mjs';
 import { maps } from '../support/proc.mjs';
 import { hasExternalShared } from '../support/runtime.mjs';
+import { STORE_ERRORS } from '../support/store-errors.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGE_SIZE = sys.PAGE_SIZE;
@@ -78,7 +79,7 @@ describe('Errors', () => {
       },
     },
     ERR_MEMMAP_NOT_OWNER: { call: () => new Mutex(mapAnonymous({ length: 8 }), 0).unlock() },
-    ...CHANNEL_ERRORS,
+    ...CHANNEL_ERRORS, ...STORE_ERRORS,
     ERR_MEMMAP_CORRUPT: {
       call: () => {
         const memory = mapAnonymous({ length: 8 });
@@ -150,7 +151,7 @@ describe('Errors', () => {
   }
 
   it('ERR_MEMMAP_PLATFORM is what the import throws elsewhere than on Linux', () => {
-    for (const name of ['memmap', 'memmap/shm', 'memmap/sys']) {
+    for (const name of ['memmap', 'memmap/shm', 'memmap/store', 'memmap/sys']) {
       const program = `
         Object.defineProperty(process, 'platform', { value: 'darwin' });
         await import('${name}').then(() => process.exit(1), (error) => {

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import * as memmap from 'memmap';
 import * as shm from 'memmap/shm';
+import * as store from 'memmap/store';
 import * as sys from 'memmap/sys';
 
 const require = createRequire(import.meta.url);
@@ -21,6 +22,7 @@ describe('The package', () => {
       'Producer', 'RwLock', 'Semaphore', 'SharedMapping', 'SharedMemory',
       'connect', 'listen', 'receiveFds', 'sendFds',
     ]);
+    assert.deepEqual(Object.keys(store).toSorted(), ['FaultError', 'PeerError', 'StateError', 'Store', 'SystemError', 'UnsupportedError']);
   });
 
   it('can be required, and gives the same functions as import', () => {
@@ -37,7 +39,7 @@ describe('The package', () => {
   });
 
   it('prints nothing when it is imported', () => {
-    const { status, stdout, stderr } = node('--input-type=module', '-e', "import 'memmap'; import 'memmap/shm'; import 'memmap/sys';");
+    const { status, stdout, stderr } = node('--input-type=module', '-e', "import 'memmap'; import 'memmap/shm'; import 'memmap/store'; import 'memmap/sys';");
     assert.deepEqual([status, stdout, stderr], [0, '', '']);
   });
 

@@ -9,6 +9,7 @@ import { DUPLEX } from './surface-duplex.mjs';
 import { LOCKS } from './surface-locks.mjs';
 import { FACADE_NUMA, MAPPING_NUMA, SYS_NUMA } from './surface-numa.mjs';
 import { SHARED_MAPPING, SHARED_MEMORY, SHM, STATICS } from './surface-shm.mjs';
+import { STORE } from './surface-store.mjs';
 import { until } from './until.mjs';
 import * as zoo from './zoo.mjs';
 
@@ -261,7 +262,7 @@ export const SURFACE = [
   ...on({ ...MAPPING, ...FILE_MAPPING }, 'FileMapping', (subject) => subject.file),
   ...on(RESERVATION, 'Reservation', (subject) => subject.space),
   ...on(SHM, 'shm', () => shm),
-  ...LOCKS,
+  ...LOCKS, ...STORE,
   ...CHANNELS,
   ...DUPLEX,
   ...on(STATICS, 'SharedMemory.', () => shm.SharedMemory),

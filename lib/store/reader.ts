@@ -1,0 +1,197 @@
+// Reader: looking for a key, and making sure of what was found. Takes no lock and writes nothing.
+import { Bytes } from '../internal/bytes.js';
+import { recordSum, xxh32Copying, xxh32Mapped } from './checksum.js';
+import type { HashIndex } from './hash-index.js';
+import { Key, type StoreKey } from './key.js';
+import { GIANT, KEY_HASH, SHAPE, VALUE_LENGTH } from './layout.js';
+import type { OpenStore } from './opening.js';
+import { byteOf, lowOf, valueAt, valueLengthOf } from './record.js';
+import { broken } from './recovery.js';
+import { Salts } from './salts.js';
+import { Windows } from './windows.js';
+import type { Writer } from './writer.js';
+
+/** Bytes up to which copies share a buffer, and of that buffer. */
+const SMALL = 1024;
+const SLAB = 2 ** 15;
+/** Looks at a record that does not match its sum, before that is believed. */
+const LOOKS = 3;
+
+export class Reader {
+  readonly key: Key;
+  readonly #parts: OpenStore;
+  readonly #index: HashIndex;
+  readonly #writer: Writer | undefined;
+  readonly #windows: Windows;
+  readonly #salts: Salts;
+  /** Of the writer: what views are over, so that nobody can write through them. */
+  #views: Windows | undefined;
+  #slab = new Int32Array(SLAB / 4);
+  #slabUsed = 0;
+  /** The byte of the record that did not match its sum; -1: none. */
+  #damaged = -1;
+
+  constructor(parts: OpenStore, index: HashIndex, writer: Writer | undefined) {
+    this.#parts = parts;
+    this.#windows = parts.windows;
+    this.#index = index;
+    this.#writer = writer;
+    this.key = new Key(parts.header.seed);
+    this.#salts = new Salts(parts.header);
+  }
+
+  /** A copy of the value. */
+  get(key: StoreKey): Buffer | undefined {
+    this.key.take(key);
+    for (let look = 1; ; look++) {
+      const generation = this.#index.begin();
+      const value = this.#find() ? this.#copy() : undefined;
+      if (this.#counts(generation, look)) return value;
+    }
+  }
+
+  /** The value in place. */
+  getView(key: StoreKey): Buffer | undefined {
+    this.key.take(key);
+    for (let look = 1; ; look++) {
+      const generation = this.#index.begin();
+      const value = this.#find() ? this.#view() : undefined;
+      if (this.#counts(generation, look)) return value;
+    }
+  }
+
+  /** Whether there is one. */
+  has(key: StoreKey): boolean {
+    this.key.take(key);
+    for (let look = 1; ; look++) {
+      const generation = this.#index.begin();
+      const found = this.#find();
+      if (this.#counts(generation, look)) return found;
+    }
+  }
+
+  /** Looks for the key that was taken, in the transaction under way first. */
+  #find(): boolean {
+    const pending = this.#writer?.pending;
+    if (pending !== undefined && pending.size > 0) {
+      const at = pending.get(this.key.name);
+      if (at === -1) return false;
+      const log = this.#parts.opened?.log;
+      if (at !== undefined && log !== undefined) {
+        this.#index.window = log.window;
+        this.#index.at = log.batchStart + at;
+        return true;
+      }
+    }
+    const found = this.#index.find(this.key);
+    // A key that differs though its hash is the same: rare enough to ask whether it is broken.
+    if (!found && this.#index.strangerWindow !== -1) this.#suspect(this.#index.strangerWindow, this.#index.strangerAt);
+    return found;
+  }
+
+  #suspect(window: number, at: number): void {
+    const salt = this.#salts.of(window, at);
+    if (this.#parts.records.verify(window, at, salt, Infinity) === 0) this.#damaged = byteOf(window, at);
+  }
+
+  /** Whether what was found counts; if it should be looked for again, false. */
+  #counts(generation: number, look: number): boolean {
+    const damaged = this.#damaged;
+    this.#damaged = -1;
+    if (!this.#index.holds(generation)) return false;
+    this.sound();
+    if (damaged === -1) return true;
+    this.#salts.refresh();
+    if (look < LOOKS) return false;
+    throw broken(this.#parts.path, { offset: damaged, what: 'a record' });
+  }
+
+  /** Throws if the memory behind the store is not what it was: the file was truncated. */
+  sound(): void {
+    if (this.#windows.faulted) this.#windows.check();
+    if (this.#views?.faulted === true) this.#views.check();
+  }
+
+  /** Whether the record found matches its sum. */
+  #matches(words: Int32Array, window: number, at: number, from: number, length: number): boolean {
+    const seed = (this.#salts.of(window, at) + lowOf(window, at)) | 0;
+    const hash = xxh32Mapped(words, this.#windows.bytes[window] as Uint8Array, from, length, seed);
+    const sum = recordSum(words[at + SHAPE] as number, words[at + VALUE_LENGTH] as number, words[at + KEY_HASH] as number, hash, seed);
+    if (sum === words[at]) return true;
+    this.#damaged = byteOf(window, at);
+    return false;
+  }
+
+  #copy(): Buffer | undefined {
+    const { window, at } = this.#index;
+    const words = this.#windows.words[window] as Int32Array;
+    const length = valueLengthOf(words, at);
+    if (((words[at + SHAPE] as number) & GIANT) !== 0) return this.#copyGiant(window, at, length);
+    const from = valueAt(words, at);
+    if (length > words.length * 4 - from * 4) {
+      this.#damaged = byteOf(window, at);
+      return undefined;
+    }
+    if (length > SMALL) {
+      if (!this.#matches(words, window, at, from, length)) return undefined;
+      const large = Buffer.allocUnsafeSlow(length);
+      large.set(new Bytes(this.#windows.buffers[window] as ArrayBufferLike, from * 4, length));
+      return large;
+    }
+    const start = this.#roomInSlab(length);
+    const seed = (this.#salts.of(window, at) + lowOf(window, at)) | 0;
+    const hash = xxh32Copying(words, from, length, seed, this.#slab, start);
+    const sum = recordSum(words[at + SHAPE] as number, words[at + VALUE_LENGTH] as number, words[at + KEY_HASH] as number, hash, seed);
+    if (sum === words[at]) return new Bytes(this.#slab.buffer, start * 4, length);
+    this.#damaged = byteOf(window, at);
+    return undefined;
+  }
+
+  /** Where in the slab a copy goes: a word. */
+  #roomInSlab(length: number): number {
+    const whole = ((length + 7) >> 3) * 2;
+    if (this.#slabUsed + whole > SLAB / 4) {
+      this.#slab = new Int32Array(SLAB / 4);
+      this.#slabUsed = 0;
+    }
+    const start = this.#slabUsed;
+    this.#slabUsed = start + whole;
+    return start;
+  }
+
+  #copyGiant(window: number, at: number, length: number): Buffer | undefined {
+    const { records } = this.#parts;
+    if (records.verify(window, at, this.#salts.of(window, at), Infinity) === 0) {
+      this.#damaged = byteOf(window, at);
+      return undefined;
+    }
+    return records.readGiant(window, at, length);
+  }
+
+  #view(): Buffer | undefined {
+    const { window, at } = this.#index;
+    const words = this.#windows.words[window] as Int32Array;
+    const length = valueLengthOf(words, at);
+    const from = valueAt(words, at);
+    if (((words[at + SHAPE] as number) & GIANT) !== 0) return this.#windows.lasting(byteOf(window, from), length);
+    if (length > words.length * 4 - from * 4 || (length <= SMALL && !this.#matches(words, window, at, from, length))) {
+      this.#damaged = byteOf(window, at);
+      return undefined;
+    }
+    return new Bytes(this.#viewable(window), from * 4, length);
+  }
+
+  #viewable(window: number): ArrayBufferLike {
+    const viewed = this.#writer === undefined ? this.#windows : this.#views;
+    return viewed?.buffers[window] ?? this.#makeViewable(window);
+  }
+  #makeViewable(window: number): ArrayBufferLike {
+    this.#views ??= new Windows(this.#parts.disk, 'read');
+    this.#views.reach(window);
+    return this.#views.buffers[window] as ArrayBufferLike;
+  }
+
+  close(): void {
+    this.#views?.close();
+  }
+}
