@@ -99,7 +99,7 @@ async function main() {
   if (unknown !== undefined) throw new Usage(`There is no question '${unknown}'. There are: ${QUESTIONS.join(', ')}`);
   const node = execFileSync(values.node, ['-p', 'process.execPath'], { encoding: 'utf8' }).trim();
   const version = execFileSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' }).trim();
-  installRivals();
+  installRivals(values.quick);
   buildNative();
   // Imports memmap by its name, which only installRivals() made one.
   const { makeFiles } = await import('./harness/files.mjs');

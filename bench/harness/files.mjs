@@ -1,6 +1,6 @@
 // The files that are read: real ones on a real file system, kept for the next run, with
 // the page cache warm.
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readSync, renameSync, statSync, statfsSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { mapFile } from 'memmap';
 
@@ -79,6 +79,13 @@ function warm(path) {
   closeSync(fd);
 }
 
+/** An empty directory, for files that the cases make. */
+function emptied(path) {
+  rmSync(path, { recursive: true, force: true });
+  mkdirSync(path);
+  return path;
+}
+
 /** Makes the files of a question, { name: { kind, length } }, and returns their paths. */
 export function makeFiles(directory, wanted) {
   mkdirSync(directory, { recursive: true });
@@ -87,6 +94,10 @@ export function makeFiles(directory, wanted) {
   }
   const paths = {};
   for (const [name, spec] of Object.entries(wanted)) {
+    if (spec.kind === 'directory') {
+      paths[name] = emptied(join(directory, name));
+      continue;
+    }
     const path = join(directory, `${spec.kind}-${spec.length}`);
     if (!existsSync(path) || statSync(path).size !== spec.length) create(path, spec);
     if (spec.kind !== 'sparse') warm(path);

@@ -1,6 +1,6 @@
 // What the benchmarks need beside the package: rivals and C programs. Installed on demand.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cmakeBuild } from '../../scripts/cmake-build.mjs';
@@ -12,11 +12,13 @@ let programs;
 /** Where the C program of bench/native/<name>.cc is. */
 export const nativeProgram = (name) => join(programs, name);
 
-export function installRivals() {
-  if (!existsSync(`${BENCH}node_modules/koffi`)) {
+/** @param quick without what is compiled for minutes, and without what plots */
+export function installRivals(quick = false) {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(`${BENCH}package.json`, 'utf8'));
+  if (!Object.keys(quick ? dependencies : { ...dependencies, ...devDependencies }).every((name) => existsSync(`${BENCH}node_modules/${name}`))) {
     console.error('Installing what memmap is measured against (npm install in bench/)');
     try {
-      execFileSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'], {
+      execFileSync('npm', ['install', ...(quick ? ['--omit=dev'] : []), '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'], {
         cwd: BENCH,
         stdio: ['ignore', 2, 'inherit'],
       });

@@ -8,15 +8,19 @@ export function quantile(numbers, part) {
 
 const median = (numbers) => quantile(numbers, 0.5);
 
-/** A row per comparison of the question; ratios are of results of the same round. */
+/**
+ * A row per comparison of the question; ratios are of results of the same round. `plusMs` is
+ * granted to us: the ratio is to the other's round and that much more.
+ */
 export function judge(question, { title, comparisons }, { results, missing }, { version, clock, enforce }) {
-  return comparisons.map(({ of, against, atMost, atLeast, ...rest }) => {
+  return comparisons.map(({ of, against, atMost, atLeast, plusMs = 0, ...rest }) => {
     const row = { question, title, of, against };
     for (const name of [of, against]) if (missing.has(name)) return { ...row, missing: missing.get(name) };
     const measured = [results.get(of), results.get(against)];
     // A command reports no processor time: both then go by the wall clock.
     const field = clock === 'cpu' && measured.flat().every(({ cpuNs }) => cpuNs > 0) ? 'cpuNs' : 'ns';
-    const [ours, theirs] = measured.map((rounds) => rounds.map((round) => round[field]));
+    const [ours, alone] = measured.map((rounds) => rounds.map((round) => round[field]));
+    const theirs = alone.map((ns) => ns + plusMs * 1e6);
     // How much time it takes, or how fast it is, in that of the other.
     const kind = atMost === undefined ? 'speed' : 'time';
     const ratios = ours.map((ns, i) => (kind === 'time' ? ns / theirs[i] : theirs[i] / ns));
@@ -26,6 +30,7 @@ export function judge(question, { title, comparisons }, { results, missing }, { 
     return {
       ...row,
       ...rest,
+      ...(plusMs > 0 && { against: `${against} + ${plusMs} ms` }),
       kind,
       ratio,
       spread: [quantile(ratios, 0.25), quantile(ratios, 0.75)],

@@ -5,7 +5,7 @@ import { covering, eachSlot } from './entries.js';
 import type { HashIndex } from './hash-index.js';
 import { Key } from './key.js';
 import {
-  DELETE, KEY_HASH, KEY_LENGTH, KIND, PUT, RECORD_WORDS, TAG, TEXT, UNIT,
+  BLOCK, DELETE, KEY_HASH, KEY_LENGTH, KIND, PUT, RECORD_WORDS, TAG, TEXT, UNIT,
 } from './layout.js';
 import { byteOf, unitOf } from './record.js';
 import { type Damage, type Parts, usedOf } from './recovery.js';
@@ -117,15 +117,21 @@ class Check {
     const index = this.#index;
     index.begin();
     for (const { entry, depth, block } of covering(index)) {
+      const extents = this.#parts.header.extents();
       eachSlot(index, block, (window, at, mark) => {
         this.#pairs += 1;
-        this.#parts.windows.reach(window);
-        const words = this.#parts.windows.words[window] as Int32Array;
-        const salt = this.#salts.of(window, at);
-        const hash = words[at + KEY_HASH] as number;
-        const leads = (hash & TAG) === (mark & TAG) && (hash & ((1 << depth) - 1)) === entry;
-        if (leads && salt !== 0 && this.#parts.records.verify(window, at, salt, Infinity) !== 0) return;
         const offset = byteOf(window, at);
+        // A slot that broke leads anywhere, and a length that broke reaches anywhere.
+        const extent = extents.find((one) => offset >= one.block * BLOCK && offset < (one.block + one.blocks) * BLOCK);
+        if (extent === undefined) {
+          this.#damage.push({ offset, what: 'what a slot of the index leads to' });
+          return;
+        }
+        this.#parts.windows.reach(window);
+        const salt = this.#salts.of(window, at);
+        const hash = salt === 0 ? 0 : (this.#parts.windows.words[window]?.[at + KEY_HASH] ?? 0);
+        const leads = (hash & TAG) === (mark & TAG) && (hash & ((1 << depth) - 1)) === entry;
+        if (leads && salt !== 0 && this.#parts.records.verify(window, at, salt, (extent.block + extent.blocks) * BLOCK - offset) !== 0) return;
         if (!this.#damage.some((other) => other.offset === offset)) this.#damage.push({ offset, what: 'what a slot of the index leads to' });
       });
       await setImmediate();

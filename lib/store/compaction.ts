@@ -92,7 +92,8 @@ async function countLive({ parts, opened: { index } }: Writer, steps: Steps): Pr
   for (const { block } of covering(index)) {
     eachSlot(index, block, (window, at) => {
       windows.reach(window);
-      const words = windows.words[window] as Int32Array;
+      const words = windows.words[window];
+      if (words === undefined || !windows.holds(window, at)) return;
       const bytes = recordBytes((words[at + SHAPE] as number) & KEY_LENGTH, valueLengthOf(words, at));
       const owner = ownerOf((window << WINDOW_SHIFT) | (at >> 14));
       live.set(owner, (live.get(owner) ?? 0) + bytes);

@@ -19,7 +19,8 @@ function reversed(word: number): number {
 export function eachSlot(index: HashIndex, block: number, act: (window: number, at: number, mark: number) => void): void {
   const window = block >>> WINDOW_SHIFT;
   index.windows.reach(window);
-  const slots = index.windows.words[window] as Int32Array;
+  const slots = index.windows.words[window];
+  if (slots === undefined || !index.windows.hasBlock(block)) return;
   const base = (block & IN_WINDOW) << BLOCK_SHIFT;
   for (let slot = base; slot < base + BLOCK_WORDS; slot += 2) {
     const low = Atomics.load(slots, slot + 1);
@@ -34,10 +35,11 @@ function keysOf(index: HashIndex, block: number): StoreKey[] {
   const keys: StoreKey[] = [];
   eachSlot(index, block, (window, at) => {
     index.windows.reach(window);
-    const words = index.windows.words[window] as Int32Array;
+    const words = index.windows.words[window];
+    // No record, though there was one a moment ago: the generation has grown.
+    if (words === undefined || !index.windows.holds(window, at)) return;
     const shape = words[at + SHAPE] as number;
     const length = shape & KEY_LENGTH;
-    // Not a record that was there a moment ago: the generation has grown.
     if (length > MOST_KEY) return;
     const from = (at + RECORD_WORDS) * 4;
     const bytes = Buffer.from((index.windows.bytes[window] as Uint8Array).subarray(from, from + length));
@@ -65,7 +67,8 @@ export function* covering(index: HashIndex): Generator<Covered> {
     const generation = index.begin();
     const hash = reversed(covered | 0);
     const at = index.directoryAt + ((hash & index.mask) << 1);
-    const depth = (index.directory[at + 1] as number) >>> 16;
+    // At most the directory's: one that broke must not keep it from ending.
+    const depth = Math.min((index.directory[at + 1] as number) >>> 16, 32 - Math.clz32(index.mask));
     const entry = hash & ((1 << depth) - 1);
     const segment: Covered = { entry, depth, block: index.directory[at] as number, generation, again: false };
     yield segment;

@@ -65,7 +65,7 @@ export class HashIndex {
     const { block, depth } = this.header.directory;
     const window = block >>> WINDOW_SHIFT;
     this.windows.reach(window);
-    this.directory = this.windows.words[window] as Int32Array;
+    this.directory = this.windows.words[window] ?? this.header.words;
     this.directoryAt = (block & IN_WINDOW) << BLOCK_SHIFT;
     this.mask = (1 << depth) - 1;
     this.#generation = generation;
@@ -79,15 +79,20 @@ export class HashIndex {
     let slots = this.windows.words[window];
     if (slots === undefined) {
       this.windows.reach(window);
-      slots = this.windows.words[window] as Int32Array;
+      slots = this.windows.words[window] ?? this.header.words;
+    }
+    const base = (block & IN_WINDOW) << BLOCK_SHIFT;
+    this.free = -1;
+    this.strangerWindow = -1;
+    if (!this.windows.hasBlock(block)) {
+      this.strangerWindow = window;
+      this.strangerAt = base;
+      return false;
     }
     this.slots = slots;
-    const base = (block & IN_WINDOW) << BLOCK_SHIFT;
     const tag = hash & TAG;
     let slot = homeOf(tag);
-    this.free = -1;
     this.freed = false;
-    this.strangerWindow = -1;
     for (let tried = 0; tried < SLOTS; tried++) {
       const at = base + (slot << 1);
       const low = load(slots, at + 1);
@@ -117,9 +122,14 @@ export class HashIndex {
     let words = this.windows.words[window];
     if (words === undefined) {
       this.windows.reach(window);
-      words = this.windows.words[window] as Int32Array;
+      words = this.windows.words[window];
     }
     const at = (low & LOW_IN_WINDOW) << 1;
+    if (words === undefined || !this.windows.holds(window, at)) {
+      this.strangerWindow = window;
+      this.strangerAt = at;
+      return false;
+    }
     const { length } = key;
     let same = ((words[at + SHAPE] as number) & KEY_LENGTH) === length && words[at + KEY_HASH] === key.hash;
     const whole = (length + 3) >> 2;

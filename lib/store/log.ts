@@ -73,7 +73,8 @@ export class Log {
     this.words = this.#windows.words[this.window] as Int32Array;
     this.#base = (extent.block & IN_WINDOW) << BLOCK_SHIFT;
     this.at = this.#base + 2 * used;
-    this.#end = this.#base + extent.blocks * BLOCK_WORDS;
+    // A giant's extent may reach past the window: nothing else is written there.
+    this.#end = Math.min(this.#base + extent.blocks * BLOCK_WORDS, this.words.length);
   }
 
   get extent(): Extent {

@@ -30,6 +30,8 @@ export class Reader {
   #slabUsed = 0;
   /** The byte of the record that did not match its sum; -1: none. */
   #damaged = -1;
+  /** How often it has been looked at. */
+  #looks = 0;
 
   constructor(parts: OpenStore, index: HashIndex, writer: Writer | undefined) {
     this.#parts = parts;
@@ -43,30 +45,30 @@ export class Reader {
   /** A copy of the value. */
   get(key: StoreKey): Buffer | undefined {
     this.key.take(key);
-    for (let look = 1; ; look++) {
+    for (;;) {
       const generation = this.#index.begin();
       const value = this.#find() ? this.#copy() : undefined;
-      if (this.#counts(generation, look)) return value;
+      if (this.#counts(generation)) return value;
     }
   }
 
   /** The value in place. */
   getView(key: StoreKey): Buffer | undefined {
     this.key.take(key);
-    for (let look = 1; ; look++) {
+    for (;;) {
       const generation = this.#index.begin();
       const value = this.#find() ? this.#view() : undefined;
-      if (this.#counts(generation, look)) return value;
+      if (this.#counts(generation)) return value;
     }
   }
 
   /** Whether there is one. */
   has(key: StoreKey): boolean {
     this.key.take(key);
-    for (let look = 1; ; look++) {
+    for (;;) {
       const generation = this.#index.begin();
       const found = this.#find();
-      if (this.#counts(generation, look)) return found;
+      if (this.#counts(generation)) return found;
     }
   }
 
@@ -91,18 +93,23 @@ export class Reader {
 
   #suspect(window: number, at: number): void {
     const salt = this.#salts.of(window, at);
-    if (this.#parts.records.verify(window, at, salt, Infinity) === 0) this.#damaged = byteOf(window, at);
+    if (this.#parts.records.verify(window, at, salt, this.#salts.room(window, at)) === 0) this.#damaged = byteOf(window, at);
   }
 
   /** Whether what was found counts; if it should be looked for again, false. */
-  #counts(generation: number, look: number): boolean {
+  #counts(generation: number): boolean {
     const damaged = this.#damaged;
     this.#damaged = -1;
     if (!this.#index.holds(generation)) return false;
     this.sound();
-    if (damaged === -1) return true;
+    if (damaged === -1) {
+      this.#looks = 0;
+      return true;
+    }
     this.#salts.refresh();
-    if (look < LOOKS) return false;
+    this.#looks += 1;
+    if (this.#looks < LOOKS) return false;
+    this.#looks = 0;
     throw broken(this.#parts.path, { offset: damaged, what: 'a record' });
   }
 
@@ -110,6 +117,13 @@ export class Reader {
   sound(): void {
     if (this.#windows.faulted) this.#windows.check();
     if (this.#views?.faulted === true) this.#views.check();
+  }
+
+  /** Whether the value of the record found ends before its extent does. */
+  #fits(window: number, at: number, from: number, length: number): boolean {
+    if (length <= this.#salts.room(window, at) - (from - at) * 4) return true;
+    this.#damaged = byteOf(window, at);
+    return false;
   }
 
   /** Whether the record found matches its sum. */
@@ -128,10 +142,7 @@ export class Reader {
     const length = valueLengthOf(words, at);
     if (((words[at + SHAPE] as number) & GIANT) !== 0) return this.#copyGiant(window, at, length);
     const from = valueAt(words, at);
-    if (length > words.length * 4 - from * 4) {
-      this.#damaged = byteOf(window, at);
-      return undefined;
-    }
+    if (!this.#fits(window, at, from, length)) return undefined;
     if (length > SMALL) {
       if (!this.#matches(words, window, at, from, length)) return undefined;
       const large = Buffer.allocUnsafeSlow(length);
@@ -161,7 +172,7 @@ export class Reader {
 
   #copyGiant(window: number, at: number, length: number): Buffer | undefined {
     const { records } = this.#parts;
-    if (records.verify(window, at, this.#salts.of(window, at), Infinity) === 0) {
+    if (records.verify(window, at, this.#salts.of(window, at), this.#salts.room(window, at)) === 0) {
       this.#damaged = byteOf(window, at);
       return undefined;
     }
@@ -173,11 +184,9 @@ export class Reader {
     const words = this.#windows.words[window] as Int32Array;
     const length = valueLengthOf(words, at);
     const from = valueAt(words, at);
+    if (!this.#fits(window, at, from, length)) return undefined;
     if (((words[at + SHAPE] as number) & GIANT) !== 0) return this.#windows.lasting(byteOf(window, from), length);
-    if (length > words.length * 4 - from * 4 || (length <= SMALL && !this.#matches(words, window, at, from, length))) {
-      this.#damaged = byteOf(window, at);
-      return undefined;
-    }
+    if (length <= SMALL && !this.#matches(words, window, at, from, length)) return undefined;
     return new Bytes(this.#viewable(window), from * 4, length);
   }
 

@@ -4,7 +4,7 @@ import { binding } from '../internal/binding.js';
 import { recordSum, xxh32, xxh32Mapped } from './checksum.js';
 import type { Disk } from './disk.js';
 import {
-  COMMIT, DELETE, GIANT, KEY_HASH, KEY_LENGTH, KIND, LONG, LOW_WINDOW_SHIFT, MARK, MARK_BYTES, MOST_KEY, PUT, RECORD_WORDS, SHAPE, UNIT,
+  COMMIT, DELETE, GIANT, KEY_HASH, KEY_LENGTH, KIND, LONG, LOW_WINDOW_SHIFT, MARK, MARK_BYTES, MOST_KEY, PUT, RECORD_BYTES, RECORD_WORDS, SHAPE, UNIT,
   VALUE_LENGTH, WINDOW, padded, recordBytes,
 } from './layout.js';
 import type { Windows } from './windows.js';
@@ -59,7 +59,8 @@ export class Records {
    * @param most bytes up to where it can reach
    */
   verify(window: number, at: number, salt: number, most: number): number {
-    const words = this.#windows.words[window] as Int32Array;
+    const words = this.#windows.words[window];
+    if (words === undefined || most < RECORD_BYTES) return 0;
     const shape = words[at + SHAPE] as number;
     if (!plausible(shape)) return 0;
     const keyLength = shape & KEY_LENGTH;

@@ -3,7 +3,7 @@
 // As long as the kernel lives its page cache has everything, and only the last record may not be
 // in the index: redo(). Else the disk has some pages old and some new; what the sums confirm of
 // the log is what the index is made from again: rebuild(). docs/durability.md has the reasons.
-import { PeerError } from '../errors.js';
+import { PeerError, SystemError } from '../errors.js';
 import { Blocks } from './blocks.js';
 import type { Disk } from './disk.js';
 import { HashIndex, segments } from './hash-index.js';
@@ -16,7 +16,7 @@ import {
 } from './layout.js';
 import { Log, type Place, startExtent } from './log.js';
 import { type Records, valueAt, valueLengthOf } from './record.js';
-import { type Found, type FoundExtent, Walk, readExtent } from './walk.js';
+import { type Found, type FoundExtent, Walk, mendExtent, readExtent } from './walk.js';
 import type { Windows } from './windows.js';
 
 /** What a writer works with. */
@@ -132,6 +132,18 @@ function openIndex(parts: Parts, extents: readonly Extent[]): { index: HashIndex
   return { index, growth: new IndexGrowth(index, blocks), blocks };
 }
 
+/** Clears the header of an extent that its writer died before it entered into the catalog. */
+function forget({ windows, header, disk }: Parts, blocks: Blocks): void {
+  const end = Math.floor(disk.size() / BLOCK);
+  for (const run of blocks.free) {
+    for (let block = run.block; block < Math.min(run.block + run.blocks, end); block++) {
+      if (readExtent(windows, header, block) === undefined) continue;
+      const { words, at } = headerWords(windows, block);
+      words.fill(0, at, at + EXTENT_WORDS);
+    }
+  }
+}
+
 /** Takes a store as it is: it was closed, or its writer died while this kernel ran. */
 export function resume(parts: Parts, clean: boolean): Opened | undefined {
   const { header, windows, records } = parts;
@@ -154,6 +166,7 @@ export function resume(parts: Parts, clean: boolean): Opened | undefined {
     }
     recount(parts, index);
     ({ used } = walk);
+    forget(parts, blocks);
   }
   const log = new Log({ ...parts, blocks }, last, used);
   log.publish();
@@ -240,11 +253,14 @@ export function rebuild(parts: Parts, salvage: boolean): Opened {
   let end: Place = { sequence: 0, unit: 0 };
   let kept = 0;
   for (const [i, extent] of extents.entries()) {
-    if (extent.broken) report(extent.block * BLOCK_UNITS, "an extent's header");
+    if (extent.broken) {
+      report(extent.block * BLOCK_UNITS, "an extent's header");
+      mendExtent(windows, header, extent.block);
+    }
     const former = extents[i - 1];
     const gap = former !== undefined && extent.before !== former.sequence;
     // What lies between was given back if the disk had this extent; else it never got there.
-    if (gap && !isPast(durable, extent.sequence, extent.block * BLOCK_UNITS)) break;
+    if (gap && !salvage && !isPast(durable, extent.sequence, extent.block * BLOCK_UNITS)) break;
     const next = extents[i + 1];
     const limit = next?.before === extent.sequence ? next.beforeEnd : undefined;
     const walk = new Walk(windows, records, extent);
@@ -257,9 +273,10 @@ export function rebuild(parts: Parts, salvage: boolean): Opened {
       } else {
         const past = isPast(durable, extent.sequence, at);
         const promised = past && (limit === undefined ? durable.sequence === extent.sequence : at < limit);
-        whole = limit === undefined || at >= limit || promised;
+        const ended = limit !== undefined && at >= limit;
+        whole = limit === undefined || ended || promised || salvage;
         // Where an extent ended is not known once the next one was given back: nothing whole follows.
-        const follows = limit === undefined && past && !promised && walk.skip();
+        const follows = !ended && !promised && (salvage || (limit === undefined && past)) && walk.skip();
         if (!promised && !follows) break;
         report(at, 'a record');
         if (!follows && !walk.skip()) break;
@@ -276,8 +293,22 @@ export function rebuild(parts: Parts, salvage: boolean): Opened {
     destroy(disk, windows, extent);
     blocks.give(extent.block, extent.blocks);
   }
-  const last = startExtent({ windows, header, blocks }, LEAST_EXTENT, false, end.sequence, end.unit);
-  return { index, growth, blocks, log: new Log({ ...parts, blocks }, last, EXTENT_UNITS) };
+  return { index, growth, blocks, log: goOn(parts, blocks, end, extents[kept - 1]) };
+}
+
+/** The log after what is left: in a new extent, or in the last one if the disk is full. */
+function goOn(parts: Parts, blocks: Blocks, end: Place, last: Extent | undefined): Log {
+  try {
+    const extent = startExtent({ ...parts, blocks }, LEAST_EXTENT, false, end.sequence, end.unit);
+    return new Log({ ...parts, blocks }, extent, EXTENT_UNITS);
+  } catch (error) {
+    if (last === undefined || !(error instanceof SystemError && error.code === 'ENOSPC')) throw error;
+    const from = Math.ceil(end.unit / BLOCK_UNITS);
+    const rest = last.block + last.blocks - from;
+    // What endExtent() has given back.
+    if (rest > 0) parts.disk.allocate(from * BLOCK, rest * BLOCK);
+    return new Log({ ...parts, blocks }, last, end.unit - last.block * BLOCK_UNITS);
+  }
 }
 
 export function broken(path: string, { offset, what }: Damage): PeerError {

@@ -42,6 +42,15 @@ export function readExtent(windows: Windows, header: Header, block: number): Fou
   };
 }
 
+/** Makes both headers of an extent what the whole one says. */
+export function mendExtent(windows: Windows, header: Header, block: number): void {
+  const words = windows.words[block >>> WINDOW_SHIFT] as Int32Array;
+  const base = (block & IN_WINDOW) << BLOCK_SHIFT;
+  const first = words[base] === EXTENT_MAGIC && words[base + EXTENT_SUM] === extentSum(words, base, block, header.seed);
+  const [from, to] = first ? [base, base + EXTENT_COPY] : [base + EXTENT_COPY, base];
+  words.copyWithin(to, from, from + EXTENT_SUM + 1);
+}
+
 /** A record on the way: where it is, and how many bytes it takes. */
 export interface Found {
   readonly window: number;

@@ -7,7 +7,7 @@ import { mapRemedy } from '../internal/remedy.js';
 import { faultCount } from '../mem/faults.js';
 import { Pages } from '../mem/pages.js';
 import type { Disk } from './disk.js';
-import { WINDOW } from './layout.js';
+import { BLOCK, BLOCK_SHIFT, RECORD_WORDS, WINDOW, WINDOW_SHIFT } from './layout.js';
 
 const { MAP, PROT } = binding;
 
@@ -23,6 +23,8 @@ export class Windows {
   readonly #spans: Pages[] = [];
   readonly #disk: Disk;
   readonly #access: WindowsAccess;
+  /** That the file had when it was last looked at. */
+  #blocks = 0;
   /** Of the process, when {@link check} last found nothing. */
   #faults = faultCount();
 
@@ -31,8 +33,12 @@ export class Windows {
     this.#access = access;
   }
 
-  /** Maps windows up to this one. */
+  /**
+   * Maps windows up to this one, if the file has it: what a reader takes for a place in the file
+   * may be anything, until the generation says that it counts.
+   */
   reach(window: number): void {
+    if (window < this.words.length || window * WINDOW >= this.#disk.size()) return;
     for (let next = this.words.length; next <= window; next++) {
       const pages = this.#map(next * WINDOW);
       this.#pages.push(pages);
@@ -62,6 +68,15 @@ export class Windows {
   pages(window: number): Pages {
     this.reach(window);
     return this.#pages[window] as Pages;
+  }
+
+  /** Whether the file has the first words of a record there. It may have grown. */
+  holds(window: number, at: number): boolean {
+    return this.hasBlock((window << WINDOW_SHIFT) | ((at + RECORD_WORDS - 1) >> BLOCK_SHIFT));
+  }
+  hasBlock(block: number): boolean {
+    if (block >= this.#blocks) this.#blocks = Math.floor(this.#disk.size() / BLOCK);
+    return block < this.#blocks;
   }
 
   /** A mapping of its own of a part that windows may cut: the caller closes it. */

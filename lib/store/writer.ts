@@ -6,8 +6,8 @@ import {
 } from './layout.js';
 import { outOfRange } from '../internal/validate.js';
 import type { Place } from './log.js';
-import { valueLengthOf } from './record.js';
-import type { Opened, Parts } from './recovery.js';
+import { byteOf, valueLengthOf } from './record.js';
+import { type Opened, type Parts, broken } from './recovery.js';
 import { chain } from './walk.js';
 
 const markWords = new Int32Array(MARK_BYTES / 4);
@@ -64,6 +64,9 @@ export class Writer {
     index.begin();
     growth.reserve(key.hash);
     const found = index.find(key);
+    if (!found && index.free === -1) {
+      throw broken(this.parts.disk.path, { offset: byteOf(index.strangerWindow, index.strangerAt), what: 'what the index leads to' });
+    }
     const before = found ? recordBytes(key.length, valueLengthOf(windows.words[index.window] as Int32Array, index.at)) : 0;
     if (bytes > MOST_MAPPED) {
       log.writeGiant(shape, key, value);

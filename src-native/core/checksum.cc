@@ -47,7 +47,8 @@ uint32_t xxh32(const unsigned char* bytes, size_t length, uint32_t seed) {
   for (; length - done >= 4; done += 4) {
     hash = std::rotl(hash + word(bytes + done) * kPrime3, 17) * kPrime4;
   }
-  for (; done < length; done++) hash = std::rotl(hash + bytes[done] * kPrime5, 11) * kPrime1;
+  for (; done < length; done++)
+    hash = std::rotl(hash + bytes[done] * kPrime5, 11) * kPrime1;
   hash = (hash ^ (hash >> 15)) * kPrime2;
   hash = (hash ^ (hash >> 13)) * kPrime3;
   return hash ^ (hash >> 16);

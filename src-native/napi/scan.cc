@@ -72,7 +72,8 @@ Napi::Value positions(const Napi::CallbackInfo& info) {
   return number(info.Env(), static_cast<double>(found));
 }
 
-// xxh32(bytes: Uint8Array, offset, length, seed) -> signed word. The caller has checked the range.
+// xxh32(bytes: Uint8Array, offset, length, seed) -> signed word. The caller has checked
+// the range.
 Napi::Value xxh32(const Napi::CallbackInfo& info) {
   auto bytes = info[0].As<Napi::Uint8Array>();
   const auto offset = static_cast<size_t>(int64(info[1]));

@@ -160,8 +160,11 @@ describe('Arguments', () => {
     const store = Store.open(file('closed.db'));
     store.close();
     store.close();
-    for (const [method, right] of STORE_METHODS) {
-      const error = await errorOf(async () => Array.from((await store[method](...right)) ?? []));
+    for (const [method, call] of STORE_METHODS) {
+      const error = await errorOf(async () => {
+        const made = await call(store);
+        return made?.next?.();
+      });
       assert.equal(error.code, 'ERR_MEMMAP_CLOSED', `${method}: ${error.stack}`);
     }
     assert.throws(() => store.size, { code: 'ERR_MEMMAP_CLOSED' });

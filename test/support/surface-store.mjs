@@ -73,5 +73,5 @@ export const STORE = [
   })),
 ];
 
-/** The same methods with right arguments, for a closed store. */
-export const STORE_METHODS = Object.entries(METHODS).map(([name, [right]]) => [name, right]);
+/** The same methods, called with right arguments. */
+export const STORE_METHODS = Object.entries(METHODS).map(([name, [right]]) => [name, (subject) => subject[name](...right)]);

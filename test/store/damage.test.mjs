@@ -1,0 +1,182 @@
+// Bits of a closed store that change: nothing wrong is ever read, the damaged place is named, and
+// what is not damaged can be read. And a file that is truncated while it is open.
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { Store } from 'memmap/store';
+import { seeded } from '../support/random.mjs';
+import { runs } from '../support/run.mjs';
+import { layoutOf } from '../support/store-bytes.mjs';
+import { temporaryFiles } from '../support/temp.mjs';
+
+const CORRUPT = 'ERR_MEMMAP_CORRUPT';
+const KEYS = 60;
+const valueOf = (i) => Buffer.alloc(i % 10 === 0 ? 9000 : 10 + 7 * i, i + 1);
+
+describe('a damaged store', function () {
+  this.timeout(60_000);
+  const file = temporaryFiles();
+  const next = seeded(5);
+  let whole;
+  let layout;
+  before(() => {
+    const store = Store.open(file('whole'));
+    for (let i = 0; i < KEYS; i++) {
+      store.put(`key ${i}`, valueOf(i));
+      if (i % 20 === 19) store.commit();
+    }
+    store.close();
+    whole = readFileSync(file('whole'));
+    layout = layoutOf(file('whole'));
+    assert.equal(layout.records.length, KEYS);
+  });
+
+  /** The store with a bit changed. */
+  function damaged(offset, bit = next(8)) {
+    const bytes = Buffer.from(whole);
+    bytes[offset] ^= 1 << bit;
+    writeFileSync(file('damaged'), bytes);
+    return file('damaged');
+  }
+
+  function numberOf(key) {
+    return Number(key.slice(4));
+  }
+
+  /** Reads all keys: those that are damaged throw, the others are right, or not there if `lost` says so. */
+  function readAll(store, read = (key) => store.get(key), lost = () => false) {
+    const offsets = [];
+    const broken = [];
+    for (let i = 0; i < KEYS; i++) {
+      const key = `key ${i}`;
+      try {
+        const value = read(key);
+        if (value === undefined && lost(i)) continue;
+        assert.ok(value?.equals(valueOf(i)), `${key} is ${value === undefined ? 'missing' : 'wrong'}`);
+      } catch (error) {
+        if (error.code !== CORRUPT) throw error;
+        offsets.push(error.offset);
+        broken.push(key);
+      }
+    }
+    return { broken, offsets };
+  }
+
+  const within = (offset, record) => offset >= record.offset && offset < record.offset + record.length;
+
+  const LENGTH = [8, 9, 10, 11];
+
+  function* placesOf({ offset, keyLength, valueLength }) {
+    for (let at = 0; at < 16; at++) if (!LENGTH.includes(at)) yield offset + at;
+    for (let at = 0; at < keyLength; at++) yield offset + 16 + at;
+    const value = offset + 16 + 8 * Math.ceil(keyLength / 8);
+    for (let i = 0; i < 6; i++) yield value + next(valueLength);
+  }
+
+  for (const readOnly of [false, true]) {
+    const how = readOnly ? 'for reading' : 'for writing';
+
+    /** Bytes of a record change, one by one. */
+    async function eachNamed(record, places) {
+      for (const place of places) {
+        const store = Store.open(damaged(place), { readOnly });
+        const where = `byte ${place - record.offset} of the record of ${record.key}`;
+        try {
+          const { broken, offsets } = readAll(store);
+          assert.deepEqual(broken, [record.key], where);
+          assert.ok(within(offsets[0], record), where);
+          const { damage } = await store.check();
+          assert.ok(damage.some(({ offset }) => within(offset, record)), `check(): ${where}`);
+        } finally {
+          store.close();
+        }
+      }
+    }
+
+    it(`says which record is broken, and reads the others, ${how}`, async () => {
+      for (const record of layout.records.filter((_, i) => i % 6 === 0)) await eachNamed(record, placesOf(record));
+    });
+
+    it(`says so of a record whose length is broken, and may reach past the file, ${how}`, async () => {
+      for (const record of layout.records.filter((_, i) => i % 6 === 0)) {
+        await eachNamed(record, LENGTH.map((at) => record.offset + at));
+      }
+    });
+  }
+
+  it('reads the rest with salvage: true', async () => {
+    for (const record of layout.records.filter((_, i) => i % 3 === 0)) {
+      for (const place of [record.offset, record.offset + 4 + next(4), record.offset + 8 + next(4), record.offset + 16]) {
+        const path = damaged(place);
+        let store = Store.open(path, { salvage: true });
+        const lost = (i) => i === numberOf(record.key);
+        try {
+          assert.deepEqual(readAll(store, undefined, lost).broken, []);
+          assert.equal(store.get(record.key), undefined);
+          assert.equal(store.size, KEYS - 1);
+          store.put(record.key, valueOf(numberOf(record.key)));
+          store.close();
+          store = Store.open(path);
+          assert.deepEqual(readAll(store).broken, []);
+        } finally {
+          store.close();
+        }
+      }
+    }
+  });
+
+  /** Whatever open() and get() do, what they give is right; and salvage gives all that the log has. */
+  async function harmless(place, what) {
+    let store;
+    try {
+      store = Store.open(damaged(place));
+    } catch (error) {
+      assert.match(error.code, /^ERR_MEMMAP_(CORRUPT|NOT_A_STORE)$/, `${what}: ${error.stack}`);
+    }
+    if (store !== undefined) {
+      let missing = 0;
+      let report;
+      try {
+        const { broken } = readAll(store, undefined, () => ((missing += 1), true));
+        missing += broken.length;
+        report = await store.check();
+      } finally {
+        store.close();
+      }
+      if (missing > 0) assert.ok(report.damage.length > 0, `${what}: check() says nothing`);
+    }
+    const salvaged = Store.open(damaged(place), { salvage: true });
+    try {
+      assert.deepEqual(readAll(salvaged).broken, [], `${what}, salvaged`);
+      assert.equal(salvaged.size, KEYS, `${what}, salvaged`);
+      assert.deepEqual((await salvaged.check()).damage, [], `${what}, salvaged`);
+    } finally {
+      salvaged.close();
+    }
+  }
+
+  it("gives nothing wrong when the file's header has changed", async () => {
+    for (let at = next(3); at < 192; at += 3) await harmless(at, `byte ${at} of the header`);
+    for (let i = 0; i < 20; i++) {
+      const at = 4096 + next(64);
+      await harmless(at, `byte ${at} of the catalog`);
+    }
+  });
+
+  it("gives nothing wrong when an extent's header has changed", async () => {
+    for (const extent of layout.extents) {
+      for (let at = next(5); at < 128; at += 5) await harmless(extent + at, `byte ${at} of an extent`);
+    }
+  });
+
+  it('gives nothing wrong when the index has changed', async () => {
+    for (let at = 0; at < 8; at++) await harmless(layout.directory + at, `byte ${at} of the directory`);
+    for (const slot of layout.slots.filter((_, i) => i % 8 === 0)) {
+      for (let at = 0; at < 8; at++) await harmless(slot + at, `byte ${at} of the slot at ${slot}`);
+    }
+  });
+
+  for (const access of ['read', 'write']) {
+    it(`throws a FaultError when its file is truncated while it is open to ${access}`, () =>
+      runs('truncated-store', [file(`truncated-${access}`), access]));
+  }
+});
