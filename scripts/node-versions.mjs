@@ -34,7 +34,7 @@ const TWICE = [
   'test/lifecycle/exhaustion.test.mjs',
   'test/boundary/fuzz.test.mjs',
   'test/shm/distances.test.mjs',
-  'test/store/{kill,power-loss,failing-disk,examples}.test.mjs',
+  'test/store/{kill,power-loss,failing-disk,large,examples}.test.mjs',
 ];
 
 /** The path of the binary of a version, installed if it is not there. */

@@ -99,7 +99,7 @@ export class Store implements Disposable {
   /**
    * The value in place, without copying it. Its bytes stay what they are, even when the key is put
    * again or deleted, until the writer's `compact()` or this store's `close()`: they may be zeros
-   * then. Writing to them reaches nobody. The checksum is verified of values up to 1 KiB.
+   * then. Writing to them reaches nobody: the next call throws ERR_MEMMAP_READ_ONLY, once. The checksum is verified of values up to 1 KiB.
    */
   getView(key: StoreKey): Buffer | undefined {
     this.#open();

@@ -1,6 +1,6 @@
 // Windows: the file as words and bytes, a mapping for each GiB of it. They reach past its end
 // from the start, so that a file that grows is followed without another call.
-import { check } from '../errors.js';
+import { FaultError, check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
@@ -48,16 +48,21 @@ export class Windows {
     }
   }
 
+  get #prot(): number {
+    return this.#access === 'read-write' ? PROT.READ | PROT.WRITE : PROT.READ;
+  }
+  /**
+   * Private pages are the file's until something writes to them: what writes to a view then gets
+   * a copy of its own, where the guard is on.
+   */
+  get #flags(): number {
+    return this.#access === 'read' && binding.guardEnabled() ? MAP.PRIVATE | MAP.NORESERVE : MAP.SHARED;
+  }
+
   #map(offset: number): Pages {
     const { fd, path } = this.#disk;
-    const writes = this.#access === 'read-write';
-    // Private pages are the file's until something writes to them: what writes to a view then
-    // gets a copy of its own, where the guard is on.
-    const contained = binding.guardEnabled() ? MAP.PRIVATE | MAP.NORESERVE : MAP.SHARED;
-    const flags = writes ? MAP.SHARED : contained;
-    const prot = writes ? PROT.READ | PROT.WRITE : PROT.READ;
-    const handle = withRoom(() => binding.map(0n, WINDOW, prot, flags, fd, offset));
-    check(handle, 'mmap', { path, remedy: mapRemedy(flags) });
+    const handle = withRoom(() => binding.map(0n, WINDOW, this.#prot, this.#flags, fd, offset));
+    check(handle, 'mmap', { path, remedy: mapRemedy(this.#flags) });
     const pages = new Pages({ handle, byteOffset: 0, length: WINDOW, kind: undefined, movable: true, path });
     void pages.buffer;
     void pages.log;
@@ -115,11 +120,27 @@ export class Windows {
     return faultCount() !== this.#faults;
   }
 
-  /** Throws if it was one of ours. */
+  /**
+   * Throws if it was one of ours. A write to a view is told of once, and undone; what a truncated
+   * file lost stays lost.
+   */
   check(): void {
     const now = faultCount();
-    for (const pages of this.#pages) pages.log.check();
+    for (const [window, pages] of this.#pages.entries()) {
+      try {
+        pages.log.check();
+      } catch (error) {
+        if (error instanceof FaultError && error.kind === 'read-only') this.#restore(window, pages);
+        throw error;
+      }
+    }
     this.#faults = now;
+  }
+
+  #restore(window: number, pages: Pages): void {
+    const counts = pages.log.counted();
+    check(binding.restore(pages.open(), this.#disk.fd, window * WINDOW, this.#prot, this.#flags, false), 'mmap');
+    pages.log.forgive(counts);
   }
 
   close(): void {

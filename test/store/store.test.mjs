@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { Store } from 'memmap/store';
+import { temporaryFiles } from '../support/temp.mjs';
+
+const bytes = (text) => Buffer.from(text);
+
+describe('Store', () => {
+  const file = temporaryFiles();
+  let count = 0;
+  let path;
+  let store;
+  beforeEach(() => {
+    path = file(`${(count += 1)}.db`);
+    store = Store.open(path);
+  });
+  afterEach(() => store.close());
+
+  it('keeps what it was given, by string or by bytes, for the next who opens it', () => {
+    store.put('ada', bytes('Lovelace'));
+    store.put(Buffer.from([0, 255]), bytes('binary'));
+    store.put('', Buffer.alloc(0));
+    store.put('żółw', bytes('turtle'));
+    store.close();
+    store = Store.open(path);
+    assert.equal(String(store.get('ada')), 'Lovelace');
+    assert.equal(String(store.get(bytes('ada'))), 'Lovelace');
+    assert.equal(String(store.getView('żółw')), 'turtle');
+    assert.deepEqual(store.get(''), Buffer.alloc(0));
+    assert.equal(store.get('Ada'), undefined);
+    assert.equal(store.getView('Ada'), undefined);
+    assert.deepEqual([store.has('ada'), store.has('Ada'), store.size], [true, false, 4]);
+    const keys = Array.from(store, ([key]) => (typeof key === 'string' ? key : key.toString('hex')));
+    assert.deepEqual(keys.toSorted(), ['', '00ff', 'ada', 'żółw']);
+  });
+
+  it('gives copies that stay, and views that stay when the key is put again', () => {
+    store.put('a', bytes('first'));
+    const [copy, view] = [store.get('a'), store.getView('a')];
+    store.put('a', bytes('second'));
+    assert.deepEqual([String(copy), String(view), String(store.get('a'))], ['first', 'first', 'second']);
+    store.delete('a');
+    assert.deepEqual([String(view), store.get('a'), store.delete('a')], ['first', undefined, false]);
+    copy.fill(0);
+    store.close();
+    assert.equal(view.every((byte) => byte === 0), true);
+  });
+
+  it('a write to a view reaches nobody, and is told of', () => {
+    store.put('a', bytes('what it is'));
+    const view = store.getView('a');
+    view[0] = 0;
+    assert.throws(() => store.get('a'), { code: 'ERR_MEMMAP_READ_ONLY' });
+    // Once: then the memory is what it should be again.
+    assert.deepEqual([String(store.get('a')), String(view)], ['what it is', 'what it is']);
+    const reader = Store.open(path, { readOnly: true });
+    assert.equal(String(reader.get('a')), 'what it is');
+    reader.close();
+    store.close();
+    store = Store.open(path);
+    assert.equal(String(store.get('a')), 'what it is');
+  });
+
+  it('a transaction is there as a whole, sees itself, and is nothing if it throws', () => {
+    store.put('a', bytes('1'));
+    const result = store.transaction(() => {
+      store.put('b', bytes('2'));
+      store.delete('a');
+      assert.deepEqual([store.has('a'), String(store.get('b')), store.size], [false, '2', 1]);
+      return 'done';
+    });
+    assert.deepEqual([result, store.has('a'), String(store.get('b')), store.size], ['done', false, '2', 1]);
+    assert.throws(() => store.transaction(() => {
+      store.put('c', bytes('3'));
+      store.delete('b');
+      throw new RangeError('no');
+    }), RangeError);
+    assert.deepEqual([store.has('c'), String(store.get('b')), store.size], [false, '2', 1]);
+    assert.throws(() => store.transaction(async () => {}), { code: 'ERR_MEMMAP_TRANSACTION' });
+    assert.throws(() => store.transaction(() => store.commit()), { code: 'ERR_MEMMAP_TRANSACTION' });
+  });
+
+  it('lets one write, and says who it is; readers come at any time', () => {
+    store.put('a', bytes('1'));
+    assert.throws(() => Store.open(path, { timeout: 20 }), { code: 'ERR_MEMMAP_TIMEOUT', message: new RegExp(`process ${process.pid}`) });
+    const program = `
+      const { Store } = await import('memmap/store');
+      const reader = Store.open(process.argv[1], { readOnly: true });
+      console.log(String(reader.get('a')), reader.size);
+      try { reader.put('b', Buffer.alloc(1)); } catch (error) { console.log(error.code); }
+      try { Store.open(process.argv[1], { timeout: 0 }); } catch (error) { console.log(error.code); }`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program, path], { encoding: 'utf8' });
+    assert.equal(stdout, '1 1\nERR_MEMMAP_READ_ONLY_STORE\nERR_MEMMAP_TIMEOUT\n', stderr);
+  });
+
+  it('a reader in another thread follows growth, replaced segments and compaction', async function () {
+    this.timeout(60_000);
+    const program = `
+      const { workerData, parentPort } = require('node:worker_threads');
+      import('memmap/store').then(({ Store }) => {
+        const reader = Store.open(workerData, { readOnly: true });
+        let reads = 0, newest = 0;
+        parentPort.postMessage('open');
+        const end = Date.now() + 30000;
+        for (;;) {
+          const size = reader.size;
+          const i = Math.floor(Math.random() * (size + 1));
+          const value = reader.get('key ' + i);
+          if (value !== undefined && value.readUInt32LE(0) % 100003 !== i) throw new Error('torn: ' + i);
+          reads += 1;
+          newest = Math.max(newest, size);
+          if (reader.has('end') || Date.now() > end) break;
+        }
+        parentPort.postMessage({ reads, newest });
+        reader.close();
+      });`;
+    const worker = new Worker(program, { eval: true, workerData: path });
+    await once(worker, 'message');
+    const value = Buffer.alloc(100);
+    for (let round = 0; round < 4; round++) {
+      for (let i = 0; i < 30_000; i++) {
+        value.writeUInt32LE(i + 100_003 * round, 0);
+        store.put(`key ${i}`, value);
+      }
+      await store.compact({ waste: 0 });
+    }
+    const told = once(worker, 'message');
+    store.put('end', Buffer.alloc(1));
+    const [{ reads, newest }] = await told;
+    assert.ok(reads > 100 && newest >= 30_000, `${reads} reads, ${newest} pairs`);
+    assert.deepEqual((await store.check()).damage, []);
+    const { logBytes, liveBytes, indexBytes } = store.stats();
+    assert.ok(indexBytes > 8 * 2 ** 16 && logBytes < 2 * liveBytes + 2 ** 20, 'segments were replaced, the log has become short');
+  });
+
+  it('a copy of a store that is open is not believed, but made anew from its log', () => {
+    for (let i = 0; i < 1000; i++) store.put(`key ${i}`, bytes(String(i)));
+    const copy = file('copy.db');
+    copyFileSync(path, copy);
+    const other = Store.open(copy);
+    assert.deepEqual([other.size, String(other.get('key 999'))], [1000, '999']);
+    other.close();
+  });
+});
