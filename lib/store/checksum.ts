@@ -1,4 +1,5 @@
-// XXH32, the hash of keys and the sum of records: over words that are there already.
+// XXH32, the hash of keys and the sum of records: over words that are there already. Its rounds are
+// written out: V8 stops inlining them where they are called a million times a second.
 import { binding } from '../internal/binding.js';
 
 const P1 = 0x9e37_79b1 | 0;
@@ -9,12 +10,6 @@ const P5 = 0x1656_67b1 | 0;
 
 /** Bytes from where on a native call is worth its price. */
 const LONG = 512;
-
-/** Written out where it is called a million times a second: the compiler stops inlining there. */
-function round(lane: number, word: number): number {
-  const sum = (lane + Math.imul(word, P2)) | 0;
-  return Math.imul((sum << 13) | (sum >>> 19), P1);
-}
 
 function finish(hash: number): number {
   let mixed = Math.imul(hash ^ (hash >>> 15), P2);
@@ -108,10 +103,14 @@ export function xxh32Mapped(words: Int32Array, bytes: Uint8Array, at: number, le
 
 /** The sum of a record: of its other three words and the hash of its value. */
 export function recordSum(shape: number, valueLength: number, keyHash: number, valueHash: number, seed: number): number {
-  const a = round((seed + P1 + P2) | 0, shape);
-  const b = round((seed + P2) | 0, valueLength);
-  const c = round(seed | 0, keyHash);
-  const d = round((seed - P1) | 0, valueHash);
+  let a = (seed + P1 + P2 + Math.imul(shape, P2)) | 0;
+  let b = (seed + P2 + Math.imul(valueLength, P2)) | 0;
+  let c = (seed + Math.imul(keyHash, P2)) | 0;
+  let d = (seed - P1 + Math.imul(valueHash, P2)) | 0;
+  a = Math.imul((a << 13) | (a >>> 19), P1);
+  b = Math.imul((b << 13) | (b >>> 19), P1);
+  c = Math.imul((c << 13) | (c >>> 19), P1);
+  d = Math.imul((d << 13) | (d >>> 19), P1);
   const hash = (((a << 1) | (a >>> 31)) + ((b << 7) | (b >>> 25)) + ((c << 12) | (c >>> 20)) + ((d << 18) | (d >>> 14))) | 0;
   return finish((hash + 16) | 0);
 }
