@@ -4,9 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { covering, eachSlot } from './entries.js';
 import type { HashIndex } from './hash-index.js';
 import { Key } from './key.js';
-import {
-  BLOCK, DELETE, KEY_HASH, KEY_LENGTH, KIND, PUT, RECORD_WORDS, TAG, TEXT, UNIT,
-} from './layout.js';
+import { BLOCK_UNITS, DELETE, KEY_HASH, KIND, PUT, TAG, UNIT } from './layout.js';
 import { byteOf, unitOf } from './record.js';
 import { type Damage, type Parts, usedOf } from './recovery.js';
 import { Salts } from './salts.js';
@@ -74,11 +72,9 @@ class Check {
 
   async log(still: () => void): Promise<void> {
     const { windows, records, header } = this.#parts;
-    const order = new Map<number, number>();
     for (const extent of header.extents()) {
-      order.set(extent.block, extent.sequence);
       const own = readExtent(windows, header, extent.block);
-      if (own?.sequence !== extent.sequence || own.broken) this.#broken(extent.block * 8192, "an extent's header");
+      if (own?.sequence !== extent.sequence || own.broken) this.#broken(extent.block * BLOCK_UNITS, "an extent's header");
       const walk = new Walk(windows, records, extent);
       let steps = 0;
       while (walk.used < usedOf(windows, extent)) {
@@ -107,7 +103,7 @@ class Check {
     if (kind !== PUT && kind !== DELETE) return;
     const words = this.#parts.windows.words[window] as Int32Array;
     const key = this.#key;
-    key.takeStored(words, at + RECORD_WORDS, shape & KEY_LENGTH, words[at + KEY_HASH] as number, (shape & TEXT) !== 0);
+    key.takeStored(words, at);
     this.#index.begin();
     if (this.#index.find(key)) this.#absent.delete(key.name);
     else this.#absent.set(key.name, kind === PUT ? unitOf(window, at) : -1);
@@ -117,21 +113,21 @@ class Check {
     const index = this.#index;
     index.begin();
     for (const { entry, depth, block } of covering(index)) {
-      const extents = this.#parts.header.extents();
+      this.#salts.refresh();
       eachSlot(index, block, (window, at, mark) => {
         this.#pairs += 1;
         const offset = byteOf(window, at);
         // A slot that broke leads anywhere, and a length that broke reaches anywhere.
-        const extent = extents.find((one) => offset >= one.block * BLOCK && offset < (one.block + one.blocks) * BLOCK);
-        if (extent === undefined) {
+        const room = this.#salts.room(window, at);
+        if (room === 0) {
           this.#damage.push({ offset, what: 'what a slot of the index leads to' });
           return;
         }
         this.#parts.windows.reach(window);
         const salt = this.#salts.of(window, at);
-        const hash = salt === 0 ? 0 : (this.#parts.windows.words[window]?.[at + KEY_HASH] ?? 0);
+        const hash = this.#parts.windows.words[window]?.[at + KEY_HASH] ?? 0;
         const leads = (hash & TAG) === (mark & TAG) && (hash & ((1 << depth) - 1)) === entry;
-        if (leads && salt !== 0 && this.#parts.records.verify(window, at, salt, (extent.block + extent.blocks) * BLOCK - offset) !== 0) return;
+        if (leads && this.#parts.records.verify(window, at, salt, room) !== 0) return;
         if (!this.#damage.some((other) => other.offset === offset)) this.#damage.push({ offset, what: 'what a slot of the index leads to' });
       });
       await setImmediate();

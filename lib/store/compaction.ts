@@ -6,10 +6,9 @@ import { invalidType, validateFunction, validateOptions } from '../internal/vali
 import type { Extent } from './header.js';
 import type { Key } from './key.js';
 import {
-  BATCH, BLOCK, DELETE, EXTENT_UNITS, GIANT, KEY_HASH, KEY_LENGTH, KIND, PUT, RECORD_WORDS, SHAPE, TEXT, UNIT, WINDOW_SHIFT,
+  BATCH, BLOCK, BLOCK_SHIFT, DELETE, EXTENT_UNITS, GIANT, KEY_LENGTH, KIND, PUT, SHAPE, TEXT, UNIT, WINDOW_SHIFT, recordBytes,
 } from './layout.js';
 import { covering, eachSlot } from './entries.js';
-import { recordBytes } from './layout.js';
 import { valueLengthOf } from './record.js';
 import { destroy, usedOf } from './recovery.js';
 import { Walk } from './walk.js';
@@ -95,7 +94,7 @@ async function countLive({ parts, opened: { index } }: Writer, steps: Steps): Pr
       const words = windows.words[window];
       if (words === undefined || !windows.holds(window, at)) return;
       const bytes = recordBytes((words[at + SHAPE] as number) & KEY_LENGTH, valueLengthOf(words, at));
-      const owner = ownerOf((window << WINDOW_SHIFT) | (at >> 14));
+      const owner = ownerOf((window << WINDOW_SHIFT) | (at >> BLOCK_SHIFT));
       live.set(owner, (live.get(owner) ?? 0) + bytes);
     });
     await steps.pause();
@@ -143,7 +142,7 @@ async function clear(writer: Writer, key: Key, extent: Extent, steps: Steps): Pr
     if (steps.over) await steps.pause();
   }
   writer.commitMarked();
-  destroy(disk, windows, extent);
+  destroy(windows, extent);
   header.strike(extent.block);
   header.advance();
   disk.punch(extent.block * BLOCK, extent.blocks * BLOCK);
@@ -161,7 +160,7 @@ function move(writer: Writer, key: Key, window: number, at: number, length: numb
   const shape = words[at + SHAPE] as number;
   const kind = shape & KIND;
   if (kind !== PUT && kind !== DELETE) return 0;
-  key.takeStored(words, at + RECORD_WORDS, shape & KEY_LENGTH, words[at + KEY_HASH] as number, (shape & TEXT) !== 0);
+  key.takeStored(words, at);
   index.begin();
   const found = index.find(key);
   if (kind === DELETE) {

@@ -6,7 +6,7 @@ import type { Blocks } from './blocks.js';
 import { type HashIndex, homeOf, segments } from './hash-index.js';
 import type { Header } from './header.js';
 import {
-  AT_SPLIT, BLOCK, BLOCK_SHIFT, BLOCK_WORDS, EMPTY, FULL, GONE, IN_WINDOW, MOST_DEPTH, SLOTS, SPLIT_WORDS, TAG, WINDOW_SHIFT,
+  AT_SPLIT, BLOCK, BLOCK_WORDS, EMPTY, FULL, GONE, MOST_DEPTH, SLOTS, SPLIT_WORDS, TAG,
 } from './layout.js';
 import type { Windows } from './windows.js';
 
@@ -17,23 +17,17 @@ const directoryBlocks = (depth: number): number => Math.ceil((2 ** depth * ENTRY
 
 interface Segment {
   readonly words: Int32Array;
-  readonly base: number;
-}
-
-function segmentAt(windows: Windows, block: number): Segment {
-  const window = block >>> WINDOW_SHIFT;
-  windows.reach(window);
-  return { words: windows.words[window] as Int32Array, base: (block & IN_WINDOW) << BLOCK_SHIFT };
+  readonly at: number;
 }
 
 function empty(windows: Windows, block: number): Segment {
-  const segment = segmentAt(windows, block);
-  segment.words.fill(0, segment.base, segment.base + BLOCK_WORDS);
+  const segment = windows.block(block);
+  segment.words.fill(0, segment.at, segment.at + BLOCK_WORDS);
   return segment;
 }
 
 /** Puts a slot into a segment that nobody looks at yet. */
-function insert({ words, base }: Segment, mark: number, low: number): void {
+function insert({ words, at: base }: Segment, mark: number, low: number): void {
   let slot = homeOf(mark & TAG);
   while (words[base + 2 * slot + 1] !== EMPTY) slot = (slot + 1) & (SLOTS - 1);
   words[base + 2 * slot] = mark;
@@ -42,7 +36,7 @@ function insert({ words, base }: Segment, mark: number, low: number): void {
 
 /** Slots of a segment that lead to records. */
 export function liveSlots(windows: Windows, block: number): number {
-  const { words, base } = segmentAt(windows, block);
+  const { words, at: base } = windows.block(block);
   let live = 0;
   for (let at = base + 1; at < base + BLOCK_WORDS; at += 2) {
     if (words[at] !== EMPTY && words[at] !== GONE) live += 1;
@@ -68,7 +62,7 @@ export class IndexGrowth {
     const directory = blocks.take(directoryBlocks(0));
     const segment = blocks.take(1);
     empty(windows, segment);
-    const { words, base } = empty(windows, directory);
+    const { words, at: base } = empty(windows, directory);
     words[base] = segment;
     header.words.fill(0, AT_SPLIT, AT_SPLIT + SPLIT_WORDS);
     header.setDirectory(directory, 0);
@@ -122,9 +116,9 @@ export class IndexGrowth {
   }
 
   #fill(block: number, depth: number, first: number, second: number): void {
-    const from = segmentAt(this.#windows, block);
+    const from = this.#windows.block(block);
     const targets = [empty(this.#windows, first), empty(this.#windows, second)] as const;
-    for (let at = from.base; at < from.base + BLOCK_WORDS; at += 2) {
+    for (let at = from.at; at < from.at + BLOCK_WORDS; at += 2) {
       const mark = from.words[at] as number;
       const low = from.words[at + 1] as number;
       if (low !== EMPTY && low !== GONE) insert(targets[(mark >>> depth) & 1] as Segment, mark, low);
@@ -152,7 +146,7 @@ export class IndexGrowth {
     const index = this.#index;
     const { block, depth } = this.#header.directory;
     const blocks = this.#blocks.take(directoryBlocks(depth + 1));
-    const { words, base } = segmentAt(this.#windows, blocks);
+    const { words, at: base } = this.#windows.block(blocks);
     const half = 2 * (index.mask + 1);
     const former = index.directory.subarray(index.directoryAt, index.directoryAt + half);
     words.set(former, base);

@@ -1,7 +1,7 @@
 // Key: the one key that is being looked for, as words, so that it is compared and copied word by word.
 import { invalidType, invalidValue, outOfRange } from '../internal/validate.js';
 import { xxh32 } from './checksum.js';
-import { MOST_KEY, UNIT } from './layout.js';
+import { KEY_HASH, KEY_LENGTH, MOST_KEY, RECORD_WORDS, SHAPE, TEXT, UNIT } from './layout.js';
 
 /** A key: a string is its UTF-8 bytes, so `'a'` and a Buffer of it are the same key. */
 export type StoreKey = string | Uint8Array;
@@ -85,14 +85,16 @@ export class Key {
     fillUp(length);
   }
 
-  /** Takes the key of a record, whose first word is at `at`. */
-  takeStored(from: Int32Array, at: number, length: number, hash: number, text: boolean): void {
+  /** Takes the key of a record that begins at `at`. */
+  takeStored(from: Int32Array, at: number): void {
+    const shape = from[at + SHAPE] as number;
+    const length = shape & KEY_LENGTH;
     const whole = (length + 3) >> 2;
-    for (let i = 0; i < whole; i++) words[i] = from[at + i] as number;
+    for (let i = 0; i < whole; i++) words[i] = from[at + RECORD_WORDS + i] as number;
     fillUp(length);
     this.length = length;
-    this.hash = hash;
-    this.text = text;
+    this.hash = from[at + KEY_HASH] as number;
+    this.text = (shape & TEXT) !== 0;
   }
 
   /** A string of the bytes, whatever the key was given as: equal for equal keys. */

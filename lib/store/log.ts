@@ -12,7 +12,7 @@ import type { Disk } from './disk.js';
 import type { Extent, Header } from './header.js';
 import type { Key } from './key.js';
 import {
-  BLOCK, BLOCK_SHIFT, BLOCK_UNITS, BLOCK_WORDS, EXTENT_BEFORE, EXTENT_BEFORE_END, EXTENT_BLOCKS, EXTENT_COPY, EXTENT_MAGIC, EXTENT_SALT, EXTENT_SEQUENCE,
+  BLOCK, BLOCK_SHIFT, BLOCK_WORDS, EXTENT_BEFORE, EXTENT_BEFORE_END, EXTENT_BLOCKS, EXTENT_COPY, EXTENT_MAGIC, EXTENT_SALT, EXTENT_SEQUENCE,
   EXTENT_SUM, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, GIANT, IN_WINDOW, KEY_HASH, KEY_LENGTH, LEAST_EXTENT, LONG, MOST_EXTENT,
   RECORD_WORDS, SHAPE, VALUE_LENGTH, WINDOW_SHIFT, padded, recordBytes,
 } from './layout.js';
@@ -31,6 +31,11 @@ const NOTHING = new Uint8Array(0);
 export interface Place {
   readonly sequence: number;
   readonly unit: number;
+}
+
+/** Whether a place comes after another. */
+export function isPast(place: Place, sequence: number, unit: number): boolean {
+  return place.sequence > sequence || (place.sequence === sequence && place.unit > unit);
 }
 
 export class Log {
@@ -266,10 +271,7 @@ export function startExtent(
 ): Extent {
   const block = free.take(blocks, crossing);
   const extent: Extent = { block, blocks, sequence: header.sequence + 1, salt: randomInt(1, 2 ** 32) | 0 };
-  const window = block >>> WINDOW_SHIFT;
-  windows.reach(window);
-  const words = windows.words[window] as Int32Array;
-  const at = (block & IN_WINDOW) << BLOCK_SHIFT;
+  const { words, at } = windows.block(block);
   words.fill(0, at, at + EXTENT_WORDS + RECORD_WORDS);
   words[at] = EXTENT_MAGIC;
   words[at + EXTENT_BLOCKS] = blocks;
@@ -290,9 +292,4 @@ export function startExtent(
 /** The sum over an extent's header, which stands nowhere else. */
 export function extentSum(words: Int32Array, at: number, block: number, seed: number): number {
   return xxh32(words, at, 4 * EXTENT_SUM, seed ^ block);
-}
-
-/** The first unit of a block. */
-export function unitOfBlock(block: number): number {
-  return block * BLOCK_UNITS;
 }

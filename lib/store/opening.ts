@@ -10,7 +10,7 @@ import { invalidType, invalidValue, validateBoolean, validateOptions, validateWo
 import { validateTimeout } from '../shm/waiting.js';
 import { Disk } from './disk.js';
 import { Header } from './header.js';
-import { BLOCK } from './layout.js';
+import { BLOCK, CLEAN } from './layout.js';
 import { Records } from './record.js';
 import { type Opened, type Parts, rebuild, resume } from './recovery.js';
 import { Windows } from './windows.js';
@@ -116,12 +116,12 @@ function openForWriting(path: string, durability: Durability, deadline: number, 
     const parts = partsOf(disk, windows);
     const { header } = parts;
     header.verify(path);
-    const clean = header.state === 1;
+    const clean = header.state === CLEAN;
     const opened = (!salvage && header.current ? resume(parts, clean) : undefined) ?? rebuild(parts, salvage);
     windows.check();
     header.open();
     // From here on the index may be ahead of the log on the disk.
-    if (clean) for (const part of windows.parts(0, BLOCK)) disk.sync(part.pages, part.offset, part.length);
+    if (clean) windows.sync(0, BLOCK);
     else disk.syncAll();
     opened.log.takeUnsynced();
     return { ...parts, path, durability, opened };
@@ -165,7 +165,7 @@ function openForReading(path: string, deadline: number): OpenStore {
       deadline,
       () => {
         const written = check(binding.lives(disk.fd, WRITER), 'fcntl') === 1;
-        if (header.current && (written || header.state === 1)) return true;
+        if (header.current && (written || header.state === CLEAN)) return true;
         return written ? undefined : recover(path, header.current);
       },
       () => `'${path}' is being recovered by process ${header.pid}`,
@@ -205,7 +205,7 @@ export function closeStore({ disk, windows, header, opened }: OpenStore, failed 
     disk.syncAll();
     windows.check();
     header.close();
-    for (const part of windows.parts(0, BLOCK)) disk.sync(part.pages, part.offset, part.length);
+    windows.sync(0, BLOCK);
   } finally {
     windows.close();
     disk.close();

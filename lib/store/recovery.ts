@@ -4,19 +4,19 @@
 // in the index: redo(). Else the disk has some pages old and some new; what the sums confirm of
 // the log is what the index is made from again: rebuild(). docs/durability.md has the reasons.
 import { PeerError, SystemError } from '../errors.js';
+import { Applying } from './applying.js';
 import { Blocks } from './blocks.js';
 import type { Disk } from './disk.js';
 import { HashIndex, segments } from './hash-index.js';
 import type { Extent, Header } from './header.js';
 import { IndexGrowth, liveSlots } from './index-growth.js';
-import { Key } from './key.js';
 import {
-  BLOCK, BLOCK_SHIFT, BLOCK_UNITS, BLOCK_WORDS, DELETE, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, IN_WINDOW, KEY_HASH, KEY_LENGTH, KIND,
-  LEAST_EXTENT, MARK, PUT, RECORD_WORDS, TEXT, UNIT, WINDOW_SHIFT, recordBytes,
+  BLOCK, BLOCK_UNITS, BLOCK_WORDS, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, KIND,
+  LEAST_EXTENT, MARK, UNIT,
 } from './layout.js';
-import { Log, type Place, startExtent } from './log.js';
-import { type Records, valueAt, valueLengthOf } from './record.js';
-import { type Found, type FoundExtent, Walk, mendExtent, readExtent } from './walk.js';
+import { Log, type Place, isPast, startExtent } from './log.js';
+import { type Records, valueAt } from './record.js';
+import { type FoundExtent, Walk, mendExtent, readExtent } from './walk.js';
 import type { Windows } from './windows.js';
 
 /** What a writer works with. */
@@ -34,23 +34,17 @@ export interface Opened {
   readonly log: Log;
 }
 
-function headerWords(windows: Windows, block: number): { words: Int32Array; at: number } {
-  const window = block >>> WINDOW_SHIFT;
-  windows.reach(window);
-  return { words: windows.words[window] as Int32Array, at: (block & IN_WINDOW) << BLOCK_SHIFT };
-}
-
 /** Where the last record of an extent ends, as its writer said. */
 export function usedOf(windows: Windows, { block }: Extent): number {
-  const { words, at } = headerWords(windows, block);
+  const { words, at } = windows.block(block);
   return words[at + EXTENT_USED] as number;
 }
 
 /** Makes an extent no part of the log, durably. */
-export function destroy(disk: Disk, windows: Windows, { block }: Extent): void {
-  const { words, at } = headerWords(windows, block);
+export function destroy(windows: Windows, { block }: Extent): void {
+  const { words, at } = windows.block(block);
   words.fill(0, at, at + EXTENT_WORDS);
-  for (const part of windows.parts(block * BLOCK, EXTENT_WORDS * 4)) disk.sync(part.pages, part.offset, part.length);
+  windows.sync(block * BLOCK, EXTENT_WORDS * 4);
 }
 
 /**
@@ -58,7 +52,7 @@ export function destroy(disk: Disk, windows: Windows, { block }: Extent): void {
  * next extent, which tells where this one ends, is gone.
  */
 function endExtent({ disk, windows }: Parts, { block, blocks }: Extent, used: number): void {
-  const { words, at } = headerWords(windows, block);
+  const { words, at } = windows.block(block);
   words[at + EXTENT_USED] = used;
   const rest = Math.ceil((used * UNIT) / BLOCK);
   words.fill(0, at + 2 * used, Math.min(at + rest * BLOCK_WORDS, words.length));
@@ -66,55 +60,11 @@ function endExtent({ disk, windows }: Parts, { block, blocks }: Extent, used: nu
   words.fill(0, Math.min(at + rest * BLOCK_WORDS, words.length), Math.min(at + blocks * BLOCK_WORDS, words.length));
 }
 
-/** Brings records into the index. */
-class Applying {
-  readonly #parts: Parts;
-  readonly #index: HashIndex;
-  readonly #growth: IndexGrowth;
-  readonly #key: Key;
-
-  constructor(parts: Parts, index: HashIndex, growth: IndexGrowth) {
-    this.#parts = parts;
-    this.#index = index;
-    this.#growth = growth;
-    this.#key = new Key(parts.header.seed);
-  }
-
-  apply({ window, at, length, shape }: Found): void {
-    const kind = shape & KIND;
-    if (kind !== PUT && kind !== DELETE) return;
-    const { windows, header } = this.#parts;
-    const words = windows.words[window] as Int32Array;
-    this.#key.takeStored(words, at + RECORD_WORDS, shape & KEY_LENGTH, words[at + KEY_HASH] as number, (shape & TEXT) !== 0);
-    this.#index.begin();
-    this.#growth.reserve(this.#key.hash);
-    if (this.#index.find(this.#key)) {
-      const { window: oldWindow, at: oldAt } = this.#index;
-      const old = windows.words[oldWindow] as Int32Array;
-      header.live -= recordBytes(this.#key.length, valueLengthOf(old, oldAt));
-      if (kind === PUT) this.#index.move(this.#key, window, at);
-      else this.#index.remove();
-      if (kind === DELETE) header.count -= 1;
-      else header.live += length;
-    } else if (kind === PUT) {
-      this.#index.add(this.#key.hash, window, at);
-      header.count += 1;
-      header.live += length;
-    }
-  }
-
-  /** As apply(), of a record that may be in the index already, or twice. */
-  again(record: Found): void {
-    this.apply(record);
-    if (this.#index.find(this.#key)) this.#index.removeOthers(this.#key);
-  }
-}
-
 /** Counts again what a writer that died may have miscounted. */
 function recount({ header, windows }: Parts, index: HashIndex): void {
   let count = 0;
   for (const { entry, depth, block } of segments(index)) {
-    const { words, at } = headerWords(windows, block);
+    const { words, at } = windows.block(block);
     let used = 0;
     for (let slot = at + 1; slot < at + BLOCK_WORDS; slot += 2) if (words[slot] !== 0) used += 1;
     index.directory[index.directoryAt + 2 * entry + 1] = (depth << 16) | used;
@@ -138,7 +88,7 @@ function forget({ windows, header, disk }: Parts, blocks: Blocks): void {
   for (const run of blocks.free) {
     for (let block = run.block; block < Math.min(run.block + run.blocks, end); block++) {
       if (readExtent(windows, header, block) === undefined) continue;
-      const { words, at } = headerWords(windows, block);
+      const { words, at } = windows.block(block);
       words.fill(0, at, at + EXTENT_WORDS);
     }
   }
@@ -185,9 +135,6 @@ function findExtents({ disk, windows, header }: Parts): FoundExtent[] {
   }
   return found.toSorted((a, b) => a.sequence - b.sequence);
 }
-
-const isPast = (place: Place, sequence: number, unit: number): boolean =>
-  place.sequence > sequence || (place.sequence === sequence && place.unit > unit);
 
 /** Up to where the log was durable at some time, as its marks say. */
 function durableOf(parts: Parts, extents: readonly FoundExtent[]): Place {
@@ -237,7 +184,7 @@ export function rebuild(parts: Parts, salvage: boolean): Opened {
 
   header.invalidate();
   // Before anything else changes: the disk must not have a clean store with half an index.
-  for (const part of windows.parts(0, BLOCK)) disk.sync(part.pages, part.offset, part.length);
+  windows.sync(0, BLOCK);
   header.clearCatalog();
   header.count = 0;
   header.live = 0;
@@ -290,7 +237,7 @@ export function rebuild(parts: Parts, salvage: boolean): Opened {
 
   for (const extent of extents.slice(0, kept)) header.enter(extent);
   for (const extent of extents.slice(kept)) {
-    destroy(disk, windows, extent);
+    destroy(windows, extent);
     blocks.give(extent.block, extent.blocks);
   }
   return { index, growth, blocks, log: goOn(parts, blocks, end, extents[kept - 1]) };

@@ -164,7 +164,7 @@ export class Store implements Disposable {
   transaction<Result>(act: () => Result): Result {
     const writer = this.#writing();
     validateFunction(act, 'act');
-    const result = writer.transaction(act, this.#reader.key);
+    const result = writer.transaction(act);
     if (this.#each) writer.commit();
     return result;
   }

@@ -2,8 +2,8 @@
 import { xxh32 } from './checksum.js';
 import type { Extent, Header } from './header.js';
 import {
-  BATCH, BLOCK_SHIFT, BLOCK_UNITS, BLOCK_WORDS, COMMIT, EXTENT_BEFORE, EXTENT_BEFORE_END, EXTENT_BLOCKS, EXTENT_COPY, EXTENT_MAGIC, EXTENT_SALT,
-  EXTENT_SEQUENCE, EXTENT_SUM, EXTENT_UNITS, IN_WINDOW, KEY_HASH, KIND, SHAPE, UNIT, VALUE_LENGTH, WINDOW_SHIFT,
+  BATCH, BLOCK_UNITS, BLOCK_WORDS, COMMIT, EXTENT_BEFORE, EXTENT_BEFORE_END, EXTENT_BLOCKS, EXTENT_COPY, EXTENT_MAGIC, EXTENT_SALT,
+  EXTENT_SEQUENCE, EXTENT_SUM, EXTENT_UNITS, KEY_HASH, KIND, SHAPE, UNIT, VALUE_LENGTH, WINDOW_SHIFT,
 } from './layout.js';
 import { extentSum } from './log.js';
 import type { Records } from './record.js';
@@ -21,10 +21,7 @@ export interface FoundExtent extends Extent {
 
 /** The extent that begins at a block, if one does. */
 export function readExtent(windows: Windows, header: Header, block: number): FoundExtent | undefined {
-  const window = block >>> WINDOW_SHIFT;
-  windows.reach(window);
-  const words = windows.words[window] as Int32Array;
-  const base = (block & IN_WINDOW) << BLOCK_SHIFT;
+  const { words, at: base } = windows.block(block);
   const whole = (at: number): boolean =>
     words[at] === EXTENT_MAGIC && words[at + EXTENT_SUM] === extentSum(words, at, block, header.seed);
   const first = whole(base);
@@ -44,8 +41,7 @@ export function readExtent(windows: Windows, header: Header, block: number): Fou
 
 /** Makes both headers of an extent what the whole one says. */
 export function mendExtent(windows: Windows, header: Header, block: number): void {
-  const words = windows.words[block >>> WINDOW_SHIFT] as Int32Array;
-  const base = (block & IN_WINDOW) << BLOCK_SHIFT;
+  const { words, at: base } = windows.block(block);
   const first = words[base] === EXTENT_MAGIC && words[base + EXTENT_SUM] === extentSum(words, base, block, header.seed);
   const [from, to] = first ? [base, base + EXTENT_COPY] : [base + EXTENT_COPY, base];
   words.copyWithin(to, from, from + EXTENT_SUM + 1);
@@ -78,9 +74,8 @@ export class Walk {
     this.extent = extent;
     this.#records = records;
     this.#window = extent.block >>> WINDOW_SHIFT;
-    windows.reach(this.#window);
-    this.#words = windows.words[this.#window] as Int32Array;
-    const base = (extent.block & IN_WINDOW) << BLOCK_SHIFT;
+    const { words, at: base } = windows.block(extent.block);
+    this.#words = words;
     this.#at = base + 2 * from;
     this.#end = base + extent.blocks * BLOCK_WORDS;
   }

@@ -7,7 +7,7 @@ import { mapRemedy } from '../internal/remedy.js';
 import { faultCount } from '../mem/faults.js';
 import { Pages } from '../mem/pages.js';
 import type { Disk } from './disk.js';
-import { BLOCK, BLOCK_SHIFT, RECORD_WORDS, WINDOW, WINDOW_SHIFT } from './layout.js';
+import { BLOCK, BLOCK_SHIFT, IN_WINDOW, RECORD_WORDS, WINDOW, WINDOW_SHIFT } from './layout.js';
 
 const { MAP, PROT } = binding;
 
@@ -99,6 +99,18 @@ export class Windows {
     const pages = this.span(offset, length);
     this.#spans.push(pages);
     return pages.bytes;
+  }
+
+  /** The first word of a block that the file has. */
+  block(block: number): { readonly words: Int32Array; readonly at: number } {
+    const window = block >>> WINDOW_SHIFT;
+    this.reach(window);
+    return { words: this.words[window] as Int32Array, at: (block & IN_WINDOW) << BLOCK_SHIFT };
+  }
+
+  /** Waits until a part of the file is durable, as far as it was written through these. */
+  sync(offset: number, length: number): void {
+    for (const part of this.parts(offset, length)) this.#disk.sync(part.pages, part.offset, part.length);
   }
 
   /** The part of each window that a range of the file lies in, from the start of a page. */

@@ -1,11 +1,12 @@
 // Writer: what only the one process does that has the store open for writing.
 import { StateError } from '../errors.js';
+import { Applying } from './applying.js';
 import type { Key } from './key.js';
 import {
-  BATCH, COMMIT, DELETE, KEY_HASH, KEY_LENGTH, KIND, MARK, MARK_BYTES, MOST_MAPPED, PUT, RECORD_WORDS, SHAPE, TEXT, recordBytes,
+  BATCH, COMMIT, DELETE, KEY_HASH, KEY_LENGTH, KIND, MARK, MARK_BYTES, MOST_MAPPED, PUT, SHAPE, TEXT, recordBytes,
 } from './layout.js';
 import { outOfRange } from '../internal/validate.js';
-import type { Place } from './log.js';
+import { type Place, isPast } from './log.js';
 import { byteOf, valueLengthOf } from './record.js';
 import { type Opened, type Parts, broken } from './recovery.js';
 import { chain } from './walk.js';
@@ -27,11 +28,13 @@ export class Writer {
   #queued: Promise<void> | undefined;
   #failure: unknown;
   #pending: Pending | undefined;
+  readonly #applying: Applying;
 
   constructor(parts: Parts, opened: Opened) {
     this.parts = parts;
     this.opened = opened;
     this.#durable = opened.log.place;
+    this.#applying = new Applying(parts, opened.index, opened.growth);
   }
 
   /** What the transaction under way has written. */
@@ -116,7 +119,7 @@ export class Writer {
   }
 
   /** Runs `act`; what it puts and deletes is there afterwards, or, if it throws, nothing is. */
-  transaction<Result>(act: () => Result, key: Key): Result {
+  transaction<Result>(act: () => Result): Result {
     this.#usable();
     if (this.#pending !== undefined) throw new StateError('ERR_MEMMAP_TRANSACTION', 'A transaction is under way already');
     const { log } = this.opened;
@@ -127,7 +130,7 @@ export class Writer {
       if (typeof (result as { then?: unknown } | undefined)?.then === 'function') {
         throw new StateError('ERR_MEMMAP_TRANSACTION', 'A transaction ends when its function returns: it cannot be an async one');
       }
-      this.#endBatch(key);
+      this.#endBatch();
       return result;
     } catch (error) {
       if (log.batchStart !== -1) log.dropBatch();
@@ -137,7 +140,7 @@ export class Writer {
     }
   }
 
-  #endBatch(key: Key): void {
+  #endBatch(): void {
     const { opened: { log }, parts: { windows } } = this;
     if (log.at === log.batchStart) {
       log.endBatch();
@@ -152,7 +155,10 @@ export class Writer {
     if (windows.faulted) windows.check();
     log.endBatch();
     this.#pending = undefined;
-    for (let at = batchStart; at < end; at += this.#wordsOf(words, at)) this.#apply(words, at, key);
+    for (let at = batchStart, length = 0; at < end; at += length / 4) {
+      length = this.#wordsOf(words, at) * 4;
+      this.#applying.apply({ window: log.window, at, length, shape: words[at + SHAPE] as number });
+    }
     log.publish();
   }
 
@@ -182,28 +188,6 @@ export class Writer {
       for (const { hash, count } of wanted.values()) growth.reserveOnce(hash, count);
       grown = this.parts.header.generation !== generation;
       index.begin();
-    }
-  }
-
-  #apply(words: Int32Array, at: number, key: Key): void {
-    const { opened: { index, log }, parts: { header, windows } } = this;
-    const shape = words[at + SHAPE] as number;
-    key.takeStored(words, at + RECORD_WORDS, shape & KEY_LENGTH, words[at + KEY_HASH] as number, (shape & TEXT) !== 0);
-    index.begin();
-    const found = index.find(key);
-    if (found) header.live -= recordBytes(key.length, valueLengthOf(windows.words[index.window] as Int32Array, index.at));
-    if ((shape & KIND) === DELETE) {
-      if (!found) return;
-      index.remove();
-      header.count -= 1;
-      return;
-    }
-    header.live += recordBytes(key.length, valueLengthOf(words, at));
-    if (found) {
-      index.move(key, log.window, at);
-    } else {
-      index.add(key.hash, log.window, at);
-      header.count += 1;
     }
   }
 
@@ -240,10 +224,10 @@ export class Writer {
     this.#outside();
     if (!this.opened.log.hasUnsynced && this.#syncing.length === 0) return;
     const { ranges, end } = this.#take();
-    const { windows, disk } = this.parts;
+    const { windows } = this.parts;
     try {
       for (const { offset, length } of [...this.#syncing, ...ranges]) {
-        for (const part of windows.parts(offset, length)) disk.sync(part.pages, part.offset, part.length);
+        windows.sync(offset, length);
       }
     } catch (error) {
       this.#failure = error;
@@ -287,7 +271,7 @@ export class Writer {
     } finally {
       this.#syncing = [];
     }
-    if (this.#durable.sequence < end.sequence || (this.#durable.sequence === end.sequence && this.#durable.unit < end.unit)) this.#durable = end;
+    if (isPast(end, this.#durable.sequence, this.#durable.unit)) this.#durable = end;
     if (windows.faulted) windows.check();
   }
 
@@ -296,11 +280,6 @@ export class Writer {
     this.commit();
     this.#mark();
     this.commit();
-  }
-
-  /** Waits for what is under way. */
-  async settled(): Promise<void> {
-    await (this.#queued ?? this.#underway)?.catch(() => {});
   }
 
   get failed(): boolean {
