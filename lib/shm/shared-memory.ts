@@ -72,14 +72,14 @@ export class SharedMemory implements Disposable {
     this.#transparent = transparent;
     this.access = writable === 0 ? 'read' : 'read-write';
     this.name = name;
-    own(this, fd);
   }
 
-  /** Closes the descriptor if `verify` throws. */
+  /** Closes the descriptor if `verify` throws: from the end on, not before, it is the memory's. */
   static #of(found: Found, verify?: (memory: SharedMemory) => void): SharedMemory {
     try {
       const memory = new SharedMemory(found);
       verify?.(memory);
+      own(memory, found.fd);
       return memory;
     } catch (error) {
       binding.closeFd(found.fd);

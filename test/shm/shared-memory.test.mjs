@@ -296,6 +296,10 @@ describe('SharedMemory', () => {
       other.close();
     });
 
+    it('comes once: memory that is refused takes nothing with it when it is collected', async () => {
+      await runs('refused-shm', [], { nodeArgs: ['--expose-gc'] });
+    });
+
     it('comes with the end of a worker, and with the collector', async () => {
       await runs('forgotten-shm', [], { nodeArgs: ['--expose-gc'] });
     });
