@@ -2,42 +2,11 @@
 // death leaves behind, as the memory is the kernel's. The kill test falls into these instants
 // seldom; here each one is tried.
 import assert from 'node:assert/strict';
-import { closeSync, copyFileSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { Store } from 'memmap/store';
-import { Disk } from '../../dist/store/disk.js';
-import { HashIndex } from '../../dist/store/hash-index.js';
-import { Header } from '../../dist/store/header.js';
-import { AT_STAMP } from '../../dist/store/layout.js';
-import { Log } from '../../dist/store/log.js';
 import { contentsOf, difference, keyOf, operation, perform, same, through, valueOf } from '../support/store-ops.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-
-/** What changes the file, or comes between two changes. */
-const STEPS = [
-  [HashIndex, ['add', 'move', 'remove']],
-  [Log, ['reserve', 'write', 'copy', 'publish', 'beginBatch', 'endBatch', 'dropBatch']],
-  [Header, ['strike', 'advance']],
-  [Disk, ['allocate', 'punch', 'sync', 'syncAll']],
-];
-
-/** Calls `stop(name)` before and after each step, until the function that it returns is called. */
-function stopping(stop) {
-  const undo = [];
-  for (const [{ name: owner, prototype }, names] of STEPS) {
-    for (const name of names) {
-      const original = prototype[name];
-      assert.equal(typeof original, 'function', `${owner}.${name}`);
-      prototype[name] = function stopped(...args) {
-        stop(`before ${owner}.${name}`);
-        const result = original.apply(this, args);
-        stop(`after ${owner}.${name}`);
-        return result;
-      };
-      undo.push(() => (prototype[name] = original));
-    }
-  }
-  return () => undo.forEach((one) => one());
-}
+import { copyStore, stopping, withoutRebuilding } from '../support/writer-stops.mjs';
 
 /** Puts, deletes and transactions over few keys, so that most change what is there; and compactions. */
 function script(seed) {
@@ -47,25 +16,13 @@ function script(seed) {
   return acts;
 }
 
-/** A copy of the file, in the place of the file itself: the header says which one is meant, on which boot. */
-function copyStore(path, copy) {
-  copyFileSync(path, copy);
-  const { dev, ino } = statSync(copy, { bigint: true });
-  const fd = openSync(copy, 'r+');
-  writeSync(fd, new BigInt64Array([dev, ino]), 0, 16, 4 * (AT_STAMP + 4));
-  closeSync(fd);
-}
-
 describe('a writer that dies', function () {
   this.timeout(120_000);
   const file = temporaryFiles();
 
   /** The next writer finds one of the models, and goes on where the dead one stopped. */
   async function isSound(path, models, where) {
-    const real = Object.getOwnPropertyDescriptor(Header.prototype, 'invalidate');
-    Header.prototype.invalidate = () => assert.fail(`${where}: the index is made again, not taken as it is`);
-    const store = Store.open(path);
-    Object.defineProperty(Header.prototype, 'invalidate', real);
+    const store = withoutRebuilding(() => Store.open(path), where);
     try {
       const found = contentsOf(store);
       assert.ok(models.some((model) => same(model, found)), `${where}: ${difference(found, models[0])}`);
