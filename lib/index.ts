@@ -7,6 +7,7 @@ export type { Lines } from './file/lines.js';
 export type { FileLike } from './file/open-file.js';
 export { type PlaceOptions, Reservation, reserve } from './file/reservation.js';
 export { residencyOf } from './file/residency-of.js';
+export { type TouchOptions, type TouchProgress, type TouchTotals, type Touched, touch } from './file/touch.js';
 export type { Window, WindowOptions } from './file/windows.js';
 export type { FeatureName } from './internal/features.js';
 export type { BufferKind, Hint, HugePages, PolicyMode, Protection } from './internal/literals.js';

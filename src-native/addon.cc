@@ -26,6 +26,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   memmap::napi::export_sync(env, exports);
   memmap::napi::export_maps(env, exports);
   memmap::napi::export_work(env, exports);
+  memmap::napi::export_touch(env, exports);
   memmap::napi::export_shared_memory(env, exports);
   memmap::napi::export_socket(env, exports);
   memmap::napi::export_readiness(env, exports);

@@ -144,6 +144,12 @@ export interface Binding {
   cachestat(fd: number, offset: number, length: number, flags: number, counts: Float64Array): number;
   memfdCreate(name: string, flags: number): number;
   pidfdOpen(pid: number, flags: number): number;
+  /**
+   * Reads into the page cache what is missing of that part of each file. `paths`: each with a NUL behind
+   * it. Begins no file once `budget` bytes or more were missing. For each file it got to, one at least:
+   * -errno, the step that failed, size, bytes present or -1, bytes read.
+   */
+  touchAsync(paths: Uint8Array, offset: number, length: number, budget: number): Promise<Float64Array> | number;
 
   /** 0 if the kernel has the feature of that name, lib/internal/features.ts; else why not, as -errno. */
   probe(feature: string): number;

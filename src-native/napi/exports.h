@@ -12,10 +12,11 @@ void export_numa(Napi::Env env, Napi::Object exports);     // where pages lie
 void export_file_calls(Napi::Env env, Napi::Object exports);  // system calls on files
 void export_guard(Napi::Env env, Napi::Object exports);       // faults, checked copies
 void export_residency(Napi::Env env, Napi::Object exports);
-void export_scan(Napi::Env env, Napi::Object exports);  // search
-void export_sync(Napi::Env env, Napi::Object exports);  // waiting, witnesses of life
-void export_maps(Napi::Env env, Napi::Object exports);  // the map of the process
-void export_work(Napi::Env env, Napi::Object exports);  // calls off the main thread
+void export_scan(Napi::Env env, Napi::Object exports);   // search
+void export_sync(Napi::Env env, Napi::Object exports);   // waiting, witnesses of life
+void export_maps(Napi::Env env, Napi::Object exports);   // the map of the process
+void export_work(Napi::Env env, Napi::Object exports);   // calls off the main thread
+void export_touch(Napi::Env env, Napi::Object exports);  // files into memory
 void export_shared_memory(Napi::Env env, Napi::Object exports);  // memory, and its seals
 void export_socket(Napi::Env env, Napi::Object exports);     // Unix sockets, descriptors
 void export_readiness(Napi::Env env, Napi::Object exports);  // waiting for them

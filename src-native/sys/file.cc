@@ -58,6 +58,8 @@ Errno fchmod(int fd, mode_t mode) { return errno_of(::fchmod(fd, mode)); }
 
 Result<UniqueFd> dup(int fd) { return fd_of(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
+Errno stat(const char* path, struct stat* facts) { return errno_of(::stat(path, facts)); }
+
 Errno fstat(int fd, struct stat* facts) { return errno_of(::fstat(fd, facts)); }
 
 Errno statx(int fd, unsigned mask, struct statx* facts) {

@@ -20,6 +20,7 @@ Errno unlink(const char* path);
 Errno linkat(int fd, const char* path);
 Errno fchmod(int fd, mode_t mode);
 Result<UniqueFd> dup(int fd);  // fcntl F_DUPFD_CLOEXEC
+Errno stat(const char* path, struct stat* facts);
 Errno fstat(int fd, struct stat* facts);
 Errno statx(int fd, unsigned mask, struct statx* facts);
 Errno fstatfs(int fd, struct statfs* facts);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import * as memmap from 'memmap';
 import * as shm from 'memmap/shm';
 import * as store from 'memmap/store';
@@ -15,7 +16,7 @@ describe('The package', () => {
     assert.deepEqual(Object.keys(memmap).toSorted(), [
       'AnonymousMapping', 'FaultError', 'FileMapping', 'Mapping', 'Reservation', 'StateError', 'SystemError', 'UnsupportedError',
       'configure', 'dump', 'features', 'guard', 'hugePagePools', 'mapAnonymous', 'mapFile', 'maps', 'memoryPolicy',
-      'numaNodes', 'reserve', 'residencyOf', 'restore', 'setMemoryPolicy',
+      'numaNodes', 'reserve', 'residencyOf', 'restore', 'setMemoryPolicy', 'touch',
     ]);
     assert.deepEqual(Object.keys(shm).toSorted(), [
       'Barrier', 'Channel', 'ChannelServer', 'Connection', 'Consumer', 'DuplexChannel', 'Event', 'Listener', 'Mutex', 'PeerError',
@@ -56,10 +57,23 @@ describe('The package', () => {
   });
 
   it('every file that exports names is there, with its types', () => {
-    const { exports, types, files } = JSON.parse(readFileSync('package.json', 'utf8'));
+    const { exports, types, files, bin, man } = JSON.parse(readFileSync('package.json', 'utf8'));
     const targets = Object.values(exports).flatMap((target) => (typeof target === 'string' ? [target] : Object.values(target)));
-    for (const target of [...targets, types]) assert.ok(existsSync(target), target);
-    assert.ok(files.includes('dist') && files.includes('prebuilds'));
+    for (const target of [...targets, types, man, ...Object.values(bin)]) assert.ok(existsSync(target), target);
+    assert.ok(files.includes('dist') && files.includes('prebuilds') && files.includes(man.replace('./', '')));
+  });
+
+  it('has the command memmap, which begins as executables of Node do, and depends on what it imports', () => {
+    const { bin, dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+    assert.deepEqual(bin, { memmap: './dist/cli/main.js' });
+    assert.ok(readFileSync(bin.memmap, 'utf8').startsWith('#!/usr/bin/env node\n'));
+    const folder = 'dist/cli';
+    const sources = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.js')).map((name) => readFileSync(join(folder, name), 'utf8'));
+    const imported = sources.flatMap((source) => [...source.matchAll(/^(?:import|export) .*from '([^'.][^']*)';|\bimport\('([^'.][^']*)'\)/gm)].map(([, name, later]) => name ?? later));
+    const packages = new Set(imported.filter((name) => !name.startsWith('node:')));
+    assert.ok(packages.has('commander'));
+    for (const name of packages) assert.ok(name in dependencies, `${name} is not among the dependencies`);
+    for (const document of ['README.md', 'docs/command.md', 'CHANGELOG.md']) assert.match(readFileSync(document, 'utf8'), /\bmemmap presence\b|The command `memmap`/);
   });
 
   it('an addon that cannot be loaded is an error of the import, not of the first call', () => {

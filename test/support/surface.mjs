@@ -170,6 +170,13 @@ const FACADE = {
     ],
     options({ signal: zoo.callback, onProgress: zoo.callback }),
   ]],
+  touch: [({ path }) => [[path], {}], [
+    [
+      ...zoo.each(zoo.TYPE, [undefined, null, 1, 'x', {}, Symbol('zoo'), new Uint8Array(1), [1], [null], ['x', undefined]]),
+      ...zoo.each(zoo.VALUE, [[''], ['a\0b']]), [{ get [Symbol.iterator]() { throw zoo.BOOM; } }, 'BOOM'],
+    ],
+    options({ offset: bytes, length: bytes, rate: integer(1), signal: zoo.callback, onFile: zoo.callback, onProgress: zoo.callback }),
+  ]],
   guard: [() => [() => 1], [zoo.each(zoo.TYPE, [undefined, null, 1, 'f', {}, Symbol('zoo')])]],
 };
 

@@ -14,6 +14,8 @@ import {
   Reservation,
   StateError,
   SystemError,
+  type TouchTotals,
+  type Touched,
   hugePagePools,
   mapAnonymous,
   mapFile,
@@ -22,6 +24,7 @@ import {
   numaNodes,
   reserve,
   setMemoryPolicy,
+  touch,
 } from 'memmap';
 import { open } from 'node:fs/promises';
 
@@ -36,6 +39,15 @@ mapFile(await open('x'), { access: 'copy-on-write', hugePages: 'transparent', no
 mapAnonymous({ length: 1, sharing: 'shared', access: 'read-write-execute', allowWriteExec: true });
 mapAnonymous({ length: 1, address: 4096n, placement: 'fixed-noreplace', hugePages: '1GB', droppable: true });
 space.place(0, { file: 'x', length: 4096, access: 'read' });
+
+const onFile = ({ path, present, error }: Touched, index: number): [string, number, number | undefined, string | undefined] => [path, index, present, error?.code];
+const totals: TouchTotals = await touch(new Set(['x']), { offset: 1, length: 2, rate: 3, signal: AbortSignal.timeout(4), onFile });
+void touch(['x'] as const, { onProgress: ({ path, done, total }) => [path, done / total] });
+// @ts-expect-error: an iterable of paths
+void touch([1]);
+// @ts-expect-error: known only where the kernel tells
+void touch(['x'], { onFile: ({ present }) => present.toFixed() });
+void totals;
 
 // @ts-expect-error: no such word
 mapFile('x', { access: 'write' });

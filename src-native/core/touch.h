@@ -1,0 +1,36 @@
+// Files into the page cache, many in a call. Nothing is mapped: a file that shrinks
+// meanwhile is a short read. Nothing but regular files is opened: to open a device or a
+// fifo can do something. Safe on any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sys/result.h"
+
+namespace memmap::core {
+
+// Bytes of a file, not negative; what lies past its end is left out.
+struct FilePart {
+  int64_t offset;
+  int64_t length;
+};
+
+// What became of a file.
+struct Touched {
+  // What failed, if `error` says so. Twin of lib/file/touch.ts.
+  enum class Step : int { kStat, kOpen, kRead };
+  Step step = Step::kStat;
+  sys::Errno error;
+  int64_t size = 0;      // bytes in the file
+  int64_t present = -1;  // of the part, bytes that were in memory; -1: not known
+  int64_t read = 0;      // bytes read because they were, or may have been, missing
+};
+
+// Reads what is missing of `part` of each file, and waits for it. `paths`: each with a
+// NUL behind it. Once `budget` bytes or more were missing no further file is begun, so
+// the result may be shorter than the list; it has one file at least.
+std::vector<Touched> touch(const std::string& paths, FilePart part, int64_t budget);
+
+}  // namespace memmap::core
