@@ -25,6 +25,7 @@ const ONCE = [
   'test/sys/mmap-flags.test.mjs', // the kernel's constants
   'test/mem/{maps,map-entry,topology,huge-page-pools}.test.mjs', // what /proc and /sys say
   'test/boundary/{syscalls,types}.test.mjs', // documents and declarations
+  'test/cli/{bench,completion,help,man-page,pictures,terminal}.test.mjs', // what is printed and drawn
 ];
 
 /** Tested on the oldest and the newest: long, and there are but these two ways to a buffer. */
@@ -34,7 +35,8 @@ const TWICE = [
   'test/lifecycle/exhaustion.test.mjs',
   'test/boundary/fuzz.test.mjs',
   'test/shm/distances.test.mjs',
-  'test/store/{kill,power-loss,failing-disk,large,examples}.test.mjs',
+  'test/store/{kill,power-loss,failing-disk,large,examples,writer-stops}.test.mjs',
+  'test/cli/**',
 ];
 
 /** The path of the binary of a version, installed if it is not there. */

@@ -61,6 +61,14 @@ describe('the packed package', function () {
     inProject(join(process.cwd(), 'node_modules/.bin/tsc'), ...options, 'example.ts');
   });
 
+  it('has the command, executable, which needs nothing but what was installed, and its manual page', () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+    assert.equal(inProject('node_modules/.bin/memmap', '--version'), `${version}\n`);
+    assert.match(inProject('node_modules/.bin/memmap', 'presence', 'package.json'), /1 of 1 pages in memory/);
+    assert.match(inProject('node_modules/.bin/memmap', 'completion', 'bash'), /complete -o default -F _memmap memmap/);
+    assert.ok(contents.includes('docs/memmap.1'));
+  });
+
   it('holds what runs and what builds, and nothing else', () => {
     assert.ok(contents.some((path) => path.startsWith('prebuilds/linux-')), 'no prebuild');
     for (const path of ['dist/index.js', 'dist/index.d.ts', 'binding.gyp', 'src-native/addon.cc', 'README.md', 'LICENSE']) {

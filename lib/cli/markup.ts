@@ -1,0 +1,29 @@
+// Text as XML and HTML can hold it, and as people can read it.
+
+/** Controls, and what turns the order of letters round: a path must not look like another one. */
+// oxlint-disable-next-line no-control-regex
+const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]/g;
+const CONTROL_PICTURES = 0x2400;
+
+function pictureOfControl(character: string): string {
+  const code = character.charCodeAt(0);
+  if (code < 0x20) return String.fromCharCode(CONTROL_PICTURES + code);
+  return code === 0x7f ? '\u2421' : '\ufffd';
+}
+
+/** Each character that would not be seen replaced by one that is. */
+export function visible(text: string): string {
+  return text.toWellFormed().replace(INVISIBLE, pictureOfControl);
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+
+/** For the inside of elements and of attributes. */
+export function escaped(text: string): string {
+  return visible(text).replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
+}
+
+/** JSON that a script element can hold: nothing in it ends the element. */
+export function scriptJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

@@ -1,0 +1,54 @@
+// The colours of pictures, in one place. States differ in lightness as well as in hue: they are
+// told apart by people who see few colours, and in print.
+import type { PageState } from './picture.js';
+
+/** '#rrggbb' each. */
+export interface Theme {
+  /** Behind everything. */
+  readonly page: string;
+  /** Behind a file. */
+  readonly card: string;
+  readonly line: string;
+  readonly text: string;
+  readonly muted: string;
+  /** Focus, and the cell pointed at. */
+  readonly accent: string;
+  readonly warning: string;
+  readonly warningText: string;
+  readonly states: Readonly<Record<PageState, string>>;
+}
+
+export const LIGHT: Theme = {
+  page: '#f5f6f8', card: '#ffffff', line: '#e1e5eb', text: '#171c26', muted: '#586174', accent: '#171c26',
+  warning: '#fdf1d3', warningText: '#6d4a00',
+  states: {
+    dirty: '#e26112', writeback: '#904663', mapped: '#110480', resident: '#3a77db', swapped: '#feb702', evicted: '#a5afbb', absent: '#e6e9ef',
+  },
+};
+
+export const DARK: Theme = {
+  page: '#0e1116', card: '#161b22', line: '#2a313c', text: '#e8ebf0', muted: '#9aa4b5', accent: '#ffffff',
+  warning: '#3a2d0c', warningText: '#f5d48a',
+  states: {
+    dirty: '#fe6707', writeback: '#c2849a', mapped: '#a9d2ff', resident: '#4690fa', swapped: '#f9d737', evicted: '#5e616d', absent: '#282f3a',
+  },
+};
+
+/** Red, green, blue: 0 to 255 each. */
+export type Rgb = readonly [red: number, green: number, blue: number];
+
+export function rgbOf(color: string): Rgb {
+  const number = Number.parseInt(color.slice(1), 16);
+  return [number >> 16, (number >> 8) & 0xff, number & 0xff];
+}
+
+/** `over` laid on `under`, `alpha` of 0 to 1 opaque; as browsers do it. */
+export function blend(over: Rgb, under: Rgb, alpha: number): Rgb {
+  const part = (index: 0 | 1 | 2): number => Math.round(under[index] + (over[index] - under[index]) * alpha);
+  return [part(0), part(1), part(2)];
+}
+
+/** '--page: #fff; … --dirty: #f00;' */
+export function cssVariables({ states, ...rest }: Theme): string {
+  return Object.entries({ ...rest, ...states }).map(([name, color]) => `--${name}: ${color};`).join(' ');
+}

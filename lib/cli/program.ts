@@ -1,0 +1,52 @@
+// The command `memmap` and its parts.
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { benchCommand } from './bench.js';
+import { describe, newCommand } from './command.js';
+import { completionCommand } from './completion.js';
+import { doctorCommand } from './doctor.js';
+import { dumpCommand } from './dump.js';
+import { evictCommand } from './evict.js';
+import { lockCommand } from './lock.js';
+import { mapsCommand } from './maps.js';
+import { EXIT, EXIT_MEANING } from './outcome.js';
+import { presenceCommand } from './presence.js';
+import { restoreCommand } from './restore.js';
+import type { Terminal } from './terminal.js';
+import { touchCommand } from './touch.js';
+
+/** All commands: what --help, the man page and completion are made from. */
+export function programOf(terminal: Terminal): Command {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const program = newCommand('memmap')
+    .description('See and steer what of files is in memory: in the page cache, and in processes.')
+    .version(version, '-V, --version', 'print the version')
+    .helpCommand('help [command]', 'print help of a command')
+    .configureHelp({ subcommandTerm: (command) => command.name() })
+    .addCommand(presenceCommand(terminal))
+    .addCommand(touchCommand(terminal))
+    .addCommand(evictCommand(terminal))
+    .addCommand(lockCommand(terminal))
+    .addCommand(dumpCommand(terminal))
+    .addCommand(restoreCommand(terminal))
+    .addCommand(mapsCommand(terminal))
+    .addCommand(doctorCommand(terminal))
+    .addCommand(benchCommand(terminal))
+    .addCommand(completionCommand(terminal));
+  describe(program, {
+    examples: [
+      { call: 'memmap presence /var/lib/db/*.db', what: 'which pages are in memory' },
+      { call: 'memmap maps 1234', what: 'what a process has mapped' },
+      { call: 'memmap doctor', what: 'what gets into the way here' },
+      { call: 'memmap help presence', what: 'all about a command' },
+    ],
+    notes: [
+      'Sizes are bytes, or have a unit of 1024: 64K, 1.5G. Files are not changed, and nothing of them leaves the page cache, unless a command says so.',
+    ],
+  });
+  return program.addHelpText('after', `\nExit codes:\n${exitCodes()}\n\nman memmap has it all.`);
+}
+
+function exitCodes(): string {
+  return Object.entries(EXIT).map(([name, code]) => `  ${String(code).padEnd(3)}  ${EXIT_MEANING[name as keyof typeof EXIT]}`).join('\n');
+}

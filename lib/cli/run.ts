@@ -1,0 +1,37 @@
+// Running the command line: loads the command that is called and no other, since loading takes longer
+// than most of what they do.
+import { type Command, CommanderError } from 'commander';
+import { newCommand } from './command.js';
+import { EXIT, UsageError, messageOf } from './outcome.js';
+import type { Terminal } from './terminal.js';
+
+/** The commands that are called from scripts, again and again. */
+const ALONE = {
+  presence: async () => (await import('./presence.js')).presenceCommand,
+  touch: async () => (await import('./touch.js')).touchCommand,
+  evict: async () => (await import('./evict.js')).evictCommand,
+  lock: async () => (await import('./lock.js')).lockCommand,
+  dump: async () => (await import('./dump.js')).dumpCommand,
+  restore: async () => (await import('./restore.js')).restoreCommand,
+} as const;
+
+/** All commands, or the one that is called. */
+async function programFor([name = '']: readonly string[], terminal: Terminal): Promise<Command> {
+  if (!Object.hasOwn(ALONE, name)) return (await import('./program.js')).programOf(terminal);
+  const commandOf = await ALONE[name as keyof typeof ALONE]();
+  return newCommand('memmap').addCommand(commandOf(terminal));
+}
+
+/** Runs the command line. @returns the exit code */
+export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const program = await programFor(argv, terminal);
+  process.exitCode = EXIT.done;
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return Number(process.exitCode);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    terminal.complain(messageOf(error));
+    return error instanceof UsageError ? EXIT.usage : EXIT.failed;
+  }
+}

@@ -1,0 +1,45 @@
+// What a picture comes to: its sums, and all of its pages in one bar.
+import { type Counts, type PageState, type Picture, STATES, bytesOf, countsOf } from './picture.js';
+
+export const IN_MEMORY: ReadonlySet<PageState> = new Set(['dirty', 'writeback', 'mapped', 'resident']);
+
+export interface Sums {
+  /** Pages of each state. */
+  readonly counts: Counts;
+  readonly pages: number;
+  readonly pagesInMemory: number;
+  readonly bytes: number;
+  /** Of the picture: the rest of a file's last page is none of it. */
+  readonly bytesInMemory: number;
+}
+
+export function sumsOf(picture: Picture): Sums {
+  const counts = countsOf(picture);
+  let [pages, pagesInMemory, bytesInMemory] = [0, 0, 0];
+  for (const state of STATES) {
+    pages += counts[state];
+    if (IN_MEMORY.has(state)) pagesInMemory += counts[state];
+  }
+  for (const { state, length } of picture.runs) if (IN_MEMORY.has(state)) bytesInMemory += length;
+  return { counts, pages, pagesInMemory, bytes: bytesOf(picture), bytesInMemory };
+}
+
+export interface BarPart {
+  readonly state: PageState;
+  /** Whole units from the left. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The states in the order of STATES, in a bar of `width` units. A state of few pages may have none. */
+export function barOf({ counts, pages }: Sums, width: number): BarPart[] {
+  const parts: BarPart[] = [];
+  let before = 0;
+  for (const state of STATES) {
+    const start = Math.round((before / pages) * width);
+    before += counts[state];
+    const end = Math.round((before / pages) * width);
+    if (end > start) parts.push({ state, start, end });
+  }
+  return parts;
+}

@@ -1,0 +1,125 @@
+// memmap touch: brings into memory what is missing of files.
+import { type Command, Option } from 'commander';
+import type { TouchProgress, Touched } from '../index.js';
+import { acts, describe, newCommand } from './command.js';
+import { UsageError, messageOf } from './outcome.js';
+import { ProgressBar } from './progress.js';
+import { formatBytes, formatCount, formatFiles, formatTime, parseSize } from './sizes.js';
+import { type TargetOptions, Targets, clip, withTargets } from './targets.js';
+import type { Terminal } from './terminal.js';
+import { type SummaryOptions, summarize, untilInterrupted, withSummary } from './work.js';
+
+interface TouchCommandOptions extends TargetOptions, SummaryOptions {
+  readonly rate?: number;
+}
+
+export function touchCommand(terminal: Terminal): Command {
+  const command = withSummary(withTargets(newCommand('touch')))
+    .summary('bring files into memory')
+    .description('Brings into the page cache what is missing of files. What is there is not read again.')
+    .addOption(new Option('--rate <size>', 'read at most so much in a second: 50M').argParser(parseSize))
+    .action(acts((paths: string[], options: TouchCommandOptions) => touchTargets(terminal, paths, options)));
+  return describe(command, {
+    examples: [
+      { call: 'memmap touch /var/lib/db', what: 'all files below a directory' },
+      { call: 'memmap touch --rate 50M big.idx', what: 'leave the disk to others, too' },
+      { call: 'memmap touch -p 0-1G *.db', what: 'the first GiB of each' },
+      { call: 'find . -name "*.so" -print0 | memmap touch -0 -b -', what: 'a list of files' },
+    ],
+    notes: [
+      'Reads what the page cache lacks and nothing else; no memory of other processes is touched, and the time of last access of own files stays. What is missing the kernel tells since Linux 6.5 to those who own a file or may write to it; other files are read from end to end.',
+      'Nothing keeps the pages in memory afterwards: see memmap lock.',
+    ],
+  });
+}
+
+/** What has been done so far. */
+class Work {
+  readonly bar: ProgressBar;
+  readonly sums = { files: 0, bytes: 0, read: 0, present: 0 };
+  failed = 0;
+  readonly #terminal: Terminal;
+  /** Files found so far. */
+  #found = 0;
+  /** Of files under way, bytes that the bar has counted. */
+  readonly #counted = new Map<string, number>();
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+    this.bar = new ProgressBar(terminal, 'reading', 0);
+  }
+
+  find(length: number): void {
+    this.#found += 1;
+    this.bar.grow(length);
+  }
+
+  fail(path: string, error: unknown): void {
+    this.failed += 1;
+    this.bar.aside(() => this.#terminal.complain(`${path}: ${messageOf(error)}`));
+  }
+
+  #count(path: string, done: number): void {
+    this.bar.advance(done - (this.#counted.get(path) ?? 0));
+  }
+
+  progress({ path, done }: TouchProgress): void {
+    this.#count(path, done);
+    this.#counted.set(path, done);
+  }
+
+  /** `length`: bytes of it that were asked for. */
+  end({ path, read, present = 0, error }: Touched, length: number): void {
+    this.#count(path, length);
+    this.#counted.delete(path);
+    this.sums.read += read;
+    this.sums.present += present;
+    if (error !== undefined) {
+      this.fail(path, error);
+      return;
+    }
+    this.sums.files += 1;
+    this.sums.bytes += length;
+  }
+
+  /** Of an unfinished file the bar alone knows. */
+  text(interrupted: boolean): string {
+    const { files, bytes, read, present } = this.sums;
+    const done = interrupted ? `${formatCount(files)} of ${formatFiles(this.#found)}, ${formatBytes(this.bar.done)}` : `${formatFiles(files)}, ${formatBytes(bytes)}`;
+    const { elapsed } = this.bar;
+    const speed = read === 0 || elapsed === 0 ? '' : `, ${formatBytes((1000 * read) / elapsed)}/s`;
+    const failed = this.failed === 0 ? '' : `; ${formatCount(this.failed)} failed`;
+    return `${done}: ${formatBytes(read)} read, ${formatBytes(present)} were there, ${formatTime(elapsed)}${speed}${failed}`;
+  }
+
+  get data(): object {
+    return { ...this.sums, seconds: this.bar.elapsed / 1000 };
+  }
+}
+
+async function touchTargets(terminal: Terminal, paths: string[], options: TouchCommandOptions): Promise<number> {
+  const { rate, range } = options;
+  if (rate === 0) throw new UsageError('--rate 0 would never end');
+  const work = new Work(terminal);
+  const targets = new Targets(paths, options, (path, error) => work.fail(path, error));
+  /** While the first are read, the others are still looked for. */
+  function* found(): Generator<string, void, undefined> {
+    for (const target of targets) {
+      const part = clip(target, range);
+      if (part === undefined) continue;
+      work.find(part.length);
+      yield target.path;
+    }
+  }
+  const { touch } = await import('../index.js');
+  const interrupted = await untilInterrupted(work.bar, async (signal) => {
+    await touch(found(), {
+      ...range,
+      ...(rate !== undefined && { rate }),
+      signal,
+      onFile: (touched) => work.end(touched, clip(touched, range)?.length ?? 0),
+      onProgress: (progress) => work.progress(progress),
+    });
+  });
+  return summarize(terminal, options, { text: work.text(interrupted), data: work.data, failed: work.failed, interrupted });
+}
