@@ -57,8 +57,9 @@ async function dumpTargets(terminal: Terminal, paths: string[], options: DumpOpt
     bar.aside(() => terminal.complain(`${path}: ${messageOf(error)}`));
   };
   const targets = new Targets(paths, options, fail);
-  const writer = new DumpWriter(output, (text) => terminal.write(text));
   const interrupted = await untilInterrupted(bar, async (signal) => {
+    // From here on a signal takes away what it has begun.
+    const writer = new DumpWriter(output, (text) => terminal.write(text));
     signal.addEventListener('abort', () => writer.abandon());
     for (const target of targets) {
       // A turn for the signal.

@@ -1,4 +1,5 @@
 // memmap restore: brings back into memory what memmap dump has written down.
+import { isatty } from 'node:tty';
 import { type Command, Option } from 'commander';
 import { type CacheDump, type RestoreOptions, type Restored, restore } from '../index.js';
 import { acts, describe, newCommand } from './command.js';
@@ -34,6 +35,9 @@ export function restoreCommand(terminal: Terminal): Command {
     ],
   });
 }
+
+/** The descriptor of standard input. */
+const STDIN = 0;
 
 /** Files at a time. */
 const AT_ONCE = 4;
@@ -119,7 +123,7 @@ function bytesOf({ runs }: CacheDump): number {
 async function restoreFiles(terminal: Terminal, file: string | undefined, options: RestoreCommandOptions): Promise<number> {
   const { rate } = options;
   if (rate === 0) throw new UsageError('--rate 0 would never end');
-  if (file === undefined && process.stdin.isTTY) throw new UsageError('which dump? Give a file, or standard input');
+  if (file === undefined && isatty(STDIN)) throw new UsageError('which dump? Give a file, or standard input');
   const dumps = readDump(file);
   const work = new Work(terminal, dumps, options.quiet === true || options.json === true);
   const pace = rate === undefined ? undefined : new Pace(rate);

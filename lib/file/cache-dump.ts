@@ -3,13 +3,13 @@
 import { statSync } from 'node:fs';
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import type { FeatureName } from '../internal/features.js';
 import type { Span } from '../internal/range.js';
 import { invalidType, validateInteger, validateOptions } from '../internal/validate.js';
-import { type BackgroundOptions, inBackground, validateBackground } from '../mem/background.js';
+import { type BackgroundOptions, validateBackground } from '../mem/background.js';
 import type { FileMapping } from './file-mapping.js';
 import { mapFile } from './map-file.js';
 import type { FileLike } from './open-file.js';
+import { piecesOf, touchPart } from './touching.js';
 
 /** Which pages of a file were in memory. Plain data: `JSON.stringify()` keeps it. */
 export interface CacheDump {
@@ -26,8 +26,6 @@ export interface CacheDump {
 /** Options of {@link restore}. */
 export type RestoreOptions = Pick<BackgroundOptions, 'signal' | 'onProgress'>;
 
-const { MADV } = binding;
-
 /** What {@link restore} did. Bytes. */
 export interface Restored {
   /** Read from the disk. */
@@ -40,8 +38,10 @@ export interface Restored {
   readonly changed: boolean;
 }
 
-/** Runs read at a time: each takes a hop to another thread, and the disk likes company. */
-const AT_ONCE = 16;
+/** Pieces read at a time: as many as libuv has threads. */
+const AT_ONCE = 4;
+/** Pieces that the disk is asked for before they are waited for: it likes company. */
+const AHEAD = 64;
 
 /**
  * Which pages of a file are in the page cache now, for {@link restore} after a restart.
@@ -99,7 +99,7 @@ function validateDump(cached: unknown): asserts cached is CacheDump {
  * Brings the pages of a {@link dump} back into memory that are not there, off the main thread.
  * Nothing else is read.
  *
- * @throws {SystemError} as `mapFile()`; EFAULT if the file shrinks meanwhile
+ * @throws {SystemError} as `mapFile()`; EIO
  */
 export async function restore(cached: CacheDump, options: RestoreOptions = {}): Promise<Restored> {
   validateDump(cached);
@@ -107,20 +107,32 @@ export async function restore(cached: CacheDump, options: RestoreOptions = {}): 
   signal?.throwIfAborted();
   const mapping = mapFile(cached.path, { noReserve: true });
   try {
-    mapping.pages.rooted(); // no buffer will be made
-    mapping.advise('random'); // no page beside those asked for
     const changed = mapping.length !== cached.size || modified(mapping) !== cached.modified;
     const wanted = within(cached.runs, mapping.length);
     const missing = absent(mapping, wanted);
     const total = sum(missing);
-    let read = 0;
-    for (let next = 0; next < missing.length; next += AT_ONCE) {
+    const pieces = missing.flatMap(piecesOf);
+    let [next, asked, read] = [0, 0, 0];
+    const reads = async (): Promise<void> => {
       signal?.throwIfAborted();
-      const runs = missing.slice(next, next + AT_ONCE);
-      await Promise.all(runs.map((run) => bringIn(mapping, run, signal)));
-      read += sum(runs);
-      onProgress?.({ done: read, total });
-    }
+      while (next < pieces.length) {
+        const piece = pieces[next++] as Span;
+        for (const ahead of pieces.slice(asked, next + AHEAD)) startReading(mapping, ahead);
+        asked = Math.max(asked, next + AHEAD);
+        const { error } = await touchPart(mapping.path, piece);
+        if (error !== undefined) throw error;
+        signal?.throwIfAborted();
+        read += piece.length;
+        onProgress?.({ done: read, total });
+      }
+    };
+    const stop = (error: unknown): never => {
+      next = pieces.length;
+      throw error;
+    };
+    // A failure, or the signal, ends them all; none is under way when the promise settles.
+    const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, () => reads().catch(stop)));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
     return { read, present: sum(wanted) - total, gone: sum(cached.runs) - sum(wanted), changed };
   } finally {
     mapping.close();
@@ -161,16 +173,7 @@ function overlap(holes: readonly Span[], span: Span): Span[] {
   return parts;
 }
 
-/** Reads ahead exactly what is asked for, and waits for it. */
-async function bringIn({ pages }: FileMapping, run: Span, signal: AbortSignal | undefined): Promise<void> {
-  const options = { ...run, ...(signal && { signal }) };
-  const inSteps = (advice: number, feature?: FeatureName): Promise<void> =>
-    inBackground(pages, options, 'madvise', (handle, offset, length) => binding.madviseAsync(handle, offset, length, advice), feature);
-  await inSteps(MADV.WILLNEED);
-  try {
-    await inSteps(MADV.POPULATE_READ, 'populate');
-  } catch (error) {
-    // Linux before 5.14 reads ahead all the same, but does not say when it has.
-    if (!(error instanceof UnsupportedError)) throw error;
-  }
+/** Asks the disk for the first of it at least. No failure matters: reading it tells. */
+function startReading({ pages }: FileMapping, { offset, length }: Span): void {
+  binding.madvise(pages.open(), offset, length, binding.MADV.WILLNEED);
 }

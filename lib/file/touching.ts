@@ -192,9 +192,8 @@ export class Touching {
   }
 
   async #call(paths: readonly string[], offset: number, length: number): Promise<Float64Array> {
-    const names = Buffer.from(`${paths.join('\0')}\0`);
     const begun = performance.now();
-    const found = check(await binding.touchAsync(names, offset, length, this.#piece), 'touch');
+    const found = await touchAll(paths, { offset, length }, this.#piece);
     const { rate } = this.#wishes;
     if (rate !== undefined) this.#due = begun + (1000 * readIn(found)) / rate;
     return found;
@@ -229,6 +228,23 @@ export class Touching {
 }
 
 type Found = Omit<Touched, 'pages'>;
+
+/** @returns FIELDS numbers for each file, of as many files as it got to */
+async function touchAll(paths: readonly string[], { offset, length }: Span, budget: number): Promise<Float64Array> {
+  return check(await binding.touchAsync(Buffer.from(`${paths.join('\0')}\0`), offset, length, budget), 'touch');
+}
+
+/** Brings in the part of the file, at most a piece, and waits for it. */
+export async function touchPart(path: string, part: Span): Promise<Found> {
+  return resultOf(await touchAll([path], part, PIECE), 0, path);
+}
+
+/** The span, in pieces. */
+export function piecesOf({ offset, length }: Span): Span[] {
+  const pieces: Span[] = [];
+  for (let done = 0; done < length; done += PIECE) pieces.push({ offset: offset + done, length: Math.min(PIECE, length - done) });
+  return pieces;
+}
 
 /** Of the file number `i` of a call. */
 function resultOf(found: Float64Array, i: number, path: string): Found {

@@ -13,6 +13,9 @@ const MOST_RARELY = 256;
 /** Pages that one look takes in. */
 const SLICE = 2 ** 14;
 
+/** Bytes asked for in one call: the kernel leaves out what is beyond the readahead of the device, 128 KiB as a rule. */
+const AHEAD = 2 ** 17;
+
 const vec = new Uint8Array(SLICE);
 
 /** Requests of one mapping, and what became of them. */
@@ -33,10 +36,10 @@ export class Prefetch {
 
   /** Starts reading what is missing of whole pages, and does not wait for it. */
   request({ offset, length }: Span): void {
-    const handle = this.#pages.settled();
+    this.#pages.settled();
     if (length === 0) return;
     if (this.#claimed === true) {
-      check(binding.madvise(handle, offset, length, binding.MADV.WILLNEED), 'madvise');
+      this.#ask(offset, length);
       return;
     }
     this.#unlooked += 1;
@@ -49,6 +52,13 @@ export class Prefetch {
       this.request({ offset, length });
     } else if (++this.#streak >= STREAK) {
       this.#every = this.#every === 0 ? RARELY : Math.min(2 * this.#every, MOST_RARELY);
+    }
+  }
+
+  #ask(offset: number, length: number): void {
+    const handle = this.#pages.open();
+    for (let done = 0; done < length; done += AHEAD) {
+      check(binding.madvise(handle, offset + done, Math.min(AHEAD, length - done), binding.MADV.WILLNEED), 'madvise');
     }
   }
 
@@ -66,7 +76,7 @@ export class Prefetch {
         const to = next === -1 || next > pages ? pages : next;
         const start = done + from * pageSize;
         const end = Math.min(done + to * pageSize, length);
-        check(binding.madvise(handle, offset + start, end - start, binding.MADV.WILLNEED), 'madvise');
+        this.#ask(offset + start, end - start);
         missing = true;
         from = to < pages ? vec.indexOf(0, to) : -1;
       }

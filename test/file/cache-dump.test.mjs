@@ -72,7 +72,9 @@ describe('dump and restore', () => {
     await assert.rejects(restore(kept, { signal: stop.signal, onProgress }), { message: 'enough' });
     assert.equal(seen.length, 1);
     assert.equal(seen[0].total, 100 * PAGE_SIZE);
-    assert.equal(residencyOf(path).resident, seen[0].done / PAGE_SIZE);
+    // The disk had been asked for some more.
+    const { resident } = residencyOf(path);
+    assert.ok(resident >= seen[0].done / PAGE_SIZE && resident < 100, `${resident}`);
     const all = [];
     await restore(kept, { onProgress: ({ done, total }) => all.push(done / total) });
     assert.equal(all.at(-1), 1);

@@ -22,12 +22,18 @@ describe("advise('willneed')", () => {
     return mapping;
   }
 
-  /** The ranges that were asked for: [offset, length]. */
-  const asked = (mapping, range) =>
-    callsOf('madvise', () => mapping.advise('willneed', range)).map(([, offset, length, advice]) => {
+  /** The ranges that were asked for, [offset, length], in calls of no more than the kernel takes. */
+  function asked(mapping, range) {
+    const ranges = [];
+    for (const [, offset, length, advice] of callsOf('madvise', () => mapping.advise('willneed', range))) {
       assert.equal(advice, MADV.WILLNEED);
-      return [offset, length];
-    });
+      assert.ok(length <= 2 ** 17);
+      const last = ranges.at(-1);
+      if (last !== undefined && last[0] + last[1] === offset && last[1] % 2 ** 17 === 0) last[1] += length;
+      else ranges.push([offset, length]);
+    }
+    return ranges;
+  }
 
   /** How often the kernel was asked what is in memory. */
   const looks = (mapping) => callsOf('mincore', () => mapping.advise('willneed')).length;
@@ -36,6 +42,16 @@ describe("advise('willneed')", () => {
     const mapping = evicted(this, 'read');
     mapping.advise('willneed', { offset: 0, length: LENGTH / 2 });
     await until(() => residencyOf(mapping.path, { length: LENGTH / 2 }).resident === PAGES / 2, 'the first half is in memory');
+    mapping.close();
+  });
+
+  it('brings all of a long range in, of which the kernel would take the beginning', async function () {
+    const length = 2 ** 26;
+    const mapping = mapFile(file('long', Buffer.alloc(length, 'f')));
+    if (mapping.filesystem === 'tmpfs') skip(this, 'temporary files are always in memory here');
+    mapping.evict();
+    mapping.advise('willneed');
+    await until(() => residencyOf(mapping.path).resident === length / PAGE_SIZE, 'all is in memory');
     mapping.close();
   });
 
