@@ -1,8 +1,10 @@
 // memmap evict: pushes pages of files out of memory, and looks what went.
-import { open } from 'node:fs/promises';
+import { closeSync, fdatasync, fstatSync, openSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { Command } from 'commander';
-import { type FileMapping, type Residency, mapFile } from '../index.js';
+import { type Residency, SystemError, residencyOf } from '../index.js';
+import { FADV, PAGE_SIZE, cachestat, posix_fadvise } from '../sys/index.js';
 import { acts, describe, newCommand } from './command.js';
 import { messageOf } from './outcome.js';
 import { ProgressBar } from './progress.js';
@@ -18,7 +20,7 @@ interface EvictOptions extends TargetOptions, SummaryOptions {
 export function evictCommand(terminal: Terminal): Command {
   const command = withSummary(withTargets(newCommand('evict')))
     .summary('push files out of memory')
-    .description('Pushes pages of files out of the page cache, and tells how many went. Changed pages stay: nothing is written unless --sync says so.')
+    .description('Pushes pages of files out of the page cache, and tells how many went. Changed pages stay and are not written, unless --sync says so (Linux 6.5 or later).')
     .option('-s, --sync', 'write changed pages to the disk first')
     .action(acts((paths: string[], options: EvictOptions) => evictTargets(terminal, paths, options)));
   return describe(command, {
@@ -29,13 +31,12 @@ export function evictCommand(terminal: Terminal): Command {
     ],
     notes: [
       'No byte of a file changes. Pages stay that are changed and not yet on the disk, that a process has mapped or locked, and all of tmpfs, which has no other place. What went is found by looking before and after, not taken from what the kernel was asked for.',
-      'Of files that the user neither owns nor may write to the kernel does not tell what is in memory: they fail.',
-      'Linux 5.14 or later.',
+      'Permission to read a file is enough. But of files that the user neither owns nor may write to the kernel does not tell what is in memory, nor what went.',
+      'Which pages are changed the kernel tells since Linux 6.5, and of the same files only. Where it does not tell, it begins to write them, as it would by itself half a minute later, and they may stay.',
+      'Of --range, pages go that have a byte in it. The kernel may keep some of them in one piece with their neighbours (a large folio): what reaches out of the range stays.',
     ],
   });
 }
-
-const SECRET = 'the kernel lets only those push pages out, and see whether they went, who own the file or may write to it';
 
 /** Bytes. */
 interface Part {
@@ -43,97 +44,146 @@ interface Part {
   readonly length: number;
 }
 
-/** Pages of a file, before and after. */
-interface Evicted {
-  readonly before: Residency;
-  readonly after: Residency;
+/** Pages. Undefined: the kernel does not tell, before Linux 6.5. */
+interface Count {
+  readonly resident: number;
+  readonly dirty: number | undefined;
+  readonly writeback: number | undefined;
 }
 
-/**
- * A mapping that may write pushes out all that is not in use, but writes first what is changed. A
- * private one pushes out what is clean and in its own page tables, and writes nothing.
- */
-async function evictFile({ path }: Target, part: Part, sync: boolean): Promise<Evicted> {
-  const mapping = mapFile(path, { noReserve: true, access: sync ? 'read' : 'copy-on-write' });
+/** Undefined: of this file the kernel tells this user nothing. */
+interface Evicted {
+  readonly before: Count | undefined;
+  readonly after: Count | undefined;
+}
+
+/** The pages that have a byte of the part: DONTNEED leaves pages it is told a part of. */
+function wholePages({ offset, length }: Part): Part {
+  const start = offset - (offset % PAGE_SIZE);
+  return { offset: start, length: Math.ceil((offset + length - start) / PAGE_SIZE) * PAGE_SIZE };
+}
+
+/** The file may have become shorter. */
+function look(fd: number, { offset, length }: Part): Residency {
+  const rest = Math.max(0, fstatSync(fd).size - offset);
+  return residencyOf(fd, rest === 0 ? { length: 0 } : { offset, length: Math.min(length, rest) });
+}
+
+/** One call that costs nothing where there is cachestat(2); where not, as on hugetlbfs, a look at each page. */
+function count(fd: number, part: Part): Count | undefined {
   try {
-    // The file may have become shorter.
-    const rest = { offset: Math.min(part.offset, mapping.length), length: Math.min(part.length, Math.max(0, mapping.length - part.offset)) };
-    const before = mapping.residency(rest);
-    if (before.trust === 'claimed') throw new Error(SECRET);
-    if (before.resident === 0) return { before, after: before };
-    if (sync) await writeOut(path);
-    else takeClean(mapping, before);
-    mapping.evict(rest);
-    return { before, after: mapping.residency(rest) };
-  } finally {
-    mapping.close();
+    const { cached, dirty, writeback } = cachestat(fd, part);
+    return { resident: cached, dirty, writeback };
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    const found = look(fd, part);
+    return found.trust === 'claimed' ? undefined : found;
   }
 }
 
-function takeClean(mapping: FileMapping, { runs }: Residency): void {
-  mapping.advise('random'); // no page beside those that are there
-  for (const { offset, length, resident, dirty } of runs) if (resident && dirty !== true) mapping.populate({ offset, length });
+/** What is left of the part without its changed pages, which DONTNEED would begin to write. */
+function unchanged(fd: number, part: Part): Part[] {
+  const parts: Part[] = [];
+  let start = part.offset;
+  for (const { offset, length, dirty } of look(fd, part).runs) {
+    if (dirty !== true) continue;
+    if (offset > start) parts.push({ offset: start, length: offset - start });
+    start = offset + length;
+  }
+  const end = part.offset + part.length;
+  if (end > start) parts.push({ offset: start, length: end - start });
+  return parts;
 }
 
 /** Off the main thread, so that a signal is heard. */
-async function writeOut(path: string): Promise<void> {
-  const file = await open(path, 'r');
+const writeOut = promisify(fdatasync);
+
+async function evictFile({ path }: Target, bytes: Part, sync: boolean): Promise<Evicted> {
+  const fd = openSync(path, 'r');
   try {
-    await file.datasync();
+    const part = wholePages(bytes);
+    const before = count(fd, part);
+    if (before?.resident === 0) return { before, after: before };
+    const { dirty = Infinity, writeback = Infinity } = before ?? {};
+    if (sync && dirty + writeback > 0) await writeOut(fd);
+    const spare = !sync && dirty > 0 && dirty < Infinity;
+    for (const { offset, length } of spare ? unchanged(fd, part) : [part]) posix_fadvise(fd, offset, length, FADV.DONTNEED);
+    return { before, after: before && count(fd, part) };
   } finally {
-    await file.close();
+    closeSync(fd);
   }
 }
 
 /** Sums of pages. */
 class Sums {
+  readonly #options: EvictOptions;
   files = 0;
   failed = 0;
-  pageSize = 4096;
-  before = 0;
-  after = 0;
-  /** Of those that stayed; 0 where the kernel does not tell. */
-  unwritten = 0;
+  /** Files of which the kernel tells nothing. */
+  #unseen = 0;
+  #before = 0;
+  #after = 0;
+  /** Of those that stayed. */
+  #unwritten = 0;
+  /** Whether there may be more of them: the kernel does not tell. */
+  #vague = false;
+
+  constructor(options: EvictOptions) {
+    this.#options = options;
+  }
 
   add({ before, after }: Evicted): void {
     this.files += 1;
-    this.pageSize = before.pageSize;
-    this.before += before.resident;
-    this.after += after.resident;
-    this.unwritten += (after.dirty ?? 0) + (after.writeback ?? 0);
+    if (before === undefined || after === undefined) {
+      this.#unseen += 1;
+      return;
+    }
+    this.#before += before.resident;
+    this.#after += after.resident;
+    this.#unwritten += (after.dirty ?? 0) + (after.writeback ?? 0);
+    this.#vague ||= after.dirty === undefined && after.resident > 0;
   }
 
-  get inUse(): number {
-    return Math.max(0, this.after - this.unwritten);
+  get #inUse(): number {
+    return Math.max(0, this.#after - this.#unwritten);
   }
 
-  get freed(): number {
-    return Math.max(0, this.before - this.after) * this.pageSize;
+  get #freed(): number {
+    return Math.max(0, this.#before - this.#after) * PAGE_SIZE;
   }
 
-  text(elapsed: number, sync: boolean): string {
-    const went = `${formatFiles(this.files)}: ${formatBytes(this.freed)} of ${formatBytes(this.before * this.pageSize)} freed, ${formatTime(elapsed)}`;
+  #whyInUse(): string {
+    const changed = this.#vague ? 'changed, or ' : '';
+    const pieces = this.#options.range === undefined ? '' : ', or in one piece with pages out of the range';
+    return `${changed}in use: mapped or locked by a process, or on a file system in memory${pieces}`;
+  }
+
+  text(elapsed: number): string {
+    const lines = [`${formatFiles(this.files)}: ${formatBytes(this.#freed)} of ${formatBytes(this.#before * PAGE_SIZE)} freed, ${formatTime(elapsed)}`];
+    if (this.failed > 0) lines[0] += `; ${formatCount(this.failed)} failed`;
     const reasons = [];
-    if (this.unwritten > 0) reasons.push(`${formatCount(this.unwritten)} changed and not yet written${sync ? '' : ' (--sync writes them)'}`);
-    if (this.inUse > 0) reasons.push(`${formatCount(this.inUse)} in use: mapped or locked by a process, or on a file system in memory`);
-    const stayed = reasons.length === 0 ? '' : `\n${formatCount(this.after)} ${this.after === 1 ? 'page' : 'pages'} stayed: ${reasons.join('; ')}`;
-    return `${went}${this.failed === 0 ? '' : `; ${formatCount(this.failed)} failed`}${stayed}`;
+    if (this.#unwritten > 0) reasons.push(`${formatCount(this.#unwritten)} changed and not yet written${this.#options.sync === true ? '' : ' (--sync writes them)'}`);
+    if (this.#inUse > 0) reasons.push(`${formatCount(this.#inUse)} ${this.#whyInUse()}`);
+    if (reasons.length > 0) lines.push(`${formatCount(this.#after)} ${this.#after === 1 ? 'page' : 'pages'} stayed: ${reasons.join('; ')}`);
+    if (this.#unseen > 0) lines.push(`${formatFiles(this.#unseen)} unseen: what went the kernel tells only those who own the file or may write to it`);
+    return lines.join('\n');
   }
 
   get data(): object {
     return {
       files: this.files,
-      bytesBefore: this.before * this.pageSize,
-      bytesAfter: this.after * this.pageSize,
-      freed: this.freed,
-      stayed: { unwritten: this.unwritten * this.pageSize, inUse: this.inUse * this.pageSize },
+      unseen: this.#unseen,
+      bytesBefore: this.#before * PAGE_SIZE,
+      bytesAfter: this.#after * PAGE_SIZE,
+      freed: this.#freed,
+      stayed: { unwritten: this.#unwritten * PAGE_SIZE, inUse: this.#inUse * PAGE_SIZE },
     };
   }
 }
 
 async function evictTargets(terminal: Terminal, paths: string[], options: EvictOptions): Promise<number> {
   const { range, sync = false } = options;
-  const sums = new Sums();
+  const sums = new Sums(options);
   const bar = new ProgressBar(terminal, 'evicting', 0);
   const fail = (path: string, error: unknown): void => {
     sums.failed += 1;
@@ -157,5 +207,5 @@ async function evictTargets(terminal: Terminal, paths: string[], options: EvictO
     }
   });
   const seconds = bar.elapsed / 1000;
-  return summarize(terminal, options, { text: sums.text(bar.elapsed, sync), data: { ...sums.data, seconds }, failed: sums.failed, interrupted });
+  return summarize(terminal, options, { text: sums.text(bar.elapsed), data: { ...sums.data, seconds }, failed: sums.failed, interrupted });
 }

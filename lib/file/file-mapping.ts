@@ -142,7 +142,7 @@ export class FileMapping extends Mapping {
       // What others wrote stays until the disk has it, and msync(2) does nothing for a
       // mapping of a descriptor that cannot write.
       if (this.access === 'read') fdatasyncSync(fd);
-      check(binding.posixFadvise(fd, start, length, binding.POSIX_FADV.DONTNEED), 'posix_fadvise', { path: this.path });
+      check(binding.posixFadvise(fd, start, length, binding.FADV.DONTNEED), 'posix_fadvise', { path: this.path });
     });
   }
 

@@ -256,7 +256,7 @@ export interface Binding {
   readonly FALLOC: Constants<
     'KEEP_SIZE' | 'PUNCH_HOLE' | 'COLLAPSE_RANGE' | 'ZERO_RANGE' | 'INSERT_RANGE' | 'UNSHARE_RANGE'
   >;
-  readonly POSIX_FADV: Constants<'DONTNEED' | 'WILLNEED'>;
+  readonly FADV: Constants<'NORMAL' | 'RANDOM' | 'SEQUENTIAL' | 'WILLNEED' | 'DONTNEED' | 'NOREUSE'>;
   readonly O: Constants<'RDONLY' | 'RDWR' | 'CREAT' | 'EXCL' | 'CLOEXEC'>;
   /** Errors that `os.constants` lacks. */
   readonly E: Constants<'TOOMANYREFS'>;

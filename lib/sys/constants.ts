@@ -22,6 +22,8 @@ export const MFD: Binding['MFD'] = binding.MFD;
 export const MPOL: Binding['MPOL'] = binding.MPOL;
 /** Modes of fallocate(2): FALLOC_FL_ in C. */
 export const FALLOC: Binding['FALLOC'] = binding.FALLOC;
+/** Advice: posix_fadvise(2). POSIX_FADV_ in C. */
+export const FADV: Binding['FADV'] = binding.FADV;
 /** Seals of memfds: fcntl(2) F_ADD_SEALS. */
 export const F_SEAL: Binding['F_SEAL'] = binding.F_SEAL;
 /** Bytes in a page of this machine. */

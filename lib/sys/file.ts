@@ -23,6 +23,22 @@ export function fallocate(fd: number, mode: number, offset: number, length: numb
   check(binding.fallocate(fd, mode, offset, length), 'fallocate');
 }
 
+/**
+ * posix_fadvise(2), Linux 2.6: `advice` of FADV about a range of a file, for which permission to read is
+ * enough. Bytes; length 0: to the end of the file. DONTNEED pushes pages out of memory that are clean and in no
+ * use, and only whole ones: a page, or a larger folio, that reaches out of the range stays. Of changed pages it
+ * starts the writing, and leaves them. WILLNEED starts to read in. NORMAL, RANDOM and SEQUENTIAL are about this
+ * open file, whatever the range; so is NOREUSE, which does something since Linux 6.3. EBADF; EINVAL for
+ * an unknown advice; ESPIPE for pipes.
+ */
+export function posix_fadvise(fd: number, offset: number, length: number, advice: number): void {
+  validateInteger(fd, 'fd', 0, MAX_FD);
+  validateInteger(offset, 'offset');
+  validateInteger(length, 'length');
+  validateInteger(advice, 'advice', 0, MAX_FLAGS);
+  check(binding.posixFadvise(fd, offset, length, advice), 'posix_fadvise');
+}
+
 /** Pages of a file in the page cache. */
 export interface Cachestat {
   readonly cached: number;

@@ -1,6 +1,6 @@
 // 'memmap/sys': the system calls, 1:1. Re-exports only.
 export { StateError, SystemError, UnsupportedError } from '../errors.js';
-export { FALLOC, F_SEAL, MADV, MAP, MCL, MFD, MLOCK, MPOL, MREMAP, MS, PAGE_SIZE, PROT } from './constants.js';
+export { FADV, FALLOC, F_SEAL, MADV, MAP, MCL, MFD, MLOCK, MPOL, MREMAP, MS, PAGE_SIZE, PROT } from './constants.js';
 export {
   type Cachestat,
   cachestat,
@@ -11,6 +11,7 @@ export {
   memfd_create,
   memfd_secret,
   pidfd_open,
+  posix_fadvise,
   shm_open,
   shm_unlink,
 } from './file.js';

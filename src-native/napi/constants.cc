@@ -117,8 +117,12 @@ void export_constants(Napi::Env env, Napi::Object exports) {
                                     {"ZERO_RANGE", FALLOC_FL_ZERO_RANGE},
                                     {"INSERT_RANGE", FALLOC_FL_INSERT_RANGE},
                                     {"UNSHARE_RANGE", FALLOC_FL_UNSHARE_RANGE}}));
-  exports.Set("POSIX_FADV", table(env, {{"DONTNEED", POSIX_FADV_DONTNEED},
-                                        {"WILLNEED", POSIX_FADV_WILLNEED}}));
+  exports.Set("FADV", table(env, {{"NORMAL", POSIX_FADV_NORMAL},
+                                  {"RANDOM", POSIX_FADV_RANDOM},
+                                  {"SEQUENTIAL", POSIX_FADV_SEQUENTIAL},
+                                  {"WILLNEED", POSIX_FADV_WILLNEED},
+                                  {"DONTNEED", POSIX_FADV_DONTNEED},
+                                  {"NOREUSE", POSIX_FADV_NOREUSE}}));
   exports.Set("O", table(env, {{"RDONLY", O_RDONLY},
                                {"RDWR", O_RDWR},
                                {"CREAT", O_CREAT},

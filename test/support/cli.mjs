@@ -29,9 +29,9 @@ export function startMemmap(args, { env, ...options } = {}) {
   return start(process.execPath, [MEMMAP, ...args], { env: environment(env), ...options });
 }
 
-/** Runs a Python program with mmap, os, sys and ctypes at hand: its output. */
+/** Runs a Python program with mmap, os, sys, time and ctypes at hand: its output. */
 export function runPython(script, args = []) {
-  return execFileSync('python3', ['-c', `import ctypes, mmap, os, sys\n${script}`, ...args.map(String)], { encoding: 'utf8' });
+  return execFileSync('python3', ['-c', `import ctypes, mmap, os, sys, time\n${script}`, ...args.map(String)], { encoding: 'utf8' });
 }
 
 /** Writes the file to the disk, and pushes pages of it out: [first, last) pairs of pages, or all. */

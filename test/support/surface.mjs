@@ -13,7 +13,7 @@ import { STORE } from './surface-store.mjs';
 import { until } from './until.mjs';
 import * as zoo from './zoo.mjs';
 
-const { MADV, MAP, MS, PROT, PAGE_SIZE } = sys;
+const { FADV, MADV, MAP, MS, PROT, PAGE_SIZE } = sys;
 const LENGTH = 4 * PAGE_SIZE;
 const RW = PROT.READ | PROT.WRITE;
 const { bytes, flags, descriptor, boolean, word, where, optional, options, integer } = zoo;
@@ -94,6 +94,7 @@ const SYS = {
   ]],
   ftruncate: [({ fd }) => [fd, LENGTH], [descriptor, bytes]],
   fallocate: [({ fd }) => [fd, 0, 0, LENGTH], [descriptor, flags, bytes, bytes]],
+  posix_fadvise: [({ fd }) => [fd, 0, LENGTH, FADV.NORMAL], [descriptor, bytes, bytes, flags]],
   cachestat: [({ fd }) => [fd, {}, 0], [descriptor, options({ offset: bytes, length: bytes }), optional(flags)]],
   memfd_create: [() => ['zoo', 0xffff0000], [NAMES, optional(flags)]],
   pidfd_open: [() => [process.pid, 0xffff0000], [integer(1, 2 ** 31 - 1), optional(flags)]],

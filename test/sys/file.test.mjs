@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs';
 import * as sys from 'memmap/sys';
+import { evictPages, mincorePages, readPages } from '../support/cli.mjs';
 import { skip } from '../support/hooks.mjs';
 import { withHugePages } from '../support/huge-pages.mjs';
 import { cachestatOrSkip } from '../support/kernel.mjs';
 import { inherited, needsPython } from '../support/peer.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { until } from '../support/until.mjs';
 
-const { FALLOC, MAP, MFD, PAGE_SIZE, PROT, cachestat, fallocate, ftruncate, memfd_create, pidfd_open } = sys;
+const { FADV, FALLOC, MAP, MFD, PAGE_SIZE, PROT, cachestat, fallocate, ftruncate, memfd_create, pidfd_open, posix_fadvise } = sys;
 const LENGTH = 4 * PAGE_SIZE;
 const BEYOND = 2 ** 32 + PAGE_SIZE;
 const CLOSED = 2 ** 31 - 1;
@@ -101,6 +104,53 @@ describe('calls on files', () => {
       const length = 2 ** 43;
       assert.throws(() => fallocate(fd, FALLOC.KEEP_SIZE, 0, length), ({ code }) => code === 'ENOSPC' || code === 'EFBIG');
       ftruncate(fd, LENGTH);
+    });
+  });
+
+  describe('posix_fadvise', () => {
+    const PAGES = 8;
+    /** Pages in memory of a file on the disk that is read page by page, after the act. */
+    const left = (act) => {
+      const cold = file('advised', Buffer.alloc(PAGES * PAGE_SIZE, 1));
+      evictPages(cold);
+      readPages(cold, [[0, PAGES]]);
+      const reading = openSync(cold, 'r');
+      act(reading);
+      closeSync(reading);
+      return mincorePages(cold);
+    };
+
+    it('DONTNEED pushes whole pages of the range out, of a file open for reading', () => {
+      assert.equal(left((reading) => posix_fadvise(reading, 0, 0, FADV.DONTNEED)), '00000000');
+      assert.equal(left((reading) => posix_fadvise(reading, 2 * PAGE_SIZE, 3 * PAGE_SIZE, FADV.DONTNEED)), '11000111');
+      assert.equal(left((reading) => posix_fadvise(reading, PAGE_SIZE + 1, 3 * PAGE_SIZE, FADV.DONTNEED)), '11001111');
+      assert.equal(left((reading) => posix_fadvise(reading, 6 * PAGE_SIZE, Number.MAX_SAFE_INTEGER, FADV.DONTNEED)), '11111100');
+      assert.equal(left((reading) => posix_fadvise(reading, BEYOND, LENGTH, FADV.DONTNEED)), '11111111');
+    });
+
+    it('WILLNEED reads the range in', async () => {
+      const cold = file('needed', Buffer.alloc(PAGES * PAGE_SIZE, 1));
+      evictPages(cold);
+      const reading = openSync(cold, 'r');
+      posix_fadvise(reading, 2 * PAGE_SIZE, 3 * PAGE_SIZE, FADV.WILLNEED);
+      await until(() => mincorePages(cold) === '00111000', 'the pages are there');
+      closeSync(reading);
+    });
+
+    it('takes each advice, and leaves bytes and pages as they are', () => {
+      for (const name of ['NORMAL', 'RANDOM', 'SEQUENTIAL', 'NOREUSE']) {
+        assert.equal(left((reading) => posix_fadvise(reading, 0, 0, FADV[name])), '11111111', name);
+      }
+    });
+
+    it('an unknown advice is EINVAL, a closed descriptor EBADF, a pipe ESPIPE', () => {
+      assert.throws(() => posix_fadvise(fd, 0, 0, 99), { code: 'EINVAL', errno: -22, syscall: 'posix_fadvise' });
+      assert.throws(() => posix_fadvise(CLOSED, 0, 0, FADV.NORMAL), { code: 'EBADF', errno: -9, syscall: 'posix_fadvise' });
+      const pipe = file('pipe');
+      execFileSync('mkfifo', [pipe]);
+      const end = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+      assert.throws(() => posix_fadvise(end, 0, 0, FADV.NORMAL), { code: 'ESPIPE', errno: -29, syscall: 'posix_fadvise' });
+      closeSync(end);
     });
   });
 

@@ -1,7 +1,7 @@
 // What TypeScript must accept and refuse of 'memmap/sys'. Compiled, never run.
 import * as sys from 'memmap/sys';
 
-const { MADV, MAP, MCL, MPOL, MREMAP, MS, PROT } = sys;
+const { FADV, MADV, MAP, MCL, MPOL, MREMAP, MS, PROT } = sys;
 
 const buffer: ArrayBuffer = sys.mmap(null, 4096, PROT.READ | PROT.WRITE, MAP.PRIVATE | MAP.ANONYMOUS);
 const shared: SharedArrayBuffer = sys.mmap(null, 4096, PROT.READ, MAP.SHARED, 3, 0, { shared: true });
@@ -20,6 +20,7 @@ const unmoved: number = sys.migrate_pages(0, [0], nodes);
 sys.mbind(buffer, undefined, MPOL.BIND | MPOL.F_STATIC_NODES, [0], MPOL.MF_STRICT);
 sys.set_mempolicy(MPOL.DEFAULT, null);
 sys.set_mempolicy_home_node(shared, 4096, 0);
+sys.posix_fadvise(3, 0, 0, FADV.DONTNEED);
 sys.munmap(new DataView(buffer), 1);
 sys.msync(buffer, undefined, MS.SYNC);
 sys.mlockall(MCL.CURRENT);
@@ -59,6 +60,8 @@ sys.mbind(buffer, 4096, MPOL.BIND, 0n);
 sys.migrate_pages(0, [0]);
 // @ts-expect-error: modes are numbers, not words
 sys.set_mempolicy('bind', [0]);
+// @ts-expect-error: an advice is needed, a number
+sys.posix_fadvise(3, 0, 0, 'dontneed');
 // @ts-expect-error: a misspelt range
 sys.cachestat(3, { start: 0 });
 
