@@ -25,7 +25,7 @@ const ONCE = [
   'test/sys/mmap-flags.test.mjs', // the kernel's constants
   'test/mem/{maps,map-entry,topology,huge-page-pools}.test.mjs', // what /proc and /sys say
   'test/boundary/{syscalls,types}.test.mjs', // documents and declarations
-  'test/cli/{bench,completion,help,man-page,pictures,terminal}.test.mjs', // what is printed and drawn
+  'test/cli/!(evict|lock|presence-process|touch).test.mjs', // what is found, printed and drawn
 ];
 
 /** Tested on the oldest and the newest: long, and there are but these two ways to a buffer. */

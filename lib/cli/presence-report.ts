@@ -68,85 +68,76 @@ export class Totals {
 }
 
 /** Tells of one file after the other, and of them all at the end. */
-export interface Report {
-  /** How many could not be told of. */
-  readonly failures: number;
-  file(presence: Presence): void;
-  failure(path: string, message: string): void;
-  end(): void;
-}
-
-export class TextReport implements Report {
-  readonly #terminal: Terminal;
-  readonly #summary: boolean;
-  readonly #totals = new Totals();
-  /** One picture for each set of states, for the legend: not those of a million files. */
-  readonly #states = new Map<PageState, StateRun>();
+export abstract class Report {
+  protected readonly terminal: Terminal;
+  /** Only the sums are told. */
+  protected readonly summary: boolean;
+  protected readonly totals: Totals = new Totals();
 
   constructor(terminal: Terminal, summary: boolean) {
-    this.#terminal = terminal;
-    this.#summary = summary;
+    this.terminal = terminal;
+    this.summary = summary;
   }
 
+  /** How many could not be told of. */
   get failures(): number {
-    return this.#totals.failures;
+    return this.totals.failures;
   }
 
   file(presence: Presence): void {
-    const { colors } = this.#terminal;
-    const { picture } = presence;
-    const counts = countsOf(picture);
-    this.#totals.add(presence, counts);
-    if (this.#summary) return;
-    for (const run of picture.runs) if (!this.#states.has(run.state)) this.#states.set(run.state, run);
-    this.#terminal.line(colors.bold(picture.title));
-    if (bytesOf(picture) > 0) this.#terminal.line(`  ${mapLine(picture, this.#terminal.width - 2, this.#terminal)}`);
-    this.#terminal.line(`  ${bytesOf(picture) === 0 ? 'empty' : counted(counts, picture.pageSize)}`);
-    if (picture.doubt !== undefined) this.#terminal.line(`  ${colors.yellow(`not to be relied on: ${picture.doubt}`)}`);
+    const counts = countsOf(presence.picture);
+    this.totals.add(presence, counts);
+    if (!this.summary) this.tell(presence, counts);
   }
 
   failure(path: string, message: string): void {
-    this.#totals.failures += 1;
-    this.#terminal.complain(message.includes(path) ? message : `${path}: ${message}`);
+    this.totals.failures += 1;
+    this.tellFailure(path, message);
   }
 
-  end(): void {
-    const totals = this.#totals;
+  protected abstract tell(presence: Presence, counts: Counts): void;
+  protected abstract tellFailure(path: string, message: string): void;
+  abstract end(): void;
+}
+
+export class TextReport extends Report {
+  /** One picture for each set of states, for the legend: not those of a million files. */
+  readonly #states = new Map<PageState, StateRun>();
+
+  protected override tell({ picture }: Presence, counts: Counts): void {
+    const { colors } = this.terminal;
+    for (const run of picture.runs) if (!this.#states.has(run.state)) this.#states.set(run.state, run);
+    this.terminal.line(colors.bold(picture.title));
+    if (bytesOf(picture) > 0) this.terminal.line(`  ${mapLine(picture, this.terminal.width - 2, this.terminal)}`);
+    this.terminal.line(`  ${bytesOf(picture) === 0 ? 'empty' : counted(counts, picture.pageSize)}`);
+    if (picture.doubt !== undefined) this.terminal.line(`  ${colors.yellow(`not to be relied on: ${picture.doubt}`)}`);
+  }
+
+  protected override tellFailure(path: string, message: string): void {
+    this.terminal.complain(message.includes(path) ? message : `${path}: ${message}`);
+  }
+
+  override end(): void {
+    const totals = this.totals;
     if (this.#states.size > 0) {
       const runs = [...this.#states.values()];
-      this.#terminal.line(`\n  ${legend([{ title: '', pageSize: 1, runs }], this.#terminal)}`);
+      this.terminal.line(`\n  ${legend([{ title: '', pageSize: 1, runs }], this.terminal)}`);
     }
-    if (totals.files > 1 || this.#summary) this.#terminal.line(`${formatFiles(totals.files)}: ${totals.text}`);
-    if (totals.doubtful > 0 && (totals.files > 1 || this.#summary)) {
-      this.#terminal.line(`${formatFiles(totals.doubtful)} of them not to be relied on: the kernel tells only those who own a file or may write to it`);
+    if (totals.files > 1 || this.summary) this.terminal.line(`${formatFiles(totals.files)}: ${totals.text}`);
+    if (totals.doubtful > 0 && (totals.files > 1 || this.summary)) {
+      this.terminal.line(`${formatFiles(totals.doubtful)} of them not to be relied on: the kernel tells only those who own a file or may write to it`);
     }
-    if (totals.files === 0 && totals.failures === 0) this.#terminal.line('no files');
-    if (!totals.detailed) this.#terminal.line('this kernel does not tell what is dirty, being written or evicted: Linux 6.5 does, on most file systems');
+    if (totals.files === 0 && totals.failures === 0) this.terminal.line('no files');
+    if (!totals.detailed) this.terminal.line('this kernel does not tell what is dirty, being written or evicted: Linux 6.5 does, on most file systems');
   }
 }
 
 /** One object, written as it comes: a million files need not be in memory. */
-export class JsonReport implements Report {
-  readonly #terminal: Terminal;
-  readonly #summary: boolean;
-  readonly #totals = new Totals();
+export class JsonReport extends Report {
   readonly #failed: { path: string; message: string }[] = [];
   #begun = false;
 
-  constructor(terminal: Terminal, summary: boolean) {
-    this.#terminal = terminal;
-    this.#summary = summary;
-  }
-
-  get failures(): number {
-    return this.#totals.failures;
-  }
-
-  file(presence: Presence): void {
-    const { path, size, picture, detailed, address } = presence;
-    const counts = countsOf(picture);
-    this.#totals.add(presence, counts);
-    if (this.#summary) return;
+  protected override tell({ path, size, picture, detailed, address }: Presence, counts: Counts): void {
     const [first] = picture.runs;
     const told = {
       path,
@@ -163,17 +154,16 @@ export class JsonReport implements Report {
       ...(picture.doubt !== undefined && { doubt: picture.doubt }),
       runs: picture.runs,
     };
-    this.#terminal.write(`${this.#begun ? ',' : '{"files":['}\n${JSON.stringify(told)}`);
+    this.terminal.write(`${this.#begun ? ',' : '{"files":['}\n${JSON.stringify(told)}`);
     this.#begun = true;
   }
 
-  failure(path: string, message: string): void {
-    this.#totals.failures += 1;
+  protected override tellFailure(path: string, message: string): void {
     this.#failed.push({ path, message });
   }
 
-  end(): void {
-    const rest = JSON.stringify({ failures: this.#failed, total: this.#totals.numbers }).slice(1);
-    this.#terminal.line(`${this.#begun ? '\n],' : '{"files":[],'}${rest}`);
+  override end(): void {
+    const rest = JSON.stringify({ failures: this.#failed, total: this.totals.numbers }).slice(1);
+    this.terminal.line(`${this.#begun ? '\n],' : '{"files":[],'}${rest}`);
   }
 }

@@ -2,7 +2,6 @@
 import { type Stats, lstatSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import picomatch from 'picomatch';
 import { UsageError } from './outcome.js';
 import { type ByteRange, parseRange, parseSize } from './sizes.js';
 
@@ -26,6 +25,13 @@ export interface Target {
   readonly size: number;
 }
 
+/** A file that nobody may have looked at. */
+export interface UnseenTarget {
+  readonly path: string;
+  /** Bytes, if they are known. */
+  readonly size: number | undefined;
+}
+
 function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value];
 }
@@ -42,13 +48,21 @@ export function withTargets(command: Command): Command {
     .addOption(new Option('-m, --max-size <size>', 'leave out larger files').argParser(parseSize))
     .addOption(new Option('-p, --range <from-to>', 'bytes of each file: 1M-2M, 64K-, -1G').argParser(parseRange))
     .option('-b, --batch <file>', "read paths from a file, a line each; '-' is standard input")
-    .option('-0, --null', 'the paths of --batch end with NUL, not with the line');
+    .option('-0, --null', 'the paths of --batch end with NUL, not with the line')
+    .hook('preAction', async (_, called) => {
+      const { ignore, only } = called.opts<TargetOptions>();
+      if (ignore !== undefined || only !== undefined) picomatch = (await import('picomatch')).default;
+    });
 }
+
+/** Loaded where globs are given. */
+let picomatch: typeof import('picomatch') | undefined;
 
 type Matcher = (text: string) => boolean;
 
 function matcher(globs: readonly string[] | undefined): Matcher | undefined {
   if (globs === undefined || globs.length === 0) return undefined;
+  if (picomatch === undefined) throw new Error('only a command that has withTargets() knows globs');
   return picomatch([...globs], { dot: true });
 }
 
@@ -84,13 +98,28 @@ export class Targets {
     if (this.#paths.length === 0 && options.batch === undefined) throw new UsageError('which files? Give paths, or --batch');
   }
 
-  *[Symbol.iterator](): Generator<Target, void, undefined> {
+  [Symbol.iterator](): Generator<Target, void, undefined> {
+    return this.#walk(true) as Generator<Target, void, undefined>;
+  }
+
+  /**
+   * As the iteration, but looks at what directories list only if an option asks for it: where it does not, `size`
+   * is undefined, and of a file with several names each is given.
+   */
+  unseen(): Generator<UnseenTarget, void, undefined> {
+    const { follow = false, oneFileSystem = false, maxSize, range } = this.#options;
+    return this.#walk(follow || oneFileSystem || maxSize !== undefined || (range !== undefined && range.offset > 0));
+  }
+
+  /** @param look - whether the size of each file is wanted */
+  *#walk(look: boolean): Generator<UnseenTarget, void, undefined> {
     for (const path of this.#paths) {
       const found = this.#stat(path, true);
       if (found === undefined) continue;
-      if (found.isDirectory()) yield* this.#below(path, found, found.dev);
-      else if (found.isFile()) yield* this.#file(path, found);
-      else this.#complain(path, new Error('neither a file nor a directory'));
+      if (found.isDirectory()) yield* this.#below(path, found, found.dev, look);
+      else if (!found.isFile()) this.#complain(path, new Error('neither a file nor a directory'));
+      else if (look) yield* this.#file(path, found);
+      else yield { path, size: found.size };
     }
   }
 
@@ -119,7 +148,7 @@ export class Targets {
     yield { path, size: found.size };
   }
 
-  *#below(directory: string, found: Stats, device: number): Generator<Target, void, undefined> {
+  *#below(directory: string, found: Stats, device: number, look: boolean): Generator<UnseenTarget, void, undefined> {
     const { follow = false, oneFileSystem = false } = this.#options;
     if (this.#again(found)) return;
     let entries;
@@ -129,16 +158,24 @@ export class Targets {
       this.#complain(directory, error);
       return;
     }
+    // join() of each name would take longer than all else here.
+    const prefix = join(directory, 'x').slice(0, -1);
     for (const entry of entries) {
-      const path = join(directory, entry.name);
+      const path = prefix + entry.name;
       if (this.#ignored?.(entry.name) === true || this.#ignored?.(path) === true) continue;
       if (entry.isSymbolicLink() && !follow) continue;
-      if (entry.isFile() && this.#wanted?.(entry.name) === false) continue;
+      if (entry.isFile()) {
+        if (this.#wanted?.(entry.name) === false) continue;
+        if (!look) {
+          yield { path, size: undefined };
+          continue;
+        }
+      }
       if (!entry.isFile() && !entry.isDirectory() && !entry.isSymbolicLink()) continue;
       const one = this.#stat(path, follow);
       if (one === undefined) continue;
       if (one.isDirectory()) {
-        if (!oneFileSystem || one.dev === device) yield* this.#below(path, one, device);
+        if (!oneFileSystem || one.dev === device) yield* this.#below(path, one, device, look);
       } else if (one.isFile() && this.#wanted?.(entry.name) !== false && (!oneFileSystem || one.dev === device)) {
         yield* this.#file(path, one);
       }

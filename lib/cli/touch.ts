@@ -41,11 +41,16 @@ class Work {
   readonly #terminal: Terminal;
   /** Files found so far. */
   #found = 0;
+  /** Whether each name of a file counts. */
+  readonly #everyName: boolean;
+  /** Which files that have several names were there. */
+  readonly #seen = new Set<string>();
   /** Of files under way, bytes that the bar has counted. */
   readonly #counted = new Map<string, number>();
 
-  constructor(terminal: Terminal) {
+  constructor(terminal: Terminal, everyName: boolean) {
     this.#terminal = terminal;
+    this.#everyName = everyName;
     this.bar = new ProgressBar(terminal, 'reading', 0);
   }
 
@@ -68,10 +73,23 @@ class Work {
     this.#counted.set(path, done);
   }
 
+  /** Whether it was there before, by another name. */
+  #again(identity: string | undefined): boolean {
+    if (identity === undefined || this.#everyName) return false;
+    if (this.#seen.has(identity)) return true;
+    this.#seen.add(identity);
+    return false;
+  }
+
   /** `length`: bytes of it that were asked for. */
-  end({ path, read, present = 0, error }: Touched, length: number): void {
-    this.#count(path, length);
+  end({ path, read, present = 0, identity, error }: Touched, length: number): void {
+    const again = this.#again(identity);
+    this.#count(path, again ? 0 : length);
     this.#counted.delete(path);
+    if (again) {
+      this.#found -= 1;
+      return;
+    }
     this.sums.read += read;
     this.sums.present += present;
     if (error !== undefined) {
@@ -98,17 +116,17 @@ class Work {
 }
 
 async function touchTargets(terminal: Terminal, paths: string[], options: TouchCommandOptions): Promise<number> {
-  const { rate, range } = options;
+  const { rate, range, hardLinks = false } = options;
   if (rate === 0) throw new UsageError('--rate 0 would never end');
-  const work = new Work(terminal);
+  const work = new Work(terminal, hardLinks);
   const targets = new Targets(paths, options, (path, error) => work.fail(path, error));
-  /** While the first are read, the others are still looked for. */
+  /** While the first are read, the others are still looked for. The bar alone wants to know sizes before. */
   function* found(): Generator<string, void, undefined> {
-    for (const target of targets) {
-      const part = clip(target, range);
+    for (const { path, size } of terminal.showsProgress ? targets : targets.unseen()) {
+      const part = size === undefined ? { length: 0 } : clip({ size }, range);
       if (part === undefined) continue;
       work.find(part.length);
-      yield target.path;
+      yield path;
     }
   }
   const { touch } = await import('../index.js');

@@ -16,6 +16,8 @@ export interface Touched {
   readonly present: number | undefined;
   /** Bytes that were missing and have been read: all, if `present` is not known. */
   readonly read: number;
+  /** Of a file that has several names (hard links): which it is, 'device:inode', the same for each of them. */
+  readonly identity?: string;
   /** Why the file was not read, or not to its end. */
   readonly error?: SystemError;
 }

@@ -20,7 +20,10 @@ const AT_ONCE = 4;
 const STEPS_PER_SECOND = 10;
 
 /** Numbers for each file. Twin of napi/touch.cc. */
-const FIELDS = 5;
+const FIELDS = 8;
+
+/** Where of these the bytes read are. */
+const READ = 4;
 
 /** The calls that can fail, in the order of core::Touched::Step. */
 const STEPS = ['stat', 'open', 'read'];
@@ -36,6 +39,7 @@ interface Batch {
 interface Large {
   readonly path: string;
   readonly index: number;
+  readonly identity: string | undefined;
   readonly size: number;
   readonly part: Span;
   /** Bytes into the part: handed out. */
@@ -146,20 +150,21 @@ export class Touching {
     if (count < paths.length) this.#left.push({ paths: paths.slice(count), index: index + count });
     for (let i = 0; i < count; i++) {
       const touched = resultOf(found, i, paths[i] ?? '');
+      const identity = identityIn(found, i);
       const part = { offset, length: Math.max(0, Math.min(length, touched.size - offset)) };
       if (touched.error === undefined && part.length > first) {
         const { path, size, present, read } = touched;
-        const large = { path, index: index + i, size, part, next: first, done: first, present, read };
+        const large = { path, index: index + i, identity, size, part, next: first, done: first, present, read };
         this.#large.push(large);
         this.#tellProgress(large);
       } else {
-        this.#tell(touched, part, index + i);
+        this.#tell(touched, part, index + i, identity);
       }
     }
   }
 
   async #touchPiece(large: Large): Promise<void> {
-    const { path, index, part, size } = large;
+    const { path, index, identity, part, size } = large;
     const offset = part.offset + large.next;
     const length = Math.min(part.length - large.next, this.#upTo(offset));
     large.next += length;
@@ -178,7 +183,7 @@ export class Touching {
       large.failed = true;
       this.#drop(large);
     }
-    this.#tell({ path, size, present: large.present, read: large.read, ...(error && { error }) }, part, index);
+    this.#tell({ path, size, present: large.present, read: large.read, ...(error && { error }) }, part, index, identity);
   }
 
   #drop(large: Large): void {
@@ -199,7 +204,7 @@ export class Touching {
     return found;
   }
 
-  #tell(touched: Found, part: Span, index: number): void {
+  #tell(touched: Found, part: Span, index: number, identity: string | undefined): void {
     const totals = this.#totals;
     totals.files += 1;
     totals.failed += touched.error === undefined ? 0 : 1;
@@ -211,7 +216,8 @@ export class Touching {
     // No copy by `...`: that takes longer than all else here.
     const { path, size, present, read, error } = touched;
     const told = { path, size, pages: pagesOf(part), present, read };
-    onFile(error === undefined ? told : { ...told, error }, index);
+    const ordinary = error === undefined && identity === undefined;
+    onFile(ordinary ? told : { ...told, ...(identity !== undefined && { identity }), ...(error && { error }) }, index);
   }
 
   #tellProgress({ path, done, part }: Large): void {
@@ -227,7 +233,7 @@ export class Touching {
   }
 }
 
-type Found = Omit<Touched, 'pages'>;
+type Found = Omit<Touched, 'pages' | 'identity'>;
 
 /** @returns FIELDS numbers for each file, of as many files as it got to */
 async function touchAll(paths: readonly string[], { offset, length }: Span, budget: number): Promise<Float64Array> {
@@ -249,16 +255,26 @@ export function piecesOf({ offset, length }: Span): Span[] {
 /** Of the file number `i` of a call. */
 function resultOf(found: Float64Array, i: number, path: string): Found {
   const at = i * FIELDS;
-  // One by one: this is most of what a cached file costs here.
-  const [errno, step] = [found[at] ?? 0, found[at + 1] ?? 0];
-  const [size, present, read] = [found[at + 2] ?? 0, found[at + 3] ?? 0, found[at + 4] ?? 0];
+  // One by one, not by destructuring: this is most of what a cached file costs here.
+  const errno = found[at] ?? 0;
+  const size = found[at + 2] ?? 0;
+  const present = found[at + 3] ?? 0;
+  const read = found[at + 4] ?? 0;
   const known = { path, size, present: present < 0 ? undefined : present, read };
-  return errno === 0 ? known : { ...known, error: new SystemError(errno, STEPS[step] ?? 'read', { path }) };
+  return errno === 0 ? known : { ...known, error: new SystemError(errno, STEPS[found[at + 1] ?? 0] ?? 'read', { path }) };
+}
+
+/** Of a file with several names. */
+function identityIn(found: Float64Array, i: number): string | undefined {
+  const at = (i + 1) * FIELDS - 3;
+  const high = found[at + 1] ?? 0;
+  const low = found[at + 2] ?? 0;
+  return high === 0 && low === 0 ? undefined : `${found[at]}:${(BigInt(high) << 32n) | BigInt(low)}`;
 }
 
 function readIn(found: Float64Array): number {
   let bytes = 0;
-  for (let at = FIELDS - 1; at < found.length; at += FIELDS) bytes += found[at] ?? 0;
+  for (let at = READ; at < found.length; at += FIELDS) bytes += found[at] ?? 0;
   return bytes;
 }
 

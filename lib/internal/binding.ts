@@ -147,7 +147,8 @@ export interface Binding {
   /**
    * Reads into the page cache what is missing of that part of each file. `paths`: each with a NUL behind
    * it. Begins no file once `budget` bytes or more were missing. For each file it got to, one at least:
-   * -errno, the step that failed, size, bytes present or -1, bytes read.
+   * -errno, the step that failed, size, bytes present or -1, bytes read; of a file with several names
+   * its device and the halves of its inode, of others zeros.
    */
   touchAsync(paths: Uint8Array, offset: number, length: number, budget: number): Promise<Float64Array> | number;
 

@@ -95,6 +95,10 @@ Touched look(const char* path, FilePart part, Missing& missing) {
     found.error = not_regular(named.st_mode);
     return found;
   }
+  if (named.st_nlink > 1) {
+    found.device = named.st_dev;
+    found.inode = named.st_ino;
+  }
   found.step = Step::kOpen;
   Result<UniqueFd> fd = open_quietly(path);
   if (!fd) {

@@ -26,6 +26,9 @@ struct Touched {
   int64_t size = 0;      // bytes in the file
   int64_t present = -1;  // of the part, bytes that were in memory; -1: not known
   int64_t read = 0;      // bytes read because they were, or may have been, missing
+  // Which file it is, of one that has several names; of others 0.
+  uint64_t device = 0;
+  uint64_t inode = 0;
 };
 
 // Reads what is missing of `part` of each file, and waits for it. `paths`: each with a

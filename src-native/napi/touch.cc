@@ -3,6 +3,7 @@
 #include "core/touch.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,7 +16,7 @@ namespace memmap::napi {
 namespace {
 
 // Numbers for each file. Twin of lib/file/touch.ts.
-constexpr size_t kFields = 5;
+constexpr size_t kFields = 8;
 
 struct TouchJob {
   std::string paths;
@@ -46,6 +47,10 @@ napi_status to_array(napi_env env, const std::vector<core::Touched>& found,
     *out++ = static_cast<double>(file.size);
     *out++ = static_cast<double>(file.present);
     *out++ = static_cast<double>(file.read);
+    *out++ = static_cast<double>(file.device);
+    // Some file systems use all 64 bits.
+    *out++ = static_cast<double>(file.inode >> 32);
+    *out++ = static_cast<double>(file.inode & UINT32_MAX);
   }
   return napi_create_typedarray(env, napi_float64_array, count, buffer, 0, array);
 }
@@ -61,7 +66,7 @@ void complete(napi_env env, napi_status, void* data) {
 }
 
 // touchAsync(paths, offset, length, budget) -> Promise of Float64Array | -errno:
-// -errno, step, size, present and read of each file
+// -errno, step, size, present, read, device and inode's halves of each file
 Napi::Value touch_async(const Napi::CallbackInfo& info) {
   napi_env env = info.Env();
   const auto paths = info[0].As<Napi::Uint8Array>();

@@ -3,13 +3,15 @@ import { appendFileSync, chmodSync, mkdirSync, readFileSync, readdirSync, rmSync
 import { dirname } from 'node:path';
 import { evictPages, fincore, memmap, mincorePages, readPages, startMemmap, vmtouch } from '../support/cli.mjs';
 import { NOBODY, bytesRead } from '../support/cli-runs.mjs';
+import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 
 const PAGE = 4096;
 const MIB = 2 ** 20;
 
-describe('memmap dump and restore', () => {
+describe('memmap dump and restore', function () {
+  despiteReclaim(this);
   const file = temporaryFiles();
 
   /** A file with these pages in memory: [first, last) pairs. */
@@ -72,17 +74,19 @@ describe('memmap dump and restore', () => {
 
     it('restores no faster than it may', () => {
       const path = cached('rate', 1024, [[0, 400], [500, 1024]]);
-      const pages = mincorePages(path);
       const dump = dumped('rate.dump', [path]);
+      // Not what was made: the kernel may have needed a page for something else.
+      const { runs } = JSON.parse(readFileSync(dump, 'utf8').split('\n')[1]);
+      const wanted = runs.reduce((sum, { length }) => sum + length, 0);
+      assert.ok(wanted > 3_000_000);
       evictPages(path);
       const { seconds, read } = JSON.parse(memmap(['restore', '--json', '--rate', '4M', dump]).stdout);
-      assert.equal(read, 924 * PAGE);
+      assert.equal(read, wanted);
       assert.ok(seconds >= 0.6, `${seconds} s`);
-      assert.equal(mincorePages(path), pages);
     });
 
     it('does many files', () => {
-      mkdirSync(file('many'));
+      mkdirSync(file('many'), { recursive: true });
       for (let i = 0; i < 2000; i++) writeFileSync(file(`many/${i}`), `${i}`);
       const dump = dumped('many.dump', [file('many')]);
       memmap(['evict', '--sync', file('many')]);

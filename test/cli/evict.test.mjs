@@ -5,12 +5,14 @@ import { dirname, join } from 'node:path';
 import { MEMMAP, cachestat, evictPages, fincore, memmap, mincorePages, readPages, runPython, vmtouch } from '../support/cli.mjs';
 import { NOBODY, bytesRead } from '../support/cli-runs.mjs';
 import { compiled, python } from '../support/program.mjs';
+import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 
 const PAGE = 4096;
 
-describe('memmap evict', () => {
+describe('memmap evict', function () {
+  despiteReclaim(this);
   const file = temporaryFiles();
   const withoutCalls = compiled(readFileSync(new URL('../fixtures/without-calls.c', import.meta.url), 'utf8'));
 

@@ -5,13 +5,15 @@ import { dirname } from 'node:path';
 import { MEMMAP, evictPages, fincore, memmap, runPython, startMemmap } from '../support/cli.mjs';
 import { bytesLocked } from '../support/cli-runs.mjs';
 import { python } from '../support/program.mjs';
+import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 
 const PAGE = 4096;
 const MIB = 2 ** 20;
 
-describe('memmap lock', () => {
+describe('memmap lock', function () {
+  despiteReclaim(this);
   const file = temporaryFiles();
   const running = [];
 

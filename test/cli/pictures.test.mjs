@@ -7,6 +7,7 @@ import { distances } from '../support/color-vision.mjs';
 import { evictPages, memmap, readPages } from '../support/cli.mjs';
 import { DARK, LIGHT, PAGE, STATES, colorOf, decode, drawn, htmlOf, mixed, parseSvg, pngOf, presence, readPng, svgOf } from '../support/pictures.mjs';
 import { needsPython } from '../support/program.mjs';
+import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGES = 400;
@@ -22,6 +23,7 @@ function picture(title, ...runs) {
 }
 
 describe('pictures of memmap presence', function () {
+  despiteReclaim(this);
   this.timeout(120_000);
   const file = temporaryFiles();
 

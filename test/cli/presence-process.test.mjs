@@ -6,12 +6,14 @@ import { readFileSync, rmSync } from 'node:fs';
 import { evictPages, memmap, readPages } from '../support/cli.mjs';
 import { skip } from '../support/hooks.mjs';
 import { python } from '../support/program.mjs';
+import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 
 const PAGE = 4096;
 
 describe('memmap presence --pid', function () {
+  despiteReclaim(this);
   this.timeout(60_000);
   const file = temporaryFiles();
 

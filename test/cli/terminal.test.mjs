@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { MEMMAP, evictPages, memmap, readPages } from '../support/cli.mjs';
 import { closedAfterEach } from '../support/descriptors.mjs';
+import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { Screen, needsTmux } from '../support/tmux.mjs';
 
@@ -12,6 +13,7 @@ const GREEN = '\x1b[32m';
 const RED = '\x1b[31m';
 
 describe('the map in a terminal', function () {
+  despiteReclaim(this);
   this.timeout(60_000);
   const file = temporaryFiles();
   const keep = closedAfterEach();

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { evictPages, fincore, memmap, mincorePages, readPages, startMemmap, vmtouch } from '../support/cli.mjs';
 import { AS_NOBODY, NOBODY, bytesRead, inTerminal } from '../support/cli-runs.mjs';
+import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 
@@ -20,7 +21,8 @@ function lastLine(output) {
   return output.split(cleared).at(-1).replaceAll(escapes, '').replaceAll('\r', '');
 }
 
-describe('memmap touch', () => {
+describe('memmap touch', function () {
+  despiteReclaim(this);
   const file = temporaryFiles();
 
   /** A file of random bytes of which nothing is in memory. */
@@ -94,6 +96,39 @@ describe('memmap touch', () => {
       assert.match(memmap(['touch', file('tree')]).stdout, /^200 files, 1\.9 MiB: /);
       const { files, resident, pages } = vmtouch([file('tree')]);
       assert.deepEqual([files, resident], [200, pages]);
+    });
+
+    it('counts a file with several names once, or with -H by each', () => {
+      mkdirSync(file('names/b'), { recursive: true });
+      const outside = file('outside', Buffer.alloc(5 * MIB));
+      writeFileSync(file('names/one'), 'x'.repeat(100));
+      for (const other of ['names/two', 'names/b/three']) linkSync(file('names/one'), file(other));
+      for (const other of ['names/large', 'names/b/large']) linkSync(outside, file(other));
+      symlinkSync('../one', file('names/b/link'));
+      const sums = (...args) => {
+        const { files, bytes, read, present } = JSON.parse(memmap(['touch', '--json', ...args]).stdout);
+        assert.equal(read + present, bytes);
+        return [files, bytes];
+      };
+      assert.deepEqual(sums(file('names')), [2, 5 * MIB + 100]);
+      assert.deepEqual(sums(outside, file('names'), file('names/b')), [2, 5 * MIB + 100]);
+      assert.deepEqual(sums('-f', file('names')), [2, 5 * MIB + 100]);
+      assert.deepEqual(sums('-F', file('names')), [2, 5 * MIB + 100]);
+      assert.deepEqual(sums('-m', '1M', file('names')), [1, 100]);
+      assert.deepEqual(sums('-p', '200-', file('names')), [1, 5 * MIB - 200]);
+      assert.deepEqual(sums('-p', '0-200', file('names')), [2, 300]);
+      assert.deepEqual(sums('-H', file('names')), [5, 10 * MIB + 300]);
+      assert.match(inTerminal(['touch', file('names')]).output, /2 files, 5 MiB: /);
+    });
+
+    it('fails once of a file with several names', () => {
+      mkdirSync(file('closed-names'), { recursive: true });
+      const path = file('closed-names/one', 'x');
+      linkSync(path, file('closed-names/two'));
+      for (const [name, mode] of [[dirname(dirname(path)), 0o755], [dirname(path), 0o755], [path, 0]]) chmodSync(name, mode);
+      const { status, stderr } = memmap(['touch', dirname(path)], NOBODY);
+      assert.equal(status, 1);
+      assert.match(stderr, /^memmap: .*EACCES.*\n$/);
     });
 
     it('tells of each file that fails, touches the others, and ends with 1', () => {

@@ -4,13 +4,15 @@ import { dump, mapFile, residencyOf, restore } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
 import { seeded } from '../support/random.mjs';
+import { despiteReclaim } from '../support/reclaim.mjs';
 import { residentParts } from '../support/resident.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGES = 256;
 const LENGTH = PAGES * PAGE_SIZE;
 
-describe('dump and restore', () => {
+describe('dump and restore', function () {
+  despiteReclaim(this);
   const file = temporaryFiles();
 
   /** A file of which only these pages are in memory. */

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { closeSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { features, mapFile, residencyOf, SystemError, touch } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 import { countDescriptors } from '../support/descriptors.mjs';
 import { skip } from '../support/hooks.mjs';
+import { despiteReclaim } from '../support/reclaim.mjs';
 import { residentParts } from '../support/resident.mjs';
 import { runs } from '../support/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
@@ -14,7 +15,8 @@ const PIECE = 2 ** 22;
 const BATCH = 64;
 const told = features().supports.cachestat.supported;
 
-describe('touch', () => {
+describe('touch', function () {
+  despiteReclaim(this);
   const file = temporaryFiles();
 
   /** A file of which only these pages are in memory. */
@@ -164,6 +166,19 @@ describe('touch', () => {
     };
     assert.equal((await touch(all())).files, 3 * BATCH);
     assert.equal((await touch(new Set(['package.json']))).files, 1);
+  });
+
+  it('tells which file it is, of one that has several names', async () => {
+    const paths = [file('first', 'x'), file('second'), file('large', Buffer.alloc(2 * PIECE)), file('large-too'), file('single', 'x')];
+    linkSync(paths[0], paths[1]);
+    linkSync(paths[2], paths[3]);
+    const { found } = await touched(paths);
+    const identity = (path) => {
+      const { dev, ino } = statSync(path, { bigint: true });
+      return `${dev}:${ino}`;
+    };
+    assert.deepEqual(found.map((one) => one.identity), [...paths.slice(0, 4).map(identity), undefined]);
+    assert.ok(!('identity' in found[4]));
   });
 
   it('a generator that throws or gives no path ends it', async () => {

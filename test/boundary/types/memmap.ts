@@ -40,7 +40,7 @@ mapAnonymous({ length: 1, sharing: 'shared', access: 'read-write-execute', allow
 mapAnonymous({ length: 1, address: 4096n, placement: 'fixed-noreplace', hugePages: '1GB', droppable: true });
 space.place(0, { file: 'x', length: 4096, access: 'read' });
 
-const onFile = ({ path, present, error }: Touched, index: number): [string, number, number | undefined, string | undefined] => [path, index, present, error?.code];
+const onFile = ({ path, present, identity, error }: Touched, index: number): [string, number, number | undefined, string | undefined, string | undefined] => [path, index, present, identity, error?.code];
 const totals: TouchTotals = await touch(new Set(['x']), { offset: 1, length: 2, rate: 3, signal: AbortSignal.timeout(4), onFile });
 void touch(['x'] as const, { onProgress: ({ path, done, total }) => [path, done / total] });
 // @ts-expect-error: an iterable of paths

@@ -1,6 +1,7 @@
 #include "core/touch.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -70,6 +71,20 @@ TEST("touch: of ranges that would wrap") {
     CHECK(!found[0].error.failed() && found[0].read == 0 && found[0].present == 0);
   }
   CHECK(touch(file.name(), {bytes(9) + 1, kMuch}, kMuch)[0].read == bytes(1) - 1);
+}
+
+TEST("touch: tells which file it is, of one that has several names") {
+  const ColdFile file;
+  CHECK(touch(file.name(), {0, 0}, kMuch)[0].inode == 0);
+  const std::string other = std::string(file.path()) + ".too";
+  CHECK(::link(std::string(file.path()).c_str(), other.c_str()) == 0);
+  const std::vector<Touched> found = touch(file.name() + other + '\0', {0, 0}, kMuch);
+  ::unlink(other.c_str());
+  struct stat facts = {};
+  CHECK(::fstat(file.fd(), &facts) == 0);
+  for (const Touched& one : found) {
+    CHECK(one.device == facts.st_dev && one.inode == facts.st_ino);
+  }
 }
 
 TEST("touch: reads all where the kernel does not tell") {
