@@ -5,8 +5,8 @@ import { PAGE_SCRIPT } from './html-page.js';
 import { STYLE } from './html-style.js';
 import { scriptJson, visible } from './markup.js';
 import { OPACITY } from './paint.js';
-import { MEANING, type PageState, type Picture, STATES } from './picture.js';
-import { IN_MEMORY, sumsOf } from './summary.js';
+import { IN_MEMORY, MEANING, type PageState, type Picture, STATES } from './picture.js';
+import { sumsOf } from './summary.js';
 
 const LABELS: Readonly<Record<PageState, string>> = {
   dirty: 'Dirty',

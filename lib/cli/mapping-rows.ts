@@ -44,8 +44,14 @@ function nameOf(path: string, deleted: boolean): string {
   return path === '/dev/zero' ? '[anonymous shared]' : `${path} (deleted)`;
 }
 
+/** 'rw-s', as the kernel writes it. */
+export function rightsOf({ readable, writable, executable, shared }: MapEntry): string {
+  return `${readable ? 'r' : '-'}${writable ? 'w' : '-'}${executable ? 'x' : '-'}${shared ? 's' : 'p'}`;
+}
+
 /** The row of one mapping, which was read with `usage: true`. */
-export function rowOf({ start, end, length, readable, writable, executable, shared, path, deleted, name, usage }: MapEntry): Row {
+export function rowOf(entry: MapEntry): Row {
+  const { start, end, length, path, deleted, name, usage } = entry;
   const { hugeTransparent: huge, hugePool } = usage ?? { hugeTransparent: undefined, hugePool: undefined };
   return {
     count: 1,
@@ -57,7 +63,7 @@ export function rowOf({ start, end, length, readable, writable, executable, shar
     swap: usage?.swapped ?? 0,
     huge: (huge?.anonymous ?? 0) + (huge?.shared ?? 0) + (huge?.file ?? 0) + (hugePool?.shared ?? 0) + (hugePool?.private ?? 0),
     locked: usage?.locked ?? 0,
-    rights: [`${readable ? 'r' : '-'}${writable ? 'w' : '-'}${executable ? 'x' : '-'}${shared ? 's' : 'p'}`],
+    rights: [rightsOf(entry)],
     name: path === undefined ? (name ?? '[anonymous]') : nameOf(path, deleted),
   };
 }

@@ -1,7 +1,6 @@
 // How a cell is painted that stands for pages of several states. The script of the HTML page
 // does the same, with the same numbers (html-map.ts).
-import { type Cell, type PageState, STATES, fill } from './picture.js';
-import { IN_MEMORY } from './summary.js';
+import { type Cell, IN_MEMORY, type PageState, STATES, fill } from './picture.js';
 
 /** `over` is laid on `under`. */
 export interface Paint {

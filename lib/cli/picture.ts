@@ -8,6 +8,8 @@ import type { Residency, ResidencyRun } from '../index.js';
 export const STATES = ['dirty', 'writeback', 'mapped', 'resident', 'swapped', 'evicted', 'absent'] as const;
 export type PageState = (typeof STATES)[number];
 
+export const IN_MEMORY: ReadonlySet<PageState> = new Set(['dirty', 'writeback', 'mapped', 'resident']);
+
 /** In words, for legends. `mapped` and `swapped` are told of mappings of a process only. */
 export const MEANING: Readonly<Record<PageState, string>> = {
   dirty: 'changed, not on the disk yet',
@@ -75,6 +77,14 @@ export function countsOf({ runs, pageSize }: Picture): Counts {
   return counts;
 }
 
+export function pagesOf(counts: Counts): number {
+  return STATES.reduce((sum, state) => sum + counts[state], 0);
+}
+
+export function pagesInMemoryOf(counts: Counts): number {
+  return STATES.reduce((sum, state) => (IN_MEMORY.has(state) ? sum + counts[state] : sum), 0);
+}
+
 /** A part of the picture that is drawn as one. */
 export interface Cell {
   readonly offset: number;
@@ -93,8 +103,6 @@ export function mainState({ shares }: Cell): PageState {
   }
   return main;
 }
-
-const IN_MEMORY: ReadonlySet<PageState> = new Set(['dirty', 'writeback', 'mapped', 'resident']);
 
 /** The part of the cell that is in memory, 0 to 1. */
 export function fill({ shares, length }: Cell): number {

@@ -1,5 +1,5 @@
 // What `memmap presence` tells of files: lines for people, JSON for programs.
-import { type Counts, type PageState, type Picture, STATES, type StateRun, bytesOf, countsOf } from './picture.js';
+import { type Counts, type PageState, type Picture, STATES, type StateRun, bytesOf, countsOf, pagesInMemoryOf, pagesOf } from './picture.js';
 import { formatBytes, formatCount, formatFiles, formatShare } from './sizes.js';
 import { legend, mapLine } from './terminal-map.js';
 import type { Terminal } from './terminal.js';
@@ -16,22 +16,13 @@ export interface Presence {
   readonly address?: bigint;
 }
 
-const IN_MEMORY = ['dirty', 'writeback', 'mapped', 'resident'] as const;
 const WORDS: Partial<Record<PageState, string>> = {
   dirty: 'dirty', writeback: 'being written', mapped: 'in the page tables', swapped: 'swapped', evicted: 'evicted',
 };
 
-function resident(counts: Counts): number {
-  return IN_MEMORY.reduce((sum, state) => sum + counts[state], 0);
-}
-
-function all(counts: Counts): number {
-  return STATES.reduce((sum, state) => sum + counts[state], 0);
-}
-
 /** '12 of 40 pages, 30.0%: 48 KiB of 160 KiB; 3 dirty'. */
 function counted(counts: Counts, pageSize: number): string {
-  const [inMemory, pages] = [resident(counts), all(counts)];
+  const [inMemory, pages] = [pagesInMemoryOf(counts), pagesOf(counts)];
   const details = STATES.flatMap((state) => (WORDS[state] !== undefined && counts[state] > 0 ? [`${formatCount(counts[state])} ${WORDS[state]}`] : []));
   return (
     `${formatCount(inMemory)} of ${formatCount(pages)} pages in memory, ${formatShare(inMemory, pages)}: ` +
@@ -63,7 +54,7 @@ export class Totals {
   /** For programs. */
   get numbers(): object {
     const { files, doubtful, failures } = this;
-    return { files, failures, doubtful, pageSize: this.#pageSize, pages: all(this.#counts), inMemory: resident(this.#counts), byState: this.#counts };
+    return { files, failures, doubtful, pageSize: this.#pageSize, pages: pagesOf(this.#counts), inMemory: pagesInMemoryOf(this.#counts), byState: this.#counts };
   }
 }
 
@@ -146,8 +137,8 @@ export class JsonReport extends Report {
       offset: first?.offset ?? 0,
       length: bytesOf(picture),
       pageSize: picture.pageSize,
-      pages: all(counts),
-      inMemory: resident(counts),
+      pages: pagesOf(counts),
+      inMemory: pagesInMemoryOf(counts),
       byState: counts,
       detailed,
       trust: picture.doubt === undefined ? 'exact' : 'claimed',

@@ -2,6 +2,7 @@
 import { closeSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type MapEntry, type ResidencyRun, features, maps, residencyOf } from '../index.js';
+import { rightsOf } from './mapping-rows.js';
 import { type PageState, type StateRun, appendRun } from './picture.js';
 import type { Presence } from './presence-report.js';
 import type { Complaint } from './targets.js';
@@ -115,7 +116,6 @@ export function* mappingsOf(pid: number, paths: readonly string[], all: boolean,
       if (!isChosen(entry) || entry.name === '[vsyscall]') continue;
       const { start, end, path, name, length, offset } = entry;
       const what = path ?? name ?? 'anonymous';
-      const rights = `${entry.readable ? 'r' : '-'}${entry.writable ? 'w' : '-'}${entry.executable ? 'x' : '-'}${entry.shared ? 's' : 'p'}`;
       let runs: readonly StateRun[] = pagemap.runs(start, end);
       const file = fileOf(pid, entry);
       if (file !== undefined) {
@@ -125,7 +125,7 @@ export function* mappingsOf(pid: number, paths: readonly string[], all: boolean,
           fail(what, error);
         }
       }
-      const title = `${what}  ${start.toString(16)}-${end.toString(16)} ${rights}`;
+      const title = `${what}  ${start.toString(16)}-${end.toString(16)} ${rightsOf(entry)}`;
       yield { path: what, size: length, address: start, detailed: true, picture: { title, pageSize, runs } };
     }
   } finally {

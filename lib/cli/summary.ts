@@ -1,7 +1,5 @@
 // What a picture comes to: its sums, and all of its pages in one bar.
-import { type Counts, type PageState, type Picture, STATES, bytesOf, countsOf } from './picture.js';
-
-export const IN_MEMORY: ReadonlySet<PageState> = new Set(['dirty', 'writeback', 'mapped', 'resident']);
+import { type Counts, IN_MEMORY, type PageState, type Picture, STATES, bytesOf, countsOf, pagesInMemoryOf, pagesOf } from './picture.js';
 
 export interface Sums {
   /** Pages of each state. */
@@ -15,13 +13,9 @@ export interface Sums {
 
 export function sumsOf(picture: Picture): Sums {
   const counts = countsOf(picture);
-  let [pages, pagesInMemory, bytesInMemory] = [0, 0, 0];
-  for (const state of STATES) {
-    pages += counts[state];
-    if (IN_MEMORY.has(state)) pagesInMemory += counts[state];
-  }
+  let bytesInMemory = 0;
   for (const { state, length } of picture.runs) if (IN_MEMORY.has(state)) bytesInMemory += length;
-  return { counts, pages, pagesInMemory, bytes: bytesOf(picture), bytesInMemory };
+  return { counts, pages: pagesOf(counts), pagesInMemory: pagesInMemoryOf(counts), bytes: bytesOf(picture), bytesInMemory };
 }
 
 export interface BarPart {

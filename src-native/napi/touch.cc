@@ -2,7 +2,6 @@
 // has copies of all it needs, and holds nothing of JavaScript's.
 #include "core/touch.h"
 
-#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "napi/convert.h"
 #include "napi/exports.h"
+#include "napi/pool_job.h"
 
 namespace memmap::napi {
 namespace {
@@ -18,13 +18,11 @@ namespace {
 // Numbers for each file. Twin of lib/file/touch.ts.
 constexpr size_t kFields = 8;
 
-struct TouchJob {
+struct TouchJob : PoolJob {
   std::string paths;
   core::FilePart part;
   int64_t budget;
   std::vector<core::Touched> found;
-  napi_deferred deferred;
-  napi_async_work work;
 };
 
 void execute(napi_env, void* data) {
@@ -55,37 +53,24 @@ napi_status to_array(napi_env env, const std::vector<core::Touched>& found,
   return napi_create_typedarray(env, napi_float64_array, count, buffer, 0, array);
 }
 
-// Plain Node-API, as in work.cc: a worker that is being ended runs this too.
 void complete(napi_env env, napi_status, void* data) {
   std::unique_ptr<TouchJob> job(static_cast<TouchJob*>(data));
   napi_value result = nullptr;
-  if (to_array(env, job->found, &result) == napi_ok) {
-    static_cast<void>(napi_resolve_deferred(env, job->deferred, result));
-  }
-  static_cast<void>(napi_delete_async_work(env, job->work));
+  const napi_status made = to_array(env, job->found, &result);
+  resolve(env, *job, made, result);
 }
 
 // touchAsync(paths, offset, length, budget) -> Promise of Float64Array | -errno:
 // -errno, step, size, present, read, device and inode's halves of each file
 Napi::Value touch_async(const Napi::CallbackInfo& info) {
-  napi_env env = info.Env();
   const auto paths = info[0].As<Napi::Uint8Array>();
   std::unique_ptr<TouchJob> job(
-      new TouchJob{{reinterpret_cast<const char*>(paths.Data()), paths.ByteLength()},
+      new TouchJob{{},
+                   {reinterpret_cast<const char*>(paths.Data()), paths.ByteLength()},
                    {int64(info[1]), int64(info[2])},
                    int64(info[3]),
-                   {},
-                   nullptr,
-                   nullptr});
-  napi_value promise = nullptr;
-  const bool queued =
-      napi_create_promise(env, &job->deferred, &promise) == napi_ok &&
-      napi_create_async_work(env, nullptr, Napi::String::New(env, "memmap"), execute,
-                             complete, job.get(), &job->work) == napi_ok &&
-      napi_queue_async_work(env, job->work) == napi_ok;
-  if (!queued) return number(env, -ENOMEM);
-  static_cast<void>(job.release());  // complete() has it
-  return {env, promise};
+                   {}});
+  return queue(info.Env(), std::move(job), execute, complete);
 }
 
 }  // namespace

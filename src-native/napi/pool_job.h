@@ -1,0 +1,48 @@
+// A job on libuv's pool, whose end resolves a promise. Plain Node-API: a worker that is
+// being ended completes its jobs too, and then no call that would run JavaScript
+// succeeds. Nobody waits for the promise any more; Napi::AsyncWorker would abort the
+// process.
+#pragma once
+
+#include <napi.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "napi/convert.h"
+
+namespace memmap::napi {
+
+// What each kind of job begins with.
+struct PoolJob {
+  napi_deferred deferred = nullptr;
+  napi_async_work work = nullptr;
+};
+
+// Has `execute` run on the pool, then `complete` on the thread of `env`: the latter owns
+// the job, and ends it by resolve(). -> Promise | -ENOMEM
+template <typename Job>
+Napi::Value queue(Napi::Env env, std::unique_ptr<Job> job,
+                  napi_async_execute_callback execute,
+                  napi_async_complete_callback complete) {
+  napi_value promise = nullptr;
+  const bool queued =
+      napi_create_promise(env, &job->deferred, &promise) == napi_ok &&
+      napi_create_async_work(env, nullptr, Napi::String::New(env, "memmap"), execute,
+                             complete, job.get(), &job->work) == napi_ok &&
+      napi_queue_async_work(env, job->work) == napi_ok;
+  if (!queued) return number(env, -ENOMEM);
+  static_cast<void>(job.release());  // complete() has it
+  return {env, promise};
+}
+
+// `made`: whether there is a result; there is none in a worker that is being ended.
+inline void resolve(napi_env env, const PoolJob& job, napi_status made,
+                    napi_value result) {
+  if (made == napi_ok) {
+    static_cast<void>(napi_resolve_deferred(env, job.deferred, result));
+  }
+  static_cast<void>(napi_delete_async_work(env, job.work));
+}
+
+}  // namespace memmap::napi
