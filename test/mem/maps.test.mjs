@@ -102,15 +102,19 @@ describe('maps', () => {
     });
 
     it('that is a zombie, or a thread of the kernel, has none', async function () {
-      const shell = spawn('sh', ['-c', 'true & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
-      const zombie = Number((await once(shell.stdout, 'data'))[0]);
+      const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
+      const zombie = Number((await once(parent.stdout, 'data'))[0]);
+      const nameOf = (pid) => readFileSync(`/proc/${pid}/comm`, 'latin1').trim();
       try {
-        await until(() => stateOf(zombie) === 'Z', 'the child of the shell ends');
+        // A shell would reap it; sleep does not.
+        await until(() => nameOf(parent.pid) === 'sleep', 'the shell has become sleep');
+        process.kill(zombie, 'SIGKILL');
+        await until(() => stateOf(zombie) === 'Z', 'its child ends');
         const { mappings, count } = maps({ pid: zombie });
         assert.deepEqual([mappings, count], [[], 0]);
         assert.deepEqual(maps({ pid: zombie, at: 4096n }).mappings, []);
       } finally {
-        shell.kill('SIGKILL');
+        parent.kill('SIGKILL');
       }
       if (process.getuid() !== 0) skip(this, 'only root may look at the threads of the kernel');
       if (!/^Name:\tkthreadd$/m.test(readFileSync('/proc/2/status', 'utf8'))) skip(this, 'a container shows no threads of the kernel');
