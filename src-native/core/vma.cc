@@ -14,8 +14,10 @@ using sys::Errno;
 using sys::Result;
 using sys::UniqueFd;
 
-// Of /proc/self/maps.
+constexpr const char* kMaps = "/proc/self/maps";
+// For where there is no descriptor left to open it with.
 std::atomic<int> maps_fd = -1;
+constexpr int kMostLooks = 20;
 
 Errno query(int fd, uintptr_t address, Vma& vma) {
   sys::ProcmapQuery query = {};
@@ -40,6 +42,10 @@ Errno query(int fd, uintptr_t address, Vma& vma) {
 }
 
 // Reads the text of /proc/self/maps byte by byte: no allocation, no stdio.
+//
+// Who reads a descriptor of its own from end to end sees each line whole: the kernel goes
+// on by address. One that others read too is found again by bytes, which may be inside a
+// line once mappings have come and gone.
 class MapsText {
  public:
   explicit MapsText(int fd) : fd_(fd) {}
@@ -71,7 +77,7 @@ class MapsText {
 
  private:
   const int fd_;
-  int64_t offset_ = 0;  // other threads read the same descriptor
+  int64_t offset_ = 0;
   char text_[1024];
   size_t at_ = 0;
   size_t filled_ = 0;
@@ -102,11 +108,34 @@ bool parse_line(MapsText& text, Vma& vma) {
   return true;
 }
 
+bool find_in_text(int fd, uintptr_t address, Vma& vma) {
+  MapsText text(fd);
+  while (parse_line(text, vma)) {
+    if (address < vma.start) break;
+    if (address < vma.end) return true;
+  }
+  return false;
+}
+
+// Of the descriptor that others read too: something once it was read twice, nothing only
+// if no look finds anything.
+bool find_in_shared_text(int fd, uintptr_t address, Vma& vma) {
+  uintptr_t start = 0;
+  uintptr_t end = 0;
+  for (int looks = 0; looks < kMostLooks; looks++) {
+    if (!find_in_text(fd, address, vma)) continue;
+    if (vma.start == start && vma.end == end) return true;
+    start = vma.start;
+    end = vma.end;
+  }
+  return false;
+}
+
 }  // namespace
 
 void prepare_find_vma() {
   if (maps_fd.load(std::memory_order_relaxed) >= 0) return;
-  Result<UniqueFd> maps = sys::open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+  Result<UniqueFd> maps = sys::open(kMaps, O_RDONLY | O_CLOEXEC, 0);
   if (maps) maps_fd.store(maps->release(), std::memory_order_release);
 }
 
@@ -114,12 +143,10 @@ bool find_vma(uintptr_t address, Vma& vma) {
   const int fd = maps_fd.load(std::memory_order_acquire);
   if (fd < 0) return false;
   if (!query(fd, address, vma).failed()) return true;
-  MapsText text(fd);
-  while (parse_line(text, vma)) {
-    if (address < vma.start) return false;
-    if (address < vma.end) return true;
-  }
-  return false;
+  // Opened by whoever asks, while there are descriptors.
+  Result<UniqueFd> own = sys::open(kMaps, O_RDONLY | O_CLOEXEC, 0);
+  return own ? find_in_text(own->get(), address, vma)
+             : find_in_shared_text(fd, address, vma);
 }
 
 Errno query_vma(uintptr_t address, Vma& vma) {

@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdarg>
 #include <cstddef>
@@ -23,10 +24,11 @@ struct Refusal {
   int error;
   int after;
   int times;
-  int refused;
 };
 
 Refusal refusal = {};
+// Several threads may be refused something, where each call is.
+std::atomic<int> refused = 0;
 unsigned ignored = 0;
 bool claims = false;
 
@@ -57,8 +59,8 @@ bool refuses(Call call, unsigned flags) {
     refusal.after--;
     return false;
   }
-  if (refusal.refused >= refusal.times) return false;
-  refusal.refused++;
+  if (refused >= refusal.times) return false;
+  refused++;
   errno = refusal.error;
   return true;
 }
@@ -66,10 +68,11 @@ bool refuses(Call call, unsigned flags) {
 }  // namespace
 
 Refuse::Refuse(Call call, unsigned flags, int error, int after, int times) {
-  refusal = {true, call, flags, error, after, times, 0};
+  refusal = {true, call, flags, error, after, times};
+  memmap::test::refused = 0;
 }
 Refuse::~Refuse() { refusal.active = false; }
-int Refuse::refused() const { return refusal.refused; }
+int Refuse::refused() const { return memmap::test::refused; }
 
 Pin::Pin(const void* page) { pinned = {page, 0, 0}; }
 Pin::~Pin() { pinned.page = nullptr; }

@@ -4,9 +4,11 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "check.h"
 #include "core/page.h"
@@ -131,6 +133,43 @@ TEST("find_vma reads maps that are longer than its buffer") {
   }
   CHECK(!wrong);
   ::munmap(pages, kCount * page_size());
+}
+
+// Pages that do not merge with each other, whose lines come before those of other
+// mappings.
+void come_and_go(const std::atomic<bool>& over) {
+  constexpr size_t kCount = 40;
+  auto* const low = reinterpret_cast<void*>(uintptr_t{1} << 32);
+  while (!over) {
+    auto* pages = static_cast<char*>(
+        ::mmap(low, kCount * page_size(), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    for (size_t i = 0; i < kCount; i += 2) {
+      ::mprotect(pages + i * page_size(), page_size(), PROT_NONE);
+    }
+    ::munmap(pages, kCount * page_size());
+  }
+}
+
+TEST("find_vma reads whole lines while threads map, unmap and ask") {
+  memmap::core::prepare_find_vma();
+  void* page = pages_of(-1, 1, PROT_READ, MAP_SHARED | MAP_ANONYMOUS);
+  Refuse old_kernel(Call::kIoctl, kQuery, ENOTTY);
+  std::atomic<bool> over = false;
+  std::atomic<int> lost = 0;
+  std::thread others([&] { come_and_go(over); });
+  auto ask = [&] {
+    const auto vma = std::make_unique<Vma>();
+    for (int i = 0; i < 2000; i++) {
+      if (!find_vma(number(page), *vma) || !vma->shared) lost++;
+    }
+  };
+  std::thread another(ask);
+  ask();
+  another.join();
+  over = true;
+  others.join();
+  CHECK(lost == 0);
+  ::munmap(page, page_size());
 }
 
 // A page of the file, and what find_vma says of it.
