@@ -5,7 +5,6 @@ import { type CacheDump, type RestoreOptions, type Restored, restore } from '../
 import { acts, describe, newCommand } from './command.js';
 import { readDump } from './dump-file.js';
 import { UsageError, messageOf } from './outcome.js';
-import { Pace } from './paced.js';
 import { ProgressBar } from './progress.js';
 import { formatBytes, formatCount, formatFiles, formatTime, parseSize } from './sizes.js';
 import type { Terminal } from './terminal.js';
@@ -59,14 +58,15 @@ class Work {
     this.bar = new ProgressBar(terminal, 'restoring', dumps.reduce((sum, cached) => sum + bytesOf(cached), 0));
   }
 
-  async restore(cached: CacheDump, signal: AbortSignal, act: (cached: CacheDump, options: RestoreOptions) => Promise<Restored>): Promise<void> {
+  /** @throws the signal's reason; what fails is told of */
+  async restore(cached: CacheDump, signal: AbortSignal, limit: Pick<RestoreOptions, 'rate'>): Promise<void> {
     let shown = 0;
     const show = (done: number): void => {
       this.bar.advance(done - shown);
       shown = done;
     };
     try {
-      this.#end(cached, await act(cached, { signal, onProgress: ({ done }) => show(done) }));
+      this.#end(cached, await restore(cached, { ...limit, signal, onProgress: ({ done }) => show(done) }));
     } catch (error) {
       signal.throwIfAborted();
       this.#fail(cached, error);
@@ -126,16 +126,16 @@ async function restoreFiles(terminal: Terminal, file: string | undefined, option
   if (file === undefined && isatty(STDIN)) throw new UsageError('which dump? Give a file, or standard input');
   const dumps = readDump(file);
   const work = new Work(terminal, dumps, options.quiet === true || options.json === true);
-  const pace = rate === undefined ? undefined : new Pace(rate);
+  const limit = rate === undefined ? {} : { rate };
   const interrupted = await untilInterrupted(work.bar, async (signal) => {
     const rest = dumps.values();
     const worker = async (): Promise<void> => {
       for (const cached of rest) {
         signal.throwIfAborted();
-        await work.restore(cached, signal, (one, wishes) => (pace === undefined ? restore(one, wishes) : pace.restore(one, wishes)));
+        await work.restore(cached, signal, limit);
       }
     };
-    await Promise.all(Array.from({ length: pace === undefined ? AT_ONCE : 1 }, worker));
+    await Promise.all(Array.from({ length: rate === undefined ? AT_ONCE : 1 }, worker));
   });
   return summarize(terminal, options, { text: work.text(interrupted), data: work.data, failed: work.failed, interrupted });
 }

@@ -2,14 +2,14 @@
 // restore() brings those back that are missing.
 import { statSync } from 'node:fs';
 import { UnsupportedError } from '../errors.js';
-import { binding } from '../internal/binding.js';
 import type { Span } from '../internal/range.js';
 import { invalidType, validateInteger, validateOptions } from '../internal/validate.js';
-import { type BackgroundOptions, validateBackground } from '../mem/background.js';
+import { type Progress, validateBackground } from '../mem/background.js';
 import type { FileMapping } from './file-mapping.js';
 import { mapFile } from './map-file.js';
 import type { FileLike } from './open-file.js';
-import { piecesOf, touchPart } from './touching.js';
+import { type RateOption, validateRate } from './pace.js';
+import { Restoring, sum } from './restoring.js';
 
 /** Which pages of a file were in memory. Plain data: `JSON.stringify()` keeps it. */
 export interface CacheDump {
@@ -24,7 +24,12 @@ export interface CacheDump {
 }
 
 /** Options of {@link restore}. */
-export type RestoreOptions = Pick<BackgroundOptions, 'signal' | 'onProgress'>;
+export interface RestoreOptions extends RateOption {
+  /** Stops after the pieces under way, which are small, and ends a pause of the rate at once; the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called after each piece of what was missing: 4 MiB, less if the rate is low. */
+  readonly onProgress?: (progress: Progress) => void;
+}
 
 /** What {@link restore} did. Bytes. */
 export interface Restored {
@@ -37,11 +42,6 @@ export interface Restored {
   /** The file has another size or date than it had: what is restored may not be what was wanted. */
   readonly changed: boolean;
 }
-
-/** Pieces read at a time: as many as libuv has threads. */
-const AT_ONCE = 4;
-/** Pieces that the disk is asked for before they are waited for: it likes company. */
-const AHEAD = 64;
 
 /**
  * Which pages of a file are in the page cache now, for {@link restore} after a restart.
@@ -97,50 +97,33 @@ function validateDump(cached: unknown): asserts cached is CacheDump {
 
 /**
  * Brings the pages of a {@link dump} back into memory that are not there, off the main thread.
- * Nothing else is read.
+ * Nothing else is read. With a rate, what others have read meanwhile is found and left out, and
+ * the promise resolves once the rate would permit more: calls one after the other keep it
+ * together. The file stays mapped until the promise settles; then nothing of it is under way.
  *
+ * ```js
+ * await restore(JSON.parse(readFileSync('db.dump', 'utf8')), { rate: 50 * 2 ** 20 });
+ * ```
+ *
+ * @throws {TypeError} ERR_INVALID_ARG_TYPE
+ * @throws {RangeError} ERR_OUT_OF_RANGE
  * @throws {SystemError} as `mapFile()`; EIO
+ * @throws what `onProgress` throws, which ends it as `signal` does
  */
 export async function restore(cached: CacheDump, options: RestoreOptions = {}): Promise<Restored> {
   validateDump(cached);
-  const { signal, onProgress } = validateBackground(options, ['signal', 'onProgress']);
+  const { rate, signal, onProgress } = validateBackground(options, ['rate', 'signal', 'onProgress']);
+  validateRate(rate);
   signal?.throwIfAborted();
   const mapping = mapFile(cached.path, { noReserve: true });
   try {
     const changed = mapping.length !== cached.size || modified(mapping) !== cached.modified;
     const wanted = within(cached.runs, mapping.length);
-    const missing = absent(mapping, wanted);
-    const total = sum(missing);
-    const pieces = missing.flatMap(piecesOf);
-    let [next, asked, read] = [0, 0, 0];
-    const reads = async (): Promise<void> => {
-      signal?.throwIfAborted();
-      while (next < pieces.length) {
-        const piece = pieces[next++] as Span;
-        for (const ahead of pieces.slice(asked, next + AHEAD)) startReading(mapping, ahead);
-        asked = Math.max(asked, next + AHEAD);
-        const { error } = await touchPart(mapping.path, piece);
-        if (error !== undefined) throw error;
-        signal?.throwIfAborted();
-        read += piece.length;
-        onProgress?.({ done: read, total });
-      }
-    };
-    const stop = (error: unknown): never => {
-      next = pieces.length;
-      throw error;
-    };
-    // A failure, or the signal, ends them all; none is under way when the promise settles.
-    const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, () => reads().catch(stop)));
-    for (const end of ends) if (end.status === 'rejected') throw end.reason;
-    return { read, present: sum(wanted) - total, gone: sum(cached.runs) - sum(wanted), changed };
+    const read = await new Restoring(mapping, absent(mapping, wanted), { rate, signal, onProgress }).run();
+    return { read, present: sum(wanted) - read, gone: sum(cached.runs) - sum(wanted), changed };
   } finally {
     mapping.close();
   }
-}
-
-function sum(spans: readonly Span[]): number {
-  return spans.reduce((bytes, { length }) => bytes + length, 0);
 }
 
 function within(spans: readonly Span[], size: number): Span[] {
@@ -171,9 +154,4 @@ function overlap(holes: readonly Span[], span: Span): Span[] {
     parts.push({ offset, length: Math.min(ends(hole), ends(span)) - offset });
   }
   return parts;
-}
-
-/** Asks the disk for the first of it at least. No failure matters: reading it tells. */
-function startReading({ pages }: FileMapping, { offset, length }: Span): void {
-  binding.madvise(pages.open(), offset, length, binding.MADV.WILLNEED);
 }

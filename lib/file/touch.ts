@@ -1,7 +1,8 @@
 // Bringing files into the page cache that nobody maps: many small ones, and large ones piece by piece.
 import type { SystemError } from '../errors.js';
-import { invalidType, validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
-import type { Progress } from '../mem/background.js';
+import { invalidType, validateFunction, validateInteger } from '../internal/validate.js';
+import { type Progress, validateBackground } from '../mem/background.js';
+import { type RateOption, validateRate } from './pace.js';
 import { Touching, validatePath } from './touching.js';
 
 /** What {@link touch} found of a file, and did. */
@@ -41,14 +42,12 @@ export interface TouchProgress extends Progress {
 }
 
 /** Options of {@link touch}. */
-export interface TouchOptions {
+export interface TouchOptions extends RateOption {
   /** Bytes from the start of each file; a file that ends before has nothing to read. @default 0 */
   readonly offset?: number;
   /** Bytes of each file, or fewer where it ends before. @default to its end */
   readonly length?: number;
-  /** Bytes read in a second, at most. What is in memory already does not count. @default as many as the disk gives */
-  readonly rate?: number;
-  /** Stops after the pieces under way, which are small; the promise rejects with the signal's reason. */
+  /** Stops after the pieces under way, which are small, and ends a pause of the rate at once; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called once for each file, as they are done; `index` says which of `files`. */
   readonly onFile?: (touched: Touched, index: number) => void;
@@ -88,14 +87,12 @@ function validateFiles(files: unknown): asserts files is Iterable<string> {
  */
 export async function touch(files: Iterable<string>, options: TouchOptions = {}): Promise<TouchTotals> {
   validateFiles(files);
-  validateOptions<TouchOptions>(options, ['offset', 'length', 'rate', 'signal', 'onFile', 'onProgress']);
-  const { offset = 0, length = Number.MAX_SAFE_INTEGER, rate, signal, onFile, onProgress } = options;
+  const known = ['offset', 'length', 'rate', 'signal', 'onFile', 'onProgress'] as const;
+  const { offset = 0, length = Number.MAX_SAFE_INTEGER, rate, signal, onFile, onProgress } = validateBackground(options, known);
   validateInteger(offset, 'options.offset');
   validateInteger(length, 'options.length');
-  if (rate !== undefined) validateInteger(rate, 'options.rate', 1);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidType('options.signal', 'an AbortSignal', signal);
+  validateRate(rate);
   if (onFile !== undefined) validateFunction(onFile, 'options.onFile');
-  if (onProgress !== undefined) validateFunction(onProgress, 'options.onProgress');
   signal?.throwIfAborted();
   return new Touching(files, { offset, length }, { rate, signal, onFile, onProgress }).run();
 }

@@ -1,10 +1,10 @@
 // What touch() does: calls of the thread pool, a few at a time, each a batch of files or a piece
 // of a large one.
-import { setTimeout } from 'node:timers/promises';
 import { SystemError, check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import type { Range, Span } from '../internal/range.js';
 import { invalidType, invalidValue } from '../internal/validate.js';
+import { Pace, wholePages } from './pace.js';
 import type { TouchOptions, TouchTotals, Touched } from './touch.js';
 
 /** Bytes in a piece, and about as many are read before a call returns: milliseconds of disk. */
@@ -15,9 +15,6 @@ const BATCH = 64;
 
 /** Calls at a time: as many as libuv has threads. */
 const AT_ONCE = 4;
-
-/** Calls a second where the rate is limited. */
-const STEPS_PER_SECOND = 10;
 
 /** Numbers for each file. Twin of napi/touch.cc. */
 const FIELDS = 8;
@@ -63,6 +60,7 @@ export class Touching {
   readonly #files: Iterator<string>;
   readonly #part: Span;
   readonly #wishes: Wishes;
+  readonly #pace: Pace | undefined;
   readonly #piece: number;
   readonly #batch: number;
   readonly #large: Large[] = [];
@@ -71,8 +69,6 @@ export class Touching {
   /** Files taken from the iterator, which may have come to its end. */
   #taken = 0;
   #atEnd = false;
-  /** When the rate permits the next call, in ms of performance.now(). */
-  #due = 0;
   #stopped = false;
   readonly #totals = { files: 0, failed: 0, bytes: 0, present: 0, read: 0 };
 
@@ -80,19 +76,19 @@ export class Touching {
     this.#files = files[Symbol.iterator]();
     this.#part = part;
     this.#wishes = wishes;
-    const { rate } = wishes;
-    this.#piece = rate === undefined ? PIECE : Math.min(PIECE, wholePages(rate / STEPS_PER_SECOND));
+    this.#pace = Pace.of(wishes.rate);
+    this.#piece = Math.min(PIECE, this.#pace?.step ?? PIECE);
     // A few files are work for all threads too.
     this.#batch = Array.isArray(files) ? Math.min(BATCH, Math.ceil(files.length / AT_ONCE)) : BATCH;
   }
 
   async run(): Promise<TouchTotals> {
-    const { signal, rate } = this.#wishes;
+    const { signal } = this.#wishes;
     const running = new Set<Promise<void>>();
     try {
       for (;;) {
         signal?.throwIfAborted();
-        while (running.size < (rate === undefined ? AT_ONCE : 1)) {
+        while (running.size < (this.#pace === undefined ? AT_ONCE : 1)) {
           const job = this.#begin();
           if (job === undefined) break;
           const ending = job.finally(() => running.delete(ending));
@@ -100,7 +96,7 @@ export class Touching {
         }
         if (running.size === 0) return this.#totals;
         await Promise.race(running);
-        if (rate !== undefined) await this.#wait();
+        await this.#pace?.pause(signal);
       }
     } finally {
       // After a failure: nothing is told of later.
@@ -199,8 +195,7 @@ export class Touching {
   async #call(paths: readonly string[], offset: number, length: number): Promise<Float64Array> {
     const begun = performance.now();
     const found = await touchAll(paths, { offset, length }, this.#piece);
-    const { rate } = this.#wishes;
-    if (rate !== undefined) this.#due = begun + (1000 * readIn(found)) / rate;
+    this.#pace?.spend(readIn(found), begun);
     return found;
   }
 
@@ -223,14 +218,6 @@ export class Touching {
   #tellProgress({ path, done, part }: Large): void {
     this.#wishes.onProgress?.({ path, done, total: part.length });
   }
-
-  async #wait(): Promise<void> {
-    const ms = this.#due - performance.now();
-    if (ms <= 0) return;
-    const { signal } = this.#wishes;
-    // Its own error has not the signal's reason.
-    await setTimeout(ms, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
-  }
 }
 
 type Found = Omit<Touched, 'pages' | 'identity'>;
@@ -245,10 +232,11 @@ export async function touchPart(path: string, part: Span): Promise<Found> {
   return resultOf(await touchAll([path], part, PIECE), 0, path);
 }
 
-/** The span, in pieces. */
-export function piecesOf({ offset, length }: Span): Span[] {
+/** The span, in pieces of `most` bytes at most, and no longer than touchPart() permits. */
+export function piecesOf({ offset, length }: Span, most: number): Span[] {
+  const piece = Math.min(PIECE, most);
   const pieces: Span[] = [];
-  for (let done = 0; done < length; done += PIECE) pieces.push({ offset: offset + done, length: Math.min(PIECE, length - done) });
+  for (let done = 0; done < length; done += piece) pieces.push({ offset: offset + done, length: Math.min(piece, length - done) });
   return pieces;
 }
 
@@ -276,11 +264,6 @@ function readIn(found: Float64Array): number {
   let bytes = 0;
   for (let at = READ; at < found.length; at += FIELDS) bytes += found[at] ?? 0;
   return bytes;
-}
-
-/** Bytes rounded up to pages, one at least. */
-function wholePages(bytes: number): number {
-  return Math.max(1, Math.ceil(bytes / binding.pageSize)) * binding.pageSize;
 }
 
 function pagesOf({ offset, length }: Span): number {

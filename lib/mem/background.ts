@@ -26,9 +26,14 @@ export interface BackgroundOptions extends Range {
 /** Bytes in a piece: some tens of milliseconds of disk, huge pages stay whole. */
 const PIECE = 2 ** 26;
 
-/** Checks options of which only `known` are permitted. */
-export function validateBackground(options: BackgroundOptions, known: readonly (keyof BackgroundOptions)[]): BackgroundOptions {
-  validateOptions<BackgroundOptions>(options, known);
+interface Stoppable {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: never) => void;
+}
+
+/** Checks the options that all of these have; only `known` are permitted. */
+export function validateBackground<O extends Stoppable>(options: O, known: readonly (keyof O & string)[]): O {
+  validateOptions<O>(options, known);
   const { signal, onProgress } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalidType('options.signal', 'an AbortSignal', signal);

@@ -34,6 +34,8 @@ describe('memmap dump and restore', function () {
       const before = paths.map(mincorePages);
       const counts = [fincore(paths), vmtouch(paths).resident];
       const dump = dumped('same.dump', paths);
+      // The first run has Node and the package itself in memory.
+      memmap(['restore', dump]);
       paths.forEach((path) => evictPages(path));
       assert.equal(vmtouch(paths).resident, 0);
       assert.equal(bytesRead(['restore', dump]), 75 * PAGE);
@@ -82,7 +84,7 @@ describe('memmap dump and restore', function () {
       evictPages(path);
       const { seconds, read } = JSON.parse(memmap(['restore', '--json', '--rate', '4M', dump]).stdout);
       assert.equal(read, wanted);
-      assert.ok(seconds >= 0.6, `${seconds} s`);
+      assert.ok(seconds >= wanted / (4 * MIB), `${seconds} s`);
     });
 
     it('does many files', () => {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { features, mapFile, residencyOf, SystemError, touch } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
-import { countDescriptors } from '../support/descriptors.mjs';
+import { descriptors, openedSince } from '../support/descriptors.mjs';
 import { skip } from '../support/hooks.mjs';
 import { despiteReclaim } from '../support/reclaim.mjs';
 import { residentParts } from '../support/resident.mjs';
@@ -67,7 +67,7 @@ describe('touch', function () {
   it('brings files into memory, and reads nothing that is there already', async function () {
     const paths = Array.from({ length: 3 * BATCH + 7 }, (_, i) => cold(this, `small-${i}`, 1 + ((i * 997) % (3 * PAGE_SIZE))));
     const bytes = paths.reduce((sum, path) => sum + statSync(path).size, 0);
-    const descriptors = countDescriptors();
+    const open = descriptors();
     const before = fromDisk();
     const { totals, found } = await touched(paths);
     const disk = fromDisk() - before;
@@ -82,7 +82,7 @@ describe('touch', function () {
     const again = fromDisk();
     assert.deepEqual(await touch(paths), { ...totals, ...(told && { present: bytes, read: 0 }) });
     assertPages(fromDisk() - again, 0);
-    assert.equal(countDescriptors(), descriptors);
+    assert.deepEqual(openedSince(open), []);
   });
 
   it('fincore(1) agrees', async function () {
@@ -120,6 +120,8 @@ describe('touch', function () {
   it('tells of each file that cannot be read why, and reads the others', async function () {
     const good = cold(this, 'good', PAGE_SIZE);
     const [fifo, folder, missing, loop] = ['fifo', 'folder', 'missing', 'loop'].map((name) => file(name));
+    // It may be tried again: see despiteReclaim().
+    for (const path of [fifo, folder, loop]) rmSync(path, { recursive: true, force: true });
     execFileSync('mkfifo', [fifo]);
     mkdirSync(folder);
     symlinkSync(loop, loop);
@@ -243,7 +245,7 @@ describe('touch', function () {
     it('stops it before it begins, and in the middle, and leaves no descriptor open', async function () {
       const path = cold(this, 'stopped', 40 * PIECE);
       await assert.rejects(touch([path], { signal: AbortSignal.abort() }), { name: 'AbortError' });
-      const descriptors = countDescriptors();
+      const open = descriptors();
       const stop = new AbortController();
       const seen = [];
       const onProgress = ({ done }) => {
@@ -251,7 +253,7 @@ describe('touch', function () {
         stop.abort(new Error('enough'));
       };
       await assert.rejects(touch([path], { signal: stop.signal, onProgress }), { message: 'enough' });
-      assert.equal(countDescriptors(), descriptors);
+      assert.deepEqual(openedSince(open), []);
       const told1 = seen.length;
       assert.ok(residencyOf(path).resident <= (8 * PIECE) / PAGE_SIZE);
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -285,7 +287,7 @@ describe('touch', function () {
         const { read } = await touch(files, { rate: RATE });
         const ms = performance.now() - begun;
         assert.equal(read, RATE / 2);
-        assert.ok(ms >= 0.7 * 500, `${ms} ms`);
+        assert.ok(ms >= 500, `${ms} ms`);
         assert.ok(files.every(isResident));
       }
     });

@@ -2,6 +2,7 @@
 import {
   type AnonymousMapping,
   type BindPolicy,
+  type CacheDump,
   type FileMapping,
   type Footprint,
   type HugePagePool,
@@ -12,10 +13,13 @@ import {
   type NumaNode,
   type Residency,
   Reservation,
+  type RestoreOptions,
+  type Restored,
   StateError,
   SystemError,
   type TouchTotals,
   type Touched,
+  dump,
   hugePagePools,
   mapAnonymous,
   mapFile,
@@ -23,6 +27,7 @@ import {
   maps,
   numaNodes,
   reserve,
+  restore,
   setMemoryPolicy,
   touch,
 } from 'memmap';
@@ -48,6 +53,13 @@ void touch([1]);
 // @ts-expect-error: known only where the kernel tells
 void touch(['x'], { onFile: ({ present }) => present.toFixed() });
 void totals;
+
+const cached: CacheDump = dump('x');
+const gently: RestoreOptions = { rate: 1, signal: AbortSignal.timeout(2), onProgress: ({ done, total }) => [done / total] };
+const restored: Restored = await restore(cached, gently);
+// @ts-expect-error: a number, bytes
+void restore(cached, { rate: '50M' });
+void restored;
 
 // @ts-expect-error: no such word
 mapFile('x', { access: 'write' });

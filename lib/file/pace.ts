@@ -1,0 +1,63 @@
+// Reading no more than so many bytes in a second: in steps, with pauses between them.
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { binding } from '../internal/binding.js';
+import { validateInteger } from '../internal/validate.js';
+
+/** The option of what may take the disk from others for long. */
+export interface RateOption {
+  /** Bytes read in a second, at most: from 1 on. What is in memory already does not count. @default as many as the disk gives */
+  readonly rate?: number;
+}
+
+export function validateRate(rate: unknown): asserts rate is number | undefined {
+  if (rate !== undefined) validateInteger(rate, 'options.rate', 1);
+}
+
+const STEPS_PER_SECOND = 10;
+
+/** A rate, and when it permits to go on. One step at a time. */
+export class Pace {
+  readonly #rate: number;
+  /** When the next step may begin, in ms of performance.now(). */
+  #due = 0;
+
+  /** @param rate - bytes a second */
+  constructor(rate: number) {
+    this.#rate = rate;
+  }
+
+  static of(rate: number | undefined): Pace | undefined {
+    return rate === undefined ? undefined : new Pace(rate);
+  }
+
+  /** Bytes to read between two pauses: whole pages. */
+  get step(): number {
+    return wholePages(this.#rate / STEPS_PER_SECOND);
+  }
+
+  /** After a step that began at `begun`, in ms of performance.now(), and read so many bytes. */
+  spend(bytes: number, begun: number): void {
+    this.#due = begun + (1000 * bytes) / this.#rate;
+  }
+
+  /**
+   * Until the next step may begin, and never less: who pauses after the last one, too, keeps the
+   * rate from one call to the next.
+   *
+   * @throws the signal's reason, at once
+   */
+  async pause(signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      signal?.throwIfAborted();
+      const ms = this.#due - performance.now();
+      if (ms <= 0) return;
+      // Timers take whole milliseconds: a fraction would be forgotten, or last a whole one.
+      await (ms < 1 ? setImmediate() : setTimeout(ms, undefined, signal && { signal }).catch(() => undefined));
+    }
+  }
+}
+
+/** Bytes rounded up to pages, one at least. */
+export function wholePages(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / binding.pageSize)) * binding.pageSize;
+}
