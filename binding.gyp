@@ -41,6 +41,7 @@
       "src-native/core/readiness.cc",
       "src-native/core/remap.cc",
       "src-native/core/residency.cc",
+      "src-native/core/residency_of.cc",
       "src-native/core/scan.cc",
       "src-native/core/scratch_pages.cc",
       "src-native/core/shared_memory.cc",

@@ -67,9 +67,11 @@ export function bytesOf({ runs }: Picture): number {
   return runs.reduce((sum, { length }) => sum + length, 0);
 }
 
+export const NO_COUNTS = Object.fromEntries(STATES.map((state) => [state, 0])) as Counts;
+
 /** Pages of each state. */
 export function countsOf({ runs, pageSize }: Picture): Counts {
-  const counts = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<PageState, number>;
+  const counts = { ...NO_COUNTS } as Record<PageState, number>;
   for (const { offset, length, state } of runs) {
     // A run begins where a page does, but for the first.
     counts[state] += Math.ceil((offset + length) / pageSize) - Math.floor(offset / pageSize);

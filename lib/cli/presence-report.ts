@@ -1,5 +1,5 @@
 // What `memmap presence` tells of files: lines for people, JSON for programs.
-import { type Counts, type PageState, type Picture, STATES, type StateRun, bytesOf, countsOf, pagesInMemoryOf, pagesOf } from './picture.js';
+import { type Counts, NO_COUNTS, type PageState, type Picture, STATES, type StateRun, bytesOf, countsOf, pagesInMemoryOf, pagesOf } from './picture.js';
 import { formatBytes, formatCount, formatFiles, formatShare } from './sizes.js';
 import { legend, mapLine } from './terminal-map.js';
 import type { Terminal } from './terminal.js';
@@ -37,7 +37,7 @@ export class Totals {
   failures = 0;
   detailed = true;
   #pageSize = 4096;
-  readonly #counts = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<PageState, number>;
+  readonly #counts = { ...NO_COUNTS } as Record<PageState, number>;
 
   add({ picture, detailed }: Presence, counts: Counts): void {
     this.files += 1;

@@ -62,6 +62,11 @@ export interface Binding {
    * and node of each run. `fd`: of the file behind, or -1. `nodes`: whether to ask for those.
    */
   residency(target: Target, offset: number, length: number, fd: number, fileOffset: number, nodes: boolean): Float64Array | number;
+  /**
+   * As residency(), of a file that is not mapped; or -errno, where it takes a mapping to answer, or to say why not.
+   * `facts`: takes the length, of which -1 means to the end of the file.
+   */
+  residencyOf(file: string | number, offset: number, length: number, facts: Float64Array): Float64Array | number;
   /** The instruction that writes cache lines back to persistent memory, if there is one. */
   writeBackInstruction(): string | undefined;
   /** Bytes, not pages. Only with a {@link writeBackInstruction}. */

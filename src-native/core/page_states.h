@@ -23,6 +23,12 @@ struct PageStates {
     }
     return false;
   }
+  bool all(unsigned wanted) const {
+    for (size_t page = 0; page < count; ++page) {
+      if ((bits[page] & wanted) == 0) return false;
+    }
+    return true;
+  }
   void add(size_t first, size_t end, unsigned more) {
     for (size_t page = first; page < end; ++page) bits[page] |= more;
   }

@@ -36,20 +36,24 @@ bool all_resident(const PageStates& pages, const Vector& vec) {
 
 class Survey {
  public:
-  Survey(FileBehind file, bool nodes) : file_(file), cache_(file.fd), nodes_(nodes) {}
+  Survey(FileBehind file, bool nodes) : file_(file), cache_(file.fd), nodes_(nodes) {
+    if (!file.fresh) table_.emplace();
+  }
 
   // The slice `done` bytes into the range.
   Errno look_at(PageStates& pages, size_t done) {
     std::fill_n(pages.bits.begin(), pages.count, 0U);
     std::fill_n(pages.nodes.begin(), pages.count, kUnknownNode);
-    unsigned known = table_.read(pages) | kResident;
+    constexpr unsigned kOfTables = kMapped | kSwapped | kPrivate | kHuge;
+    unsigned known = (table_.has_value() ? table_->read(pages) : kOfTables) | kResident;
     const int64_t offset = file_.offset + static_cast<int64_t>(done);
     const unsigned in_cache = cache_.read(pages, offset, false);
     known |= in_cache;
     // mincore(2) takes long to find nothing.
     const bool nothing = (in_cache & kResident) != 0 && !pages.any(kResident | kPrivate);
     if (!nothing) {
-      if (Errno error = find_resident(pages, offset); error.failed()) return error;
+      const bool all = (in_cache & kResident) != 0 && pages.all(kResident);
+      if (Errno error = find_resident(pages, offset, all); error.failed()) return error;
     }
     if (cache_.hides_swap()) known &= ~kSwapped;
     found_.known &= known;
@@ -66,12 +70,16 @@ class Survey {
   static constexpr int kUnknownNode = -1;
 
   // mincore(2) knows pages that are being read in for such, the page cache does not. But
-  // where it does not look the page cache is right, if that can be asked.
-  Errno find_resident(PageStates& pages, int64_t offset) {
+  // where it does not look the page cache is right, if that can be asked. `cached`: that
+  // says that all are.
+  Errno find_resident(PageStates& pages, int64_t offset, bool cached) {
     if (Errno error = mincore(pages, *vec_); error.failed()) return error;
+    const bool all = all_resident(pages, *vec_);
+    // Both say the same: which is right does not matter.
+    if (all && cached) return {};
     // A page that is not there is the truth; only where all are need the kernel be
     // tested.
-    if (!fakes_.has_value() && !all_resident(pages, *vec_)) fakes_ = false;
+    if (!fakes_.has_value() && !all) fakes_ = false;
     if (!fakes_.has_value() && file_.fd >= 0) fakes_ = fakes_residency(file_.fd);
     const bool fakes = fakes_.value_or(false);
     const bool told = fakes && (cache_.read(pages, offset, true) & kResident) != 0;
@@ -106,7 +114,7 @@ class Survey {
   }
 
   const FileBehind file_;
-  PageTable table_;
+  std::optional<PageTable> table_;  // none: no page of the range is in it
   PageCache cache_;
   const bool nodes_;
   std::optional<bool> fakes_;

@@ -41,6 +41,7 @@ struct Residency {
 struct FileBehind {
   int fd = -1;
   int64_t offset = 0;  // of the first page, bytes into the file
+  bool fresh = false;  // the range was mapped for this: no page table holds any of it
 };
 
 // The pages of [address, address + length). Looks at a slice at a time, so that a sparse

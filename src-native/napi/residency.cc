@@ -3,11 +3,25 @@
 
 #include "core/persist.h"
 #include "core/probe.h"
+#include "core/residency_of.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
 
 namespace memmap::napi {
 namespace {
+
+Napi::Value to_array(Napi::Env env, const core::Residency& found) {
+  auto out = Napi::Float64Array::New(env, 2 + found.runs.size() * 3);
+  out[0] = found.known;
+  out[1] = found.faked ? 1 : 0;
+  size_t next = 2;
+  for (const core::PageRun& run : found.runs) {
+    out[next++] = static_cast<double>(run.length);
+    out[next++] = run.state;
+    out[next++] = run.node;
+  }
+  return out;
+}
 
 // residency(target, offset, length, fd, fileOffset, nodes) -> Float64Array | -errno:
 // known, faked, then length, state and node of each run
@@ -17,16 +31,26 @@ Napi::Value residency(const Napi::CallbackInfo& info) {
   auto found = core::residency(at.address, at.length, {int32(info[3]), int64(info[4])},
                                info[5].As<Napi::Boolean>().Value());
   if (!found) return to_js(info.Env(), found.error());
-  auto out = Napi::Float64Array::New(info.Env(), 2 + found->runs.size() * 3);
-  out[0] = found->known;
-  out[1] = found->faked ? 1 : 0;
-  size_t next = 2;
-  for (const core::PageRun& run : found->runs) {
-    out[next++] = static_cast<double>(run.length);
-    out[next++] = run.state;
-    out[next++] = run.node;
+  return to_array(info.Env(), *found);
+}
+
+// residencyOf(path | fd, offset, length, facts: Float64Array) -> as residency(). facts:
+// the length, of which -1 means to the end of the file.
+Napi::Value residency_of(const Napi::CallbackInfo& info) {
+  core::FileQuestion question;
+  std::string path;
+  if (info[0].IsString()) {
+    path = info[0].As<Napi::String>().Utf8Value();
+    question.path = path.c_str();
+  } else {
+    question.fd = int32(info[0]);
   }
-  return out;
+  question.offset = int64(info[1]);
+  question.length = int64(info[2]);
+  auto found = core::residency_of(question);
+  if (!found) return to_js(info.Env(), found.error());
+  info[3].As<Napi::Float64Array>()[0] = static_cast<double>(question.length);
+  return to_array(info.Env(), *found);
 }
 
 // probe(feature) -> 0 | -errno
@@ -54,6 +78,7 @@ Napi::Value write_back(const Napi::CallbackInfo& info) {
 
 void export_residency(Napi::Env env, Napi::Object exports) {
   add<residency>(env, exports, "residency");
+  add<residency_of>(env, exports, "residencyOf");
   add<probe>(env, exports, "probe");
   add<write_back_instruction>(env, exports, "writeBackInstruction");
   add<write_back>(env, exports, "writeBack");
