@@ -1,22 +1,33 @@
 // The steps of .ci/run. All of them run, whatever fails, and the counts of their tests are
 // added up. A step without tests of its own counts as one. What failed stands at the end, so that
 // the tail of the output tells it. Usage: ci.mjs [STEP ...]
+//
+// Tests mostly wait. What needs the processor and looks at no time runs beside them, with the least
+// priority, and is printed when it has ended.
 import { spawn } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import { stripVTControlCharacters } from 'node:util';
 
-const STEPS = {
+const BESIDE = {
   lint: ['npm', 'run', '--silent', 'lint'],
+  'native build': ['npm', 'run', '--silent', 'test:native', '--', '--build'],
+  'sanitized build': ['npm', 'run', '--silent', 'test:asan', '--', '--build'],
+  publint: ['npx', '--no-install', 'publint', '--strict'],
+};
+const STEPS = {
   test: ['npm', 'test'],
   demo: ['npm', 'run', '--silent', 'demo'],
   'demo of a missing file': { command: ['npm', 'run', '--silent', 'demo', '--', '/no/such/file'], exit: 1 },
   'Node 22': ['node', 'scripts/node-versions.mjs', '22'],
   'Node 24': ['node', 'scripts/node-versions.mjs', '24'],
   'Node 26': ['node', 'scripts/node-versions.mjs', '26'],
+};
+/** What runs what {@link BESIDE} has built, or measures. */
+const AFTER = {
   'native tests': ['npm', 'run', '--silent', 'test:native'],
   sanitizers: ['npm', 'run', '--silent', 'test:asan'],
   'emulated machines': ['npm', 'run', '--silent', 'test:vm', '--', '--quick', '--jobs', '2'],
   bench: ['npm', 'run', '--silent', 'bench', '--', '--quick'],
-  publint: ['npx', '--no-install', 'publint', '--strict'],
 };
 
 /** Counts that mocha and the native tests print. */
@@ -43,13 +54,15 @@ function failures(text) {
   return told.length > 0 ? told.slice(0, MOST_LINES) : lines.filter((line) => line !== '').slice(-MOST_LINES);
 }
 
-async function run(command) {
+/** @param beside whether at the least priority, and without a word meanwhile */
+async function run(command, beside) {
   const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+  if (beside) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   let text = '';
   for (const [from, to] of [[child.stdout, process.stdout], [child.stderr, process.stderr]]) {
     from.setEncoding('utf8').on('data', (chunk) => {
       text += chunk;
-      to.write(chunk);
+      if (!beside) to.write(chunk);
     });
   }
   const code = await new Promise((resolve, reject) => {
@@ -60,19 +73,25 @@ async function run(command) {
 
 const chosen = process.argv.slice(2);
 const results = [];
-for (const [name, step] of Object.entries(STEPS)) {
-  if (chosen.length > 0 && !chosen.includes(name)) continue;
-  const { command, exit = 0 } = Array.isArray(step) ? { command: step } : step;
-  console.log(`\n=== ${name}`);
-  const start = Date.now();
-  const { code, text } = await run(command);
-  let passed = sum(PASSED, text);
-  let failed = sum(FAILED, text);
-  if (code !== exit && failed === 0) failed = 1;
-  if (passed + failed === 0) passed = 1;
-  const seconds = Math.round((Date.now() - start) / 1000);
-  results.push({ name, passed, failed, seconds, told: failed > 0 ? failures(text) : [] });
+
+async function runAll(steps, beside = false) {
+  for (const [name, step] of Object.entries(steps)) {
+    if (chosen.length > 0 && !chosen.includes(name)) continue;
+    const { command, exit = 0 } = Array.isArray(step) ? { command: step } : step;
+    if (!beside) console.log(`\n=== ${name}`);
+    const start = Date.now();
+    const { code, text } = await run(command, beside);
+    if (beside) console.log(`\n=== ${name}, beside the tests\n${text}`);
+    const passed = sum(PASSED, text);
+    let failed = sum(FAILED, text);
+    if (code !== exit && failed === 0) failed = 1;
+    const seconds = Math.round((Date.now() - start) / 1000);
+    results.push({ name, passed: passed + failed === 0 ? 1 : passed, failed, seconds, told: failed > 0 ? failures(text) : [] });
+  }
 }
+
+await Promise.all([runAll(BESIDE, true), runAll(STEPS)]);
+await runAll(AFTER);
 
 console.log('\n=== summary');
 for (const { name, passed, failed, seconds } of results) {

@@ -1,7 +1,9 @@
 // Runs the C++ tests plainly, under ASan and UBSan, and those on threads under TSan.
-// Each run ends in a line `N passed, N failed`. Arguments name the runs: plain asan tsan.
+// Each run ends in a line `N passed, N failed`.
+// Usage: native-tests.mjs [--build] [plain] [asan] [tsan]: --build runs none.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { cmakeBuild } from './cmake-build.mjs';
 
 const runs = {
@@ -13,12 +15,14 @@ const runs = {
 /** Signals of bad accesses are for the guard. */
 const SIGNALS = 'handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1';
 
-const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(runs);
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { build: { type: 'boolean' } } });
+const chosen = positionals.length > 0 ? positionals : Object.keys(runs);
 let failed = false;
 for (const name of chosen) {
   const { build, sanitize, only } = runs[name];
-  console.log(`native tests, ${name}`);
   const directory = cmakeBuild(build, { target: 'native_tests', sanitize });
+  if (values.build) continue;
+  console.log(`native tests, ${name}`);
   const { status, signal, error } = spawnSync(join(directory, 'native_tests'), only === undefined ? [] : [only], {
     stdio: 'inherit',
     env: { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1', ASAN_OPTIONS: SIGNALS, TSAN_OPTIONS: SIGNALS },

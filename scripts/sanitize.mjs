@@ -1,5 +1,5 @@
 // Runs the mocha suite, or the test files given, with the addon built under ASan and UBSan.
-// Usage: sanitize.mjs [FILE ...] [MOCHA OPTION ...]
+// Usage: sanitize.mjs [FILE ...] [MOCHA OPTION ...], or sanitize.mjs --build, which runs none.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { cmakeBuild, root } from './cmake-build.mjs';
 
 const directory = cmakeBuild('asan', { target: 'memmap', sanitize: 'ON' });
+if (process.argv[2] === '--build') process.exit();
 const compiler = process.env['CXX'] ?? 'g++';
 const library = execFileSync(compiler, ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
 const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
