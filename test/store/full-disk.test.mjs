@@ -1,17 +1,21 @@
 // A store on a file system of 8 MB that is full. Witness: every pair, each time.
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { Store } from 'memmap/store';
-import { smallTmpfs } from '../support/mount.mjs';
-import { contentsOf, difference, same, valueOf } from '../support/store-ops.mjs';
+import { fillFileSystem, smallTmpfs } from '../support/mount.mjs';
+import { contentsOf, difference, liveBytes, same, valueOf } from '../support/store-ops.mjs';
 
+const SIZE = 8 * 2 ** 20;
 /** Deletions, which take room themselves until compact(). */
 const MOST_DELETED = 4000;
+/** Pairs that the first segment of the index takes, but for some ten. */
+const NEARLY = 6540;
+const BLOCK = 2 ** 16;
 const FULL = { name: 'SystemError', code: 'ENOSPC' };
 
 describe('a store on a full disk', function () {
   this.timeout(60_000);
-  const file = smallTmpfs(8 * 2 ** 20);
+  const file = smallTmpfs(SIZE);
   let store;
   let model;
 
@@ -21,7 +25,7 @@ describe('a store on a full disk', function () {
   });
   afterEach(() => {
     store.close();
-    rmSync(file('store'), { force: true });
+    for (const name of ['store', 'ballast', 'more']) rmSync(file(name), { force: true });
   });
 
   /** Puts pairs until there is no room. */
@@ -40,10 +44,25 @@ describe('a store on a full disk', function () {
     }
   }
 
+  /** Deletes until there is no room for saying so. */
+  function emptied(length) {
+    for (const key of model.keys()) {
+      try {
+        assert.equal(store.delete(key), true);
+      } catch (error) {
+        assert.deepEqual({ name: error.name, code: error.code }, FULL);
+        return;
+      }
+      model.delete(key);
+    }
+    assert.ok(length > BLOCK, 'what was left of the log was enough for all');
+  }
+
   async function isSound() {
     const found = contentsOf(store);
     assert.ok(same(found, model), difference(found, model));
     assert.equal(store.size, model.size);
+    assert.equal(store.stats().liveBytes, liveBytes(model));
     assert.deepEqual((await store.check()).damage, []);
   }
 
@@ -51,12 +70,17 @@ describe('a store on a full disk', function () {
     it(`is what it was when no more values of ${length} bytes fit`, async () => {
       assert.ok(fill(length) > 10);
       await isSound();
+      // What is left of the log is there for smaller ones.
+      assert.ok(length < BLOCK || fill(8, 'small') > 10);
+      await isSound();
       // It stays so, and can be committed, closed and opened.
       store.commit();
       store.close();
       store = Store.open(file('store'));
       await isSound();
       assert.throws(() => store.put('more', Buffer.alloc(2 ** 20)), FULL);
+      await isSound();
+      emptied(length);
       await isSound();
     });
 
@@ -74,8 +98,15 @@ describe('a store on a full disk', function () {
       await compacts();
       assert.ok(store.stats().diskBytes < before, 'room goes back to the disk');
       await isSound();
+      // Somebody else takes it, for a while.
+      fillFileSystem(file('ballast'));
+      fill(length, 'meanwhile');
+      await isSound();
+      rmSync(file('ballast'));
+      const { fileBytes } = store.stats();
       assert.ok(fill(length, 'again') > 10);
       await isSound();
+      assert.ok(store.stats().fileBytes <= Math.max(fileBytes, SIZE), 'holes are filled before the file grows');
     });
   }
 
@@ -107,10 +138,61 @@ describe('a store on a full disk', function () {
     await isSound();
   });
 
+  describe('whose index can grow no more, though its log can', () => {
+    beforeEach(() => {
+      for (let i = 0; i < NEARLY; i++) {
+        const [key, value] = [`key ${i}`, valueOf('', i, 8)];
+        store.put(key, value);
+        model.set(key, value);
+      }
+      fillFileSystem(file('ballast'));
+    });
+
+    const give = () => truncateSync(file('ballast'), statSync(file('ballast')).size - BLOCK);
+
+    it('is what it was, and goes on as soon as there are two blocks', async () => {
+      assert.ok(fill(8, 'more') < 100);
+      await isSound();
+      give();
+      // Whatever it takes of the one block is not lost.
+      for (let i = 0; i < 3; i++) assert.throws(() => store.put(`one ${i}`, Buffer.alloc(8)), FULL);
+      await isSound();
+      give();
+      assert.ok(fill(8, 'two') > 100);
+      await isSound();
+    });
+
+    it('keeps nothing of a transaction', async () => {
+      assert.throws(() => store.transaction(() => {
+        for (let i = 0; i < 100; i++) store.put(`new ${i}`, Buffer.alloc(8));
+        store.delete('key 1');
+      }), FULL);
+      await isSound();
+      // Nor when it is looked for in the log.
+      store.close();
+      store = Store.open(file('store'), { salvage: true });
+      await isSound();
+    });
+  });
+
   it('is recovered where it is: the index is made again, and the log goes on', async () => {
     fill(3000);
     store.close();
     store = Store.open(file('store'), { salvage: true });
+    await isSound();
+    fill(3000, 'again');
+    await isSound();
+  });
+
+  it('is recovered where it is, when most of the last extent has not been written', async () => {
+    fillFileSystem(file('ballast'));
+    store.put('one', valueOf('one', 1, 8));
+    model.set('one', store.get('one'));
+    store.close();
+    store = Store.open(file('store'), { salvage: true });
+    // What it has given back is its own again: nobody else has it.
+    fillFileSystem(file('more'));
+    assert.ok(fill(3000) > 10);
     await isSound();
   });
 });

@@ -1,16 +1,55 @@
 // Random operations on a store, a Map as witness, and a reader that follows.
 import assert from 'node:assert/strict';
+import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { Store } from 'memmap/store';
 import { seeded } from '../support/random.mjs';
+import { xxh32 } from '../support/store-checksums.mjs';
+import { liveBytes } from '../support/store-ops.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
-const SECONDS = Number(process.env.STORE_FUZZ_SECONDS ?? 5);
+const SECONDS = Number(process.env.STORE_FUZZ_SECONDS ?? 8);
 const SEED = Number(process.env.STORE_FUZZ_SEED ?? 1);
+
+/** Until the next store begins. */
+const STEPS = 800;
+/** Short keys, which come and go in great numbers. */
+const MANY = 21_000;
 
 /** What is the same for equal keys, be they strings or bytes. */
 const nameOf = (key) => Buffer.from(key).toString('latin1');
 
-function keyOf(next) {
+/** The hash of a key of at most 16 ASCII letters, in this store. */
+function hashing(path) {
+  const seed = readFileSync(path).readInt32LE(16);
+  const bytes = Buffer.alloc(16);
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, 4);
+  return (key) => xxh32(words, 0, bytes.fill(0).write(key), seed);
+}
+
+/** Two keys with the same hash: by trying, some 80,000 on the average. */
+function twinsOf(hashOf) {
+  const next = seeded(hashOf(''));
+  const word = () => next(36 ** 4).toString(36).padStart(4, '-');
+  for (const seen = new Map(); ; ) {
+    const key = word() + word();
+    const hash = hashOf(key);
+    const other = seen.get(hash);
+    if (other !== undefined && other !== key) return [other, key];
+    seen.set(hash, key);
+  }
+}
+
+/** Short keys; the first ones belong in the same quarter of the index, so that its segments differ in depth. */
+function manyKeys(hashOf) {
+  const keys = [];
+  for (let i = 0; keys.length < MANY; i++) {
+    const hash = hashOf(`many ${i}`);
+    if (keys.length < MANY / 2 ? (hash & 3) === 0 : (hash & 1) === 1) keys.push(`many ${i}`);
+  }
+  return keys;
+}
+
+function keyOf(next, twins) {
   const number = next(next(4) === 0 ? 3000 : 120);
   switch (number % 7) {
     case 0:
@@ -20,6 +59,7 @@ function keyOf(next) {
     case 2:
       return Uint8Array.from(`key ${number - 1}`, (letter) => letter.charCodeAt(0)); // as the string of another
     case 3:
+      if (number < 40) return twins[next(2)];
       return `${number} `.repeat(1 + (number % 50) * 6);
     default:
       return `key ${number}`;
@@ -39,19 +79,32 @@ class Fuzz {
   #next;
   #store;
   #reader;
+  #twins;
+  #many = [];
+  #weights;
+  #first;
+  /** By name: { key, value }, as it was put. */
   #model = new Map();
-  counts = {};
 
   constructor(path, seed) {
     this.#path = path;
     this.#next = seeded(seed);
+    this.#weights = seed % 2 === 0 ? LARGE : SMALL;
+    this.#first = this.#weights.map(([, name]) => name);
     this.#store = Store.open(path);
     this.#reader = Store.open(path, { readOnly: true });
+    const hashOf = hashing(path);
+    this.#twins = twinsOf(hashOf);
+    if (this.#weights === LARGE) this.#many = manyKeys(hashOf);
   }
 
   close() {
     this.#store.close();
     this.#reader.close();
+  }
+
+  #key() {
+    return keyOf(this.#next, this.#twins);
   }
 
   #is(found, expected, what) {
@@ -61,7 +114,7 @@ class Fuzz {
 
   #look(store, key, model = this.#model) {
     const name = nameOf(key);
-    const expected = model.get(name);
+    const expected = model.get(name)?.value;
     const what = `${store.readOnly ? 'reader' : 'writer'}, ${JSON.stringify(String(key)).slice(0, 60)}`;
     this.#is(store.get(key), expected, `get: ${what}`);
     this.#is(store.getView(key), expected, `getView: ${what}`);
@@ -69,16 +122,38 @@ class Fuzz {
   }
 
   #put(model) {
-    const [key, value] = [keyOf(this.#next), valueOf(this.#next)];
+    const [key, value] = [this.#key(), valueOf(this.#next)];
     this.#store.put(key, value);
-    model.set(nameOf(key), value);
+    model.set(nameOf(key), { key, value });
     return key;
   }
 
   #delete(model) {
-    const key = keyOf(this.#next);
+    const key = this.#key();
     assert.equal(this.#store.delete(key), model.delete(nameOf(key)));
     return key;
+  }
+
+  #putMany(pairs) {
+    assert.equal(this.#store.putMany(pairs), pairs.length);
+    for (const [key, value] of pairs) this.#model.set(nameOf(key), { key, value });
+  }
+
+  /** So many that segments of the index are replaced, and the directory. @returns their names */
+  #grow() {
+    const names = this.#someOfMany();
+    this.#putMany(names.map((name, i) => [name, Buffer.from([i])]));
+    this.#lookAtMany();
+    return names;
+  }
+
+  #someOfMany() {
+    const first = this.#model.size === 0 ? 0 : this.#next((2 * MANY) / 3);
+    return this.#many.slice(first, first + MANY / 3);
+  }
+
+  #lookAtMany() {
+    for (let i = 0; i < 200; i++) this.#look(this.#reader, this.#many[this.#next(MANY)]);
   }
 
   #change(model) {
@@ -88,11 +163,15 @@ class Fuzz {
   acts = {
     put: () => this.#look(this.#reader, this.#put(this.#model)),
     delete: () => this.#look(this.#reader, this.#delete(this.#model)),
-    get: () => this.#look(this.#next(2) === 0 ? this.#store : this.#reader, keyOf(this.#next)),
+    get: () => this.#look(this.#next(2) === 0 ? this.#store : this.#reader, this.#key()),
     putMany: () => {
-      const pairs = Array.from({ length: this.#next(30) }, () => [keyOf(this.#next), valueOf(this.#next)]);
-      assert.equal(this.#store.putMany(pairs), pairs.length);
-      for (const [key, value] of pairs) this.#model.set(nameOf(key), value);
+      const pairs = Array.from({ length: this.#next(30) }, () => [this.#key(), valueOf(this.#next)]);
+      this.#putMany(pairs);
+    },
+    grow: () => this.#grow(),
+    shrink: () => {
+      for (const name of this.#someOfMany()) assert.equal(this.#store.delete(name), this.#model.delete(name));
+      this.#lookAtMany();
     },
     transaction: () => {
       const model = new Map(this.#model);
@@ -114,12 +193,29 @@ class Fuzz {
     entries: () => {
       const store = this.#next(2) === 0 ? this.#store : this.#reader;
       const left = new Map(this.#model);
-      for (const [key, value] of store) {
+      const found = Array.from(store);
+      for (const [key, value] of found) {
         const name = nameOf(key);
-        this.#is(value, left.get(name), 'entries');
+        this.#is(value, left.get(name)?.value, 'entries');
+        assert.equal(typeof key, typeof left.get(name).key, 'as it was put');
         assert.ok(left.delete(name), 'each once');
       }
       assert.equal(left.size, 0);
+    },
+    // What is there all the time comes once, whatever comes and goes meanwhile.
+    entriesMeanwhile: () => {
+      const left = new Map(this.#model);
+      const touched = new Set();
+      for (const [key, value] of this.#next(2) === 0 ? this.#store : this.#reader) {
+        const name = nameOf(key);
+        if (!touched.has(name)) {
+          this.#is(value, left.get(name)?.value, 'entries, meanwhile');
+          assert.ok(left.delete(name), 'each once, meanwhile');
+        }
+        if (this.#next(100) === 0) touched.add(nameOf(this.#change(this.#model)));
+        if (this.#next(5000) === 0) for (const other of this.#grow()) touched.add(other);
+      }
+      for (const name of left.keys()) assert.ok(touched.has(name), `${name} did not come`);
     },
     commit: () => this.#store.commit(),
     commitAsync: async () => {
@@ -129,14 +225,29 @@ class Fuzz {
     },
     compact: async () => {
       const done = this.#store.compact({ waste: this.#next(3) / 4 });
-      for (let i = this.#next(4); i > 0; i--) this.#look(this.#reader, this.#change(this.#model));
+      // A reader in the middle of it, or changes.
+      const checked = this.#next(2) === 0 ? this.#reader.check() : undefined;
+      for (let i = checked === undefined ? this.#next(4) : 0; i > 0; i--) this.#look(this.#reader, this.#change(this.#model));
       await done;
+      assert.deepEqual((await checked)?.damage ?? [], []);
     },
     check: async () => {
       for (const store of [this.#store, this.#reader]) {
         const { damage, pairs } = await store.check();
         assert.deepEqual({ damage, pairs }, { damage: [], pairs: this.#model.size });
+        assert.equal(store.stats().liveBytes, liveBytes(Array.from(this.#model.values(), ({ key, value }) => [key, value])), 'liveBytes');
       }
+    },
+    // Another file than the header says: the index is made again from the log, in which nothing must be missing.
+    copy: () => {
+      const copy = `${this.#path}-copy`;
+      this.#store.commit();
+      copyFileSync(this.#path, copy);
+      const other = Store.open(copy);
+      for (const { key } of this.#model.values()) this.#look(other, key);
+      assert.equal(other.size, this.#model.size);
+      other.close();
+      rmSync(copy);
     },
     reopen: () => {
       this.#store.close();
@@ -144,25 +255,30 @@ class Fuzz {
         this.#reader.close();
         this.#reader = Store.open(this.#path, { readOnly: true });
       }
-      this.#store = Store.open(this.#path);
+      // With salvage, too, the index is made again.
+      this.#store = Store.open(this.#path, { salvage: this.#next(3) === 0 });
     },
   };
 
+  /** @returns what it did */
   async step() {
     const kind = this.#next(1000);
-    const [, name] = WEIGHTS.find(([least]) => kind < least);
+    // Each once, then at random.
+    const name = this.#first.shift() ?? this.#weights.find(([least]) => kind < least)[1];
     await this.acts[name]();
-    this.counts[name] = (this.counts[name] ?? 0) + 1;
     assert.equal(this.#store.size, this.#model.size, name);
     assert.equal(this.#reader.size, this.#model.size, `${name}: reader`);
+    return name;
   }
 }
 
 /** Of a thousand, added up. */
-const WEIGHTS = [
-  [420, 'put'], [600, 'delete'], [880, 'get'], [910, 'putMany'], [970, 'transaction'],
-  [975, 'entries'], [980, 'commit'], [985, 'commitAsync'], [993, 'compact'], [996, 'check'], [1000, 'reopen'],
+const SMALL = [
+  [420, 'put'], [600, 'delete'], [880, 'get'], [910, 'putMany'], [965, 'transaction'],
+  [970, 'entries'], [975, 'commit'], [980, 'commitAsync'], [988, 'compact'], [993, 'check'], [996, 'copy'], [1000, 'reopen'],
 ];
+/** Of a store with many keys. */
+const LARGE = [[7, 'grow'], [12, 'shrink'], [16, 'entriesMeanwhile'], ...SMALL];
 
 describe('a store and a Map', function () {
   this.timeout(60_000 + 2000 * SECONDS);
@@ -170,20 +286,20 @@ describe('a store and a Map', function () {
 
   it(`are the same after anything that is done to both, for ${SECONDS} s`, async () => {
     const end = Date.now() + 1000 * SECONDS;
-    const seen = {};
-    for (let seed = SEED; Date.now() < end; seed++) {
+    const seen = new Set();
+    // Each act has its turn, however little a slow machine does in that time.
+    const goesOn = () => Date.now() < end || seen.size < LARGE.length;
+    for (let seed = SEED; goesOn(); seed++) {
       const fuzz = new Fuzz(file(`fuzz-${seed}`), seed);
       let step = 0;
       try {
-        for (; step < 3000 && Date.now() < end; step++) await fuzz.step();
+        for (; step < STEPS && goesOn(); step++) seen.add(await fuzz.step());
       } catch (error) {
         error.message = `seed ${seed}, step ${step}: ${error.message}`;
         throw error;
       } finally {
         fuzz.close();
       }
-      for (const [name, count] of Object.entries(fuzz.counts)) seen[name] = (seen[name] ?? 0) + count;
     }
-    for (const [, name] of WEIGHTS) assert.ok(SECONDS < 5 || seen[name] > 0, name);
   });
 });

@@ -6,7 +6,10 @@ import { copyFileSync, rmSync } from 'node:fs';
 import { Store } from 'memmap/store';
 import { contentsOf, difference, keyOf, operation, perform, same, through, valueOf } from '../support/store-ops.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { copyStore, stopping, withoutRebuilding } from '../support/writer-stops.mjs';
+import { STORES, copyStore, stopping, withoutRebuilding } from '../support/writer-stops.mjs';
+
+/** Pairs that the first segment of the index takes. */
+const SEGMENT = 6553;
 
 /** Puts, deletes and transactions over few keys, so that most change what is there; and compactions. */
 function script(seed) {
@@ -76,6 +79,36 @@ describe('a writer that dies', function () {
       assert.ok(['put, after HashIndex.move', 'put, after HashIndex.add', 'delete, after HashIndex.remove'].every((one) => stops.includes(one)));
     });
   }
+
+  it('while its index grows leaves all it had done', async () => {
+    const path = file('grows');
+    const store = Store.open(path);
+    const model = new Map();
+    try {
+      for (let number = 0; number < SEGMENT; number++) {
+        const [key, value] = [`key ${number}`, Buffer.from(String(number))];
+        store.put(key, value);
+        model.set(key, value);
+      }
+      const copies = [];
+      const done = stopping((where) => {
+        const copy = file(`grows-${copies.length}`);
+        copyStore(path, copy);
+        copies.push({ copy, where });
+      }, [STORES]);
+      const step = [['one more', Buffer.from('it')]];
+      store.put(...step[0]);
+      done();
+      for (const { copy, where } of copies) {
+        await isSound(copy, through(model, [step]), where);
+        rmSync(copy);
+      }
+      assert.ok(copies.length > 20, `${copies.length} stops`);
+      assert.ok(store.stats().indexBytes > 2 * 2 ** 16, 'it has grown');
+    } finally {
+      store.close();
+    }
+  });
 
   it('after a compaction does not leave what was deleted before it to be found again', async () => {
     const path = file('deleted');

@@ -10,6 +10,8 @@ import { contentsOf, difference, operation, same, through } from './store-ops.mj
 
 const LARGE = 300_000;
 const KEYS = 40;
+/** Steps of the store after which a writer kills itself, at most: of some 12 operations. */
+const STEPS = 120;
 
 /** A process that waits until it is told from which operation on to go. */
 function worker(path, seed) {
@@ -24,7 +26,8 @@ function worker(path, seed) {
   const closed = once(child, 'close');
   return {
     child,
-    begins: (first) => child.stdin.write(`${first}\n`),
+    begins: (first, steps) => child.stdin.write(`${first} ${steps}\n`),
+    closed,
     async saysSomething() {
       if (said.length > 0) return;
       await Promise.race([once(child.stdio[3], 'data'), closed]);
@@ -93,10 +96,12 @@ export async function kills(path, { seed, rounds, readers = 1, longest = 40, onR
   try {
     for (let round = 1; round <= rounds; round++) {
       const one = following;
-      one.begins(number);
-      await one.saysSomething();
+      // At any instant, most of which are within a system call; or between two steps, where those are seldom.
+      const steps = round % 2 === 0 ? 0 : 1 + next(STEPS);
+      one.begins(number, steps);
+      if (steps === 0) await one.saysSomething();
       following = worker(path, seed);
-      await setTimeout(next(longest));
+      await (steps === 0 ? setTimeout(next(longest)) : one.closed);
       const { begun, done } = await one.dies();
       for (; number <= done; number++) model = through(model, operation(seed, number, { large: LARGE }).steps).at(-1);
       const underway = begun > done ? operation(seed, begun, { large: LARGE }) : { kind: 'nothing', steps: [] };

@@ -118,6 +118,15 @@ export function contentsOf(store) {
   return new Map(store.entries());
 }
 
+/** Bytes that the records of pairs of key and value take in the log. */
+export function liveBytes(pairs) {
+  let sum = 0;
+  for (const [key, value] of pairs) sum += 16 + filledUp(Buffer.byteLength(key)) + filledUp(value.length);
+  return sum;
+}
+
+const filledUp = (length) => 8 * Math.ceil(length / 8);
+
 /** Whether two maps have the same keys and values. */
 export function same(one, other) {
   if (one.size !== other.size) return false;

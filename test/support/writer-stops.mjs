@@ -14,11 +14,13 @@ const STEPS = [
   [Header, ['strike', 'advance']],
   [Disk, ['allocate', 'punch', 'sync', 'syncAll']],
 ];
+/** What others look at as well: the catalog, the directory and its entries, what is under way. */
+export const STORES = [{ name: 'Atomics', prototype: Atomics }, ['store']];
 
 /** Calls `stop(name)` before and after each step, until the function that it returns is called. */
-export function stopping(stop) {
+export function stopping(stop, also = []) {
   const undo = [];
-  for (const [{ name: owner, prototype }, names] of STEPS) {
+  for (const [{ name: owner, prototype }, names] of [...STEPS, ...also]) {
     for (const name of names) {
       const original = prototype[name];
       assert.equal(typeof original, 'function', `${owner}.${name}`);
