@@ -52,7 +52,7 @@ describe('memmap bench', function () {
     it(`${signal} ends it with 130, and nothing is left behind`, async () => {
       const directory = emptyDirectory(signal);
       const { child, ended } = startMemmap(['bench'], { env: { TMPDIR: directory } });
-      await until(() => readdirSync(directory).length > 0 && readdirSync(directory, { recursive: true }).some((name) => name.endsWith('written.bin')), 'bench writes');
+      await until(() => readdirSync(directory).length > 0 && readdirSync(directory, { recursive: true }).some((name) => name.endsWith('written.bin')), 'bench writes', 90);
       child.kill(signal);
       const { code, stderr } = await ended;
       assert.deepEqual([code, stderr], [130, '']);

@@ -1,13 +1,13 @@
 // memmap maps: the kernel's /proc/PID/smaps, read here once more, is the witness.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { stripVTControlCharacters } from 'node:util';
+import { isDeepStrictEqual, stripVTControlCharacters } from 'node:util';
 
 import { MEMMAP, memmap } from '../support/cli.mjs';
 import { skip } from '../support/hooks.mjs';
-import { needsPython, python } from '../support/program.mjs';
+import { needsPython } from '../support/program.mjs';
+import { quiet } from '../support/quiet.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const LIMIT = Number(readFileSync('/proc/sys/vm/max_map_count', 'utf8'));
@@ -38,14 +38,16 @@ function json(args) {
   return JSON.parse(stdout);
 }
 
-/** A program that maps what the script says, and sleeps then. */
-async function quiet(script, args = []) {
-  const { child, ended, output } = python(`${script}\nprint('ready', flush=True)\nsys.stdin.read()`, args);
-  while (!output().includes('ready')) {
-    const gone = await Promise.race([once(child.stdout, 'data').then(() => undefined), ended]);
-    if (gone !== undefined) throw new Error(gone.stderr);
+/** What does not change as others map the same libraries. */
+const ownOf = (one) => ({ start: one.start, end: one.end, rights: one.rights, rss: one.Rss, swap: one.Swap, huge: hugeOf(one), locked: one.Locked });
+
+/** What `look` finds, and what smaps says meanwhile: again where the kernel took or joined pages between the two. */
+function witnessed(pid, look) {
+  for (let left = 9; ; left--) {
+    const expected = smaps(pid);
+    const found = look();
+    if (left === 0 || isDeepStrictEqual(expected.map(ownOf), smaps(pid).map(ownOf))) return { expected, found };
   }
-  return { pid: child.pid, stop: () => { child.stdin.end(); return ended; } };
 }
 
 const EVERYTHING = `
@@ -93,17 +95,14 @@ describe('memmap maps', () => {
   after(() => one?.stop());
 
   it('lists each mapping as the kernel does', () => {
-    const expected = smaps(one.pid);
-    const { rows, mappings, limit } = json(['--by', 'mapping', '--sort', 'address', one.pid]);
+    const { expected, found: { rows, mappings, limit } } = witnessed(one.pid, () => json(['--by', 'mapping', '--sort', 'address', one.pid]));
     assert.equal(mappings, Number(execFileSync('sh', ['-c', `grep -vc 'vsyscall' /proc/${one.pid}/maps`], { encoding: 'utf8' })));
     assert.equal(rows.length, mappings);
     assert.equal(limit, LIMIT);
     // Shares change as others come who map the same libraries: the command itself does.
     assert.deepEqual(
       rows.map(({ name: _name, pss: _pss, ...row }) => row),
-      expected.map((row) => ({
-        start: row.start, end: row.end, rights: row.rights, size: row.size, rss: row.Rss, swap: row.Swap, huge: hugeOf(row), locked: row.Locked,
-      })),
+      expected.map((row) => ({ ...ownOf(row), size: row.size })),
     );
     for (const [i, { name }] of rows.entries()) {
       const theirs = expected[i].name;
@@ -115,11 +114,12 @@ describe('memmap maps', () => {
   });
 
   it('sums as smaps_rollup does', () => {
-    const rollup = Object.fromEntries(
-      [...readFileSync(`/proc/${one.pid}/smaps_rollup`, 'utf8').matchAll(/^(\w+): +(\d+) kB$/gm)].map(([, key, value]) => [key, 1024 * value]),
+    const rollupOf = (pid) => Object.fromEntries(
+      [...readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8').matchAll(/^(\w+): +(\d+) kB$/gm)].map(([, key, value]) => [key, 1024 * value]),
     );
     for (const by of ['file', 'mapping']) {
-      const { total, rows, reserved } = json(['--by', by, one.pid]);
+      const { expected, found } = witnessed(one.pid, () => ({ rollup: rollupOf(one.pid), ...json(['--by', by, one.pid]) }));
+      const { rollup, total, rows, reserved } = found;
       assert.equal(total.rss, rollup.Rss);
       assert.equal(total.swap, rollup.Swap);
       assert.equal(total.locked, rollup.Locked);
@@ -128,18 +128,18 @@ describe('memmap maps', () => {
         if (by === 'mapping' && key === 'count') continue;
         assert.equal(rows.reduce((sum, row) => sum + row[key], 0), total[key], key);
       }
-      assert.equal(reserved.count, smaps(one.pid).filter((row) => row.rights.startsWith('---') && row.Rss === 0).length);
+      assert.equal(reserved.count, expected.filter((row) => row.rights.startsWith('---') && row.Rss === 0).length);
       assert.ok(reserved.count >= 40);
     }
   });
 
   it('puts all mappings of a file into a row, unless it shall not', () => {
-    const expected = smaps(one.pid).filter(({ name }) => name === data);
+    const { expected: all, found: { rows } } = witnessed(one.pid, () => json([one.pid]));
+    const expected = all.filter(({ name }) => name === data);
     assert.equal(expected.length, 2);
-    const { rows } = json([one.pid]);
     const found = rows.filter(({ name }) => name === data);
     assert.equal(found.length, 1);
-    const sum = (key) => expected.reduce((all, row) => all + row[key], 0);
+    const sum = (key) => expected.reduce((bytes, row) => bytes + row[key], 0);
     assert.deepEqual(found[0], {
       name: data, rights: ['r--s', 'rw-s'], count: 2, size: 2 << 20, rss: sum('Rss'), pss: sum('Pss'), swap: 0, huge: found[0].huge, locked: 0,
     });

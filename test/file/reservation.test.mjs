@@ -145,7 +145,8 @@ describe('Reservation', () => {
   describe('after close', () => {
     it('closes what was placed, and gives the addresses back', () => {
       const path = file('closed', Buffer.alloc(PAGE_SIZE, 'f'));
-      const space = reserve(LENGTH);
+      // So large that what another thread maps meanwhile, at the upper end of the hole, is not at its start.
+      const space = reserve(2 ** 40);
       const { address } = space;
       const memory = space.place(0, { length: PAGE_SIZE });
       const mapping = space.place(PAGE_SIZE, { file: path, length: PAGE_SIZE });

@@ -23,7 +23,7 @@ function losing(options) {
 }
 
 describe("on('fault')", () => {
-  const goesOn = (name) => () => runs('fault-events', [name], { timeout: 50_000, killSignal: 'SIGKILL' });
+  const goesOn = (name) => () => runs('fault-events', [name]);
   it('is called once for faults of a kind that came together, with kind, offset, length and path', goesOn('burst'));
   it('is called on a worker thread', goesOn('in a worker'));
   it('is called for faults on another thread, of its own mapping only', goesOn('on another thread'));

@@ -3,13 +3,10 @@ import assert from 'node:assert/strict';
 import { foreignAddon } from '../support/addon.mjs';
 import { run, runs } from '../support/run.mjs';
 
-/** A process that hangs ends by SIGKILL. */
-const watchdog = { timeout: 30_000, killSignal: 'SIGKILL' };
-
-const goesOn = (name, ...args) => runs('handler', [name, ...args.map((arg) => arg())], watchdog);
+const goesOn = (name, ...args) => runs('handler', [name, ...args.map((arg) => arg())]);
 
 async function dies(expected, name, ...args) {
-  const { signal, stderr } = await run('handler', [name, ...args.map((arg) => arg())], watchdog);
+  const { signal, stderr } = await run('handler', [name, ...args.map((arg) => arg())]);
   assert.equal(signal, expected, stderr);
 }
 

@@ -131,10 +131,10 @@ describe('a log that is truncated between a look at its size and the reading', (
   beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'memmap-truncated-'))));
   afterEach(() => rmSync(directory, { recursive: true }));
 
-  it('is followed', () => runs('rotated-under', [join(directory, 'log'), 'guard'], { timeout: 50_000 }));
+  it('is followed', () => runs('rotated-under', [join(directory, 'log'), 'guard']));
 
   it('ends who follows it, without the guard', async () => {
-    const { code, signal } = await run('rotated-under', [join(directory, 'log'), 'no-guard'], { timeout: 50_000 });
+    const { code, signal } = await run('rotated-under', [join(directory, 'log'), 'no-guard']);
     assert.deepEqual({ code, signal }, { code: null, signal: 'SIGBUS' });
   });
 });

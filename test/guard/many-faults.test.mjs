@@ -1,8 +1,7 @@
 // What faults cost the process: mappings of the kernel, memory, and nothing else.
 import { runs } from '../support/run.mjs';
 
-const goesOn = (name) => () =>
-  runs('many-faults', [name], { nodeArgs: ['--expose-gc'], timeout: 50_000, killSignal: 'SIGKILL' });
+const goesOn = (name) => () => runs('many-faults', [name], { nodeArgs: ['--expose-gc'] });
 
 describe('many faults', () => {
   it('past one end of a file, in random order, cost one replacement', goesOn('truncated'));

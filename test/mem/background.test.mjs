@@ -5,6 +5,7 @@ import { mapAnonymous, mapFile } from 'memmap';
 import { PAGE_SIZE, cachestat } from 'memmap/sys';
 
 import { skip } from '../support/hooks.mjs';
+import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { residentParts } from '../support/resident.mjs';
 
@@ -22,7 +23,8 @@ function memory(length) {
   return mapAnonymous({ length, advice: 'nohugepage' });
 }
 
-describe('background', () => {
+describe('background', function () {
+  despiteReclaim(this);
   const file = temporaryFiles();
 
   describe('arguments', () => {

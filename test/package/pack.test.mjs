@@ -64,6 +64,7 @@ describe('the packed package', function () {
   it('has the command, executable, which needs nothing but what was installed, and its manual page', () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
     assert.equal(inProject('node_modules/.bin/memmap', '--version'), `${version}\n`);
+    readFileSync(join(project, 'package.json')); // it has been there for a while
     assert.match(inProject('node_modules/.bin/memmap', 'presence', 'package.json'), /1 of 1 pages in memory/);
     assert.match(inProject('node_modules/.bin/memmap', 'completion', 'bash'), /complete -o default -F _memmap memmap/);
     assert.ok(contents.includes('docs/memmap.1'));

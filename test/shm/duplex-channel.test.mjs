@@ -216,8 +216,11 @@ describe('Channel.serve() and Channel.connect()', () => {
     await round();
     const before = traces();
     // Without a collector's help.
-    for (let i = 0; i < 200; i += 1) await round();
-    assert.deepEqual(traces(), before);
+    const ROUNDS = 200;
+    for (let i = 0; i < ROUNDS; i += 1) await round();
+    // What a round leaves would be there so many times; of other tests something may have gone meanwhile.
+    const [descriptors, mappings] = traces().map((many, i) => many - before[i]);
+    assert.ok(descriptors < ROUNDS / 10 && mappings < ROUNDS / 10, `${descriptors} more descriptors, ${mappings} more mappings`);
   });
 
   describe('the server', () => {

@@ -85,26 +85,35 @@ describe('A peer that makes no channel', () => {
         await good.gone;
         good.close();
         assert.deepEqual([served, server.refused, server.clients], [1, 1, 0]);
-        await until(() => countDescriptors() === before, 'nothing of it is left');
+        await until(() => countDescriptors() <= before, 'nothing of it is left');
       });
     }
 
-    it('that is silent has its time, and holds nobody else up', async () => {
+    it('that is silent holds nobody else up', async () => {
       const path = nextPath();
       const errors = [];
-      const server = keep(await Channel.serve(path, (channel) => channel.close(), { timeout: 300, onError: (error) => errors.push(error.code) }));
-      const before = countDescriptors();
-      const silent = await Promise.all([connect(path), connect(path)]);
+      keep(await Channel.serve(path, (channel) => channel.close(), { timeout: 600_000, onError: (error) => errors.push(error.code) }));
+      const silent = [keep(await connect(path)), keep(await connect(path))];
       await sendFds(silent[1], [], saying(1));
       const good = await Channel.connect(path);
       await good.gone;
       good.close();
       assert.deepEqual(errors, [], 'others were served meanwhile');
+    });
+
+    it('that is silent has its time', async () => {
+      const path = nextPath();
+      const errors = [];
+      const server = keep(await Channel.serve(path, (channel) => channel.close(), { timeout: 300, onError: (error) => errors.push(error.code) }));
+      const before = countDescriptors();
+      const silent = await Promise.all([connect(path), connect(path)]);
+      // On a slow machine its time may be over by now.
+      await sendFds(silent[1], [], saying(1)).catch((error) => assert.equal(error.code, 'EPIPE'));
       await until(() => errors.length === 2, 'their time is over');
       assert.deepEqual(errors, ['ERR_MEMMAP_TIMEOUT', 'ERR_MEMMAP_TIMEOUT']);
       for (const one of silent) one.close();
       assert.deepEqual([server.clients, server.refused], [0, 2]);
-      await until(() => countDescriptors() === before, 'nothing of them is left');
+      await until(() => countDescriptors() <= before, 'nothing of them is left');
     });
   });
 
@@ -141,17 +150,18 @@ describe('A peer that makes no channel', () => {
         const before = countDescriptors();
         await assert.rejects(Channel.connect(path), { code: `ERR_MEMMAP_${code}`, name: 'PeerError' });
         for (const one of connections) one.close();
-        await until(() => countDescriptors() === before, 'nothing of it is left');
+        await until(() => countDescriptors() <= before, 'nothing of it is left');
         assert.equal(listener.refused, 0);
       });
     }
 
     it('that offers one memory twice makes the client talk to itself', async () => {
       const path = nextPath();
-      keep(listen(path, offered(() => {
+      const offer = offered(() => {
         const fd = memory();
         return [fd, openSync(`/proc/self/fd/${fd}`, 'r+')];
-      })));
+      });
+      keep(listen(path, (connection) => offer(keep(connection))));
       // Its producer and its consumer are ours: what is sent comes back.
       const channel = keep(await Channel.connect(path));
       assert.equal(channel.trySend(Buffer.from('x')), true);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, lstatSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -44,7 +45,7 @@ describe('listen() and connect()', () => {
 
     it('is EADDRINUSE while somebody listens there, or if it is no socket', () => {
       const path = nextPath();
-      keep(listen(path, () => {}));
+      keep(listen(path, (connection) => connection.close()));
       const before = countDescriptors();
       assert.throws(() => listen(path, nobody), { code: 'EADDRINUSE', syscall: 'bind', path, name: 'SystemError' });
       const plain = file('plain', 'not a socket');
@@ -82,9 +83,11 @@ describe('listen() and connect()', () => {
         }`;
       const children = Array.from({ length: 6 }, () =>
         spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] }));
+      const ends = children.map((child) => once(child, 'close'));
       const outputs = await Promise.all(children.map((child) =>
         new Promise((resolve) => child.stdout.once('data', (text) => resolve(text.toString().trim())))));
       for (const child of children) child.kill();
+      await Promise.all(ends);
       assert.deepEqual(outputs.toSorted(), [...Array(5).fill('EADDRINUSE'), 'listens']);
     });
 
@@ -122,9 +125,9 @@ describe('listen() and connect()', () => {
   describe('the peer', () => {
     it('is known on both sides, by process, user and group', async () => {
       const path = nextPath();
-      const accepted = new Promise((resolve) => keep(listen(path, resolve)));
+      const accepted = new Promise((resolve) => keep(listen(path, (one) => resolve(keep(one)))));
       const peer = python(CONNECT, [path]);
-      const connection = keep(await accepted);
+      const connection = await accepted;
       assert.deepEqual(connection.peer, { pid: peer.child.pid, uid: process.geteuid(), gid: process.getegid() });
       const client = keep(await connect(path));
       assert.deepEqual(client.peer, { pid: process.pid, uid: process.geteuid(), gid: process.getegid() });

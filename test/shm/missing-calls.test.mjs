@@ -9,7 +9,7 @@ import { compiled, start } from '../support/program.mjs';
 const { ENOSYS, EPERM } = constants.errno;
 const SOURCE = new URL('../fixtures/without-calls.c', import.meta.url);
 const MOCHA = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
-const PLAIN = ['--no-config', '--require', 'test/support/hooks.mjs', '--reporter', 'dot', '--timeout', '20000', '--exit'];
+const PLAIN = ['--no-config', '--require', 'test/support/hooks.mjs', '--reporter', 'dot', '--timeout', '60000', '--exit'];
 
 /** Test files, and which of their tests. */
 const TESTS = {

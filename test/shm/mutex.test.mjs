@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -11,6 +11,8 @@ import { lockPeers } from '../support/lock-peers.mjs';
 import { run } from '../support/run.mjs';
 import { until } from '../support/until.mjs';
 
+/** What runs a program in a pid namespace of its own. */
+const UNSHARED = ['unshare', '--pid', '--fork', '--kill-child'];
 
 /** Of a thread of this process: a Mutex over the buffer it is sent. */
 function worker(buffer, body) {
@@ -26,6 +28,7 @@ function worker(buffer, body) {
 
 describe('Locks', () => {
   const peer = lockPeers();
+  const apart = lockPeers(UNSHARED);
   const at = lockMemory();
 
   describe('a mutex', () => {
@@ -83,14 +86,11 @@ describe('Locks', () => {
     });
 
     it('tells a live owner from a dead one though its number is one of another pid namespace', async function () {
-      const unshared = ['unshare', '--pid', '--fork', '--kill-child'];
-      if (spawnSync(unshared[0], [...unshared.slice(1), 'true']).status !== 0) skip(this, 'no pid namespaces');
-      const args = [...unshared.slice(1), process.execPath, new URL('../fixtures/lock-peer.mjs', import.meta.url).pathname];
-      const owner = spawn(unshared[0], [...args, 'hold', 'mutex'], { stdio: ['ignore', 'inherit', 'inherit', at.shared.fd, 'ipc'] });
-      while ((await once(owner, 'message'))[0] !== 'done');
+      if (spawnSync(UNSHARED[0], [...UNSHARED.slice(1), 'true']).status !== 0) skip(this, 'no pid namespaces');
+      const owner = await apart(at.shared.fd, 'hold', 'mutex');
+      await owner.done();
       assert.throws(() => mutex.lock({ timeout: 200 }), code('TIMEOUT'));
-      owner.kill('SIGKILL');
-      await once(owner, 'exit');
+      await owner.kill();
       assert.deepEqual(mutex.lock(LONG), { ownerDied: true });
     });
 

@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { configure, guard } from 'memmap';
@@ -29,6 +30,8 @@ if (!(seconds > 0) || !Number.isInteger(seed)) throw new TypeError('--seconds an
 const WORKERS = 4;
 const FILES = 6;
 const MiB = 2 ** 20;
+/** Steps after which a worker is as large as it stays, but for some slack. */
+const WARM = 200;
 /** A worker that does nothing for so long hangs. */
 const HANG_SECONDS = 60;
 /** What may come on top between the first quarter and the last: caches, heaps, a pause of the collector. */
@@ -82,15 +85,15 @@ function startWorkers() {
 async function soak() {
   const results = startWorkers().map((worker) => once(worker, 'message'));
   const samples = [];
-  const start = Date.now();
-  const before = { steps: [...steps()], at: start };
-  let told = start;
+  let start; // from when on all are at work, which takes its time on a busy machine
+  let told = Date.now();
+  const before = { steps: [...steps()], at: told };
   const watch = setInterval(() => {
     const now = Date.now();
-    if (now - start < seconds * 1000) samples.push(look());
+    if (start !== undefined && now - start < seconds * 1000) samples.push(look());
     if (steps().some((count, i) => count !== before.steps[i])) Object.assign(before, { steps: [...steps()], at: now });
     if (now - before.at > HANG_SECONDS * 1000) die(`no step for ${HANG_SECONDS} s: [${steps().join(', ')}]`);
-    if (now - told < 3000) return;
+    if (start === undefined || now - told < 3000) return;
     told = now;
     const { mappings, descriptors, resident } = look();
     console.log(
@@ -98,7 +101,9 @@ async function soak() {
         `${descriptors} descriptors, ${Math.round(resident / MiB)} MiB`,
     );
   }, 50);
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  while (steps().some((count) => count < WARM)) await setTimeout(10);
+  start = Date.now();
+  await setTimeout(seconds * 1000);
   Atomics.store(control, WORKERS, 1);
   const reports = (await Promise.all(results)).map(([report]) => report);
   clearInterval(watch);

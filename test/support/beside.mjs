@@ -9,7 +9,11 @@ export function beside(name, args, fds) {
   const child = spawn(process.execPath, [path, ...args.map(String)], { stdio: ['ignore', 'pipe', 'pipe', ...fds] });
   const texts = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => (texts[stream] += text));
-  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }));
+  let over = false;
+  const ended = once(child, 'close').then(([code, signal]) => {
+    over = true;
+    return { code, signal };
+  });
   return {
     ended,
     output: () => texts.stdout,
@@ -17,7 +21,8 @@ export function beside(name, args, fds) {
     /** Resolves when it has written so much. */
     async says(line) {
       while (!texts.stdout.includes(line)) {
-        if (child.exitCode !== null) throw new Error(`${name} ended: ${texts.stderr}`);
+        // Not once it has exited: what it wrote before may still be on its way.
+        if (over) throw new Error(`${name} ended: ${texts.stderr}`);
         await Promise.race([once(child.stdout, 'data'), ended]);
       }
     },

@@ -45,6 +45,8 @@ export function browser() {
       if (request.url() !== url && !request.url().startsWith('data:')) problems.push(`request: ${request.url()}`);
     });
     await page.goto(url);
+    // Maps are drawn when the page is first shown, which is after it is loaded.
+    await page.waitForFunction(() => [...document.querySelectorAll('canvas')].slice(0, 1).every(({ width }) => width > 0));
     return page;
   };
 }

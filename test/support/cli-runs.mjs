@@ -11,9 +11,10 @@ import fcntl, json, os, pty, struct, sys, termios
 marker, count = sys.argv[1].encode(), int(sys.argv[2])
 pid, fd = pty.fork()
 if pid == 0:
+    # Here, not in the parent: the program would ask before it is set.
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 120, 0, 0))
     os.environ['TERM'] = 'xterm'
     os.execvp(sys.argv[3], sys.argv[3:])
-fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 120, 0, 0))
 output, sent = b'', False
 while True:
     try: part = os.read(fd, 65536)

@@ -1,5 +1,8 @@
 // The descriptors of this process, as /proc/self/fd lists them: what leaks shows here.
 import { closeSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 /** What each descriptor leads to, by its number. */
 export function descriptors() {
@@ -15,6 +18,11 @@ export function descriptors() {
 }
 
 export const countDescriptors = () => descriptors().size;
+
+/** What has been opened since `before` and is open. Others may be gone: the collector closes what tests before have forgotten. */
+export function openedSince(before) {
+  return [...descriptors()].filter(([fd, link]) => before.get(fd) !== link);
+}
 
 /**
  * How many rings of the kernel wait for words: libuv has others, of another size. The kernel tells
@@ -46,9 +54,18 @@ export function closesOnExec(fd, readFile) {
   return (Number.parseInt(/^flags:\s+(\d+)/m.exec(readFile(`/proc/self/fdinfo/${fd}`, 'utf8'))[1], 8) & 0o2000000) !== 0;
 }
 
+/** What other tests have forgotten, locks and their witnesses, is closed now, and not between two counts. */
+async function closeForgotten() {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  setFlagsFromString('--no-expose-gc');
+  for (let turn = 0; turn < 5; turn++) await setImmediate();
+}
+
 /** Returns keep(thing) -> thing, which is closed after the test of the calling describe block. */
 export function closedAfterEach() {
   const kept = [];
+  before(closeForgotten);
   afterEach(() => {
     for (const thing of kept.splice(0).toReversed()) thing.close();
   });

@@ -8,19 +8,23 @@ const PROGRAM = fileURLToPath(new URL('../fixtures/lock-peer.mjs', import.meta.u
 /** Returns start(fd, act, lock, times?) -> { child, done(), kill() }. */
 export function lockPeers(wrapper = []) {
   const children = [];
-  afterEach(() => {
-    for (const child of children.splice(0)) child.kill('SIGKILL');
+  afterEach(async () => {
+    for (const { child } of children) child.kill('SIGKILL');
+    await Promise.all(children.splice(0).map(({ ended }) => ended)); // with the descriptors that led to them
   });
   return async (fd, act, lock, times = 1) => {
     const [program, ...args] = [...wrapper, process.execPath, PROGRAM, act, lock, String(times)];
     const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', fd, 'ipc'] });
-    children.push(child);
     const said = [];
     child.on('message', (word) => said.push(word));
+    // Not 'exit': its last words may come after that.
+    let over = false;
+    const ended = once(child, 'close').then(() => (over = true));
+    children.push({ child, ended });
     const hears = async (word) => {
       while (!said.includes(word)) {
-        const [code] = await Promise.race([once(child, 'message'), once(child, 'exit')]);
-        if (typeof code === 'number' && !said.includes(word)) throw new Error(`the peer ended with ${code}`);
+        if (over) throw new Error(`the peer ended with ${child.exitCode ?? child.signalCode}`);
+        await Promise.race([once(child, 'message'), ended]);
       }
     };
     await hears('begins');

@@ -169,7 +169,7 @@ const FACADE = {
         { ...DUMP, runs: [{ offset: 1, length: Number.MAX_SAFE_INTEGER }] },
       ]),
     ],
-    options({ signal: zoo.callback, onProgress: zoo.callback }),
+    options({ rate: integer(1), signal: zoo.callback, onProgress: zoo.callback }),
   ]],
   touch: [({ path }) => [[path], {}], [
     [

@@ -7,6 +7,7 @@ import { skip } from '../support/hooks.mjs';
 import { withHugePages } from '../support/huge-pages.mjs';
 import { cachestatOrSkip } from '../support/kernel.mjs';
 import { inherited, needsPython } from '../support/peer.mjs';
+import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 
@@ -107,7 +108,8 @@ describe('calls on files', () => {
     });
   });
 
-  describe('posix_fadvise', () => {
+  describe('posix_fadvise', function () {
+    despiteReclaim(this);
     const PAGES = 8;
     /** Pages in memory of a file on the disk that is read page by page, after the act. */
     const left = (act) => {
@@ -154,7 +156,8 @@ describe('calls on files', () => {
     });
   });
 
-  describe('cachestat', () => {
+  describe('cachestat', function () {
+    despiteReclaim(this);
     it('counts the pages of a range in the page cache', function () {
       const all = cachestatOrSkip(this, fd);
       assert.deepEqual(Object.keys(all), ['cached', 'dirty', 'writeback', 'evicted', 'recentlyEvicted']);

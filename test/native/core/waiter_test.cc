@@ -226,6 +226,8 @@ TEST("waiter: tells of a word whose memory is gone, and goes on with the others"
   CHECK(page != MAP_FAILED);
   Word word = 0;
   const uint64_t kept = listener.wait(word, 0);
+  // Its thread has begun, and maps nothing more for itself where the page was.
+  CHECK(settled(listener));
   CHECK(::munmap(page, kPage) == 0);
   CHECK(listener.hears(listener.wait(*static_cast<Word*>(page), 0)));
   CHECK(listener.told(kept) == 0);
