@@ -144,6 +144,8 @@ export interface Binding {
   migrate(target: Target, offset: number, length: number, unit: number, node: number, counts: Float64Array): number;
 
   ftruncate(fd: number, length: number): number;
+  /** Starts writing what is dirty, without waiting: sync_file_range(2). */
+  syncFileRange(fd: number, offset: number, length: number): number;
   fallocate(fd: number, mode: number, offset: number, length: number): number;
   posixFadvise(fd: number, offset: number, length: number, advice: number): number;
   cachestat(fd: number, offset: number, length: number, flags: number, counts: Float64Array): number;

@@ -53,6 +53,11 @@ export class Disk {
     return true;
   }
 
+  /** Has the disk begin with a part of the file: a later sync waits for less. No failure matters. */
+  startSync(offset: number, length: number): void {
+    binding.syncFileRange(this.fd, offset, length);
+  }
+
   /** Waits until a part of a mapping is durable. `offset` and `length`: whole pages of `pages`. */
   sync(pages: Pages, offset: number, length: number): void {
     check(binding.msync(pages.open(), offset, length, MS.SYNC), 'msync', { path: this.path });

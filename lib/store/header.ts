@@ -172,13 +172,16 @@ export class Header {
     return found.toSorted((a, b) => a.sequence - b.sequence);
   }
 
-  /** Puts an extent into the catalog, its block last. False if there is no place left. */
-  enter({ block, blocks, sequence, salt }: Extent): boolean {
+  /** Whether the catalog has no place left. */
+  get isFull(): boolean {
+    return this.#placeOf(0) === -1;
+  }
+
+  /** Puts an extent into the catalog, where there is a place; its block last. */
+  enter({ block, blocks, sequence, salt }: Extent): void {
     const at = this.#placeOf(0);
-    if (at === -1) return false;
     this.words.set([blocks, sequence, salt], at + 1);
     Atomics.store(this.words, at, block);
-    return true;
   }
 
   strike(block: number): void {

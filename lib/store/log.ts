@@ -3,7 +3,7 @@
 // A record is written past the end of the log, then the end is moved past it, and only then does
 // the index lead to it: whoever reads finds whole records.
 import { randomInt } from 'node:crypto';
-import { StateError } from '../errors.js';
+import { StateError, SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { outOfRange } from '../internal/validate.js';
 import type { Blocks } from './blocks.js';
@@ -21,7 +21,7 @@ import { byteOf, lowOf, unitOf, valueAt } from './record.js';
 import type { Windows } from './windows.js';
 
 /** Bytes of a value up to which copying word by word is faster than a call. */
-const SHORT = 256;
+const SHORT = 24;
 /** Bytes of a batch, which lies in one extent, and that in one window. */
 const MOST_BATCH = 2 ** 29;
 
@@ -47,6 +47,7 @@ export class Log {
   #extent: Extent;
   window = 0;
   words: Int32Array;
+  #bytes: Uint8Array;
   #base = 0;
   /** Where the next record goes; past the end of all extents if the last one is a giant's. */
   at = 0;
@@ -67,6 +68,7 @@ export class Log {
     this.#blocks = parts.blocks;
     this.#extent = last;
     this.words = new Int32Array(0);
+    this.#bytes = NOTHING;
     this.#enter(last, used);
     this.#syncedTo = this.at;
   }
@@ -76,6 +78,7 @@ export class Log {
     this.window = extent.block >>> WINDOW_SHIFT;
     this.#windows.reach(this.window);
     this.words = this.#windows.words[this.window] as Int32Array;
+    this.#bytes = this.#windows.bytes[this.window] as Uint8Array;
     this.#base = (extent.block & IN_WINDOW) << BLOCK_SHIFT;
     this.at = this.#base + 2 * used;
     // A giant's extent may reach past the window: nothing else is written there.
@@ -114,11 +117,25 @@ export class Log {
   #begin(bytes: number, end: number, giant = false): void {
     const wanted = Math.ceil((EXTENT_WORDS * 4 + bytes) / BLOCK);
     const usual = Math.min(MOST_EXTENT, Math.max(LEAST_EXTENT, this.#blocks.total >>> 5));
-    const blocks = giant ? wanted : Math.max(wanted, usual);
-    const extent = startExtent(this.#parts, blocks, giant, this.#extent.sequence, end);
-    if (this.at > this.#syncedTo) this.#unsynced.push(this.#range());
+    const extent = this.#start(giant ? wanted : Math.max(wanted, usual), Math.max(wanted, LEAST_EXTENT), giant, end);
+    if (this.at > this.#syncedTo) {
+      const range = this.#range();
+      this.#unsynced.push(range);
+      this.#disk.startSync(range.offset, range.length);
+    }
     this.#enter(extent, EXTENT_UNITS);
     this.#syncedTo = this.#base;
+  }
+
+  /** Starts an extent, a smaller one where the disk has no room for the usual one. */
+  #start(blocks: number, least: number, giant: boolean, end: number): Extent {
+    for (let tried = blocks; ; tried = Math.max(least, tried >>> 1)) {
+      try {
+        return startExtent(this.#parts, tried, giant, this.#extent.sequence, end);
+      } catch (error) {
+        if (tried <= least || !(error instanceof SystemError && error.code === 'ENOSPC')) throw error;
+      }
+    }
   }
 
   get #parts(): { windows: Windows; header: Header; blocks: Blocks } {
@@ -174,9 +191,10 @@ export class Log {
     const { words } = this;
     const { length } = value;
     if (length > SHORT) {
-      const bytes = this.#windows.bytes[this.window] as Uint8Array;
-      bytes.set(value, next * 4);
-      for (let i = length; i % 8 !== 0; i++) bytes[next * 4 + i] = 0;
+      const end = next + padded(length) / 4;
+      words[end - 2] = 0;
+      words[end - 1] = 0;
+      this.#bytes.set(value, next * 4);
       return;
     }
     let i = 0;
@@ -197,8 +215,7 @@ export class Log {
   #seal(value: number, length: number, shape: number, second: number, hash: number): void {
     const { words, at } = this;
     const seed = (this.#extent.salt + lowOf(this.window, at)) | 0;
-    const bytes = this.#windows.bytes[this.window] as Uint8Array;
-    words[at] = recordSum(shape, second, hash, xxh32Mapped(words, bytes, value, length, seed), seed);
+    words[at] = recordSum(shape, second, hash, xxh32Mapped(words, this.#bytes, value, length, seed), seed);
     this.record = at;
   }
 
@@ -269,6 +286,7 @@ export function startExtent(
   before: number,
   end: number,
 ): Extent {
+  if (header.isFull) throw new StateError('ERR_MEMMAP_STORE_FULL', 'The log is in too many pieces: compact() the store');
   const block = free.take(blocks, crossing);
   const extent: Extent = { block, blocks, sequence: header.sequence + 1, salt: randomInt(1, 2 ** 32) | 0 };
   const { words, at } = windows.block(block);
@@ -284,9 +302,8 @@ export function startExtent(
   words.copyWithin(at + EXTENT_COPY, at, at + EXTENT_USED);
   words[at + EXTENT_USED] = EXTENT_UNITS;
   header.sequence = extent.sequence;
-  if (header.enter(extent)) return extent;
-  free.give(block, blocks);
-  throw new StateError('ERR_MEMMAP_STORE_FULL', 'The log is in too many pieces: compact() the store');
+  header.enter(extent);
+  return extent;
 }
 
 /** The sum over an extent's header, which stands nowhere else. */

@@ -27,6 +27,8 @@ export class Reader {
   /** Of the writer: what views are over, so that nobody can write through them. */
   #views: Windows | undefined;
   #slab = new Int32Array(SLAB / 4);
+  /** Asking an array for its buffer is a call. */
+  #slabBuffer: ArrayBufferLike = this.#slab.buffer;
   #slabUsed = 0;
   /** The byte of the record that did not match its sum; -1: none. */
   #damaged = -1;
@@ -77,7 +79,7 @@ export class Reader {
     const pending = this.#writer?.pending;
     if (pending !== undefined && pending.size > 0) {
       const at = pending.get(this.key.name);
-      if (at === -1) return false;
+      if (at !== undefined && at < 0) return false;
       const log = this.#parts.opened?.log;
       if (at !== undefined && log !== undefined) {
         this.#index.window = log.window;
@@ -153,7 +155,7 @@ export class Reader {
     const seed = (this.#salts.of(window, at) + lowOf(window, at)) | 0;
     const hash = xxh32Copying(words, from, length, seed, this.#slab, start);
     const sum = recordSum(words[at + SHAPE] as number, words[at + VALUE_LENGTH] as number, words[at + KEY_HASH] as number, hash, seed);
-    if (sum === words[at]) return new Bytes(this.#slab.buffer, start * 4, length);
+    if (sum === words[at]) return new Bytes(this.#slabBuffer, start * 4, length);
     this.#damaged = byteOf(window, at);
     return undefined;
   }
@@ -163,6 +165,7 @@ export class Reader {
     const whole = ((length + 7) >> 3) * 2;
     if (this.#slabUsed + whole > SLAB / 4) {
       this.#slab = new Int32Array(SLAB / 4);
+      this.#slabBuffer = this.#slab.buffer;
       this.#slabUsed = 0;
     }
     const start = this.#slabUsed;

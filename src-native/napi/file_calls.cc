@@ -16,6 +16,12 @@ Napi::Value fallocate(const Napi::CallbackInfo& info) {
                                           int64(info[3])));
 }
 
+// syncFileRange(fd, offset, length) -> 0 | -errno
+Napi::Value sync_file_range(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(),
+               sys::sync_file_range(int32(info[0]), int64(info[1]), int64(info[2])));
+}
+
 Napi::Value posix_fadvise(const Napi::CallbackInfo& info) {
   return to_js(info.Env(), sys::posix_fadvise(int32(info[0]), int64(info[1]),
                                               int64(info[2]), int32(info[3])));
@@ -58,6 +64,7 @@ Napi::Value pidfd_open(const Napi::CallbackInfo& info) {
 void export_file_calls(Napi::Env env, Napi::Object exports) {
   add<ftruncate>(env, exports, "ftruncate");
   add<fallocate>(env, exports, "fallocate");
+  add<sync_file_range>(env, exports, "syncFileRange");
   add<posix_fadvise>(env, exports, "posixFadvise");
   add<cachestat>(env, exports, "cachestat");
   add<memfd_create>(env, exports, "memfdCreate");

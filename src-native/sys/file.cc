@@ -74,6 +74,10 @@ Errno fallocate(int fd, int mode, int64_t offset, int64_t length) {
   return errno_of(::fallocate(fd, mode, offset, length));
 }
 
+Errno sync_file_range(int fd, int64_t offset, int64_t length) {
+  return errno_of(::sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE));
+}
+
 Errno posix_fadvise(int fd, int64_t offset, int64_t length, int advice) {
   return {::posix_fadvise(fd, offset, length, advice)};  // returns it, sets no errno
 }

@@ -26,6 +26,8 @@ Errno statx(int fd, unsigned mask, struct statx* facts);
 Errno fstatfs(int fd, struct statfs* facts);
 Errno ftruncate(int fd, int64_t length);
 Errno fallocate(int fd, int mode, int64_t offset, int64_t length);
+// Starts writing what is dirty, and waits for nothing.
+Errno sync_file_range(int fd, int64_t offset, int64_t length);
 Errno posix_fadvise(int fd, int64_t offset, int64_t length, int advice);
 Result<ssize_t> read(int fd, void* bytes, size_t length);
 Result<ssize_t> pread(int fd, void* bytes, size_t length, int64_t offset);

@@ -1,6 +1,6 @@
 // A store on a file system of 8 MB that is full. Witness: every pair, each time.
 import assert from 'node:assert/strict';
-import { rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { Store } from 'memmap/store';
 import { fillFileSystem, smallTmpfs } from '../support/mount.mjs';
 import { contentsOf, difference, liveBytes, same, valueOf } from '../support/store-ops.mjs';
@@ -194,5 +194,26 @@ describe('a store on a full disk', function () {
     fillFileSystem(file('more'));
     assert.ok(fill(3000) > 10);
     await isSound();
+  });
+});
+
+describe('a larger store on a disk that is nearly full', function () {
+  this.timeout(60_000);
+  const file = smallTmpfs(64 * 2 ** 20);
+
+  it('takes what there is room for, though its log grows in larger pieces', async () => {
+    const store = Store.open(file('store'));
+    const value = Buffer.alloc(10_000);
+    let count = 0;
+    assert.throws(() => {
+      for (; ; count++) store.put(`key ${count}`, value);
+    }, FULL);
+    const { bavail, bsize } = statfsSync(file('store'));
+    // The least piece of a log is 256 KiB.
+    assert.ok(bavail * bsize < 2 ** 18, `${bavail * bsize} bytes are left`);
+    assert.equal(store.size, count);
+    assert.deepEqual((await store.check()).damage, []);
+    assert.equal(store.delete('key 0'), true);
+    store.close();
   });
 });

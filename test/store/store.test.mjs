@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, statfsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { Store } from 'memmap/store';
+import { PAGE_SIZE } from 'memmap/sys';
+import { skip } from '../support/hooks.mjs';
+import { cachestatOrSkip } from '../support/kernel.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { until } from '../support/until.mjs';
+
+const TMPFS = 0x01021994;
 
 const bytes = (text) => Buffer.from(text);
 
@@ -81,6 +87,19 @@ describe('Store', () => {
     assert.deepEqual([store.has('c'), String(store.get('b')), store.size], [false, '2', 1]);
     assert.throws(() => store.transaction(async () => {}), { code: 'ERR_MEMMAP_TRANSACTION' });
     assert.throws(() => store.transaction(() => store.commit()), { code: 'ERR_MEMMAP_TRANSACTION' });
+  });
+
+  it('has the disk begin with what is full of its log before commit()', async function () {
+    if (statfsSync(path).type === TMPFS) skip(this, 'there is no disk behind the file');
+    for (let i = 0; i < 64; i++) store.put(`key ${i}`, Buffer.alloc(2 ** 20, i));
+    const fd = openSync(path, 'r');
+    try {
+      // Long before the kernel would by itself, after 30 s.
+      await until(() => cachestatOrSkip(this, fd).dirty * PAGE_SIZE < 2 ** 25, 'the disk has half of it', 15);
+    } finally {
+      closeSync(fd);
+    }
+    store.commit();
   });
 
   it('lets one write, and says who it is; readers come at any time', () => {
