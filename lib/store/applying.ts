@@ -29,8 +29,9 @@ export class Applying {
     const words = windows.words[window] as Int32Array;
     this.#key.takeStored(words, at);
     this.#index.begin();
-    if (kind === PUT) this.#growth.reserve(this.#key.hash);
-    if (this.#index.find(this.#key)) {
+    const found = this.#index.find(this.#key);
+    if (kind === PUT) this.#growth.reserve(this.#key, found);
+    if (found) {
       const { window: oldWindow, at: oldAt } = this.#index;
       const old = windows.words[oldWindow] as Int32Array;
       header.live -= recordBytes(this.#key.length, valueLengthOf(old, oldAt));

@@ -20,8 +20,11 @@ export interface CheckReport {
   readonly damage: readonly Damage[];
 }
 
-/** Records between two turns of the event loop. */
+/** Records, or pages of the log, between two turns of the event loop. */
 const STEP = 4096;
+const PAGE_UNITS = 4096 / UNIT;
+/** Looks at the number of pairs, before one that is wrong is believed: a writer may be between two stores. */
+const LOOKS = 3;
 
 /** @param writes whether nobody else can change the store meanwhile */
 export async function verifyAll(parts: Parts, index: HashIndex, writes: boolean, still: () => void): Promise<CheckReport> {
@@ -37,6 +40,13 @@ export async function verifyAll(parts: Parts, index: HashIndex, writes: boolean,
   return check.report;
 }
 
+/** A slot that leads to a record. */
+interface Slot {
+  readonly window: number;
+  readonly at: number;
+  readonly mark: number;
+}
+
 class Check {
   readonly #parts: Parts;
   readonly #index: HashIndex;
@@ -44,6 +54,10 @@ class Check {
   readonly #salts: Salts;
   #records = 0;
   #pairs = 0;
+  #steps = 0;
+  /** Where it is in the log; and whether nothing whole follows there. */
+  #walk: Walk | undefined;
+  #stuck = false;
   #damage: Damage[] = [];
   /** Keys that the index does not lead to: whether the newest record says that they were put, and where. */
   #absent = new Map<string, number>();
@@ -60,6 +74,7 @@ class Check {
     this.#pairs = 0;
     this.#damage = [];
     this.#absent.clear();
+    this.#walk = undefined;
   }
 
   get report(): CheckReport {
@@ -71,42 +86,75 @@ class Check {
   }
 
   async log(still: () => void): Promise<void> {
-    const { windows, records, header } = this.#parts;
-    for (const extent of header.extents()) {
-      const own = readExtent(windows, header, extent.block);
-      if (own?.sequence !== extent.sequence || own.broken) this.#broken(extent.block * BLOCK_UNITS, "an extent's header");
-      const walk = new Walk(windows, records, extent);
-      let steps = 0;
-      while (walk.used < usedOf(windows, extent)) {
-        const found = walk.next();
-        if (found !== undefined) {
-          for (const record of found) this.#record(record);
-        } else {
-          this.#broken(walk.unit, 'a record');
-          if (!walk.skip()) break;
-        }
-        steps += found?.length ?? 1;
-        if (steps < STEP) continue;
-        steps = 0;
-        await setImmediate();
-        still();
-        this.#index.begin();
-      }
-    }
+    await this.#walkTo(this.#end, still, (found) => this.#record(found));
+    // What was written meanwhile explains why the index did not lead to keys before.
+    await this.#walkTo(this.#end, still, (found) => {
+      if (this.#take(found)) this.#absent.delete(this.#key.name);
+    });
     for (const unit of this.#absent.values()) if (unit !== -1) this.#broken(unit, 'a record that the index does not lead to: the index');
     this.#absent.clear();
   }
 
-  #record({ window, at, shape }: Found): void {
-    this.#records += 1;
-    const kind = shape & KIND;
-    if (kind !== PUT && kind !== DELETE) return;
-    const words = this.#parts.windows.words[window] as Int32Array;
-    const key = this.#key;
-    key.takeStored(words, at);
+  /** Where the log ends now: its last extent, and units of that. */
+  get #end(): { sequence: number; used: number } {
+    const { windows, header } = this.#parts;
+    const last = header.extents().at(-1);
+    return last === undefined ? { sequence: 0, used: 0 } : { sequence: last.sequence, used: usedOf(windows, last) };
+  }
+
+  /** Goes on from where it was. */
+  async #walkTo(end: { sequence: number; used: number }, still: () => void, act: (found: Found) => void): Promise<void> {
+    const { windows, records, header } = this.#parts;
+    const from = this.#walk?.extent.sequence ?? 0;
+    for (const extent of header.extents()) {
+      if (extent.sequence < from || extent.sequence > end.sequence) continue;
+      if (this.#walk?.extent.sequence !== extent.sequence) {
+        const own = readExtent(windows, header, extent.block);
+        if (own?.sequence !== extent.sequence || own.broken) this.#broken(extent.block * BLOCK_UNITS, "an extent's header");
+        this.#walk = new Walk(windows, records, extent);
+        this.#stuck = false;
+      }
+      const used = extent.sequence === end.sequence ? end.used : usedOf(windows, extent);
+      await this.#go(this.#walk, used, still, act);
+    }
+  }
+
+  async #go(walk: Walk, used: number, still: () => void, act: (found: Found) => void): Promise<void> {
+    while (walk.used < used && !this.#stuck) {
+      const before = walk.used;
+      const found = walk.next();
+      if (found !== undefined) {
+        for (const record of found) act(record);
+      } else {
+        this.#broken(walk.unit, 'a record');
+        this.#stuck = !walk.skip();
+      }
+      this.#steps += (found?.length ?? 1) + (walk.used - before) / PAGE_UNITS;
+      if (this.#steps >= STEP) await this.#pause(still);
+    }
+  }
+
+  async #pause(still: () => void): Promise<void> {
+    this.#steps = 0;
+    await setImmediate();
+    still();
     this.#index.begin();
-    if (this.#index.find(key)) this.#absent.delete(key.name);
-    else this.#absent.set(key.name, kind === PUT ? unitOf(window, at) : -1);
+  }
+
+  #record(found: Found): void {
+    this.#records += 1;
+    if (!this.#take(found)) return;
+    this.#index.begin();
+    if (this.#index.find(this.#key)) this.#absent.delete(this.#key.name);
+    else this.#absent.set(this.#key.name, (found.shape & KIND) === PUT ? unitOf(found.window, found.at) : -1);
+  }
+
+  /** Takes the key of a record that has one. */
+  #take({ window, at, shape }: Found): boolean {
+    const kind = shape & KIND;
+    if (kind !== PUT && kind !== DELETE) return false;
+    this.#key.takeStored(this.#parts.windows.words[window] as Int32Array, at);
+    return true;
   }
 
   async slots(still: () => void): Promise<void> {
@@ -114,27 +162,46 @@ class Check {
     index.begin();
     for (const { entry, depth, block } of covering(index)) {
       this.#salts.refresh();
-      eachSlot(index, block, (window, at, mark) => {
-        this.#pairs += 1;
-        const offset = byteOf(window, at);
-        // A slot that broke leads anywhere, and a length that broke reaches anywhere.
-        const room = this.#salts.room(window, at);
-        if (room === 0) {
+      // All of a segment at once: while it is somebody else's turn it may be replaced.
+      const slots: Slot[] = [];
+      eachSlot(index, block, (window, at, mark) => slots.push({ window, at, mark }));
+      this.#pairs += slots.length;
+      for (const slot of slots) {
+        const bytes = this.#verify(slot, entry, depth);
+        const offset = byteOf(slot.window, slot.at);
+        if (bytes === 0 && !this.#damage.some((other) => other.offset === offset)) {
           this.#damage.push({ offset, what: 'what a slot of the index leads to' });
-          return;
         }
-        this.#parts.windows.reach(window);
-        const salt = this.#salts.of(window, at);
-        const hash = this.#parts.windows.words[window]?.[at + KEY_HASH] ?? 0;
-        const leads = (hash & TAG) === (mark & TAG) && (hash & ((1 << depth) - 1)) === entry;
-        if (leads && this.#parts.records.verify(window, at, salt, room) !== 0) return;
-        if (!this.#damage.some((other) => other.offset === offset)) this.#damage.push({ offset, what: 'what a slot of the index leads to' });
-      });
-      await setImmediate();
-      still();
-      index.begin();
+        this.#steps += 1 + bytes / (PAGE_UNITS * UNIT);
+        if (this.#steps >= STEP) await this.#pause(still);
+      }
     }
-    const { count } = this.#parts.header;
-    if (count !== this.#pairs) this.#damage.push({ offset: 0, what: `the number of pairs (${count}, not ${this.#pairs})` });
+    await this.#count(still);
+  }
+
+  /** Bytes of the record that a slot leads to; 0 if it is none that is whole, or belongs elsewhere. */
+  #verify({ window, at, mark }: Slot, entry: number, depth: number): number {
+    // A slot that broke leads anywhere, and a length that broke reaches anywhere.
+    const room = this.#salts.room(window, at);
+    if (room === 0) return 0;
+    this.#parts.windows.reach(window);
+    const salt = this.#salts.of(window, at);
+    const hash = this.#parts.windows.words[window]?.[at + KEY_HASH] ?? 0;
+    const leads = (hash & TAG) === (mark & TAG) && (hash & ((1 << depth) - 1)) === entry;
+    return leads ? this.#parts.records.verify(window, at, salt, room) : 0;
+  }
+
+  /** Compares the number of pairs with that of the header. */
+  async #count(still: () => void): Promise<void> {
+    for (let look = 0; this.#pairs !== this.#parts.header.count; look++) {
+      if (look === LOOKS) {
+        this.#damage.push({ offset: 0, what: `the number of pairs (${this.#parts.header.count}, not ${this.#pairs})` });
+        return;
+      }
+      // Some came and went while the slots were looked at: once more, all at once.
+      await this.#pause(still);
+      this.#pairs = 0;
+      for (const { block } of covering(this.#index)) eachSlot(this.#index, block, () => (this.#pairs += 1));
+    }
   }
 }

@@ -73,8 +73,9 @@ function validateCompact(options: CompactOptions): CompactOptions {
 }
 
 /** Bytes of the records that are current, by the first block of their extent; and counts them all again. */
-async function countLive({ parts, opened: { index } }: Writer, steps: Steps): Promise<Map<number, number>> {
+async function countLive({ parts, opened: { index, log } }: Writer, steps: Steps): Promise<Map<number, number>> {
   const { header, windows } = parts;
+  const { sequence, unit } = log.place;
   const extents = header.extents().toSorted((a, b) => a.block - b.block);
   const live = new Map<number, number>(extents.map(({ block }) => [block, 0]));
   const ownerOf = (block: number): number => {
@@ -99,6 +100,8 @@ async function countLive({ parts, opened: { index } }: Writer, steps: Steps): Pr
     });
     await steps.pause();
   }
+  // Unless something was written meanwhile, which may have been counted twice.
+  if (log.place.sequence === sequence && log.place.unit === unit) header.live = [...live.values()].reduce((sum, bytes) => sum + bytes, 0);
   return live;
 }
 

@@ -167,10 +167,15 @@ export class HashIndex {
     if (!this.freed) this.directory[this.entryOf(hash) + 1] = (this.directory[this.entryOf(hash) + 1] as number) + 1;
   }
 
+  /** Whether the key that find() has just found needs another slot to lead to a record in a window. */
+  isFarFrom(window: number): boolean {
+    return (this.slots[this.slot] as number) >>> HIGH_SHIFT !== window >>> 5;
+  }
+
   /** Leads a key that find() has just found to another record. */
   move(key: Key, window: number, at: number): void {
     const { slots, slot } = this;
-    if ((slots[slot] as number) >>> HIGH_SHIFT === window >>> 5) {
+    if (!this.isFarFrom(window)) {
       publish(slots, slot + 1, (window << LOW_WINDOW_SHIFT) | (at >> 1));
       return;
     }

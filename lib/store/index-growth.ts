@@ -5,8 +5,9 @@ import { StateError } from '../errors.js';
 import type { Blocks } from './blocks.js';
 import { type HashIndex, homeOf, segments } from './hash-index.js';
 import type { Header } from './header.js';
+import type { Key } from './key.js';
 import {
-  AT_SPLIT, BLOCK, BLOCK_WORDS, EMPTY, FULL, GONE, MOST_DEPTH, SLOTS, SPLIT_WORDS, TAG,
+  AT_SPLIT, BLOCK, BLOCK_WORDS, EMPTY, FULL, FULL_OF_MOVES, GONE, MOST_DEPTH, SLOTS, SPLIT_WORDS, TAG,
 } from './layout.js';
 import type { Windows } from './windows.js';
 
@@ -39,7 +40,9 @@ export function liveSlots(windows: Windows, block: number): number {
   const { words, at: base } = windows.block(block);
   let live = 0;
   for (let at = base + 1; at < base + BLOCK_WORDS; at += 2) {
-    if (words[at] !== EMPTY && words[at] !== GONE) live += 1;
+    // 1 unless EMPTY or GONE, without a branch that nobody could foresee.
+    const rest = (words[at] as number) >>> 1;
+    live += (rest | -rest) >>> 31;
   }
   return live;
 }
@@ -76,16 +79,45 @@ export class IndexGrowth {
     for (const segment of segments(this.#index)) yield { block: segment.block, blocks: 1 };
   }
 
-  /** Makes room for `more` keys in the segment of a hash. @throws {SystemError} ENOSPC, and nothing has changed */
-  reserve(hash: number): void {
-    while (this.#index.usedBy(hash) >= FULL) this.#replace(hash, 1);
+  /**
+   * Makes sure that add() or move() has a slot for a key that find() has just looked for. If the
+   * segment had to be replaced, it looks again.
+   *
+   * @throws {SystemError} ENOSPC, and nothing has changed
+   */
+  reserve(key: Key, found: boolean): void {
+    // A key that was found hardly ever moves to another slot.
+    if (this.#index.usedBy(key.hash) < (found ? FULL_OF_MOVES : FULL)) return;
+    do this.#replace(key.hash, 1);
+    while (!this.#hasRoom(key.hash, 1));
+    this.#index.find(key);
   }
 
-  /** Replaces the segment of a hash if it has no room for `more` keys. There may be none even then. */
-  reserveOnce(hash: number, more: number): void {
-    if (this.#index.usedBy(hash) + more > FULL) this.#replace(hash, more);
+  /** Makes room for keys that are not there, by their hashes. @throws {SystemError} ENOSPC */
+  reserveAll(hashes: readonly number[]): void {
+    // A segment that one of them fills is replaced, which changes how many go to which.
+    for (let grown = true; grown; ) {
+      grown = false;
+      const wanted = new Map<number, { hash: number; count: number }>();
+      for (const hash of hashes) {
+        const entry = this.#index.entryOf(hash);
+        const segment = wanted.get(entry) ?? { hash, count: 0 };
+        segment.count += 1;
+        wanted.set(entry, segment);
+      }
+      for (const { hash, count } of wanted.values()) {
+        if (this.#hasRoom(hash, count)) continue;
+        this.#replace(hash, count);
+        grown = true;
+      }
+    }
   }
 
+  #hasRoom(hash: number, more: number): boolean {
+    return this.#index.usedBy(hash) + more <= FULL;
+  }
+
+  /** Replaces the segment of a hash. There may be no room for `more` keys even then. */
   #replace(hash: number, more: number): void {
     const index = this.#index;
     const depth = (index.directory[index.entryOf(hash) + 1] as number) >>> 16;
@@ -106,23 +138,29 @@ export class IndexGrowth {
         throw error;
       }
     }
-    this.#fill(block, depth, first, second);
-    const counts = [liveSlots(this.#windows, first), liveSlots(this.#windows, second)];
+    const inFirst = this.#fill(block, depth, first, second);
     const { words } = this.#header;
-    words.set([depth, splits ? depth + 1 : depth, entry, first, second, ...counts], AT_SPLIT + 1);
+    words.set([depth, splits ? depth + 1 : depth, entry, first, second, splits ? inFirst : live, splits ? live - inFirst : live], AT_SPLIT + 1);
     Atomics.store(words, AT_SPLIT, 1);
     this.finish();
     this.#blocks.give(block, 1);
   }
 
-  #fill(block: number, depth: number, first: number, second: number): void {
-    const from = this.#windows.block(block);
-    const targets = [empty(this.#windows, first), empty(this.#windows, second)] as const;
-    for (let at = from.at; at < from.at + BLOCK_WORDS; at += 2) {
-      const mark = from.words[at] as number;
-      const low = from.words[at + 1] as number;
-      if (low !== EMPTY && low !== GONE) insert(targets[(mark >>> depth) & 1] as Segment, mark, low);
+  /** @returns how many slots went into the first */
+  #fill(block: number, depth: number, first: number, second: number): number {
+    const { words, at: base } = this.#windows.block(block);
+    const one = empty(this.#windows, first);
+    const other = first === second ? one : empty(this.#windows, second);
+    let inFirst = 0;
+    for (let at = base; at < base + BLOCK_WORDS; at += 2) {
+      const mark = words[at] as number;
+      const low = words[at + 1] as number;
+      if (low === EMPTY || low === GONE) continue;
+      const bit = (mark >>> depth) & 1;
+      insert(bit === 0 ? one : other, mark, low);
+      inFirst += 1 - bit;
     }
+    return inFirst;
   }
 
   /** Ends the replacement that stands in the header, if one does. */

@@ -1,9 +1,9 @@
 // Writer: what only the one process does that has the store open for writing.
 import { StateError } from '../errors.js';
 import { Applying } from './applying.js';
-import type { Key } from './key.js';
+import { Key } from './key.js';
 import {
-  BATCH, COMMIT, DELETE, KEY_HASH, KEY_LENGTH, KIND, MARK, MARK_BYTES, MOST_MAPPED, PUT, SHAPE, TEXT, recordBytes,
+  BATCH, COMMIT, DELETE, KEY_LENGTH, MARK, MARK_BYTES, MOST_MAPPED, PUT, SHAPE, TEXT, recordBytes,
 } from './layout.js';
 import { outOfRange } from '../internal/validate.js';
 import { type Place, isPast } from './log.js';
@@ -14,8 +14,15 @@ import { chain } from './walk.js';
 const markWords = new Int32Array(MARK_BYTES / 4);
 const mark = new Uint8Array(markWords.buffer);
 
-/** Where a transaction has put a key: words from where its batch begins; -1: it was deleted. */
+/**
+ * Where a transaction has put a key: words from where its batch begins. Negative: it was deleted,
+ * after it had been put there ({@link otherwise}), or without.
+ */
 type Pending = Map<string, number>;
+/** Deleted, and never put. */
+const DELETED = -1;
+/** From where a key was put to that it was deleted since, and back. */
+const otherwise = (at: number): number => -2 - at;
 
 export class Writer {
   readonly parts: Parts;
@@ -29,12 +36,14 @@ export class Writer {
   #failure: unknown;
   #pending: Pending | undefined;
   readonly #applying: Applying;
+  readonly #key: Key;
 
   constructor(parts: Parts, opened: Opened) {
     this.parts = parts;
     this.opened = opened;
     this.#durable = opened.log.place;
     this.#applying = new Applying(parts, opened.index, opened.growth);
+    this.#key = new Key(parts.header.seed);
   }
 
   /** What the transaction under way has written. */
@@ -65,11 +74,11 @@ export class Writer {
       return;
     }
     index.begin();
-    growth.reserve(key.hash);
     const found = index.find(key);
     if (!found && index.free === -1) {
       throw broken(this.parts.disk.path, { offset: byteOf(index.strangerWindow, index.strangerAt), what: 'what the index leads to' });
     }
+    growth.reserve(key, found);
     const before = found ? recordBytes(key.length, valueLengthOf(windows.words[index.window] as Int32Array, index.at)) : 0;
     if (bytes > MOST_MAPPED) {
       log.writeGiant(shape, key, value);
@@ -97,10 +106,10 @@ export class Writer {
     const shape = key.text ? DELETE | TEXT : DELETE;
     if (this.#pending !== undefined) {
       const pending = this.#pending.get(key.name);
-      if (pending === -1 || (pending === undefined && !found)) return false;
+      if (pending === undefined ? !found : pending < 0) return false;
       log.reserve(recordBytes(key.length, 0));
       log.write(shape | BATCH, key, key.hash);
-      this.#pending.set(key.name, -1);
+      this.#pending.set(key.name, pending === undefined ? DELETED : otherwise(pending));
       return true;
     }
     if (!found) {
@@ -141,16 +150,16 @@ export class Writer {
   }
 
   #endBatch(): void {
-    const { opened: { log }, parts: { windows } } = this;
+    const { opened: { growth, log }, parts: { windows } } = this;
     if (log.at === log.batchStart) {
       log.endBatch();
       return;
     }
     log.reserve(recordBytes(0, 0));
-    const sums: number[] = [];
     const { words, batchStart, at: end } = log;
     // Before it counts: from there on nothing may fail.
-    this.#reserveSlots(words, batchStart, end, sums);
+    growth.reserveAll(this.#hashesOfNew(words, batchStart));
+    const sums = this.#sums(words, batchStart, end);
     log.write(COMMIT, undefined, sums.length, undefined, chain(sums));
     if (windows.faulted) windows.check();
     log.endBatch();
@@ -166,29 +175,25 @@ export class Writer {
     return recordBytes((words[at + SHAPE] as number) & KEY_LENGTH, valueLengthOf(words, at)) / 4;
   }
 
-  #reserveSlots(words: Int32Array, start: number, end: number, sums: number[]): void {
-    const { index, growth } = this.opened;
-    index.begin();
+  /** The sums of the batch's records, in their order. */
+  #sums(words: Int32Array, start: number, end: number): number[] {
+    const sums: number[] = [];
+    for (let at = start; at < end; at += this.#wordsOf(words, at)) sums.push(words[at] as number);
+    return sums;
+  }
+
+  /** The hashes of the keys that the batch brings into the index, or elsewhere in it. */
+  #hashesOfNew(words: Int32Array, start: number): number[] {
+    const { index, log } = this.opened;
     const hashes: number[] = [];
-    for (let at = start; at < end; at += this.#wordsOf(words, at)) {
-      sums.push(words[at] as number);
-      if (((words[at + SHAPE] as number) & KIND) === PUT) hashes.push(words[at + KEY_HASH] as number);
+    index.begin();
+    for (const place of this.#pending?.values() ?? []) {
+      const at = place < 0 ? otherwise(place) : place;
+      if (at === DELETED) continue;
+      this.#key.takeStored(words, start + at);
+      if (!index.find(this.#key) || index.isFarFrom(log.window)) hashes.push(this.#key.hash);
     }
-    // A segment that one of them fills is replaced, which changes how many go to which.
-    for (let grown = true; grown; ) {
-      grown = false;
-      const wanted = new Map<number, { hash: number; count: number }>();
-      for (const hash of hashes) {
-        const entry = index.entryOf(hash);
-        const segment = wanted.get(entry) ?? { hash, count: 0 };
-        segment.count += 1;
-        wanted.set(entry, segment);
-      }
-      const { generation } = this.parts.header;
-      for (const { hash, count } of wanted.values()) growth.reserveOnce(hash, count);
-      grown = this.parts.header.generation !== generation;
-      index.begin();
-    }
+    return hashes;
   }
 
   /** Notes in the log up to where it was durable: what is missing before that has broken, not got lost. */

@@ -1,8 +1,9 @@
 // Where things lie in a store's file.
-import { readFileSync } from 'node:fs';
-import { AT_CATALOG, AT_DIRECTORY, BLOCK, CATALOG_WORDS, DIRECTORY_BLOCK, EXTENT_UNITS, EXTENT_USED, KEY_LENGTH, KIND, PUT, UNIT, recordBytes } from '../../dist/store/layout.js';
-
-const CATALOG_PLACES = 64;
+import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import {
+  AT_CATALOG, AT_COUNT, AT_DIRECTORY, AT_LIVE, BLOCK, CATALOG_PLACES, CATALOG_WORDS, DIRECTORY_BLOCK, EXTENT_UNITS, EXTENT_USED, KEY_LENGTH, KIND,
+  PUT, UNIT, recordBytes,
+} from '../../dist/store/layout.js';
 
 /** [{ offset, length, key }] of the records that put something, and the offsets of extents and index. */
 export function layoutOf(path) {
@@ -33,4 +34,36 @@ function recordsOf(extent, word, bytes) {
     offset += length;
   }
   return records;
+}
+
+/** Writes to the file of a store, which may be open. `at`: a word. */
+function poke(path, at, words) {
+  const fd = openSync(path, 'r+');
+  writeSync(fd, words, 0, words.byteLength, 4 * at);
+  closeSync(fd);
+}
+
+/** Changes the number of pairs that the header tells. */
+export function pokeCount(path, count) {
+  poke(path, AT_COUNT, Int32Array.of(count));
+}
+
+/** Changes the bytes that are current, as the header tells them. */
+export function pokeLive(path, bytes) {
+  poke(path, AT_LIVE, Float64Array.of(bytes));
+}
+
+/** Takes all places of the catalog that are free. Returns them. */
+export function fillCatalog(path) {
+  const catalog = new Int32Array(CATALOG_PLACES * CATALOG_WORDS);
+  const fd = openSync(path, 'r');
+  readSync(fd, catalog, 0, catalog.byteLength, 4 * AT_CATALOG);
+  closeSync(fd);
+  const free = Array.from({ length: CATALOG_PLACES }, (_, place) => place).filter((place) => catalog[place * CATALOG_WORDS] === 0);
+  for (const place of free) poke(path, AT_CATALOG + place * CATALOG_WORDS, Int32Array.of(-1));
+  return free;
+}
+
+export function emptyCatalog(path, places) {
+  for (const place of places) poke(path, AT_CATALOG + place * CATALOG_WORDS, Int32Array.of(0));
 }
