@@ -30,7 +30,6 @@ export class Applying {
     this.#key.takeStored(words, at);
     this.#index.begin();
     const found = this.#index.find(this.#key);
-    if (kind === PUT) this.#growth.reserve(this.#key, found);
     if (found) {
       const { window: oldWindow, at: oldAt } = this.#index;
       const old = windows.words[oldWindow] as Int32Array;
@@ -40,6 +39,7 @@ export class Applying {
       if (kind === DELETE) header.count -= 1;
       else header.live += length;
     } else if (kind === PUT) {
+      this.#growth.reserve(this.#key);
       this.#index.add(this.#key.hash, window, at);
       header.count += 1;
       header.live += length;

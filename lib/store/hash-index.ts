@@ -187,6 +187,7 @@ export class HashIndex {
     publish(slots, slot + 1, GONE);
   }
 
+  /** There is one: of a segment's slots some are always free, or were. */
   #findFree(hash: number): void {
     const block = this.directory[this.directoryAt + ((hash & this.mask) << 1)] as number;
     const base = (block & IN_WINDOW) << BLOCK_SHIFT;

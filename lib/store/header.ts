@@ -1,7 +1,7 @@
 // Header: block 0. What the store is, who has it open, and the catalog of extents.
 import { randomInt } from 'node:crypto';
 import { fstatSync, readFileSync } from 'node:fs';
-import { PeerError } from '../errors.js';
+import { PeerError, StateError } from '../errors.js';
 import { xxh32 } from './checksum.js';
 import type { Disk } from './disk.js';
 import {
@@ -172,14 +172,20 @@ export class Header {
     return found.toSorted((a, b) => a.sequence - b.sequence);
   }
 
-  /** Whether the catalog has no place left. */
-  get isFull(): boolean {
-    return this.#placeOf(0) === -1;
+  /** @throws {StateError} ERR_MEMMAP_STORE_FULL: the catalog has no place for another extent */
+  reserve(): void {
+    this.#freePlace();
   }
 
-  /** Puts an extent into the catalog, where there is a place; its block last. */
-  enter({ block, blocks, sequence, salt }: Extent): void {
+  #freePlace(): number {
     const at = this.#placeOf(0);
+    if (at === -1) throw new StateError('ERR_MEMMAP_STORE_FULL', 'The log is in too many pieces: compact() the store');
+    return at;
+  }
+
+  /** Puts an extent into the catalog, its block last. @throws {StateError} ERR_MEMMAP_STORE_FULL */
+  enter({ block, blocks, sequence, salt }: Extent): void {
+    const at = this.#freePlace();
     this.words.set([blocks, sequence, salt], at + 1);
     Atomics.store(this.words, at, block);
   }

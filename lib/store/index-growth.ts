@@ -7,7 +7,7 @@ import { type HashIndex, homeOf, segments } from './hash-index.js';
 import type { Header } from './header.js';
 import type { Key } from './key.js';
 import {
-  AT_SPLIT, BLOCK, BLOCK_WORDS, EMPTY, FULL, FULL_OF_MOVES, GONE, MOST_DEPTH, SLOTS, SPLIT_WORDS, TAG,
+  AT_SPLIT, BLOCK, BLOCK_WORDS, EMPTY, FULL, GONE, MOST_DEPTH, SLOTS, SPLIT_WORDS, TAG,
 } from './layout.js';
 import type { Windows } from './windows.js';
 
@@ -80,14 +80,13 @@ export class IndexGrowth {
   }
 
   /**
-   * Makes sure that add() or move() has a slot for a key that find() has just looked for. If the
-   * segment had to be replaced, it looks again.
+   * Makes room for a key that find() has just not found. If the segment had to be replaced, it
+   * looks again where the key would go.
    *
    * @throws {SystemError} ENOSPC, and nothing has changed
    */
-  reserve(key: Key, found: boolean): void {
-    // A key that was found hardly ever moves to another slot.
-    if (this.#index.usedBy(key.hash) < (found ? FULL_OF_MOVES : FULL)) return;
+  reserve(key: Key): void {
+    if (this.#hasRoom(key.hash, 1)) return;
     do this.#replace(key.hash, 1);
     while (!this.#hasRoom(key.hash, 1));
     this.#index.find(key);

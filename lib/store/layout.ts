@@ -125,8 +125,6 @@ export const LOW_WINDOW_SHIFT = 27;
 export const LOW_IN_WINDOW = 0x7ff_ffff;
 /** Slots in use, of all, at which a segment is replaced by two. */
 export const FULL: number = Math.floor(SLOTS * 0.8);
-/** And where keys that are there have moved in it. */
-export const FULL_OF_MOVES: number = Math.floor(SLOTS * 0.9);
 /** Bits of the hash that lead to a segment, at most: more never tell keys apart. */
 export const MOST_DEPTH = 24;
 

@@ -3,7 +3,7 @@
 // A record is written past the end of the log, then the end is moved past it, and only then does
 // the index lead to it: whoever reads finds whole records.
 import { randomInt } from 'node:crypto';
-import { StateError, SystemError } from '../errors.js';
+import { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { outOfRange } from '../internal/validate.js';
 import type { Blocks } from './blocks.js';
@@ -286,7 +286,7 @@ export function startExtent(
   before: number,
   end: number,
 ): Extent {
-  if (header.isFull) throw new StateError('ERR_MEMMAP_STORE_FULL', 'The log is in too many pieces: compact() the store');
+  header.reserve();
   const block = free.take(blocks, crossing);
   const extent: Extent = { block, blocks, sequence: header.sequence + 1, salt: randomInt(1, 2 ** 32) | 0 };
   const { words, at } = windows.block(block);

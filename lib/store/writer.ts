@@ -78,7 +78,7 @@ export class Writer {
     if (!found && index.free === -1) {
       throw broken(this.parts.disk.path, { offset: byteOf(index.strangerWindow, index.strangerAt), what: 'what the index leads to' });
     }
-    growth.reserve(key, found);
+    if (!found) growth.reserve(key);
     const before = found ? recordBytes(key.length, valueLengthOf(windows.words[index.window] as Int32Array, index.at)) : 0;
     if (bytes > MOST_MAPPED) {
       log.writeGiant(shape, key, value);
