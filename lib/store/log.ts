@@ -2,19 +2,19 @@
 //
 // A record is written past the end of the log, then the end is moved past it, and only then does
 // the index lead to it: whoever reads finds whole records.
-import { randomInt } from 'node:crypto';
 import { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { outOfRange } from '../internal/validate.js';
+import { Ahead } from './ahead.js';
 import type { Blocks } from './blocks.js';
-import { recordSum, xxh32, xxh32Mapped } from './checksum.js';
+import { recordSum, xxh32Mapped } from './checksum.js';
 import type { Disk } from './disk.js';
+import { startExtent } from './extent.js';
 import type { Extent, Header } from './header.js';
 import type { Key } from './key.js';
 import {
-  BLOCK, BLOCK_SHIFT, BLOCK_WORDS, EXTENT_BEFORE, EXTENT_BEFORE_END, EXTENT_BLOCKS, EXTENT_COPY, EXTENT_MAGIC, EXTENT_SALT, EXTENT_SEQUENCE,
-  EXTENT_SUM, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, GIANT, IN_WINDOW, KEY_HASH, KEY_LENGTH, LEAST_EXTENT, LONG, MOST_EXTENT,
-  RECORD_WORDS, SHAPE, VALUE_LENGTH, WINDOW_SHIFT, padded, recordBytes,
+  BLOCK, BLOCK_SHIFT, BLOCK_WORDS, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, GIANT, IN_WINDOW, KEY_HASH, KEY_LENGTH, LEAST_EXTENT, LONG,
+  MOST_EXTENT, RECORD_WORDS, SHAPE, VALUE_LENGTH, WINDOW_SHIFT, padded, recordBytes,
 } from './layout.js';
 import { publish } from './order.js';
 import { byteOf, lowOf, unitOf, valueAt } from './record.js';
@@ -52,6 +52,9 @@ export class Log {
   /** Where the next record goes; past the end of all extents if the last one is a giant's. */
   at = 0;
   #end = 0;
+  /** Up to where it may be written without telling {@link Ahead}. */
+  #ready = 0;
+  readonly #ahead: Ahead;
   /** Where the batch began that is being written; -1: none is. */
   #batch = -1;
   /** The last record written. */
@@ -66,6 +69,7 @@ export class Log {
     this.#disk = parts.disk;
     this.#header = parts.header;
     this.#blocks = parts.blocks;
+    this.#ahead = new Ahead(parts.windows);
     this.#extent = last;
     this.words = new Int32Array(0);
     this.#bytes = NOTHING;
@@ -83,6 +87,8 @@ export class Log {
     this.at = this.#base + 2 * used;
     // A giant's extent may reach past the window: nothing else is written there.
     this.#end = Math.min(this.#base + extent.blocks * BLOCK_WORDS, this.words.length);
+    this.#ready = this.at;
+    this.#ahead.enter(this.at);
   }
 
   get extent(): Extent {
@@ -95,7 +101,12 @@ export class Log {
 
   /** Makes room for a record. @throws {SystemError} ENOSPC, and nothing has changed */
   reserve(bytes: number): void {
+    if (bytes > (this.#ready - this.at) * 4) this.#goOn(bytes);
+  }
+
+  #goOn(bytes: number): void {
     if (bytes > (this.#end - this.at) * 4) this.#roll(bytes);
+    this.#ready = this.#ahead.reach(this.window, this.at + bytes / 4, this.#end);
   }
 
   #roll(bytes: number): void {
@@ -271,42 +282,4 @@ export class Log {
   get hasUnsynced(): boolean {
     return this.at > this.#syncedTo || this.#unsynced.length > 0;
   }
-}
-
-/**
- * Begins an extent.
- *
- * @param before the number of the extent that the log was in, which ended at the unit `end`
- * @throws {SystemError} ENOSPC, and nothing has changed
- */
-export function startExtent(
-  { windows, header, blocks: free }: { windows: Windows; header: Header; blocks: Blocks },
-  blocks: number,
-  crossing: boolean,
-  before: number,
-  end: number,
-): Extent {
-  header.reserve();
-  const block = free.take(blocks, crossing);
-  const extent: Extent = { block, blocks, sequence: header.sequence + 1, salt: randomInt(1, 2 ** 32) | 0 };
-  const { words, at } = windows.block(block);
-  words.fill(0, at, at + EXTENT_WORDS + RECORD_WORDS);
-  words[at] = EXTENT_MAGIC;
-  words[at + EXTENT_BLOCKS] = blocks;
-  words[at + EXTENT_SEQUENCE] = extent.sequence;
-  words[at + EXTENT_SALT] = extent.salt;
-  words[at + EXTENT_BEFORE] = before;
-  words[at + EXTENT_BEFORE_END] = end | 0;
-  words[at + EXTENT_BEFORE_END + 1] = Math.floor(end / 2 ** 32);
-  words[at + EXTENT_SUM] = extentSum(words, at, block, header.seed);
-  words.copyWithin(at + EXTENT_COPY, at, at + EXTENT_USED);
-  words[at + EXTENT_USED] = EXTENT_UNITS;
-  header.sequence = extent.sequence;
-  header.enter(extent);
-  return extent;
-}
-
-/** The sum over an extent's header, which stands nowhere else. */
-export function extentSum(words: Int32Array, at: number, block: number, seed: number): number {
-  return xxh32(words, at, 4 * EXTENT_SUM, seed ^ block);
 }

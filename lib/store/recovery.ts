@@ -7,6 +7,7 @@ import { PeerError, SystemError } from '../errors.js';
 import { Applying } from './applying.js';
 import { Blocks } from './blocks.js';
 import type { Disk } from './disk.js';
+import { startExtent } from './extent.js';
 import { HashIndex, segments } from './hash-index.js';
 import type { Extent, Header } from './header.js';
 import { IndexGrowth, liveSlots } from './index-growth.js';
@@ -14,7 +15,7 @@ import {
   BLOCK, BLOCK_UNITS, BLOCK_WORDS, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, KIND,
   LEAST_EXTENT, MARK, UNIT,
 } from './layout.js';
-import { Log, type Place, isPast, startExtent } from './log.js';
+import { Log, type Place, isPast } from './log.js';
 import { type Records, valueAt } from './record.js';
 import { type FoundExtent, Walk, mendExtent, readExtent } from './walk.js';
 import type { Windows } from './windows.js';

@@ -5,7 +5,7 @@ import {
   BATCH, BLOCK_UNITS, BLOCK_WORDS, COMMIT, EXTENT_BEFORE, EXTENT_BEFORE_END, EXTENT_BLOCKS, EXTENT_COPY, EXTENT_MAGIC, EXTENT_SALT,
   EXTENT_SEQUENCE, EXTENT_SUM, EXTENT_UNITS, KEY_HASH, KIND, SHAPE, UNIT, VALUE_LENGTH, WINDOW_SHIFT,
 } from './layout.js';
-import { extentSum } from './log.js';
+import { extentSum } from './extent.js';
 import type { Records } from './record.js';
 import { unitOf } from './record.js';
 import type { Windows } from './windows.js';

@@ -108,6 +108,11 @@ export class Windows {
     return { words: this.words[window] as Int32Array, at: (block & IN_WINDOW) << BLOCK_SHIFT };
   }
 
+  /** Has another thread bring in pages that will be written: bytes of a window. No failure matters. */
+  populate(window: number, offset: number, length: number): void {
+    void binding.madviseAsync(this.pages(window).open(), offset, length, binding.MADV.POPULATE_WRITE);
+  }
+
   /** Waits until a part of the file is durable, as far as it was written through these. */
   sync(offset: number, length: number): void {
     for (const part of this.parts(offset, length)) this.#disk.sync(part.pages, part.offset, part.length);

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, copyFileSync, openSync, statfsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import { features } from 'memmap';
 import { Store } from 'memmap/store';
 import { PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
@@ -100,6 +101,22 @@ describe('Store', () => {
       closeSync(fd);
     }
     store.commit();
+  });
+
+  it('has pages brought in by another thread before it writes to them, if it writes fast', async function () {
+    if (!features().supports.populate.supported) skip(this, 'MADV_POPULATE_WRITE is Linux 5.14');
+    if (statfsSync(path).type === TMPFS) skip(this, 'no page of a file in memory is clean');
+    let next = 0;
+    const put = () => store.put(`key ${(next += 1)}`, Buffer.alloc(2 ** 16, next));
+    while (next < 1000) put();
+    // Into a new piece of the log: the disk has got those before.
+    for (const { extents } = store.stats(); store.stats().extents === extents; ) put();
+    const fd = openSync(path, 'r');
+    try {
+      await until(() => cachestatOrSkip(this, fd).dirty * PAGE_SIZE > 2 ** 20, 'pages are there to be written to', 15);
+    } finally {
+      closeSync(fd);
+    }
   });
 
   it('lets one write, and says who it is; readers come at any time', () => {
