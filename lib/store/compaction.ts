@@ -6,10 +6,10 @@ import { invalidType, validateFunction, validateOptions } from '../internal/vali
 import type { Extent } from './header.js';
 import type { Key } from './key.js';
 import {
-  BATCH, BLOCK, BLOCK_SHIFT, DELETE, EXTENT_UNITS, GIANT, KEY_LENGTH, KIND, PUT, SHAPE, TEXT, UNIT, WINDOW_SHIFT, recordBytes,
+  BATCH, BLOCK, BLOCK_SHIFT, DELETE, EXTENT_UNITS, GIANT, KIND, PUT, SHAPE, TEXT, UNIT, WINDOW_SHIFT,
 } from './layout.js';
 import { covering, eachSlot } from './entries.js';
-import { valueLengthOf } from './record.js';
+import { recordBytesAt, valueLengthOf } from './record.js';
 import { destroy, usedOf } from './recovery.js';
 import { Walk } from './walk.js';
 import type { Writer } from './writer.js';
@@ -94,9 +94,8 @@ async function countLive({ parts, opened: { index, log } }: Writer, steps: Steps
       windows.reach(window);
       const words = windows.words[window];
       if (words === undefined || !windows.holds(window, at)) return;
-      const bytes = recordBytes((words[at + SHAPE] as number) & KEY_LENGTH, valueLengthOf(words, at));
       const owner = ownerOf((window << WINDOW_SHIFT) | (at >> BLOCK_SHIFT));
-      live.set(owner, (live.get(owner) ?? 0) + bytes);
+      live.set(owner, (live.get(owner) ?? 0) + recordBytesAt(words, at));
     });
     await steps.pause();
   }

@@ -13,11 +13,11 @@ import { startExtent } from './extent.js';
 import type { Extent, Header } from './header.js';
 import type { Key } from './key.js';
 import {
-  BLOCK, BLOCK_SHIFT, BLOCK_WORDS, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, GIANT, IN_WINDOW, KEY_HASH, KEY_LENGTH, LEAST_EXTENT, LONG,
+  BLOCK, BLOCK_SHIFT, BLOCK_WORDS, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, GIANT, IN_WINDOW, KEY_HASH, LEAST_EXTENT, LONG,
   MOST_EXTENT, RECORD_WORDS, SHAPE, VALUE_LENGTH, WINDOW_SHIFT, padded, recordBytes,
 } from './layout.js';
 import { publish } from './order.js';
-import { byteOf, lowOf, unitOf, valueAt } from './record.js';
+import { byteOf, lowOf, recordBytesAt, unitOf, valueAt } from './record.js';
 import type { Windows } from './windows.js';
 
 /** Bytes of a value up to which copying word by word is faster than a call. */
@@ -155,8 +155,7 @@ export class Log {
 
   #moveBatch(from: Int32Array, start: number, end: number): void {
     for (let at = start; at < end; ) {
-      const keyLength = (from[at + SHAPE] as number) & KEY_LENGTH;
-      const words = recordBytes(keyLength, (from[at + VALUE_LENGTH] as number) >>> 0) / 4;
+      const words = recordBytesAt(from, at) / 4;
       this.copy(from, at, words, from[at + SHAPE] as number);
       at += words;
     }

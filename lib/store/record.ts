@@ -30,6 +30,11 @@ export function valueLengthOf(words: Int32Array, at: number): number {
   return ((words[at + SHAPE] as number) & LONG) === 0 ? length : length + 2 ** 32;
 }
 
+/** Bytes that a record takes in the log. Not of a COMMIT, which has a sum where others have the length of a value. */
+export function recordBytesAt(words: Int32Array, at: number): number {
+  return recordBytes((words[at + SHAPE] as number) & KEY_LENGTH, valueLengthOf(words, at));
+}
+
 /** Whether the shape is one that somebody writes. */
 function plausible(shape: number): boolean {
   if ((shape & KEY_LENGTH) > MOST_KEY) return false;

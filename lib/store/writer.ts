@@ -3,11 +3,11 @@ import { StateError } from '../errors.js';
 import { Applying } from './applying.js';
 import { Key } from './key.js';
 import {
-  BATCH, COMMIT, DELETE, KEY_LENGTH, MARK, MARK_BYTES, MOST_MAPPED, PUT, SHAPE, TEXT, recordBytes,
+  BATCH, COMMIT, DELETE, MARK, MARK_BYTES, MOST_MAPPED, PUT, SHAPE, TEXT, recordBytes,
 } from './layout.js';
 import { outOfRange } from '../internal/validate.js';
 import { type Place, isPast } from './log.js';
-import { byteOf, valueLengthOf } from './record.js';
+import { byteOf, recordBytesAt, valueLengthOf } from './record.js';
 import { type Opened, type Parts, broken } from './recovery.js';
 import { chain } from './walk.js';
 
@@ -165,20 +165,16 @@ export class Writer {
     log.endBatch();
     this.#pending = undefined;
     for (let at = batchStart, length = 0; at < end; at += length / 4) {
-      length = this.#wordsOf(words, at) * 4;
+      length = recordBytesAt(words, at);
       this.#applying.apply({ window: log.window, at, length, shape: words[at + SHAPE] as number });
     }
     log.publish();
   }
 
-  #wordsOf(words: Int32Array, at: number): number {
-    return recordBytes((words[at + SHAPE] as number) & KEY_LENGTH, valueLengthOf(words, at)) / 4;
-  }
-
   /** The sums of the batch's records, in their order. */
   #sums(words: Int32Array, start: number, end: number): number[] {
     const sums: number[] = [];
-    for (let at = start; at < end; at += this.#wordsOf(words, at)) sums.push(words[at] as number);
+    for (let at = start; at < end; at += recordBytesAt(words, at) / 4) sums.push(words[at] as number);
     return sums;
   }
 

@@ -83,6 +83,9 @@ describe('check()', function () {
       },
       { code: 'ERR_MEMMAP_STORE_FULL', message: /too many pieces/ },
     );
+    const { fileBytes } = store.stats();
+    for (let i = 0; i < 100; i++) assert.throws(() => store.put('large', Buffer.alloc(60_000)), { code: 'ERR_MEMMAP_STORE_FULL' });
+    assert.equal(store.stats().fileBytes, fileBytes, 'what is refused takes no room');
     emptyCatalog(path, free);
     assert.equal(store.size, PAIRS + put);
     assert.deepEqual((await store.check()).damage, []);
