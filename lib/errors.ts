@@ -1,6 +1,29 @@
 import { getSystemErrorMap } from 'node:util';
 import { type FeatureName, lacks } from './internal/features.js';
 
+/** Twins of core/guard.h: added to the error of what the guard could not be given. */
+const NO_CLOSED_PAGES = 2 ** 13;
+const NO_PROC = 2 ** 14;
+
+interface Failure {
+  readonly errno: number;
+  readonly syscall: string;
+  readonly context: ErrorContext;
+}
+
+/** What really failed, if it is not the call but the guard in front of it. */
+function failureOf(errno: number, syscall: string, context: ErrorContext): Failure {
+  if (errno > -NO_CLOSED_PAGES) return { errno, syscall, context };
+  const instead = 'Nothing was mapped, for want of protection. To do without it: configure({ guard: false })';
+  const descriptors = `The first map takes two descriptors for the guard: close some, or raise ulimit -n. ${instead}`;
+  if (errno > -NO_PROC) {
+    return { errno: errno + NO_CLOSED_PAGES, syscall: 'memfd_create', context: { remedy: () => descriptors } };
+  }
+  const proc = `The guard asks /proc what is mapped: mount it with mount -t proc proc /proc. ${instead}`;
+  const remedy = (code: string): string => (code === 'EMFILE' || code === 'ENFILE' ? descriptors : proc);
+  return { errno: errno + NO_PROC, syscall: 'open', context: { path: '/proc/self/maps', remedy } };
+}
+
 /**
  * A system call failed. Same shape as the errors of `node:fs`, so `error.code === 'ENOENT'`
  * works as everywhere; the message ends with a way out where one is known.
@@ -15,7 +38,8 @@ export class SystemError extends Error {
   /** The file concerned, if there is one. */
   declare readonly path?: string;
 
-  constructor(errno: number, syscall: string, context: ErrorContext = {}) {
+  constructor(result: number, call: string, about: ErrorContext = {}) {
+    const { errno, syscall, context } = failureOf(result, call, about);
     const [code, text] = getSystemErrorMap().get(errno) ?? ['UNKNOWN', `error ${-errno}`];
     const where = context.path === undefined ? '' : ` '${context.path}'`;
     const wayOut = context.remedy?.(code);

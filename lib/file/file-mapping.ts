@@ -82,7 +82,7 @@ export class FileMapping extends Mapping {
         return true;
       } catch (error) {
         // It has shrunk meanwhile, or another thread has met its end.
-        if (!(error instanceof RangeError) && available() >= length && this.pages.mended === -1) throw error;
+        if (!(error instanceof RangeError) && available() >= length && this.pages.fixedUp === -1) throw error;
         this.mend();
       }
     }

@@ -121,9 +121,8 @@ export class Reservation implements Disposable {
  */
 export function reserve(length: number): Reservation {
   validateInteger(length, 'length', 1);
-  const { MAP, PROT, pageSize } = binding;
-  const flags = MAP.PRIVATE | MAP.ANONYMOUS | MAP.NORESERVE;
+  const { pageSize } = binding;
   const whole = Math.ceil(length / pageSize) * pageSize;
-  const handle = check(binding.map(0n, whole, PROT.NONE, flags, -1, 0), 'mmap', { remedy: mapRemedy(flags) });
+  const handle = check(binding.reserve(whole), 'mmap', { remedy: mapRemedy(0) });
   return Reservation.of(handle, whole);
 }

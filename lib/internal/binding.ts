@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 export type Handle = number;
 
 /** Where the guard counts the faults of a mapping. */
-export type Slot = number;
+export type CountsId = number;
 
 /**
  * Where a call acts: a handle, a view (which keeps its memory alive), or a bare address.
@@ -25,6 +25,8 @@ type RangeCallWith = (target: Target, offset: number, length: number, flags: num
 type CopyCall = (target: Target, offset: number, length: number, bytes: Uint8Array) => number;
 
 export interface Binding {
+  /** Addresses to map into with MAP.FIXED. */
+  reserve(length: number): Handle;
   map(address: bigint, length: number, prot: number, flags: number, fd: number, offset: number): Handle;
   /** Fills `facts`: step, size, length, filesystem, mode, device, inode. */
   mapFile(
@@ -86,17 +88,18 @@ export interface Binding {
   disableGuard(): boolean;
   /** Puts the handlers back in place, if they have been in use. */
   rearmGuard(): void;
-  /** Where the faults of the mapping are counted, until dropSlot. 0 without the guard. */
-  holdSlot(handle: Handle): Slot;
-  dropSlot(slot: Slot): void;
-  /** As dropSlot; the engine has unmapped the memory. */
-  forgetSlot(slot: Slot): void;
-  /** Fills `out` with counts, offsets and lengths, each by kind. Slot 0: of the process. */
-  faults(slot: Slot, out: Float64Array): void;
+  guardArmed(): boolean;
+  /** 0, or what the guard lacks: see check(). */
+  prepareGuard(): number;
+  /** The number of the mapping's counts, until dropCounts. 0: it has no pages. */
+  holdCounts(handle: Handle): CountsId;
+  dropCounts(counts: CountsId): void;
+  /** Fills `out` with counts, offsets and lengths, each by kind. 0: of the process. */
+  faults(counts: CountsId, out: Float64Array): void;
   /** The number of faults of the process, as it grows. Undefined where buffers over memory are forbidden. */
   faultCounter(): Uint32Array | undefined;
   /** -1, or where the lost end of the file begins; Infinity if the guard replaced pages otherwise. */
-  mended(handle: Handle): number;
+  fixedUp(handle: Handle): number;
   restore(handle: Handle, fd: number, offset: number, prot: number, flags: number, lostEndOnly: boolean): number;
   /** Bytes copied, to or from the array: fewer where the memory ends. */
   copyOut: CopyCall;

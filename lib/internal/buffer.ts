@@ -2,7 +2,7 @@
 import { constants } from 'node:buffer';
 import { constants as system } from 'node:os';
 import { SystemError, UnsupportedError, check } from '../errors.js';
-import { type Handle, type Slot, binding } from './binding.js';
+import { type Handle, binding } from './binding.js';
 import type { BufferKind } from './literals.js';
 import { withRoom } from './reclaim.js';
 import { mapRemedy } from './remedy.js';
@@ -63,18 +63,12 @@ function tryReserveShared(length: number): SharedArrayBuffer | number {
   }
 }
 
-/** The engine unmaps these buffers without a word to the addon: the guard is told here. */
-const overlaid = new FinalizationRegistry<Slot>((slot) => binding.forgetSlot(slot));
-
 function overlay(handle: Handle, length: number): SharedArrayBuffer | number {
   const buffer = tryReserveShared(length);
   if (typeof buffer === 'number') return buffer;
   // An explicit length: views that track a growable buffer are some fifty times slower.
   const result = binding.overlay(handle, new Uint8Array(buffer, 0, length));
-  if (result < 0) return result;
-  const slot = binding.holdSlot(handle);
-  if (slot !== 0) overlaid.register(buffer, slot);
-  return buffer;
+  return result < 0 ? result : buffer;
 }
 
 function arrayBuffer(handle: Handle, length: number): ArrayBuffer {

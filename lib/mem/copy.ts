@@ -57,7 +57,7 @@ function copy(mapping: Guarded, offset: number, bytes: Uint8Array, writes: boole
       : check(binding.copyOut(handle, at, rest.length, rest), 'process_vm_readv', { feature: 'checkedCopy' });
     // The end of the file is looked at after the copy: one that shrank before it has been seen
     // by now. Zeros that the guard has put in its place were copied as if they were the file.
-    const backed = Math.min(mapping.backed(), pages.mended === -1 ? Infinity : pages.mended - pages.byteOffset);
+    const backed = Math.min(mapping.backed(), pages.fixedUp === -1 ? Infinity : pages.fixedUp - pages.byteOffset);
     if (backed < offset + length) throw pages.log.error('truncated', Math.min(offset + copied, Math.max(offset, backed)));
   }
   // Zeros where memory broke pass for bytes just as well.

@@ -1,7 +1,7 @@
 // What the guard has done to a mapping's memory, as its owner sees it.
 import { EventEmitter } from 'node:events';
 import { FaultError, type FaultErrorKind, type FaultKind } from '../errors.js';
-import { type Slot, binding } from '../internal/binding.js';
+import { type CountsId, binding } from '../internal/binding.js';
 
 /** How often an access met something the guard had to mend. */
 export interface Faults {
@@ -77,9 +77,9 @@ function tell(): void {
 export class FaultLog {
   readonly #path: string | undefined;
   readonly #byteOffset: number;
-  #slot: Slot = 0;
+  #id: CountsId = 0;
   #counts: number[] = KINDS.map(() => 0);
-  /** Of slots before this one that it has not inherited from. */
+  /** Of the mappings before this one. */
   #earlier = this.#counts;
   #forgiven: readonly number[] = this.#counts;
   #reported = this.#counts;
@@ -94,21 +94,19 @@ export class FaultLog {
     this.#path = path;
   }
 
-  /** Counts in another slot from now on, which may have inherited what the former had counted. */
-  follow(slot: Slot, inherited: boolean): void {
-    if (!inherited) {
-      this.#update();
-      this.#earlier = this.#counts;
-    }
-    this.#slot = slot;
+  /** Reads these counts from now on, and adds what it has read of others before. */
+  follow(id: CountsId): void {
+    this.#update();
+    this.#earlier = this.#counts;
+    this.#id = id;
     this.#read = -1;
   }
 
   #update(): boolean {
     const now = faultCount();
-    if (now === this.#read || this.#slot === 0) return false;
+    if (now === this.#read || this.#id === 0) return false;
     this.#read = now;
-    binding.faults(this.#slot, facts);
+    binding.faults(this.#id, facts);
     const all = Array.from(facts);
     const kinds = KINDS.length;
     this.#counts = all.slice(0, kinds).map((count, i) => count + (this.#earlier[i] ?? 0));

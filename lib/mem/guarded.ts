@@ -166,7 +166,7 @@ export abstract class Guarded {
   mend(): void {
     for (const piece of this.pieces()) piece.mend();
     const { pages } = this;
-    if (pages.mended === -1) return;
+    if (pages.fixedUp === -1) return;
     const prot = this.prot;
     const handle = pages.settled();
     // What other threads meet from here on may come after the mending.

@@ -1,7 +1,7 @@
 // Pages: what stands behind a Mapping. It owns the native handle and the buffer, and does
 // the one conversion between bytes of the mapping and pages of memory.
 import { StateError, check } from '../errors.js';
-import { type Handle, type Slot, binding } from '../internal/binding.js';
+import { type CountsId, type Handle, binding } from '../internal/binding.js';
 import { BUFFER_LIMIT, createBuffer, hasExternalShared } from '../internal/buffer.js';
 import type { BufferKind } from '../internal/literals.js';
 import { type Range, type Span, resolveRange } from '../internal/range.js';
@@ -12,12 +12,12 @@ import { FaultLog, faultCount } from './faults.js';
 /** What a mapping holds in the addon. 0: nothing. */
 interface Held {
   handle: Handle;
-  slot: Slot;
+  counts: CountsId;
 }
 
 /** Mappings that nobody closed, and counts that nobody will read: the net under close(). */
-const forgotten = new FinalizationRegistry<Held>(({ handle, slot }) => {
-  if (slot !== 0) binding.dropSlot(slot);
+const forgotten = new FinalizationRegistry<Held>(({ handle, counts }) => {
+  if (counts !== 0) binding.dropCounts(counts);
   if (handle !== 0) binding.release(handle);
 });
 
@@ -55,7 +55,7 @@ export class Pages {
   constructor(options: PagesOptions) {
     // JavaScript can call the private constructors of those who hold pages.
     if (typeof options.handle !== 'number') throw illegalConstructor();
-    this.#held = { handle: options.handle, slot: 0 };
+    this.#held = { handle: options.handle, counts: 0 };
     this.#path = options.path;
     this.#byteOffset = options.byteOffset;
     this.#length = options.length;
@@ -120,7 +120,6 @@ export class Pages {
     const handle = this.open();
     if (handle !== 0) {
       this.#buffer = createBuffer(handle, this.extent, this.kind, this.#movable);
-      this.#follow();
     } else {
       this.#buffer = this.kind === 'array' ? new ArrayBuffer(0) : new SharedArrayBuffer(0);
     }
@@ -159,39 +158,34 @@ export class Pages {
   get log(): FaultLog {
     if (this.#log === undefined) {
       this.#log = new FaultLog(this.#byteOffset, this.#path);
-      const { handle, slot } = this.#held;
-      if (slot !== 0) this.#log.follow(slot, true);
-      else if (handle !== 0) this.#hold();
+      if (this.#held.counts === 0 && this.#held.handle !== 0) this.#hold();
+      this.#log.follow(this.#held.counts);
     }
     return this.#log;
   }
 
-  #hold(inherited = true): void {
-    this.#held.slot = binding.holdSlot(this.#held.handle);
-    this.#log?.follow(this.#held.slot, inherited);
+  #hold(): void {
+    this.#held.counts = binding.holdCounts(this.#held.handle);
   }
 
-  /** The pages may have moved, and their counts with them; or there were none. */
-  #follow(inherited = true): void {
-    const { slot } = this.#held;
-    if (slot === 0 && this.#log === undefined) return;
-    this.#hold(inherited);
-    if (slot !== 0) binding.dropSlot(slot);
-  }
-
-  /** -1, or from where on the file is lost, as far as the guard knows; Infinity for other mending. */
-  get mended(): number {
+  /** -1, or from where on the file is lost, as far as the guard knows; Infinity for other fixups. */
+  get fixedUp(): number {
     const { handle } = this.#held;
-    return handle === 0 || faultCount() === 0 ? -1 : binding.mended(handle);
+    return handle === 0 || faultCount() === 0 ? -1 : binding.fixedUp(handle);
   }
 
   /** Replaces the pages by those of a longer or shorter mapping. Ends earlier views. */
   resize(length: number, resized: () => Handle): void {
-    const inherited = this.#held.handle !== 0;
+    const before = this.#held;
     const handle = resized();
+    const mappedAnew = before.handle === 0 && handle !== 0;
     this.#held.handle = handle;
     this.#length = length;
-    if (handle !== 0) this.#follow(inherited);
+    if (mappedAnew && this.#log !== undefined) {
+      if (before.counts !== 0) binding.dropCounts(before.counts);
+      this.#hold();
+      this.#log.follow(this.#held.counts);
+    }
     this.#dropBuffer();
   }
 
@@ -203,10 +197,10 @@ export class Pages {
     if (this.#buffer instanceof ArrayBuffer) binding.detach(this.#buffer);
     if (held.handle !== 0) {
       // Views that are left can go on to fault.
-      if (shared && held.slot === 0) this.#hold();
+      if (shared && held.counts === 0) this.#hold();
       check(binding.close(held.handle), 'mmap');
       held.handle = 0;
-      if (held.slot === 0) forgotten.unregister(this);
+      if (held.counts === 0) forgotten.unregister(this);
     }
     this.#closed = true;
     if (this.#buffer !== undefined) reclaim();

@@ -1,7 +1,7 @@
 // RingMemory: the data of a ring, mapped twice in a row, in a buffer that can be taken away
 // from whoever holds views of it.
 import { check } from '../errors.js';
-import { type Handle, type Slot, binding } from '../internal/binding.js';
+import { type Handle, binding } from '../internal/binding.js';
 import { mapRemedy } from '../internal/remedy.js';
 
 /** Of WebAssembly we need memory only; its types come with the DOM's. */
@@ -15,11 +15,8 @@ declare const WebAssembly: {
 
 const WASM_PAGE = 2 ** 16;
 
-/** The engine unmaps its memories without a word to the addon: the guard is told here. */
-const dropped = new FinalizationRegistry<{ handle: Handle; slot: Slot }>(({ handle, slot }) => {
-  if (slot !== 0) binding.forgetSlot(slot);
-  binding.release(handle);
-});
+/** Rings that nobody closed. */
+const dropped = new FinalizationRegistry<Handle>((handle) => binding.release(handle));
 
 /**
  * A buffer over the pages, and a way to end it and all its views while the pages stay. A
@@ -36,7 +33,7 @@ function wasmSource(fd: number, offset: number, capacity: number): Source {
   const pages = (2 * capacity) / WASM_PAGE;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const handle = map(fd, offset, capacity, new Uint8Array(memory.buffer));
-  dropped.register(memory, { handle, slot: binding.holdSlot(handle) });
+  dropped.register(memory, handle);
   return { handle, buffer: () => memory.buffer, end: () => void memory.grow(0) };
 }
 
@@ -47,7 +44,7 @@ function ownSource(fd: number, offset: number, capacity: number): Source {
     buffer: () => check(binding.arrayBuffer(handle, 2 * capacity), 'mmap'),
     end: (buffer: ArrayBuffer) => binding.detach(buffer),
   };
-  dropped.register(source, { handle, slot: 0 });
+  dropped.register(source, handle);
   return source;
 }
 

@@ -1,10 +1,17 @@
-// AddressRange owns a range of addresses, and is the only code that gives addresses
-// back to the kernel.
+// AddressRange owns a range of addresses, and is the only code that gives addresses that
+// JavaScript could reach back to the kernel.
 //
 // Whoever can still reach the addresses holds a shared_ptr: the Mapping whose pages lie
 // there, the backing store of each buffer over them, a background job. While one of
 // them lives the addresses stay taken: emptied by vacate(), never unmapped, never
 // reused. The last one to let go unmaps, on whatever thread it runs.
+//
+// Where the JavaScript engine owns the addresses it unmaps them with the buffer, and tells
+// nobody. The registry itself holds such a range until the kernel shows something else
+// there: until a new range lies over it, or a sweep finds it gone.
+//
+// What stands at the addresses is noted in extents (core/extent.h), which live as long as
+// the range.
 //
 // Threads: all functions may be called from any thread.
 #pragma once
@@ -15,7 +22,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/fault_slots.h"
+#include "core/extent.h"
 #include "core/page.h"
 #include "sys/result.h"
 
@@ -35,10 +42,9 @@ class AddressRange {
     size_t retired_bytes;  // address space the retired ones take
   };
 
-  // Takes over a range that has just been mapped, in pages of `unit` bytes, and has the
-  // guard answer for it.
+  // Takes over a range that has just been mapped.
   static std::shared_ptr<AddressRange> take(void* address, size_t length, Owner owner,
-                                            size_t unit = page_size());
+                                            bool grows_down = false);
 
   // The range that wholly contains [address, address + length), or null. A range of the
   // runtime is found only if `held`: the caller holds a buffer over it, so the engine
@@ -49,6 +55,8 @@ class AddressRange {
   static bool any_in(uintptr_t address, size_t length);
 
   static Census census();
+  // Forgets the ranges of the runtime that it has unmapped and nobody of ours holds.
+  static void sweep();
 
   AddressRange(const AddressRange&) = delete;
   AddressRange& operator=(const AddressRange&) = delete;
@@ -58,16 +66,30 @@ class AddressRange {
   size_t length() const { return length_.load(std::memory_order_relaxed); }
   Owner owner() const { return owner_; }
 
-  // Where the guard counts the faults of the range.
-  SlotIndex slot() const { return slot_; }
-  // The same for a part that holds a mapping of its own, from now on.
-  SlotIndex slot_for_part(uintptr_t start, size_t length, size_t unit);
+  // Notes what has just been mapped at `address`, for the guard to answer for: its unit,
+  // prot, backing and counts are the caller's to fill in. With the page replacement lock
+  // held since before it was mapped, unless the range is new.
+  void fill(char* address, size_t length, Extent extent);
+
+  // What is noted of [address, address + length), without what was stashed of it.
+  using Extents = std::vector<Extent>;
+  static Extents extents(const char* address, size_t length);
+  // Notes the same of pages that have been moved from `from` to `to`, and are `length`
+  // bytes now. With the lock held since before.
+  void fill_as(const Extents& before, const char* from, char* to, size_t length);
+  // Gives the pages back what stray accesses took from them: before they are moved.
+  static sys::Errno undo_strays_in(const char* address, size_t length);
 
   // Replaces the pages of a part by closed pages in one step, so that no other thread
   // finds a hole: what still points there reads zeros, and its writes reach nobody.
   // Files and huge pages are released. EPERM if mseal(2) forbids it. Without the guard,
-  // which counts the accesses, it is zero pages at once.
+  // which counts the accesses, it is zero pages at once. At the kernel's limit of mappings
+  // the pages stay, without access.
   sys::Errno vacate(size_t offset, size_t length);
+
+  // mprotect(2), after the pages have got back what stray accesses took from them. ENOMEM
+  // over closed pages, before anything happens.
+  sys::Errno protect(size_t offset, size_t length, int prot);
 
   // mseal(2). ENOTSUP for memory of the runtime, which ends the process when it cannot
   // unmap a buffer of its own.
@@ -83,24 +105,18 @@ class AddressRange {
   void disown();
 
  private:
-  struct Part {
-    uintptr_t start;
-    size_t length;
-    SlotIndex slot;
-  };
+  AddressRange(char* begin, size_t length, Owner owner, bool grows_down)
+      : begin_(begin), length_(length), owner_(owner), grows_down_(grows_down) {}
 
-  AddressRange(char* begin, size_t length, Owner owner, SlotIndex slot)
-      : begin_(begin), length_(length), owner_(owner), slot_(slot) {}
-
-  void forget_slots();
+  void unmap_below();
 
   char* const begin_;
-  std::atomic<size_t> length_;  // changed under the registry's mutex, read anywhere
+  std::atomic<size_t> length_;  // changed under the lock, read anywhere
   const Owner owner_;
-  const SlotIndex slot_;
-  std::vector<Part> parts_;  // guarded by the registry's mutex
-  bool retired_ = false;     // guarded by the registry's mutex
-  bool disowned_ = false;    // likewise
+  const bool grows_down_;
+  // Under the page replacement lock.
+  bool retired_ = false;
+  bool disowned_ = false;
 };
 
 }  // namespace memmap::core

@@ -19,13 +19,15 @@ std::atomic<uint64_t> the_inode = 0;
 
 }  // namespace
 
-void make_closed_pages() {
-  if (the_fd.load(std::memory_order_relaxed) >= 0) return;
+sys::Errno prepare_closed_pages() {
+  if (the_fd.load(std::memory_order_relaxed) >= 0) return {};
   sys::Result<sys::UniqueFd> fd = sys::memfd_create(kName, MFD_CLOEXEC);
+  if (!fd) return fd.error();
   struct stat status = {};
-  if (!fd || sys::fstat(fd->get(), &status).failed()) return;
+  if (sys::Errno error = sys::fstat(fd->get(), &status); error.failed()) return error;
   the_inode.store(status.st_ino, std::memory_order_relaxed);
   the_fd.store(fd->release(), std::memory_order_release);
+  return {};
 }
 
 sys::Errno place_closed_pages(char* address, size_t length) {
@@ -39,6 +41,7 @@ sys::Errno place_closed_pages(char* address, size_t length) {
 
 bool is_closed(const Vma& vma) {
   return vma.inode != 0 && vma.inode == the_inode.load(std::memory_order_relaxed) &&
+         vma.offset == vma.start &&
          std::strncmp(vma.path, kPath, sizeof kPath - 1) == 0;
 }
 

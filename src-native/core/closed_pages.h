@@ -11,9 +11,9 @@
 
 namespace memmap::core {
 
-// Once, before the others. Without it there are no closed pages: see
-// AddressRange::vacate.
-void make_closed_pages();
+// Once, before the others: what memfd_create(2) says. Without it there are no closed
+// pages: see AddressRange::vacate.
+sys::Errno prepare_closed_pages();
 
 // Replaces [address, address + length), whole pages, in one step. ENOSYS without the
 // memfd.

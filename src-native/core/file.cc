@@ -6,7 +6,9 @@
 #include <cstring>
 #include <utility>
 
+#include "core/guard.h"
 #include "core/page.h"
+#include "core/scratch_pages.h"
 #include "sys/file.h"
 #include "sys/memory.h"
 
@@ -52,10 +54,7 @@ Errno affordable(int fd, int64_t length) {
   if (system.f_type != TMPFS_MAGIC || system.f_blocks != 0) return {};
   constexpr int kFlags = MAP_SHARED | MAP_ANONYMOUS;
   const auto bytes = static_cast<size_t>(length);
-  Result<void*> charged = sys::mmap(nullptr, bytes, PROT_NONE, kFlags, -1, 0);
-  if (!charged) return charged.error();
-  AddressRange::take(*charged, bytes, AddressRange::Owner::kMemmap);  // unmaps it
-  return {};
+  return ScratchPages(bytes, PROT_NONE, kFlags).error();
 }
 
 }  // namespace
@@ -136,6 +135,7 @@ Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& 
   pages.fd = fd;
   pages.offset = static_cast<int64_t>(start);
   pages.unit = unit;
+  pages.backing = backing_of(status, facts.filesystem, request.flags, pages.offset);
   // The caller of a fixed address knows of small pages only: the rest of a huge one may
   // hold somebody else's.
   const bool fixed = (request.flags & MAP_FIXED) != 0;
@@ -156,6 +156,9 @@ Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& 
 }  // namespace
 
 Result<Mapping> map_file(const FileRequest& request, FileFacts& facts) {
+  // Before anything happens to the file.
+  facts.step = FileFacts::Step::kMap;
+  if (Errno error = prepare_guard(); error.failed()) return error;
   sys::UniqueFd none;
   if (request.path == nullptr) return map_open_file(request.fd, none, request, facts);
 
@@ -178,6 +181,8 @@ Result<Mapping> map_file(const FileRequest& request, FileFacts& facts) {
 Result<Mapping> map_memfd(const char* name, unsigned memfd_flags, Mapping::Request pages,
                           FileFacts::Step& step) {
   using Step = FileFacts::Step;
+  step = Step::kMap;
+  if (Errno error = prepare_guard(); error.failed()) return error;
   step = Step::kOpen;
   Result<sys::UniqueFd> fd = sys::memfd_create(name, memfd_flags);
   if (!fd) return fd.error();
@@ -196,6 +201,7 @@ Result<Mapping> map_memfd(const char* name, unsigned memfd_flags, Mapping::Reque
   }
   step = Step::kMap;
   pages.fd = fd->get();
+  pages.offset = 0;
   Result<Mapping> mapping = Mapping::create(pages);
   if (mapping) mapping->keep(std::move(*fd));
   return mapping;

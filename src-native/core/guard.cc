@@ -8,7 +8,10 @@
 #include <mutex>
 
 #include "core/closed_pages.h"
-#include "core/mend.h"
+#include "core/fault_fixup.h"
+#include "core/page_replacement_lock.h"
+#include "core/spare_mappings.h"
+#include "core/stash.h"
 #include "core/vma.h"
 #include "sys/file.h"
 #include "sys/signal.h"
@@ -143,12 +146,12 @@ Fault describe(int signal, const siginfo_t& info, const void* context) {
 bool help(int signal, const siginfo_t& info, const void* context) {
   // Faults that succeed elsewhere at once are rare; a fault that comes back is a bug.
   constexpr uint32_t kMostStalls = 100'000;
-  switch (mend(describe(signal, info, context))) {
-    case Mended::kNot:
+  switch (fix_up(describe(signal, info, context))) {
+    case Fixup::kNot:
       return false;
-    case Mended::kAlready:
+    case Fixup::kAlready:
       return stalls.fetch_add(1, std::memory_order_relaxed) < kMostStalls;
-    case Mended::kNow:
+    case Fixup::kNow:
       break;
   }
   stalls.store(0, std::memory_order_relaxed);
@@ -208,6 +211,8 @@ void arm(int signal) {
 
 }  // namespace
 
+bool guard_armed() { return state.load(std::memory_order_relaxed) == State::kArmed; }
+
 bool guard_enabled() { return state.load(std::memory_order_relaxed) != State::kDisabled; }
 
 bool disable_guard() {
@@ -222,21 +227,37 @@ void meet_predecessors() {
   note_handler(SIGSEGV);
 }
 
-void arm_guard() {
-  if (!guard_enabled()) return;
+sys::Errno prepare_guard() {
+  if (state.load(std::memory_order_acquire) != State::kReady) return {};
   std::lock_guard lock(arming());
-  State ready = State::kReady;
-  if (state.compare_exchange_strong(ready, State::kArmed)) {
-    make_closed_pages();
-    prepare_find_vma();
+  if (sys::Errno error = prepare_closed_pages(); error.failed()) {
+    return {kNoClosedPages + error.value};
   }
-  if (!guard_enabled()) return;
+  if (sys::Errno error = prepare_find_vma(); error.failed()) {
+    return {kNoProc + error.value};
+  }
+  const PageReplacementLock pages;
+  if (sys::Errno error = prepare_stash(); error.failed()) return error;
+  fill_spares();
+  State ready = State::kReady;
+  state.compare_exchange_strong(ready, State::kArmed);
+  return {};
+}
+
+sys::Errno arm_guard() {
+  if (sys::Errno error = prepare_guard(); error.failed()) return error;
+  if (!guard_enabled()) return {};
+  std::lock_guard lock(arming());
   arm(SIGBUS);
   arm(SIGSEGV);
+  return {};
 }
 
 void rearm_guard() {
-  if (state.load(std::memory_order_relaxed) == State::kArmed) arm_guard();
+  if (state.load(std::memory_order_relaxed) != State::kArmed) return;
+  std::lock_guard lock(arming());
+  arm(SIGBUS);
+  arm(SIGSEGV);
 }
 
 sys::Errno listen_for_faults() {

@@ -18,9 +18,21 @@ bool disable_guard();
 // WebAssembly raises them.
 void meet_predecessors();
 
-// Puts the handler in place, or back in place if somebody has replaced it. Called before
-// each map.
-void arm_guard();
+bool guard_armed();
+
+// Makes what the handler needs, once: closed pages, a way to ask the kernel. On failure
+// nothing may be mapped that is to be guarded; a later call tries again. The error is
+// that of a system call, and which of the two it was: see below.
+sys::Errno prepare_guard();
+// The same, and puts the handler in place, or back in place if somebody has replaced it.
+// Called before each map.
+sys::Errno arm_guard();
+
+// Added to the error of memfd_create(2), and of open(2) of /proc/self/maps. Twins of
+// lib/errors.ts.
+inline constexpr int kNoClosedPages = 1 << 13;
+inline constexpr int kNoProc = 1 << 14;
+
 // The same, if it has been in place before.
 void rearm_guard();
 

@@ -7,8 +7,9 @@
 #include "core/guard.h"
 #include "core/headroom.h"
 #include "core/page.h"
+#include "core/page_replacement_lock.h"
 #include "core/remap.h"
-#include "core/stash.h"
+#include "core/spare_mappings.h"
 #include "sys/abi.h"
 #include "sys/memory.h"
 
@@ -29,9 +30,11 @@ size_t default_huge_page_size() {
   return kilobytes != 0 ? kilobytes * 1024 : page_size();
 }
 
-// Tells the guard that faults on these pages need not be another's.
-void expect_access(SlotIndex slot, int prot) {
-  if ((prot & PROT_WRITE) == 0) expect_protected(slot);
+// A map over other pages that failed may have removed them.
+void keep_from_holes(AddressRange& range, void* address, size_t length) {
+  if (sys::msync(address, length, MS_ASYNC).value != ENOMEM) return;
+  const auto offset = static_cast<size_t>(static_cast<char*>(address) - range.begin());
+  static_cast<void>(range.vacate(offset, length));
 }
 
 }  // namespace
@@ -50,43 +53,114 @@ Result<Mapping> Mapping::create(const Request& request) {
   size_t length = round_up(request.length, unit);
   if (length == 0) return Errno{request.length == 0 ? EINVAL : ENOMEM};
 
-  arm_guard();
+  if (Errno error = arm_guard(); error.failed()) return error;
+  Result<Backing> backing =
+      request.backing.has_value()
+          ? Result<Backing>(*request.backing)
+          : backing_of(request.fd, request.flags, request.offset);
+  if (!backing) return backing.error();
+
+  // Nobody else replaces pages there, and no fault is answered, until it is noted.
+  std::optional<PageReplacementLock> lock;
   int flags = request.flags;
   std::shared_ptr<AddressRange> host;
   if ((flags & MAP_FIXED) != 0) {
-    host =
-        AddressRange::find(reinterpret_cast<uintptr_t>(request.address), length, false);
-    if (host == nullptr) flags = (flags & ~MAP_FIXED) | MAP_FIXED_NOREPLACE;
+    const auto address = reinterpret_cast<uintptr_t>(request.address);
+    lock.emplace();
+    host = AddressRange::find(address, length, false);
+    if (host == nullptr) {
+      flags = (flags & ~MAP_FIXED) | MAP_FIXED_NOREPLACE;
+    } else if (Errno cut = cut_extents(address, address + length); cut.failed()) {
+      return cut;
+    }
+    // Reading pages in takes long: not while others wait.
+    if (host != nullptr) flags &= ~MAP_POPULATE;
   }
   // Inside a range it may split the mapping that is there.
   if (!claim_mappings(host == nullptr ? 1 : 2)) return Errno{ENOMEM};
   Result<void*> mapped = sys::mmap(request.address, request.length, request.prot, flags,
                                    request.fd, request.offset);
-  if (!mapped) return mapped.error();
+  if (!mapped) {
+    if (host != nullptr) keep_from_holes(*host, request.address, length);
+    return mapped.error();
+  }
   char* address = static_cast<char*>(*mapped);
-  if (host != nullptr) {
-    Mapping mapping(std::move(host), address, length);
-    mapping.unit_ = unit;
-    mapping.slot_ =
-        mapping.range_->slot_for_part(reinterpret_cast<uintptr_t>(address), length, unit);
-    expect_access(mapping.slot_, request.prot);
-    return mapping;
+  auto range = std::move(host);
+  if (range == nullptr) {
+    const bool grows_down = (flags & MAP_GROWSDOWN) != 0;
+    range =
+        AddressRange::take(address, length, AddressRange::Owner::kMemmap, grows_down);
+    // A kernel before 4.17 takes MAP_FIXED_NOREPLACE for a hint.
+    if ((flags & MAP_FIXED_NOREPLACE) != 0 && address != request.address) {
+      return Errno{EEXIST};
+    }
   }
+  Extent extent;
+  extent.unit = unit;
+  extent.prot = request.prot;
+  extent.backing = *backing;
+  extent.counts = std::make_shared<FaultCounts>();
+  range->fill(address, length, std::move(extent));
+  lock.reset();
+  if (((request.flags & ~flags) & MAP_POPULATE) != 0) {
+    const bool writes = (request.prot & PROT_WRITE) != 0;
+    static_cast<void>(sys::madvise(address, length,
+                                   writes ? MADV_POPULATE_WRITE : MADV_POPULATE_READ));
+  }
+  return Mapping(std::move(range), address, length);
+}
 
-  auto range = AddressRange::take(address, length, AddressRange::Owner::kMemmap, unit);
-  // A kernel before 4.17 takes MAP_FIXED_NOREPLACE for a hint.
-  if ((flags & MAP_FIXED_NOREPLACE) != 0 && address != request.address) {
-    return Errno{EEXIST};
+Result<Mapping> Mapping::reserve(size_t length) {
+  length = round_up(length, page_size());
+  if (length == 0) return Errno{EINVAL};
+  if (Errno error = arm_guard(); error.failed()) return error;
+  if (!claim_mappings(1)) return Errno{ENOMEM};
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  Result<void*> mapped = sys::mmap(nullptr, length, PROT_NONE, kFlags, -1, 0);
+  if (!mapped) return mapped.error();
+  auto range = AddressRange::take(*mapped, length, AddressRange::Owner::kMemmap);
+  return Mapping(std::move(range), static_cast<char*>(*mapped), length);
+}
+
+Mapping::Mapping(std::shared_ptr<AddressRange> range, char* address, size_t length)
+    : range_(std::move(range)), address_(address), length_(length) {
+  const PageReplacementLock lock;
+  const Extent* extent = find_extent(reinterpret_cast<uintptr_t>(address));
+  if (extent == nullptr) {
+    counts_ = std::make_shared<FaultCounts>();
+  } else {
+    counts_ = extent->counts;
+    unit_ = extent->unit;
   }
-  Mapping mapping(std::move(range), address, length);
-  mapping.unit_ = unit;
-  expect_access(mapping.slot_, request.prot);
-  return mapping;
+}
+
+Mapping::~Mapping() {
+  // The number may be another file's soon.
+  if (fd_.valid()) show_fd(-1);
+}
+
+void Mapping::swap(Mapping& other) noexcept {
+  std::swap(range_, other.range_);
+  std::swap(address_, other.address_);
+  std::swap(length_, other.length_);
+  std::swap(unit_, other.unit_);
+  std::swap(counts_, other.counts_);
+  std::swap(fd_, other.fd_);
 }
 
 void Mapping::keep(sys::UniqueFd fd) {
+  show_fd(fd.get());
   fd_ = std::move(fd);
-  set_slot_fd(slot_, fd_.get());
+}
+
+void Mapping::show_fd(int fd) {
+  if (range_ == nullptr) return;
+  const PageReplacementLock lock;
+  const auto start = reinterpret_cast<uintptr_t>(address_);
+  static_cast<void>(each_extent(start, start + length_, [&](Extent& extent) {
+    if (extent.counts == counts_) extent.fd = fd;
+    return Errno{};
+  }));
 }
 
 char* Mapping::at(size_t offset, size_t length) const {
@@ -96,34 +170,35 @@ char* Mapping::at(size_t offset, size_t length) const {
 Errno Mapping::overlay(void* address) {
   // The engine's reservation around a buffer: guard pages before and behind it.
   if (!claim_mappings(2)) return {ENOMEM};
-  // Where an earlier buffer can reach the old addresses they stay mapped, as zero pages.
+  const PageReplacementLock lock;
+  if (Errno error = AddressRange::undo_strays_in(address_, length_); error.failed()) {
+    return error;
+  }
+  // Where an earlier buffer can reach the old addresses they stay mapped, as closed pages.
   const bool leave = !alone();
   const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (leave ? MREMAP_DONTUNMAP : 0);
+  const AddressRange::Extents extents = AddressRange::extents(address_, length_);
   Result<void*> moved = sys::mremap(address_, length_, length_, flags, address);
   if (!moved) return moved.error();
   if (leave) {
-    Errno error =
-        range_->vacate(static_cast<size_t>(address_ - range_->begin()), length_);
-    if (error.failed()) return error;
+    // Where it fails, empty pages of the same kind stay there, under the guard.
+    static_cast<void>(
+        range_->vacate(static_cast<size_t>(address_ - range_->begin()), length_));
     if (fills_range()) range_->retire();
   } else {
     range_->disown();
   }
   auto moved_to = AddressRange::take(address, length_, AddressRange::Owner::kRuntime);
+  moved_to->fill_as(extents, address_, moved_to->begin(), length_);
   settle(std::move(moved_to));
   return {};
 }
 
 // The pages are in `range` now, and fill it.
 void Mapping::settle(std::shared_ptr<AddressRange> range) {
-  inherit_counts(slot_, range->slot());
-  if (is_protected(slot_)) expect_protected(range->slot());
-  set_slot_fd(slot_, -1);
   range_ = std::move(range);
   address_ = range_->begin();
   length_ = range_->length();
-  slot_ = range_->slot();
-  set_slot_fd(slot_, fd_.get());
 }
 
 bool Mapping::alone() const {
@@ -135,60 +210,93 @@ Errno Mapping::resize(size_t length) {
   length = round_up(length, unit_);
   if (length == 0) return {EINVAL};
   if (length == length_) return {};
-  const Replacing turn(slot_);
+  const PageReplacementLock lock;
   if (!fills_range()) return {EINVAL};  // a placed mapping: its neighbours are not ours
-  if (alone()) {
-    Result<void*> moved = sys::mremap(address_, length_, length, MREMAP_MAYMOVE);
-    if (!moved) return moved.error();
-    range_->disown();
-    settle(AddressRange::take(*moved, length, AddressRange::Owner::kMemmap, unit_));
-  } else {
+  if (!alone()) {
     Result<std::shared_ptr<AddressRange>> moved =
-        move_out(*range_, address_, length_, length, unit_);
+        move_out(*range_, address_, length_, length);
     if (!moved) return moved.error();
     range_->retire();
     settle(std::move(*moved));
+    return {};
   }
+  if (Errno error = AddressRange::undo_strays_in(address_, length_); error.failed()) {
+    return error;
+  }
+  const AddressRange::Extents extents = AddressRange::extents(address_, length_);
+  Result<void*> moved = sys::mremap(address_, length_, length, MREMAP_MAYMOVE);
+  if (!moved) return moved.error();
+  range_->disown();
+  auto range = AddressRange::take(*moved, length, AddressRange::Owner::kMemmap);
+  range->fill_as(extents, address_, range->begin(), length);
+  settle(std::move(range));
   return {};
 }
 
 Errno Mapping::restore(const Source& source, int prot) {
-  const Replacing turn(slot_);
-  FaultSlot& slot = fault_slot(slot_);
-  size_t from = source.lost_end_only ? slot.lost_from.load() : 0;
+  const PageReplacementLock lock;
+  size_t from = SIZE_MAX;
+  const bool fixed = fixed_up(from);
+  const auto offset = static_cast<size_t>(address_ - range_->begin());
   if (source.file < 0 || source.lost_end_only) {
-    Errno error = take_back(slot_, address_, length_, prot);
-    if (error.failed() || source.file < 0) return error;
+    Errno error = range_->protect(offset, length_, prot);
+    if (error.failed() || source.file < 0 || !fixed || from >= length_) return error;
   } else {
-    drop_stash(slot_);  // what was put aside is the file's, and comes from there
+    from = 0;
   }
-  // First, for faults of other threads while the pages come back.
-  slot.lost_from.store(SIZE_MAX);
-  slot.mended.store(false);
-  if (from < length_) {
-    Result<void*> mapped =
-        sys::mmap(address_ + from, length_ - from, prot, source.flags | MAP_FIXED,
-                  source.file, source.offset + static_cast<int64_t>(from));
-    if (!mapped) {
-      slot.lost_from.store(from);
-      slot.mended.store(true);
-      return mapped.error();
-    }
-  }
+  const AddressRange::Extents before = AddressRange::extents(address_ + from, 1);
+  if (before.empty()) return {EINVAL};
+  const auto start = reinterpret_cast<uintptr_t>(address_) + from;
+  // What was stashed of the pages is the file's, and comes from there.
+  static_cast<void>(
+      each_extent(start, start + length_ - from, [](Extent& extent) {
+        if (extent.stash != nullptr) return undo_strays(extent);
+        return Errno{};
+      }));
+  Result<void*> mapped = with_spares([&] {
+    return sys::mmap(address_ + from, length_ - from, prot, source.flags | MAP_FIXED,
+                     source.file, source.offset + static_cast<int64_t>(from));
+  });
+  if (!mapped) return mapped.error();
+  Extent extent = before.front();
+  extent.prot = prot;
+  extent.fixed_up = extent.broken = extent.opened = false;
+  extent.lost_from = extent.suspect = 0;
+  extent.start = start;
+  extent.end = start + length_ - from;
+  extent.pristine = !extent.backing.shared && (prot & PROT_WRITE) == 0;
+  // The same file, but overlayfs may have taken it to another layer meanwhile.
+  extent.backing.shown_device = extent.backing.shown_inode = 0;
+  if (guard_enabled()) learn_shown(extent.backing, start);
+  add_extent(std::move(extent));
   return {};
+}
+
+bool Mapping::fixed_up(size_t& lost_from) const {
+  const PageReplacementLock lock;
+  bool fixed = false;
+  lost_from = SIZE_MAX;
+  const auto start = reinterpret_cast<uintptr_t>(address_);
+  static_cast<void>(each_extent(start, start + length_, [&](const Extent& extent) {
+    fixed = fixed || extent.fixed_up;
+    if (extent.lost_from != 0 && extent.lost_from - start < lost_from) {
+      lost_from = extent.lost_from - start;
+    }
+    return Errno{};
+  }));
+  return fixed;
 }
 
 Errno Mapping::close() {
   if (range_ == nullptr) return {};
-  set_slot_fd(slot_, -1);
-  const Replacing turn(slot_);
+  if (fd_.valid()) show_fd(-1);
+  const PageReplacementLock lock;
   if (alone()) {
     range_.reset();  // nobody can reach the addresses: unmaps them
   } else {
     Errno error =
         range_->vacate(static_cast<size_t>(address_ - range_->begin()), length_);
     if (error.failed() && error.value != EPERM) return error;
-    drop_stash(slot_);
     if (fills_range()) range_->retire();
     range_.reset();
   }

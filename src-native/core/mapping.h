@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "core/address_range.h"
 #include "core/page.h"
@@ -28,22 +29,27 @@ class Mapping {
     int fd = -1;
     int64_t offset = 0;
     size_t unit = 0;
+    // What is known of the file already; without it `fd` is asked.
+    std::optional<Backing> backing = std::nullopt;
   };
 
   // MAP_FIXED replaces pages only inside one range of this library; over anything else
   // that is mapped it fails with EEXIST, over free addresses it maps.
   static sys::Result<Mapping> create(const Request& request);
+  // Addresses without pages, to map into with MAP_FIXED. The guard leaves faults there
+  // alone: no buffer can be over them.
+  static sys::Result<Mapping> reserve(size_t length);
 
   Mapping() = default;  // no pages
-  Mapping(Mapping&&) noexcept = default;
-  Mapping& operator=(Mapping&&) noexcept = default;
+  Mapping(Mapping&& other) noexcept { swap(other); }
+  Mapping& operator=(Mapping&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Mapping();
 
-  // A part of a range that exists already.
-  Mapping(std::shared_ptr<AddressRange> range, char* address, size_t length)
-      : range_(std::move(range)),
-        address_(address),
-        length_(length),
-        slot_(range_->slot()) {}
+  // Pages of a range that have been noted already.
+  Mapping(std::shared_ptr<AddressRange> range, char* address, size_t length);
 
   char* address() const { return address_; }
   size_t length() const { return length_; }  // bytes, whole pages
@@ -51,8 +57,8 @@ class Mapping {
   // The descriptor kept for later, if any: a memfd's, an unlinked file's.
   int fd() const { return fd_.get(); }
   void keep(sys::UniqueFd fd);
-  // Where the guard counts the mapping's faults; kProcess without the guard.
-  SlotIndex slot() const { return slot_; }
+  // Where the guard counts the mapping's faults. Null without pages.
+  const std::shared_ptr<FaultCounts>& counts() const { return counts_; }
 
   // The address of a part, or null if it leaves the mapping.
   char* at(size_t offset, size_t length) const;
@@ -80,17 +86,24 @@ class Mapping {
   };
   sys::Errno restore(const Source& source, int prot);
 
+  // Whether the guard has replaced pages that are not back yet, and where the lost end of
+  // the file begins: bytes from the first page, SIZE_MAX if nothing is lost.
+  bool fixed_up(size_t& lost_from) const;
+
  private:
+  void swap(Mapping& other) noexcept;
   bool fills_range() const { return length_ == range_->length(); }
   // Whether nothing but this object can reach the addresses.
   bool alone() const;
   void settle(std::shared_ptr<AddressRange> range);
+  // The descriptor that the guard may ask; -1: none.
+  void show_fd(int fd);
 
   std::shared_ptr<AddressRange> range_;
   char* address_ = nullptr;
   size_t length_ = 0;
   size_t unit_ = page_size();
-  SlotIndex slot_ = kProcess;
+  std::shared_ptr<FaultCounts> counts_;
   sys::UniqueFd fd_;
 };
 

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "core/page.h"
+#include "core/page_replacement_lock.h"
+#include "core/spare_mappings.h"
 #include "sys/abi.h"
 #include "sys/memory.h"
 
@@ -16,8 +18,12 @@ using Owner = AddressRange::Owner;
 // Addresses for [address, address + length): a range of ours around them, or a new one
 // where nothing is mapped.
 Result<std::shared_ptr<AddressRange>> destination(void* address, size_t length) {
-  auto host = AddressRange::find(reinterpret_cast<uintptr_t>(address), length, false);
-  if (host != nullptr) return host;
+  const auto start = reinterpret_cast<uintptr_t>(address);
+  auto host = AddressRange::find(start, length, false);
+  if (host != nullptr) {
+    if (Errno error = cut_extents(start, start + length); error.failed()) return error;
+    return host;
+  }
   constexpr int kFlags =
       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
   Result<void*> claimed = sys::mmap(address, length, PROT_NONE, kFlags, -1, 0);
@@ -27,38 +33,90 @@ Result<std::shared_ptr<AddressRange>> destination(void* address, size_t length) 
   return range;
 }
 
-// Undoes a lift: the pages return to their old addresses, which are still ours.
-void put_back(void* lifted, char* address, size_t old_length, size_t new_length) {
-  size_t kept = new_length < old_length ? new_length : old_length;
-  static_cast<void>(
-      sys::mremap(lifted, new_length, kept, MREMAP_MAYMOVE | MREMAP_FIXED, address));
+// Undoes detach_pages: they return to their old addresses, which are still ours.
+void reattach_pages(void* detached, char* address, size_t old_length,
+                    size_t new_length) {
+  const size_t kept = new_length < old_length ? new_length : old_length;
+  constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
+  static_cast<void>(with_spares(
+      [&] { return sys::mremap(detached, new_length, kept, kFlags, address); }));
 }
 
 // Moves the pages to where nobody can see them, `new_length` long; the old addresses stay
 // mapped. Without a buffer over the new place, the kernel may move them again at will.
-Result<void*> lift(char* address, size_t old_length, size_t new_length) {
-  size_t kept = new_length < old_length ? new_length : old_length;
-  Result<void*> lifted =
+Result<void*> detach_pages(char* address, size_t old_length, size_t new_length) {
+  const size_t kept = new_length < old_length ? new_length : old_length;
+  Result<void*> detached =
       sys::mremap(address, kept, kept, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
-  if (!lifted || new_length == kept) return lifted;
-  Result<void*> grown = sys::mremap(*lifted, kept, new_length, MREMAP_MAYMOVE);
-  if (!grown) put_back(*lifted, address, kept, kept);
+  if (!detached || new_length == kept) return detached;
+  Result<void*> grown = sys::mremap(*detached, kept, new_length, MREMAP_MAYMOVE);
+  if (!grown) reattach_pages(*detached, address, kept, kept);
   return grown;
+}
+
+// What mremap(2) does without MREMAP_FIXED.
+Result<Mapping> remap_anywhere(const std::shared_ptr<AddressRange>& range, char* address,
+                               size_t old_length, size_t new_length, bool may_move) {
+  const size_t offset = static_cast<size_t>(address - range->begin());
+  if (new_length <= old_length) {
+    Errno error = range->vacate(offset + new_length, old_length - new_length);
+    if (error.failed()) return error;
+    return Mapping(range, address, new_length);
+  }
+  // What lies behind a range of the runtime is not ours to take: the engine would not
+  // unmap it with the buffer.
+  if (offset + old_length == range->length() && range->owner() == Owner::kMemmap) {
+    Result<void*> grown = sys::mremap(address, old_length, new_length, 0);
+    if (grown) {
+      range->extend(new_length - old_length);
+      return Mapping(range, address, new_length);
+    }
+    if (!may_move || grown.error().value != ENOMEM) return grown.error();
+  } else if (!may_move) {
+    return Errno{ENOMEM};  // what lies behind is taken, by the rest of the range
+  }
+  auto moved = move_out(*range, address, old_length, new_length);
+  if (!moved) return moved.error();
+  char* begin = (*moved)->begin();
+  return Mapping(std::move(*moved), begin, new_length);
+}
+
+// With MREMAP_DONTUNMAP: the old pages stay as the kernel leaves them.
+Result<Mapping> remap_copying(char* address, size_t old_length, size_t new_length,
+                              int flags, void* new_address) {
+  std::shared_ptr<AddressRange> host;
+  if ((flags & MREMAP_FIXED) != 0) {
+    auto claimed = destination(new_address, new_length);
+    if (!claimed) return claimed.error();
+    host = std::move(*claimed);
+  }
+  const AddressRange::Extents extents = AddressRange::extents(address, old_length);
+  Result<void*> moved = sys::mremap(address, old_length, new_length, flags, new_address);
+  if (!moved) return moved.error();
+  if (host == nullptr) host = AddressRange::take(*moved, new_length, Owner::kMemmap);
+  char* to = static_cast<char*>(*moved);
+  host->fill_as(extents, address, to, new_length);
+  return Mapping(std::move(host), to, new_length);
 }
 
 }  // namespace
 
 Result<std::shared_ptr<AddressRange>> move_out(AddressRange& range, char* address,
-                                               size_t old_length, size_t new_length,
-                                               size_t unit) {
-  Result<void*> lifted = lift(address, old_length, new_length);
-  if (!lifted) return lifted.error();
-  Errno error = range.vacate(static_cast<size_t>(address - range.begin()), old_length);
-  if (error.failed()) {
-    put_back(*lifted, address, old_length, new_length);
+                                               size_t old_length, size_t new_length) {
+  if (Errno error = AddressRange::undo_strays_in(address, old_length); error.failed()) {
     return error;
   }
-  return AddressRange::take(*lifted, new_length, Owner::kMemmap, unit);
+  const AddressRange::Extents extents = AddressRange::extents(address, old_length);
+  Result<void*> detached = detach_pages(address, old_length, new_length);
+  if (!detached) return detached.error();
+  Errno error = range.vacate(static_cast<size_t>(address - range.begin()), old_length);
+  if (error.failed()) {
+    reattach_pages(*detached, address, old_length, new_length);
+    return error;
+  }
+  auto moved = AddressRange::take(*detached, new_length, Owner::kMemmap);
+  moved->fill_as(extents, address, moved->begin(), new_length);
+  return moved;
 }
 
 Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
@@ -76,59 +134,32 @@ Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
                        reinterpret_cast<uintptr_t>(new_address), new_length)) {
     return Errno{EINVAL};
   }
-
-  if ((flags & MREMAP_DONTUNMAP) != 0) {  // the old pages stay as the kernel leaves them
-    std::shared_ptr<AddressRange> host;
-    if (fixed) {
-      auto claimed = destination(new_address, new_length);
-      if (!claimed) return claimed.error();
-      host = std::move(*claimed);
-    }
-    Result<void*> moved =
-        sys::mremap(address, old_length, new_length, flags, new_address);
-    if (!moved) return moved.error();
-    if (host == nullptr) host = AddressRange::take(*moved, new_length, Owner::kMemmap);
-    return Mapping(std::move(host), static_cast<char*>(*moved), new_length);
+  const PageReplacementLock lock;
+  if (Errno error = AddressRange::undo_strays_in(address, old_length); error.failed()) {
+    return error;
   }
-
-  const size_t offset = static_cast<size_t>(address - range->begin());
-  if (!fixed) {
-    if (new_length <= old_length) {
-      Errno error = range->vacate(offset + new_length, old_length - new_length);
-      if (error.failed()) return error;
-      return Mapping(range, address, new_length);
-    }
-    // What lies behind a range of the runtime is not ours to take: the engine would not
-    // unmap it with the buffer.
-    if (offset + old_length == range->length() && range->owner() == Owner::kMemmap) {
-      Result<void*> grown = sys::mremap(address, old_length, new_length, 0);
-      if (grown) {
-        range->extend(new_length - old_length);
-        return Mapping(range, address, new_length);
-      }
-      if (!may_move || grown.error().value != ENOMEM) return grown.error();
-    } else if (!may_move) {
-      return Errno{ENOMEM};  // what lies behind is taken, by the rest of the range
-    }
-    auto moved = move_out(*range, address, old_length, new_length, page_size());
-    if (!moved) return moved.error();
-    char* begin = (*moved)->begin();
-    return Mapping(std::move(*moved), begin, new_length);
+  if ((flags & MREMAP_DONTUNMAP) != 0) {
+    return remap_copying(address, old_length, new_length, flags, new_address);
   }
+  if (!fixed) return remap_anywhere(range, address, old_length, new_length, may_move);
 
   auto host = destination(new_address, new_length);
   if (!host) return host.error();
-  Result<void*> lifted = lift(address, old_length, new_length);
-  if (!lifted) return lifted.error();
-  Result<void*> landed = sys::mremap(*lifted, new_length, new_length,
+  const AddressRange::Extents extents = AddressRange::extents(address, old_length);
+  Result<void*> detached = detach_pages(address, old_length, new_length);
+  if (!detached) return detached.error();
+  Result<void*> landed = sys::mremap(*detached, new_length, new_length,
                                      MREMAP_MAYMOVE | MREMAP_FIXED, new_address);
   if (!landed) {
-    put_back(*lifted, address, old_length, new_length);
+    reattach_pages(*detached, address, old_length, new_length);
     return landed.error();
   }
-  Errno error = range->vacate(offset, old_length);
-  if (error.failed()) return error;
-  return Mapping(std::move(*host), static_cast<char*>(*landed), new_length);
+  char* to = static_cast<char*>(*landed);
+  (*host)->fill_as(extents, address, to, new_length);
+  // Where it fails, empty pages of the same kind stay there, under the guard.
+  static_cast<void>(
+      range->vacate(static_cast<size_t>(address - range->begin()), old_length));
+  return Mapping(std::move(*host), to, new_length);
 }
 
 }  // namespace memmap::core

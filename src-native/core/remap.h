@@ -11,12 +11,12 @@
 
 namespace memmap::core {
 
-// Moves the pages [address, address + old_length) of `range`, of `unit` bytes each, to
-// new addresses, `new_length` long, and vacates the old ones. Linux 5.13 for files, 5.7
-// for anonymous memory; EINVAL before. On failure nothing has changed.
+// Moves the pages [address, address + old_length) of `range` to new addresses,
+// `new_length` long, and vacates the old ones. Linux 5.13 for files, 5.7 for anonymous
+// memory; EINVAL before. On failure nothing has changed. With the page replacement lock
+// held.
 sys::Result<std::shared_ptr<AddressRange>> move_out(AddressRange& range, char* address,
-                                                    size_t old_length, size_t new_length,
-                                                    size_t unit);
+                                                    size_t old_length, size_t new_length);
 
 // mremap(2) with its flags. MREMAP_FIXED follows the rule of MAP_FIXED: over memory of
 // this library or over nothing, else EEXIST.

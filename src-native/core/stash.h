@@ -1,25 +1,45 @@
-// The stash: pages that lie under memory without access while the guard has zeros in
-// their place. They keep their contents, and go back when access is given again.
+// The stash: the pages of a mapping that the guard has taken out of the way of a stray
+// access. They are the mapping's, and go back when access is given.
+//
+// All functions: with the page replacement lock held. Async-signal-safe.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "core/fault_slots.h"
 #include "sys/result.h"
 
 namespace memmap::core {
 
-// Moves the pages of [start, start + length) away; empty ones of the same kind are left
-// in their place. False if this kernel cannot: Linux 5.7, for files 5.13.
-// Async-signal-safe.
-bool put_aside(SlotIndex index, uintptr_t start, size_t length);
+// Stashed pages, in a list of its owner's.
+struct Stash {
+  Stash* next;
+  uintptr_t origin;  // the address they belong at
+  char* pages;
+  size_t length;  // bytes
+  bool copied;    // copies: those at the origin may be changed
+};
 
-// Moves all that was put aside back to where it belongs, and gives the mapping at
-// [address, address + length) the protection `prot`.
-sys::Errno take_back(SlotIndex index, char* address, size_t length, int prot);
+// Prepares what a handler must not: room for the records. Once, before the others.
+sys::Errno prepare_stash();
 
-// Frees what was put aside.
-void drop_stash(SlotIndex index);
+// Moves private pages away. Empty ones of the same kind stay in their place; nobody could
+// read them. False if this kernel cannot: Linux 5.7, for files 5.13.
+bool stash_pages(Stash*& list, uintptr_t start, size_t length);
+// Keeps a second mapping of shared pages, and leaves those at the origin as they are.
+bool stash_shared(Stash*& list, uintptr_t start, size_t length);
+// Keeps a copy of what can be read, pages of `unit` bytes, and leaves the pages as they
+// are.
+bool stash_copy(Stash*& list, uintptr_t start, size_t length, size_t unit);
+
+// Puts all that was stashed back where it belongs. On failure what is not back yet is
+// still stashed.
+sys::Errno unstash(Stash*& list);
+// Frees what was stashed.
+void drop_stash(Stash*& list);
+
+// Copies what can be read of [from, from + length) to `to`, and leaves out pages of `unit`
+// bytes that cannot.
+void copy_readable(char* to, uintptr_t from, size_t length, size_t unit);
 
 }  // namespace memmap::core

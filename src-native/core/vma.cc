@@ -19,12 +19,12 @@ constexpr const char* kMaps = "/proc/self/maps";
 std::atomic<int> maps_fd = -1;
 constexpr int kMostLooks = 20;
 
-Errno query(int fd, uintptr_t address, Vma& vma) {
+Errno query(int fd, uintptr_t address, Vma& vma, VmaText& text) {
   sys::ProcmapQuery query = {};
   query.size = sizeof query;
   query.query_addr = address;
-  query.vma_name_addr = reinterpret_cast<uintptr_t>(vma.path);
-  query.vma_name_size = sizeof vma.path;
+  query.vma_name_addr = reinterpret_cast<uintptr_t>(text.path);
+  query.vma_name_size = sizeof text.path;
   if (Errno error = sys::procmap_query(fd, query); error.failed()) return error;
   vma.start = query.vma_start;
   vma.end = query.vma_end;
@@ -37,7 +37,8 @@ Errno query(int fd, uintptr_t address, Vma& vma) {
   vma.inode = query.inode;
   vma.offset = query.vma_offset;
   vma.page_size = query.vma_page_size;
-  if (query.vma_name_size == 0) vma.path[0] = '\0';
+  if (query.vma_name_size == 0) text.path[0] = '\0';
+  vma.path = text.path;
   return {};
 }
 
@@ -48,18 +49,20 @@ Errno query(int fd, uintptr_t address, Vma& vma) {
 // line once mappings have come and gone.
 class MapsText {
  public:
-  explicit MapsText(int fd) : fd_(fd) {}
+  MapsText(int fd, VmaText& room) : fd_(fd), room_(room) {}
+
+  VmaText& room() { return room_; }
 
   // The next byte, or -1 at the end.
   int next() {
     if (at_ == filled_) {
-      Result<ssize_t> got = sys::pread(fd_, text_, sizeof text_, offset_);
+      Result<ssize_t> got = sys::pread(fd_, room_.read, sizeof room_.read, offset_);
       if (!got || *got <= 0) return -1;
       offset_ += *got;
       filled_ = static_cast<size_t>(*got);
       at_ = 0;
     }
-    return static_cast<unsigned char>(text_[at_++]);
+    return static_cast<unsigned char>(room_.read[at_++]);
   }
 
   // A number, and the byte that ends it in `end`.
@@ -77,14 +80,15 @@ class MapsText {
 
  private:
   const int fd_;
+  VmaText& room_;
   int64_t offset_ = 0;
-  char text_[1024];
   size_t at_ = 0;
   size_t filled_ = 0;
 };
 
 // One line: "start-end rwxp offset major:minor inode    path".
 bool parse_line(MapsText& text, Vma& vma) {
+  auto& path = text.room().path;
   int byte = 0;
   vma.start = text.number(16, byte);
   if (byte != '-') return false;
@@ -102,14 +106,15 @@ bool parse_line(MapsText& text, Vma& vma) {
   while (byte == ' ') byte = text.next();
   size_t length = 0;
   for (; byte != '\n' && byte != -1; byte = text.next()) {
-    if (length < sizeof vma.path - 1) vma.path[length++] = static_cast<char>(byte);
+    if (length < sizeof path - 1) path[length++] = static_cast<char>(byte);
   }
-  vma.path[length] = '\0';
+  path[length] = '\0';
+  vma.path = path;
   return true;
 }
 
-bool find_in_text(int fd, uintptr_t address, Vma& vma) {
-  MapsText text(fd);
+bool find_in_text(int fd, uintptr_t address, Vma& vma, VmaText& room) {
+  MapsText text(fd, room);
   while (parse_line(text, vma)) {
     if (address < vma.start) break;
     if (address < vma.end) return true;
@@ -119,11 +124,11 @@ bool find_in_text(int fd, uintptr_t address, Vma& vma) {
 
 // Of the descriptor that others read too: something once it was read twice, nothing only
 // if no look finds anything.
-bool find_in_shared_text(int fd, uintptr_t address, Vma& vma) {
+bool find_in_shared_text(int fd, uintptr_t address, Vma& vma, VmaText& room) {
   uintptr_t start = 0;
   uintptr_t end = 0;
   for (int looks = 0; looks < kMostLooks; looks++) {
-    if (!find_in_text(fd, address, vma)) continue;
+    if (!find_in_text(fd, address, vma, room)) continue;
     if (vma.start == start && vma.end == end) return true;
     start = vma.start;
     end = vma.end;
@@ -131,27 +136,58 @@ bool find_in_shared_text(int fd, uintptr_t address, Vma& vma) {
   return false;
 }
 
+Result<UniqueFd> open_maps() { return sys::open(kMaps, O_RDONLY | O_CLOEXEC, 0); }
+
 }  // namespace
 
-void prepare_find_vma() {
-  if (maps_fd.load(std::memory_order_relaxed) >= 0) return;
-  Result<UniqueFd> maps = sys::open(kMaps, O_RDONLY | O_CLOEXEC, 0);
-  if (maps) maps_fd.store(maps->release(), std::memory_order_release);
+Errno prepare_find_vma() {
+  if (maps_fd.load(std::memory_order_relaxed) >= 0) return {};
+  Result<UniqueFd> maps = open_maps();
+  if (!maps) return maps.error();
+  int none = -1;
+  // Another thread may have been faster: one descriptor is enough.
+  if (maps_fd.compare_exchange_strong(none, maps->get(), std::memory_order_release)) {
+    static_cast<void>(maps->release());
+  }
+  return {};
 }
 
-bool find_vma(uintptr_t address, Vma& vma) {
+bool find_vma(uintptr_t address, Vma& vma, VmaText& text) {
   const int fd = maps_fd.load(std::memory_order_acquire);
   if (fd < 0) return false;
-  if (!query(fd, address, vma).failed()) return true;
+  const Errno error = query(fd, address, vma, text);
+  if (!error.failed()) return true;
+  if (error.value == ENOENT) return false;
   // Opened by whoever asks, while there are descriptors.
-  Result<UniqueFd> own = sys::open(kMaps, O_RDONLY | O_CLOEXEC, 0);
-  return own ? find_in_text(own->get(), address, vma)
-             : find_in_shared_text(fd, address, vma);
+  Result<UniqueFd> own = open_maps();
+  return own ? find_in_text(own->get(), address, vma, text)
+             : find_in_shared_text(fd, address, vma, text);
 }
 
-Errno query_vma(uintptr_t address, Vma& vma) {
+Errno query_vma(uintptr_t address, Vma& vma, VmaText& text) {
   const int fd = maps_fd.load(std::memory_order_acquire);
-  return fd < 0 ? Errno{EBADF} : query(fd, address, vma);
+  return fd < 0 ? Errno{EBADF} : query(fd, address, vma, text);
+}
+
+bool has_procmap_query() {
+  static const bool has = [] {
+    Vma vma = {};
+    VmaText text;
+    const auto here = reinterpret_cast<uintptr_t>(&vma);
+    return !query_vma(here, vma, text).failed();
+  }();
+  return has;
+}
+
+bool for_each_vma(VmaText& room, bool (*each)(void* context, const Vma& vma),
+                  void* context) {
+  Result<UniqueFd> own = open_maps();
+  if (!own) return false;
+  MapsText text(own->get(), room);
+  Vma vma = {};
+  while (parse_line(text, vma) && each(context, vma)) {
+  }
+  return true;
 }
 
 Result<UniqueFd> open_file_of(const Vma& vma, int flags) {
@@ -161,8 +197,7 @@ Result<UniqueFd> open_file_of(const Vma& vma, int flags) {
   if (!file) return file;
   struct stat status = {};
   if (Errno error = sys::fstat(file->get(), &status); error.failed()) return error;
-  // The inode alone: btrfs and overlayfs show another device in the maps than in stat(2).
-  if (!S_ISREG(status.st_mode) || status.st_ino != vma.inode) return Errno{ENOENT};
+  if (!S_ISREG(status.st_mode)) return Errno{ENOENT};
   return file;
 }
 

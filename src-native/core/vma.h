@@ -13,6 +13,12 @@
 
 namespace memmap::core {
 
+// Room for what the kernel writes: too much for a signal handler's stack.
+struct VmaText {
+  char path[PATH_MAX];
+  char read[1024];  // of /proc/self/maps, before Linux 6.11
+};
+
 struct Vma {
   uintptr_t start;
   uintptr_t end;
@@ -22,10 +28,10 @@ struct Vma {
   bool shared;
   uint32_t device_major;
   uint32_t device_minor;
-  uint64_t inode;       // 0: no file
-  uint64_t offset;      // of `start`, bytes into the file
-  size_t page_size;     // 0: this kernel does not say
-  char path[PATH_MAX];  // "" without a name
+  uint64_t inode;    // 0: no file
+  uint64_t offset;   // of `start`, bytes into the file
+  size_t page_size;  // 0: this kernel does not say
+  const char* path;  // "" without a name; in the VmaText
 };
 
 // Memory of memfd_secret(2).
@@ -34,17 +40,26 @@ inline bool is_secret(const Vma& vma) {
 }
 
 // Opens /proc/self/maps, once, so that a process without a descriptor left can ask too.
-void prepare_find_vma();
+// What open(2) says.
+sys::Errno prepare_find_vma();
 
 // False if nothing is mapped there, or the kernel would not say.
-bool find_vma(uintptr_t address, Vma& vma);
+bool find_vma(uintptr_t address, Vma& vma, VmaText& text);
 
 // As find_vma, from PROCMAP_QUERY (Linux 6.11) alone, which reads no other mapping and
 // gives the path as it is, without escapes. ENOENT if nothing is mapped there.
-sys::Errno query_vma(uintptr_t address, Vma& vma);
+sys::Errno query_vma(uintptr_t address, Vma& vma, VmaText& text);
 
-// The file behind a mapping, opened anew by its path with `flags` of open(2). ENOENT if
-// the path leads to another file now, or nowhere.
+// Whether this kernel answers query_vma: the text of many mappings takes milliseconds.
+bool has_procmap_query();
+
+// Calls `each` with every mapping of the process, by address, until it answers false.
+// False if /proc could not be opened. Not for a handler: takes a descriptor.
+bool for_each_vma(VmaText& text, bool (*each)(void* context, const Vma& vma),
+                  void* context);
+
+// The file behind a mapping, opened anew by its path with `flags` of open(2). What is no
+// regular file is ENOENT.
 sys::Result<sys::UniqueFd> open_file_of(const Vma& vma, int flags);
 
 }  // namespace memmap::core

@@ -64,18 +64,12 @@ Napi::Value mremap(const Napi::CallbackInfo& info) {
   return number(info.Env(), Environment::of(info.Env()).add(std::move(*moved)));
 }
 
-// mprotect(target, offset, length, prot) -> 0 | -errno
+// mprotect(target, offset, length, prot) -> 0 | -errno. ENOMEM over what was unmapped.
 Napi::Value mprotect(const Napi::CallbackInfo& info) {
   Target at = target(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
-  const int prot = int32(info[3]);
-  const auto where = reinterpret_cast<uintptr_t>(at.address);
-  const core::SlotIndex slot = core::find_range(where).index;
-  // Before the call: from then on a fault there is ours.
-  if ((prot & PROT_WRITE) == 0) core::expect_protected(slot);
-  // Not while another thread asks why it cannot reach a page.
-  const core::Replacing turn(slot);
-  return to_js(info.Env(), sys::mprotect(at.address, at.length, prot));
+  const auto offset = static_cast<size_t>(at.address - at.range->begin());
+  return to_js(info.Env(), at.range->protect(offset, at.length, int32(info[3])));
 }
 
 // mincore(target, offset, length, vec: Uint8Array) -> 0 | -errno

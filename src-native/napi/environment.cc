@@ -41,17 +41,19 @@ void Environment::remove(double handle) {
   free_.push_back(static_cast<uint32_t>(found - slots_.data()));
 }
 
-void Environment::hold(core::SlotIndex slot) {
-  core::retain_slot(slot);
-  held_[slot] += 1;
+double Environment::hold_counts(std::shared_ptr<core::FaultCounts> counts) {
+  last_counts_ += 1;
+  counts_.emplace(last_counts_, std::move(counts));
+  return static_cast<double>(last_counts_);
 }
 
-void Environment::drop(core::SlotIndex slot) {
-  auto found = held_.find(slot);
-  if (found == held_.end()) return;
-  found->second -= 1;
-  if (found->second == 0) held_.erase(found);
-  core::release_slot(slot);
+core::FaultCounts* Environment::counts(double number) {
+  auto found = counts_.find(static_cast<uint64_t>(number));
+  return found != counts_.end() ? found->second.get() : nullptr;
+}
+
+void Environment::drop_counts(double number) {
+  counts_.erase(static_cast<uint64_t>(number));
 }
 
 int Environment::hold_fd(sys::UniqueFd fd) {
@@ -69,12 +71,6 @@ void Environment::give_fd(int fd) {
   if (found == descriptors_.end()) return;
   static_cast<void>(found->second.release());
   descriptors_.erase(found);
-}
-
-Environment::~Environment() {
-  for (const auto& [slot, times] : held_) {
-    for (uint32_t i = 0; i < times; ++i) core::release_slot(slot);
-  }
 }
 
 }  // namespace memmap::napi

@@ -6,6 +6,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -30,15 +31,16 @@ class Environment {
   // them do, or go now.
   void remove(double handle);
 
-  // References that JavaScript holds to fault slots; given back when the thread ends.
-  void hold(core::SlotIndex slot);
-  void drop(core::SlotIndex slot);
+  // Counts of faults that JavaScript holds, by number: positive, never reused. They
+  // outlive the mapping.
+  double hold_counts(std::shared_ptr<core::FaultCounts> counts);
+  core::FaultCounts* counts(double number);
+  void drop_counts(double number);
 
   // Who hears of this thread's waits, or null; napi/sync.cc owns it.
   struct Listener*& listener() {
     return listener_;
   }
-  ~Environment();
 
   // Descriptors that close when the thread ends, unless JavaScript closes or takes them.
   int hold_fd(sys::UniqueFd fd);
@@ -59,7 +61,8 @@ class Environment {
 
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
-  std::unordered_map<core::SlotIndex, uint32_t> held_;  // and how often
+  std::unordered_map<uint64_t, std::shared_ptr<core::FaultCounts>> counts_;
+  uint64_t last_counts_ = 0;
   std::unordered_map<int, sys::UniqueFd> descriptors_;
   struct Listener* listener_ = nullptr;
 };

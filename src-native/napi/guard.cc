@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/fault_slots.h"
+#include "core/fault_counts.h"
 #include "core/mapping.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
@@ -17,10 +17,6 @@
 
 namespace memmap::napi {
 namespace {
-
-core::SlotIndex slot_of(const Napi::Value& value) {
-  return static_cast<core::SlotIndex>(value.As<Napi::Number>().Uint32Value());
-}
 
 // guardEnabled() -> boolean
 Napi::Value guard_enabled(const Napi::CallbackInfo& info) {
@@ -35,33 +31,40 @@ Napi::Value disable_guard(const Napi::CallbackInfo& info) {
 // rearmGuard()
 void rearm_guard(const Napi::CallbackInfo&) { core::rearm_guard(); }
 
-// holdSlot(handle) -> slot: where the mapping's faults are counted, kept until dropSlot
-Napi::Value hold_slot(const Napi::CallbackInfo& info) {
+// guardArmed() -> boolean
+Napi::Value guard_armed(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), core::guard_armed());
+}
+
+// prepareGuard() -> 0 | -error: what it lacks; see core/guard.h
+Napi::Value prepare_guard(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), core::prepare_guard());
+}
+
+// holdCounts(handle) -> number of the mapping's counts, kept until dropCounts; 0: it has
+// no pages
+Napi::Value hold_counts(const Napi::CallbackInfo& info) {
   core::Mapping* mapping = mapping_of(info);
-  const core::SlotIndex slot = mapping != nullptr ? mapping->slot() : core::kProcess;
-  if (slot != core::kProcess) Environment::of(info.Env()).hold(slot);
-  return number(info.Env(), slot);
+  if (mapping == nullptr || mapping->counts() == nullptr) return number(info.Env(), 0);
+  return number(info.Env(), Environment::of(info.Env()).hold_counts(mapping->counts()));
 }
 
-// dropSlot(slot)
-void drop_slot(const Napi::CallbackInfo& info) {
-  Environment::of(info.Env()).drop(slot_of(info[0]));
+// dropCounts(counts)
+void drop_counts(const Napi::CallbackInfo& info) {
+  Environment::of(info.Env()).drop_counts(info[0].As<Napi::Number>().DoubleValue());
 }
 
-// forgetSlot(slot): as dropSlot; and the engine has unmapped the memory.
-void forget_slot(const Napi::CallbackInfo& info) {
-  core::forget_memory(slot_of(info[0]));
-  drop_slot(info);
-}
-
-// faults(slot, out: Float64Array): counts by kind, then offsets by kind, then lengths
+// faults(counts, out: Float64Array): counts by kind, then offsets by kind, then lengths;
+// of the process for 0
 void faults(const Napi::CallbackInfo& info) {
-  const core::FaultSlot& slot = core::fault_slot(slot_of(info[0]));
+  const double which = info[0].As<Napi::Number>().DoubleValue();
+  const core::FaultCounts* held = Environment::of(info.Env()).counts(which);
+  const core::FaultCounts& from = held != nullptr ? *held : core::process_counts();
   double* out = info[1].As<Napi::Float64Array>().Data();
   // Pairs with the release in count_fault.
-  static_cast<void>(slot.all.load(std::memory_order_acquire));
-  for (const auto& count : slot.counts) *out++ = count.load(std::memory_order_relaxed);
-  for (const auto* numbers : {slot.offsets, slot.lengths}) {
+  static_cast<void>(from.all.load(std::memory_order_acquire));
+  for (const auto& count : from.counts) *out++ = count.load(std::memory_order_relaxed);
+  for (const auto* numbers : {from.offsets, from.lengths}) {
     for (size_t kind = 0; kind < core::kFaultKinds; ++kind) {
       *out++ = static_cast<double>(numbers[kind].load(std::memory_order_relaxed));
     }
@@ -71,7 +74,7 @@ void faults(const Napi::CallbackInfo& info) {
 // faultCounter() -> Uint32Array of one number: the faults of the process, as they happen.
 // Undefined if the runtime allows no buffers over memory of ours.
 Napi::Value fault_counter(const Napi::CallbackInfo& info) {
-  core::FaultSlot& process = core::process_slot();
+  core::FaultCounts& process = core::process_counts();
   napi_value buffer = nullptr;
   napi_status status = napi_create_external_arraybuffer(
       info.Env(), &process.all, sizeof process.all, nullptr, nullptr, &buffer);
@@ -79,15 +82,12 @@ Napi::Value fault_counter(const Napi::CallbackInfo& info) {
   return Napi::Uint32Array::New(info.Env(), 1, Napi::ArrayBuffer(info.Env(), buffer), 0);
 }
 
-// mended(handle) -> -1: the pages are those that were mapped. Else where the lost end of
+// fixedUp(handle) -> -1: the pages are those that were mapped. Else where the lost end of
 // the file begins, bytes from the first page; Infinity if nothing is lost.
-Napi::Value mended(const Napi::CallbackInfo& info) {
+Napi::Value fixed_up(const Napi::CallbackInfo& info) {
   core::Mapping* mapping = mapping_of(info);
-  if (mapping == nullptr || mapping->slot() == core::kProcess)
-    return number(info.Env(), -1);
-  const core::FaultSlot& slot = core::fault_slot(mapping->slot());
-  if (!slot.mended.load()) return number(info.Env(), -1);
-  const uint64_t lost = slot.lost_from.load();
+  size_t lost = 0;
+  if (mapping == nullptr || !mapping->fixed_up(lost)) return number(info.Env(), -1);
   return number(info.Env(), lost == SIZE_MAX ? std::numeric_limits<double>::infinity()
                                              : static_cast<double>(lost));
 }
@@ -185,12 +185,13 @@ void export_guard(Napi::Env env, Napi::Object exports) {
   add<guard_enabled>(env, exports, "guardEnabled");
   add<disable_guard>(env, exports, "disableGuard");
   add<rearm_guard>(env, exports, "rearmGuard");
-  add<hold_slot>(env, exports, "holdSlot");
-  add<drop_slot>(env, exports, "dropSlot");
-  add<forget_slot>(env, exports, "forgetSlot");
+  add<guard_armed>(env, exports, "guardArmed");
+  add<prepare_guard>(env, exports, "prepareGuard");
+  add<hold_counts>(env, exports, "holdCounts");
+  add<drop_counts>(env, exports, "dropCounts");
   add<faults>(env, exports, "faults");
   add<fault_counter>(env, exports, "faultCounter");
-  add<mended>(env, exports, "mended");
+  add<fixed_up>(env, exports, "fixedUp");
   add<restore>(env, exports, "restore");
   add<copy<sys::process_vm_readv>>(env, exports, "copyOut");
   add<copy<sys::process_vm_writev>>(env, exports, "copyIn");

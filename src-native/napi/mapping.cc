@@ -31,6 +31,11 @@ Napi::Value map(const Napi::CallbackInfo& info) {
   return handle_or_error(info.Env(), core::Mapping::create(request));
 }
 
+// reserve(length) -> handle | -errno: addresses to map into with MAP_FIXED
+Napi::Value reserve(const Napi::CallbackInfo& info) {
+  return handle_or_error(info.Env(), core::Mapping::reserve(size(info[0])));
+}
+
 // mapFile(path | fd, openFlags, offset, length, growTo, prot, flags, address, keepAbove,
 //         facts: Float64Array) -> handle | -errno
 // facts: step, size, length, filesystem, mode, device, inode
@@ -159,6 +164,7 @@ Napi::Value census(const Napi::CallbackInfo& info) {
 
 void export_mapping(Napi::Env env, Napi::Object exports) {
   add<map>(env, exports, "map");
+  add<reserve>(env, exports, "reserve");
   add<map_file>(env, exports, "mapFile");
   add<map_memfd>(env, exports, "mapMemfd");
   add<map_mirrored>(env, exports, "mapMirrored");

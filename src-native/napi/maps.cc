@@ -11,10 +11,13 @@ namespace {
 // there. facts: start, end, permissions (PROT_*, and 8: shared), offset, major, minor,
 // inode
 Napi::Value map_at(const Napi::CallbackInfo& info) {
-  core::prepare_find_vma();
+  if (sys::Errno error = core::prepare_find_vma(); error.failed()) {
+    return to_js(info.Env(), error);
+  }
   core::Vma vma = {};
+  core::VmaText text;
   const auto address = reinterpret_cast<uintptr_t>(pointer(info[0]));
-  const sys::Errno error = core::query_vma(address, vma);
+  const sys::Errno error = core::query_vma(address, vma, text);
   if (error.failed()) return to_js(info.Env(), error);
   uint64_t* facts = info[1].As<Napi::BigUint64Array>().Data();
   facts[0] = vma.start;

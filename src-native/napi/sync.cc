@@ -207,9 +207,12 @@ Napi::Value behind(const Napi::CallbackInfo& info) {
   if (core::AddressRange::find(address, bytes, true) == nullptr) {
     return number(env, -kNotOurs);
   }
-  core::prepare_find_vma();
+  if (sys::Errno error = core::prepare_find_vma(); error.failed()) {
+    return to_js(env, error);
+  }
   core::Vma vma = {};
-  if (!core::find_vma(address, vma)) return number(env, -kNotOurs);
+  core::VmaText text;
+  if (!core::find_vma(address, vma, text)) return number(env, -kNotOurs);
   double* facts = info[1].As<Napi::Float64Array>().Data();
   facts[0] = static_cast<double>(vma.start);
   facts[1] = static_cast<double>(vma.end);

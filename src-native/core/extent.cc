@@ -1,0 +1,183 @@
+#include "core/extent.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "core/closed_pages.h"
+#include "core/spare_mappings.h"
+#include "sys/abi.h"
+#include "sys/memory.h"
+
+namespace memmap::core {
+namespace {
+
+using sys::Errno;
+
+// By first address; no two overlap. Never destroyed: a fault can come after the static
+// destructors.
+using Table = std::map<uintptr_t, Extent>;
+
+Table& table() {
+  static Table& instance = *new Table;
+  return instance;
+}
+
+uint32_t total_blocks = 0;
+
+void* at(uintptr_t address) { return reinterpret_cast<void*>(address); }
+
+int protection_of(const Vma& vma) {
+  return (vma.readable ? PROT_READ : 0) | (vma.writable ? PROT_WRITE : 0) |
+         (vma.executable ? PROT_EXEC : 0);
+}
+
+// Splits the extent that has `address` inside, if there is one. Nothing of it is stashed.
+void split(uintptr_t address) {
+  Extent* whole = find_extent(address);
+  if (whole == nullptr || whole->start == address) return;
+  Extent rest = *whole;
+  rest.start = address;
+  rest.blocks = 0;
+  rest.stash = nullptr;
+  if (rest.lost_from != 0) rest.lost_from = std::max(rest.lost_from, address);
+  whole->end = address;
+  if (whole->lost_from >= address) whole->lost_from = 0;
+  table().emplace(address, std::move(rest));
+}
+
+bool alike(const Extent& a, const Extent& b) {
+  return a.end == b.start && a.origin == b.origin && a.range == b.range &&
+         a.counts == b.counts && a.prot == b.prot && a.pristine == b.pristine &&
+         a.closed == b.closed && a.unit == b.unit && !a.fixed_up && !b.fixed_up &&
+         a.stash == nullptr && b.stash == nullptr;
+}
+
+}  // namespace
+
+Extent* first_extent(uintptr_t address) {
+  Table& all = table();
+  auto after = all.upper_bound(address);
+  if (after != all.begin()) {
+    auto before = std::prev(after);
+    if (before->second.end > address) return &before->second;
+  }
+  return after == all.end() ? nullptr : &after->second;
+}
+
+Extent* next_extent(const Extent& extent) { return first_extent(extent.end); }
+
+Extent* find_extent(uintptr_t address) {
+  Extent* found = first_extent(address);
+  return found != nullptr && found->start <= address ? found : nullptr;
+}
+
+Standing standing(Extent& extent, const Vma& vma) {
+  if (is_closed(vma)) return Standing::kClosed;
+  const bool anonymous = vma.inode == 0 && !vma.shared;
+  const bool reaches_out = vma.start < extent.start || vma.end > extent.end;
+  // What the engine has mapped at its addresses since looks the same, but reaches further.
+  if (extent.of_runtime && reaches_out && (anonymous || !extent.backing.shown())) {
+    return Standing::kForeign;
+  }
+  // Memory without a file has no other mark than its protection.
+  const bool replaced = extent.fixed_up || extent.closed;
+  if (anonymous && !replaced && extent.prot != -1 && protection_of(vma) != extent.prot) {
+    return Standing::kForeign;
+  }
+  // Wraps where the kernel's mapping begins before ours: so does its offset.
+  if (stands_behind(extent.backing, vma, vma.start - extent.origin)) {
+    if (vma.shared == extent.backing.shared) return Standing::kOriginal;
+    return replaced && !vma.shared ? Standing::kReplaced : Standing::kForeign;
+  }
+  return replaced && anonymous ? Standing::kReplaced : Standing::kForeign;
+}
+
+void add_extent(Extent extent) {
+  remove_extents(extent.start, extent.end);
+  const uintptr_t start = extent.start;
+  table().emplace(start, std::move(extent));
+}
+
+void remove_extents(uintptr_t start, uintptr_t end, const AddressRange* of) {
+  split(start);
+  split(end);
+  Table& all = table();
+  for (auto next = all.lower_bound(start); next != all.end() && next->first < end;) {
+    Extent& extent = next->second;
+    if (of != nullptr && extent.range != of) {
+      ++next;
+      continue;
+    }
+    drop_stash(extent.stash);
+    forget_blocks(extent);
+    next = all.erase(next);
+  }
+}
+
+Errno cut_extents(uintptr_t start, uintptr_t end) {
+  for (uintptr_t border : {start, end}) {
+    Extent* cut = find_extent(border);
+    if (cut == nullptr || cut->start == border) continue;
+    if (Errno error = undo_strays(*cut); error.failed()) return error;
+  }
+  split(start);
+  split(end);
+  return {};
+}
+
+void join_extents(uintptr_t start, uintptr_t end) {
+  Table& all = table();
+  Extent* left = first_extent(start == 0 ? 0 : start - 1);
+  while (left != nullptr && left->start <= end) {
+    Extent* right = next_extent(*left);
+    if (right == nullptr) return;
+    if (!alike(*left, *right)) {
+      left = right;
+      continue;
+    }
+    left->end = right->end;
+    left->blocks += right->blocks;
+    all.erase(right->start);
+  }
+}
+
+Errno undo_strays(Extent& extent) {
+  const bool strayed = extent.stash != nullptr || extent.opened;
+  if (!strayed) return {};
+  if (Errno error = unstash(extent.stash); error.failed()) return error;
+  if (extent.opened && !extent.broken) {
+    // Private pages that were written are dropped: the file, or nothing, is behind them.
+    Errno dropped = sys::madvise(at(extent.start), extent.length(), MADV_DONTNEED);
+    if (dropped.value == EINVAL) {
+      // Locked pages stay until they are unlocked.
+      static_cast<void>(sys::munlock(at(extent.start), extent.length()));
+      dropped = sys::madvise(at(extent.start), extent.length(), MADV_DONTNEED);
+      static_cast<void>(sys::mlock(at(extent.start), extent.length()));
+    }
+    if (dropped.failed()) return dropped;
+  }
+  const int prot = extent.prot == -1 ? PROT_READ : extent.prot;
+  Errno error = with_spares(
+      [&] { return sys::mprotect(at(extent.start), extent.length(), prot); });
+  if (error.failed()) return error;
+  extent.opened = false;
+  if (extent.broken) return {};
+  forget_blocks(extent);
+  extent.fixed_up = extent.lost_from != 0;
+  return {};
+}
+
+void forget_blocks(Extent& extent) {
+  total_blocks -= extent.blocks;
+  extent.blocks = 0;
+}
+
+uint32_t all_blocks() { return total_blocks; }
+
+void count_block(Extent& extent) {
+  extent.blocks += 1;
+  total_blocks += 1;
+}
+
+}  // namespace memmap::core
