@@ -27,6 +27,7 @@
       "src-native/core/checksum.cc",
       "src-native/core/closed_pages.cc",
       "src-native/core/extent.cc",
+      "src-native/core/fault_cause.cc",
       "src-native/core/fault_counts.cc",
       "src-native/core/fault_fixup.cc",
       "src-native/core/file.cc",

@@ -24,7 +24,7 @@ export type { BackgroundOptions, Progress } from './mem/background.js';
 export type { Fault, Faults } from './mem/faults.js';
 export { type Configuration, configure, guard } from './mem/guard.js';
 export type { Access } from './mem/guarded.js';
-export { type Feature, type Features, features } from './mem/features.js';
+export { type Feature, type Features, type GuardFeature, features } from './mem/features.js';
 export { type HugePagePool, type NodeHugePages, hugePagePools } from './mem/huge-page-pools.js';
 export type { MapEntry } from './mem/map-entry.js';
 export { Mapping, type ViewConstructor } from './mem/mapping.js';

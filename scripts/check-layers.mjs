@@ -22,7 +22,7 @@ const LAYERS = {
 /** What only the named files may do, and where the rule holds. */
 const RESERVED = [
   { where: /^src-native\/(?!napi\/)/, what: /#include <(napi|node_api|node|uv|v8)\b/, only: ['src-native/addon.cc'], why: 'only napi/ knows Node' },
-  { where: /^src-native\/(?!sys\/)/, what: /\b(?:sys::munmap|::munmap)\(/, only: ['src-native/core/address_range.cc', 'src-native/core/futex_ring.cc', 'src-native/core/mend.cc', 'src-native/core/scratch_pages.cc', 'src-native/core/stash.cc'], why: 'only core/address_range unmaps, and the guard, the ring and probes what they alone know of' },
+  { where: /^src-native\/(?!sys\/)/, what: /\b(?:sys::munmap|::munmap)\(/, only: ['src-native/core/address_range.cc', 'src-native/core/futex_ring.cc', 'src-native/core/replacement.cc', 'src-native/core/scratch_pages.cc', 'src-native/core/spare_mappings.cc', 'src-native/core/stash.cc'], why: 'only core/address_range unmaps, and the guard, the ring and probes what they alone know of' },
   { where: /^src-native\/(core|napi)\//, what: /(?<![\w:])::?(?:mmap|munmap|mremap|mprotect|madvise|msync|open|fstat|ioctl)\(/, only: [], why: 'system calls are made in sys/' },
   { where: /^lib\//, what: /createRequire|node-gyp-build/, only: ['lib/internal/binding.ts'], why: 'only binding.ts loads the addon' },
   { where: /^lib\//, what: /\bconsole\.|process\.(stdout|stderr)/, only: ['lib/cli/'], why: 'the library prints nothing' },

@@ -75,6 +75,8 @@ export interface Binding {
   writeBack: RangeCall;
   /** Ranges of the process: live, of them closed but reachable, bytes of those. */
   census(): Float64Array;
+  /** Forgets ranges that the engine has unmapped with their buffers. */
+  sweep(): void;
 
   arrayBuffer(handle: Handle, length: number): ArrayBuffer | number;
   sharedBuffer(handle: Handle, length: number): SharedArrayBuffer | number;
@@ -88,9 +90,8 @@ export interface Binding {
   disableGuard(): boolean;
   /** Puts the handlers back in place, if they have been in use. */
   rearmGuard(): void;
-  guardArmed(): boolean;
-  /** 0, or what the guard lacks: see check(). */
-  prepareGuard(): number;
+  /** 0, or what the guard would lack if it had to be armed now: an error for check(). Arms nothing. */
+  missingOfGuard(): number;
   /** The number of the mapping's counts, until dropCounts. 0: it has no pages. */
   holdCounts(handle: Handle): CountsId;
   dropCounts(counts: CountsId): void;

@@ -12,12 +12,20 @@ const MAX_RETIRED_BYTES = 2 ** 44;
 let closes = 0;
 let patience = 1;
 
+function pressureOf([, retired = 0, bytes = 0]: Float64Array): number {
+  return Math.max(retired / MAX_RETIRED, bytes / MAX_RETIRED_BYTES);
+}
+
 /** Called after each close of a mapping that had a buffer. */
 export function reclaim(): void {
   closes += 1;
   if (closes % STRIDE !== 0) return;
-  const [, retired = 0, bytes = 0] = binding.census();
-  const pressure = Math.max(retired / MAX_RETIRED, bytes / MAX_RETIRED_BYTES);
+  let pressure = pressureOf(binding.census());
+  if (pressure >= patience) {
+    // Those of the engine may be gone already: it does not tell.
+    binding.sweep();
+    pressure = pressureOf(binding.census());
+  }
   if (pressure < patience) {
     if (pressure < 0.5) patience = 1;
     return;

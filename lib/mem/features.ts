@@ -1,6 +1,7 @@
 // What this kernel, processor and set of permissions really support, by trying.
 import { release } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
+import { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { type FeatureName, ORIGIN } from '../internal/features.js';
 import { memoryLockLimit, numbersIn, readText } from '../internal/kernel-files.js';
@@ -14,6 +15,17 @@ export interface Feature {
   readonly since: string;
   /** What the kernel answered, if it is not supported: `'ENOSYS'`, or `'EPERM'` in a sandbox. */
   readonly code?: string;
+}
+
+/** Whether accesses to mapped memory are guarded, and what is missing for that. */
+export interface GuardFeature {
+  /** Whether faults of what is mapped, or will be, are fixed up. False after `configure({ guard: false })`. */
+  readonly armed: boolean;
+  /**
+   * What the guard lacks; empty when all is there. Without the first two the first map throws; without
+   * the others some faults are let through, as the documents have it.
+   */
+  readonly lacks: readonly string[];
 }
 
 /** See {@link features}. */
@@ -30,6 +42,7 @@ export interface Features {
   readonly writeBackInstruction: string | undefined;
   /** Bytes the process may lock: RLIMIT_MEMLOCK, or Infinity with CAP_IPC_LOCK. */
   readonly lockLimit: number;
+  readonly guard: GuardFeature;
   readonly supports: Readonly<Record<FeatureName, Feature>>;
 }
 
@@ -64,6 +77,19 @@ function lockLimit(): number {
   return soft === undefined || soft === 'unlimited' ? Infinity : Number(soft);
 }
 
+/** What the guard does its work with. */
+const OF_GUARD: readonly FeatureName[] = ['remapKeeping', 'remapKeepingFiles', 'checkedCopy'];
+
+function guardFeature(): GuardFeature {
+  const missing = binding.missingOfGuard();
+  const lacks = OF_GUARD.filter((name) => !ask(name).supported).map((name) => ORIGIN[name].call);
+  if (missing !== 0) {
+    const { code, syscall, path } = new SystemError(missing, 'mmap');
+    lacks.unshift(`${syscall}${path === undefined ? '' : ` ${path}`}: ${code}`);
+  }
+  return { armed: binding.guardEnabled() && missing === 0, lacks };
+}
+
 /**
  * What the process can use here: each feature is tried, in a way that changes nothing, and no
  * version is compared. Takes about a millisecond, and may change: a sandbox can be entered.
@@ -81,6 +107,7 @@ export function features(): Features {
     transparentHugePages: transparentHugePages(),
     writeBackInstruction: binding.writeBackInstruction(),
     lockLimit: lockLimit(),
+    guard: guardFeature(),
     supports: Object.fromEntries(names.map((name) => [name, ask(name)])) as Record<FeatureName, Feature>,
   };
 }

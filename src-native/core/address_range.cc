@@ -204,44 +204,20 @@ void AddressRange::fill(char* address, size_t length, Extent extent) {
   add_extent(std::move(extent));
 }
 
-void AddressRange::fill_as(const Extents& before, const char* from, char* to,
+void AddressRange::fill_as(const std::vector<Extent>& before, const char* from, char* to,
                            size_t length) {
   const PageReplacementLock lock;
-  const uintptr_t end = number(to) + length;
   const uintptr_t shift = number(to) - number(from);  // may wrap
+  const uintptr_t end = number(to) + length;
   for (size_t i = 0; i < before.size(); i++) {
-    Extent extent = before[i];
-    extent.start += shift;
-    extent.origin += shift;
+    Extent extent = shifted(before[i], shift);
     const bool last = i + 1 == before.size();
-    extent.end = last ? end : std::min(extent.end + shift, end);
+    extent.end = last ? end : std::min(extent.end, end);
     if (extent.start >= extent.end) break;
-    if (extent.lost_from != 0) extent.lost_from += shift;
-    extent.suspect = 0;
     extent.range = this;
     extent.of_runtime = owner_ == Owner::kRuntime;
     add_extent(std::move(extent));
   }
-}
-
-AddressRange::Extents AddressRange::extents(const char* address, size_t length) {
-  const PageReplacementLock lock;
-  Extents found;
-  const uintptr_t end = number(address) + length;
-  static_cast<void>(each_extent(number(address), end, [&](const Extent& extent) {
-    found.push_back(extent);
-    found.back().start = std::max(extent.start, number(address));
-    found.back().end = std::min(extent.end, end);
-    found.back().stash = nullptr;
-    found.back().blocks = 0;
-    return Errno{};
-  }));
-  return found;
-}
-
-Errno AddressRange::undo_strays_in(const char* address, size_t length) {
-  const PageReplacementLock lock;
-  return each_extent(number(address), number(address) + length, undo_strays);
 }
 
 // What the kernel has added below the first page, as it does for MAP_GROWSDOWN.
@@ -255,31 +231,6 @@ void AddressRange::unmap_below() {
       sys::munmap(reinterpret_cast<void*>(vma.start), number(begin_) - vma.start));
 }
 
-namespace {
-
-// What the pages become that are closed.
-Errno replace_by_closed(char* address, size_t length) {
-  if (guard_enabled()) {
-    Errno placed = with_spares([&] { return place_closed_pages(address, length); });
-    // The limit of mappings: nobody reaches the pages, and the guard knows them as closed.
-    if (placed.value == ENOMEM) placed = sys::mprotect(address, length, PROT_NONE);
-    if (placed.value == ENOMEM) return {};
-    if (placed.value != ENOSYS) return placed;
-  }
-  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-  Result<void*> zeros = with_spares([&] {
-    return sys::mmap(address, length, PROT_READ | PROT_WRITE, kFlags, -1, 0);
-  });
-  // Under strict overcommit writable memory is charged whatever the flags say;
-  // read-only memory never is.
-  if (!zeros && zeros.error().value == ENOMEM) {
-    zeros = sys::mmap(address, length, PROT_READ, kFlags, -1, 0);
-  }
-  return zeros ? Errno{} : zeros.error();
-}
-
-}  // namespace
-
 Errno AddressRange::vacate(size_t offset, size_t length) {
   if (!within(offset, length, this->length())) return {EINVAL};
   if (length == 0) return {};
@@ -289,16 +240,8 @@ Errno AddressRange::vacate(size_t offset, size_t length) {
   if (Errno error = cut_extents(start, start + length); error.failed()) return error;
   if (offset == 0) unmap_below();
   if (Errno error = replace_by_closed(address, length); error.failed()) return error;
-  return each_extent(start, start + length, [](Extent& extent) {
-    drop_stash(extent.stash);
-    forget_blocks(extent);
-    extent.closed = true;
-    extent.prot = -1;
-    extent.fd = -1;
-    extent.opened = extent.fixed_up = extent.broken = false;
-    extent.lost_from = extent.suspect = 0;
-    return Errno{};
-  });
+  close_extents(start, start + length);
+  return {};
 }
 
 Errno AddressRange::protect(size_t offset, size_t length, int prot) {

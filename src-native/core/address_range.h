@@ -71,14 +71,10 @@ class AddressRange {
   // held since before it was mapped, unless the range is new.
   void fill(char* address, size_t length, Extent extent);
 
-  // What is noted of [address, address + length), without what was stashed of it.
-  using Extents = std::vector<Extent>;
-  static Extents extents(const char* address, size_t length);
   // Notes the same of pages that have been moved from `from` to `to`, and are `length`
-  // bytes now. With the lock held since before.
-  void fill_as(const Extents& before, const char* from, char* to, size_t length);
-  // Gives the pages back what stray accesses took from them: before they are moved.
-  static sys::Errno undo_strays_in(const char* address, size_t length);
+  // bytes now: extents_in() before the move. With the lock held since then.
+  void fill_as(const std::vector<Extent>& before, const char* from, char* to,
+               size_t length);
 
   // Replaces the pages of a part by closed pages in one step, so that no other thread
   // finds a hole: what still points there reads zeros, and its writes reach nobody.

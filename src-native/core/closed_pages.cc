@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "core/guard.h"
+#include "core/spare_mappings.h"
 #include "sys/abi.h"
 #include "sys/file.h"
 #include "sys/memory.h"
@@ -37,6 +39,26 @@ sys::Errno place_closed_pages(char* address, size_t length) {
   const auto offset = static_cast<int64_t>(reinterpret_cast<uintptr_t>(address));
   sys::Result<void*> placed = sys::mmap(address, length, PROT_NONE, kFlags, fd, offset);
   return placed ? sys::Errno{} : placed.error();
+}
+
+sys::Errno replace_by_closed(char* address, size_t length) {
+  if (guard_enabled()) {
+    sys::Errno placed = with_spares([&] { return place_closed_pages(address, length); });
+    // The limit of mappings: nobody reaches the pages, and the guard knows them as closed.
+    if (placed.value == ENOMEM) placed = sys::mprotect(address, length, PROT_NONE);
+    if (placed.value == ENOMEM) return {};
+    if (placed.value != ENOSYS) return placed;
+  }
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+  sys::Result<void*> zeros = with_spares([&] {
+    return sys::mmap(address, length, PROT_READ | PROT_WRITE, kFlags, -1, 0);
+  });
+  // Under strict overcommit writable memory is charged whatever the flags say;
+  // read-only memory never is.
+  if (!zeros && zeros.error().value == ENOMEM) {
+    zeros = sys::mmap(address, length, PROT_READ, kFlags, -1, 0);
+  }
+  return zeros ? sys::Errno{} : zeros.error();
 }
 
 bool is_closed(const Vma& vma) {

@@ -19,6 +19,10 @@ sys::Errno prepare_closed_pages();
 // memfd.
 sys::Errno place_closed_pages(char* address, size_t length);
 
+// The same, whatever is in the way: at the limit of mappings the pages stay, without
+// access; without the memfd, zero pages. With the page replacement lock held.
+sys::Errno replace_by_closed(char* address, size_t length);
+
 // Async-signal-safe.
 bool is_closed(const Vma& vma);
 

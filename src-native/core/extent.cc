@@ -168,6 +168,48 @@ Errno undo_strays(Extent& extent) {
   return {};
 }
 
+Errno undo_strays_in(const void* address, size_t length) {
+  const auto start = reinterpret_cast<uintptr_t>(address);
+  return each_extent(start, start + length, undo_strays);
+}
+
+void close_extents(uintptr_t start, uintptr_t end) {
+  static_cast<void>(each_extent(start, end, [](Extent& extent) {
+    drop_stash(extent.stash);
+    forget_blocks(extent);
+    extent.closed = true;
+    extent.prot = -1;
+    extent.fd = -1;
+    extent.opened = extent.fixed_up = extent.broken = false;
+    extent.lost_from = extent.suspect = 0;
+    return Errno{};
+  }));
+}
+
+std::vector<Extent> extents_in(const void* address, size_t length) {
+  const auto start = reinterpret_cast<uintptr_t>(address);
+  std::vector<Extent> found;
+  static_cast<void>(each_extent(start, start + length, [&](const Extent& extent) {
+    found.push_back(extent);
+    Extent& copy = found.back();
+    copy.start = std::max(copy.start, start);
+    copy.end = std::min(copy.end, start + length);
+    copy.stash = nullptr;
+    copy.blocks = 0;
+    return Errno{};
+  }));
+  return found;
+}
+
+Extent shifted(Extent extent, uintptr_t shift) {
+  extent.start += shift;
+  extent.end += shift;
+  extent.origin += shift;
+  if (extent.lost_from != 0) extent.lost_from += shift;
+  extent.suspect = 0;
+  return extent;
+}
+
 void forget_blocks(Extent& extent) {
   total_blocks -= extent.blocks;
   extent.blocks = 0;

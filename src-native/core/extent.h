@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "core/backing.h"
 #include "core/fault_counts.h"
@@ -71,9 +72,18 @@ sys::Errno cut_extents(uintptr_t start, uintptr_t end);
 // Joins neighbours that have become alike.
 void join_extents(uintptr_t start, uintptr_t end);
 
+// Notes that closed pages stand at [start, end) now.
+void close_extents(uintptr_t start, uintptr_t end);
+
+// What is noted of the pages at `address`, without what was stashed of them; and the same
+// of pages that lie `shift` bytes further up, which may wrap.
+std::vector<Extent> extents_in(const void* address, size_t length);
+Extent shifted(Extent extent, uintptr_t shift);
+
 // Undoes what stray accesses did to the pages: what the mapping had before them is there
 // again, with the protection it was last given.
 sys::Errno undo_strays(Extent& extent);
+sys::Errno undo_strays_in(const void* address, size_t length);
 // What the guard has counted as split for it is given back.
 void forget_blocks(Extent& extent);
 // Pieces of all extents: each costs the process two of the kernel's mappings.

@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <utility>
 
-#include "core/extent.h"
+#include "core/fault_cause.h"
 #include "core/page.h"
 #include "core/page_replacement_lock.h"
 #include "core/replacement.h"
-#include "core/vma.h"
 #include "sys/abi.h"
 #include "sys/file.h"
 #include "sys/memory.h"
@@ -59,37 +57,6 @@ class TextRoom {
   static inline Room rooms_[kRooms];
 
   Room* room_ = nullptr;
-};
-
-// What a fault is due to.
-enum class Cause : uint8_t {
-  kNotOurs,
-  kNoLonger,  // replaced or protected by another thread meanwhile
-  kBroken,
-  kPoolEmpty,
-  kPastEnd,
-  kReadOnly,
-  kNoAccess,
-  kGuardPage,  // MADV_GUARD_INSTALL, Linux 6.13
-  kClosed,
-};
-
-// The faulting memory: what we know of it, and what the kernel says is there.
-struct Scene {
-  const Fault& fault;
-  Extent* extent;
-  Vma vma;
-  size_t unit;     // bytes in a page
-  uintptr_t page;  // the one that faulted
-  int file;        // a descriptor that may be the file's, or -1
-
-  // The part of the kernel's mapping that is the extent's.
-  Span common() const {
-    return {std::max(vma.start, extent->start), std::min(vma.end, extent->end)};
-  }
-  uint64_t file_offset(uintptr_t address) const {
-    return extent->backing.offset + (address - extent->origin);
-  }
 };
 
 // Before the pages are replaced: another thread may read the new ones at once.
@@ -263,59 +230,6 @@ bool after_close(const Scene& scene) {
   return replace_by_zeros(common);
 }
 
-bool forbids(const Vma& vma, sys::Access access) {
-  return access == sys::Access::kWrite ? !vma.writable : !vma.readable;
-}
-
-Cause cause_of_bus_error(const Scene& scene, Standing stands) {
-  const Fault& fault = scene.fault;
-  if (fault.code == BUS_MCEERR_AR) return Cause::kBroken;
-  if (fault.code != BUS_ADRERR) return Cause::kNotOurs;
-  // What stands there now raises no SIGBUS.
-  if (stands == Standing::kClosed || scene.vma.inode == 0 ||
-      forbids(scene.vma, fault.access)) {
-    return Cause::kNoLonger;
-  }
-  const bool pool = scene.extent->backing.kind == Backing::Kind::kKernel &&
-                    std::strncmp(scene.vma.path, "/anon_hugepage", 14) == 0;
-  return pool ? Cause::kPoolEmpty : Cause::kPastEnd;
-}
-
-Cause cause_of_violation(const Scene& scene, Standing stands) {
-  const Fault& fault = scene.fault;
-  if (fault.fetch) return Cause::kNotOurs;
-  if (fault.code == SEGV_MAPERR) {
-    // A page that may be used and cannot be had; or that has come since.
-    if (stands == Standing::kClosed || forbids(scene.vma, fault.access)) {
-      return Cause::kNotOurs;
-    }
-    const bool there = sys::readable(reinterpret_cast<void*>(scene.page));
-    return there ? Cause::kNoLonger : Cause::kGuardPage;
-  }
-  // Pages that may only be run have a protection key of their own on some processors.
-  if (fault.code != SEGV_ACCERR && fault.code != SEGV_PKUERR) return Cause::kNotOurs;
-  if (stands == Standing::kClosed) return Cause::kClosed;
-  if (scene.extent->closed && forbids(scene.vma, fault.access)) return Cause::kClosed;
-  if (!scene.vma.readable && !scene.vma.writable) return Cause::kNoAccess;
-  if (!scene.vma.writable && fault.access != sys::Access::kRead) return Cause::kReadOnly;
-  return Cause::kNoLonger;
-}
-
-// Fills in the scene.
-Cause look(Scene& scene, VmaText& text) {
-  const Fault& fault = scene.fault;
-  scene.extent = find_extent(fault.address);
-  if (scene.extent == nullptr || !find_vma(fault.address, scene.vma, text)) {
-    return Cause::kNotOurs;
-  }
-  const Standing stands = standing(*scene.extent, scene.vma);
-  if (stands == Standing::kForeign) return Cause::kNotOurs;
-  scene.unit = std::max({scene.extent->unit, scene.vma.page_size, page_size()});
-  scene.page = std::max(round_down(fault.address, scene.unit), scene.extent->start);
-  return fault.signal == SIGBUS ? cause_of_bus_error(scene, stands)
-                                : cause_of_violation(scene, stands);
-}
-
 Fixup act(const Scene& scene, Cause cause) {
   switch (cause) {
     case Cause::kNotOurs:
@@ -351,7 +265,7 @@ Fixup fix_up(const Fault& fault) {
     Scene scene = {fault, nullptr, {}, 0, 0, -1};
     PageReplacementLock lock{PageReplacementLock::ForHandler{}};
     if (!lock.held()) return Fixup::kNot;
-    const Cause cause = look(scene, room.text());
+    const Cause cause = look_at(scene, room.text());
     const bool of_file =
         cause == Cause::kPastEnd || (cause == Cause::kReadOnly && scene.vma.shared);
     if (of_file) scene.file = scene.extent->fd >= 0 ? scene.extent->fd : file.get();

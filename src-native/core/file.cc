@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/sysmacros.h>
 
 #include <cstring>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 #include "core/guard.h"
 #include "core/page.h"
@@ -77,18 +80,86 @@ Result<sys::UniqueFd> open_file(const char* path, int flags) {
   return retry([&] { return sys::open(path, flags | O_CLOEXEC | O_NONBLOCK, kMode); });
 }
 
+// What fstat(2) and fstatfs(2) say of a file.
+struct OpenFile {
+  struct stat status;
+  uint64_t filesystem;  // f_type
+  int64_t block;        // f_bsize, bytes
+};
+
+// The file system of a mount never changes, and Linux 6.8 gives each mount a number that no
+// other ever has: then it is asked once for each.
+class Mounts {
+ public:
+  // False if it has not been asked yet.
+  bool find(uint64_t mount, OpenFile& file) {
+    std::lock_guard lock(mutex_);
+    for (const Mount& known : known_) {
+      if (known.number != mount) continue;
+      file.filesystem = known.filesystem;
+      file.block = known.block;
+      return true;
+    }
+    return false;
+  }
+  void note(uint64_t mount, const OpenFile& file) {
+    constexpr size_t kMost = 64;
+    std::lock_guard lock(mutex_);
+    if (known_.size() == kMost) known_.clear();
+    known_.push_back({mount, file.filesystem, file.block});
+  }
+
+ private:
+  struct Mount {
+    uint64_t number;
+    uint64_t filesystem;
+    int64_t block;
+  };
+  std::mutex mutex_;
+  std::vector<Mount> known_;
+};
+
+Errno ask_filesystem(int fd, OpenFile& file) {
+  struct statfs system = {};
+  if (Errno error = sys::fstatfs(fd, &system); error.failed()) return error;
+  file.filesystem = static_cast<uint64_t>(system.f_type);
+  file.block = system.f_bsize;
+  return {};
+}
+
+Errno look_at(int fd, OpenFile& file) {
+  static Mounts& mounts = *new Mounts;
+  struct statx found = {};
+  constexpr unsigned kMask = STATX_BASIC_STATS | sys::kStatxMntIdUnique;
+  const bool unique = !sys::statx(fd, kMask, &found).failed() &&
+                      (found.stx_mask & sys::kStatxMntIdUnique) != 0;
+  if (!unique) {
+    if (Errno error = sys::fstat(fd, &file.status); error.failed()) return error;
+    return ask_filesystem(fd, file);
+  }
+  file.status = {};
+  file.status.st_size = static_cast<off_t>(found.stx_size);
+  file.status.st_mode = found.stx_mode;
+  file.status.st_dev = makedev(found.stx_dev_major, found.stx_dev_minor);
+  file.status.st_ino = found.stx_ino;
+  const uint64_t mount = sys::mount_of(found);
+  if (mounts.find(mount, file)) return {};
+  if (Errno error = ask_filesystem(fd, file); error.failed()) return error;
+  mounts.note(mount, file);
+  return {};
+}
+
 // `opened`: the descriptor, if it is ours to keep; `fd` the same, or the caller's.
 Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& request,
                               FileFacts& facts) {
   using Step = FileFacts::Step;
   facts.step = Step::kStat;
-  struct stat status = {};
-  struct statfs system = {};
-  if (Errno error = sys::fstat(fd, &status); error.failed()) return error;
-  if (Errno error = sys::fstatfs(fd, &system); error.failed()) return error;
+  OpenFile file = {};
+  if (Errno error = look_at(fd, file); error.failed()) return error;
+  const struct stat& status = file.status;
   facts.size = status.st_size;
   facts.mode = status.st_mode;
-  facts.filesystem = static_cast<uint64_t>(system.f_type);
+  facts.filesystem = file.filesystem;
   facts.device = status.st_dev;
   facts.inode = status.st_ino;
   if (S_ISDIR(status.st_mode)) return Errno{EISDIR};
@@ -124,7 +195,7 @@ Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& 
   facts.step = Step::kMap;
   if (facts.length == 0) return Errno{ENODATA};
   const size_t unit = facts.filesystem == HUGETLBFS_MAGIC
-                          ? static_cast<size_t>(system.f_bsize)
+                          ? static_cast<size_t>(file.block)
                           : page_size();
   const size_t start = round_down(static_cast<size_t>(request.offset), unit);
   Mapping::Request pages;

@@ -13,6 +13,7 @@
 #include "core/spare_mappings.h"
 #include "core/stash.h"
 #include "core/vma.h"
+#include "sys/abi.h"
 #include "sys/file.h"
 #include "sys/signal.h"
 
@@ -211,7 +212,15 @@ void arm(int signal) {
 
 }  // namespace
 
-bool guard_armed() { return state.load(std::memory_order_relaxed) == State::kArmed; }
+sys::Errno missing_of_guard() {
+  if (state.load(std::memory_order_acquire) == State::kArmed) return {};
+  if (auto memfd = sys::memfd_create("memmap-probe", MFD_CLOEXEC); !memfd) {
+    return {kNoClosedPages + memfd.error().value};
+  }
+  // Kept: whoever asks what is mapped wants it, too.
+  sys::Errno error = prepare_find_vma();
+  return error.failed() ? sys::Errno{kNoProc + error.value} : error;
+}
 
 bool guard_enabled() { return state.load(std::memory_order_relaxed) != State::kDisabled; }
 

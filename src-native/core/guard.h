@@ -18,7 +18,10 @@ bool disable_guard();
 // WebAssembly raises them.
 void meet_predecessors();
 
-bool guard_armed();
+
+// What the guard would lack if it had to be armed now: 0, or what prepare_guard() would
+// answer. Arms nothing.
+sys::Errno missing_of_guard();
 
 // Makes what the handler needs, once: closed pages, a way to ask the kernel. On failure
 // nothing may be mapped that is to be guarded; a later call tries again. The error is

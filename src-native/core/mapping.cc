@@ -171,13 +171,13 @@ Errno Mapping::overlay(void* address) {
   // The engine's reservation around a buffer: guard pages before and behind it.
   if (!claim_mappings(2)) return {ENOMEM};
   const PageReplacementLock lock;
-  if (Errno error = AddressRange::undo_strays_in(address_, length_); error.failed()) {
+  if (Errno error = undo_strays_in(address_, length_); error.failed()) {
     return error;
   }
   // Where an earlier buffer can reach the old addresses they stay mapped, as closed pages.
   const bool leave = !alone();
   const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (leave ? MREMAP_DONTUNMAP : 0);
-  const AddressRange::Extents extents = AddressRange::extents(address_, length_);
+  const std::vector<Extent> extents = extents_in(address_, length_);
   Result<void*> moved = sys::mremap(address_, length_, length_, flags, address);
   if (!moved) return moved.error();
   if (leave) {
@@ -220,10 +220,10 @@ Errno Mapping::resize(size_t length) {
     settle(std::move(*moved));
     return {};
   }
-  if (Errno error = AddressRange::undo_strays_in(address_, length_); error.failed()) {
+  if (Errno error = undo_strays_in(address_, length_); error.failed()) {
     return error;
   }
-  const AddressRange::Extents extents = AddressRange::extents(address_, length_);
+  const std::vector<Extent> extents = extents_in(address_, length_);
   Result<void*> moved = sys::mremap(address_, length_, length, MREMAP_MAYMOVE);
   if (!moved) return moved.error();
   range_->disown();
@@ -244,7 +244,7 @@ Errno Mapping::restore(const Source& source, int prot) {
   } else {
     from = 0;
   }
-  const AddressRange::Extents before = AddressRange::extents(address_ + from, 1);
+  const std::vector<Extent> before = extents_in(address_ + from, 1);
   if (before.empty()) return {EINVAL};
   const auto start = reinterpret_cast<uintptr_t>(address_) + from;
   // What was stashed of the pages is the file's, and comes from there.

@@ -90,7 +90,7 @@ Result<Mapping> remap_copying(char* address, size_t old_length, size_t new_lengt
     if (!claimed) return claimed.error();
     host = std::move(*claimed);
   }
-  const AddressRange::Extents extents = AddressRange::extents(address, old_length);
+  const std::vector<Extent> extents = extents_in(address, old_length);
   Result<void*> moved = sys::mremap(address, old_length, new_length, flags, new_address);
   if (!moved) return moved.error();
   if (host == nullptr) host = AddressRange::take(*moved, new_length, Owner::kMemmap);
@@ -103,10 +103,10 @@ Result<Mapping> remap_copying(char* address, size_t old_length, size_t new_lengt
 
 Result<std::shared_ptr<AddressRange>> move_out(AddressRange& range, char* address,
                                                size_t old_length, size_t new_length) {
-  if (Errno error = AddressRange::undo_strays_in(address, old_length); error.failed()) {
+  if (Errno error = undo_strays_in(address, old_length); error.failed()) {
     return error;
   }
-  const AddressRange::Extents extents = AddressRange::extents(address, old_length);
+  const std::vector<Extent> extents = extents_in(address, old_length);
   Result<void*> detached = detach_pages(address, old_length, new_length);
   if (!detached) return detached.error();
   Errno error = range.vacate(static_cast<size_t>(address - range.begin()), old_length);
@@ -135,7 +135,7 @@ Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
     return Errno{EINVAL};
   }
   const PageReplacementLock lock;
-  if (Errno error = AddressRange::undo_strays_in(address, old_length); error.failed()) {
+  if (Errno error = undo_strays_in(address, old_length); error.failed()) {
     return error;
   }
   if ((flags & MREMAP_DONTUNMAP) != 0) {
@@ -145,7 +145,7 @@ Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
 
   auto host = destination(new_address, new_length);
   if (!host) return host.error();
-  const AddressRange::Extents extents = AddressRange::extents(address, old_length);
+  const std::vector<Extent> extents = extents_in(address, old_length);
   Result<void*> detached = detach_pages(address, old_length, new_length);
   if (!detached) return detached.error();
   Result<void*> landed = sys::mremap(*detached, new_length, new_length,

@@ -31,14 +31,9 @@ Napi::Value disable_guard(const Napi::CallbackInfo& info) {
 // rearmGuard()
 void rearm_guard(const Napi::CallbackInfo&) { core::rearm_guard(); }
 
-// guardArmed() -> boolean
-Napi::Value guard_armed(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), core::guard_armed());
-}
-
-// prepareGuard() -> 0 | -error: what it lacks; see core/guard.h
-Napi::Value prepare_guard(const Napi::CallbackInfo& info) {
-  return to_js(info.Env(), core::prepare_guard());
+// missingOfGuard() -> 0 | -error: see core/guard.h
+Napi::Value missing_of_guard(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), core::missing_of_guard());
 }
 
 // holdCounts(handle) -> number of the mapping's counts, kept until dropCounts; 0: it has
@@ -185,8 +180,7 @@ void export_guard(Napi::Env env, Napi::Object exports) {
   add<guard_enabled>(env, exports, "guardEnabled");
   add<disable_guard>(env, exports, "disableGuard");
   add<rearm_guard>(env, exports, "rearmGuard");
-  add<guard_armed>(env, exports, "guardArmed");
-  add<prepare_guard>(env, exports, "prepareGuard");
+  add<missing_of_guard>(env, exports, "missingOfGuard");
   add<hold_counts>(env, exports, "holdCounts");
   add<drop_counts>(env, exports, "dropCounts");
   add<faults>(env, exports, "faults");

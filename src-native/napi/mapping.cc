@@ -160,6 +160,9 @@ Napi::Value census(const Napi::CallbackInfo& info) {
   return out;
 }
 
+// sweep(): forgets ranges that the engine has unmapped with their buffers
+void sweep(const Napi::CallbackInfo&) { core::AddressRange::sweep(); }
+
 }  // namespace
 
 void export_mapping(Napi::Env env, Napi::Object exports) {
@@ -176,6 +179,7 @@ void export_mapping(Napi::Env env, Napi::Object exports) {
   add<descriptor>(env, exports, "descriptor");
   add<grow_file>(env, exports, "growFile");
   add<census>(env, exports, "census");
+  add<sweep>(env, exports, "sweep");
 }
 
 }  // namespace memmap::napi

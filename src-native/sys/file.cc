@@ -66,6 +66,15 @@ Errno statx(int fd, unsigned mask, struct statx* facts) {
   return errno_of(::statx(fd, "", AT_EMPTY_PATH, mask, facts));
 }
 
+uint64_t mount_of(const struct statx& facts) {
+  // stx_mnt_id, which older headers leave out.
+  constexpr size_t kOffset = 144;
+  static_assert(offsetof(struct statx, stx_dev_minor) == kOffset - sizeof(uint32_t));
+  uint64_t number = 0;
+  std::memcpy(&number, reinterpret_cast<const char*>(&facts) + kOffset, sizeof number);
+  return number;
+}
+
 Errno fstatfs(int fd, struct statfs* facts) { return errno_of(::fstatfs(fd, facts)); }
 
 Errno ftruncate(int fd, int64_t length) { return errno_of(::ftruncate(fd, length)); }

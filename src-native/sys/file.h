@@ -23,6 +23,9 @@ Result<UniqueFd> dup(int fd);  // fcntl F_DUPFD_CLOEXEC
 Errno stat(const char* path, struct stat* facts);
 Errno fstat(int fd, struct stat* facts);
 Errno statx(int fd, unsigned mask, struct statx* facts);
+// STATX_MNT_ID_UNIQUE, Linux 6.8: the number of the mount, which no other ever has.
+inline constexpr unsigned kStatxMntIdUnique = 0x4000;
+uint64_t mount_of(const struct statx& facts);
 Errno fstatfs(int fd, struct statfs* facts);
 Errno ftruncate(int fd, int64_t length);
 Errno fallocate(int fd, int mode, int64_t offset, int64_t length);

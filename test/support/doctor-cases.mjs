@@ -17,6 +17,7 @@ export const HEALTHY = {
   shm: place('/dev/shm', { type: 'tmpfs', magic: 0x01021994, size: 32 * GIB, free: 32 * GIB, mount: '/dev/shm' }),
   group: undefined,
   supports: { cachestat: { supported: true, call: 'cachestat(2)', since: '6.5' } },
+  guard: { armed: true, lacks: [] },
   ringsDisabled: 0,
   places: [],
 };
@@ -60,6 +61,8 @@ export const CASES = {
   'no swap': ['swap', { swap: { total: 0, free: 0, swappiness: 60 } }, 'ok', /no swap/],
   'an old kernel': ['kernel', { kernel: '5.10.0-30-amd64', supports: { a: missing('ENOSYS', '6.5'), b: missing('EINVAL', '6.11'), c: { supported: true, call: 'c(2)', since: '4.4' } } }, 'note', /Linux 5.10.0-30-amd64 lacks 2 of 3 features: Linux 6.11 has all/],
   'a kernel built without': ['kernel', { supports: { a: missing('ENOSYS', '6.5') } }, 'note', /lacks 1 of 1.*were built with/],
+  'no /proc': ['guard', { guard: { armed: false, lacks: ['open /proc/self/maps: ENOENT'] } }, 'care', /cannot be armed/, /mount -t proc/],
+  'a kernel that cannot stash files': ['guard', { guard: { armed: true, lacks: ['mremap(2) MREMAP_DONTUNMAP of files'] } }, 'note', /not for every access/],
   'a sandbox': ['sandbox', { supports: { cachestat: missing('EPERM') } }, 'note', /1 features are forbidden/, /seccomp=/],
   'a container without CAP_SYS_NICE': ['sandbox', { supports: { numa: missing('EPERM') } }, 'note', /forbidden/, 'docker run --cap-add SYS_NICE IMAGE  # NUMA policies'],
   'io_uring switched off': ['sandbox', { ringsDisabled: 2, supports: { ringFutex: missing('EPERM') } }, 'note', /forbidden/, /kernel.io_uring_disabled=0/],

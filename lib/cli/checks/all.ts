@@ -1,14 +1,14 @@
 // All checks, in the order of their subjects.
 import type { Facts } from './facts.js';
 import type { Finding } from './finding.js';
-import { checkKernel, checkSandbox } from './kernel.js';
+import { checkGuard, checkKernel, checkSandbox } from './kernel.js';
 import { checkGroup, checkLocking, checkMappings, checkOvercommit } from './limits.js';
 import { checkNuma, checkPools, checkSwap, checkTransparent } from './machine.js';
 import { checkPlaces, checkSharedMemory } from './places.js';
 
 const CHECKS = [
   checkMappings, checkOvercommit, checkLocking, checkGroup, checkSharedMemory, checkPools, checkTransparent, checkNuma, checkSwap,
-  checkKernel, checkSandbox,
+  checkGuard, checkKernel, checkSandbox,
 ] as const;
 
 /** What there is to say of a machine. Asks nobody: all that counts is in the facts. */

@@ -62,6 +62,7 @@ export interface Facts {
   readonly shm: PlaceFact;
   readonly group: GroupFact | undefined;
   readonly supports: Readonly<Record<string, FeatureFact>>;
+  readonly guard: { readonly armed: boolean; readonly lacks: readonly string[] };
   /** kernel.io_uring_disabled. */
   readonly ringsDisabled: number;
   readonly places: readonly PlaceFact[];

@@ -55,3 +55,27 @@ export function checkSandbox(facts: Facts, sudo: Sudo): Finding {
     fix,
   };
 }
+
+export function checkGuard({ guard }: Facts): Finding {
+  const id = 'guard';
+  const { armed, lacks } = guard;
+  if (armed && lacks.length === 0) {
+    return {
+      id,
+      level: 'ok',
+      title: 'the guard has all it needs: no access through a view can end the process',
+      detail: 'It asks /proc/self/maps what is mapped, and holds two descriptors.',
+    };
+  }
+  const list = lacks.join('\n');
+  if (armed) {
+    return { id, level: 'note', title: 'the guard works, but not for every access', detail: `What it does without is written in docs/memory-model.md.\n${list}` };
+  }
+  return {
+    id,
+    level: 'care',
+    title: 'the guard cannot be armed: every map throws',
+    detail: `It needs two descriptors, and /proc.\n${list}`,
+    fix: ['mount -t proc proc /proc  # in a chroot', 'ulimit -n 1024  # if descriptors have run out'],
+  };
+}

@@ -119,7 +119,7 @@ function groupFact(): GroupFact | undefined {
 export function readFacts(paths: readonly string[]): Facts {
   const meminfo = readText('/proc/meminfo');
   const all = mounts();
-  const { kernel, supports } = features();
+  const { guard, kernel, supports } = features();
   return {
     kernel,
     root: process.geteuid?.() === 0,
@@ -143,6 +143,7 @@ export function readFacts(paths: readonly string[]): Facts {
     shm: placeFact('/dev/shm', all),
     group: groupFact(),
     supports,
+    guard,
     ringsDisabled: readNumber('/proc/sys/kernel/io_uring_disabled'),
     places: paths.map((path) => placeFact(path, all)),
   };
