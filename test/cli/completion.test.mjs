@@ -5,9 +5,9 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { memmap } from '../support/cli.mjs';
 import { programOf, Terminal } from '../support/cli-program.mjs';
-import { skip } from '../support/hooks.mjs';
-import { hasProgram, typed } from '../support/shells.mjs';
+import { typed } from '../support/shells.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { needsTools } from '../support/tools.mjs';
 
 function scriptFor(shell) {
   const { status, stdout, stderr } = memmap(['completion', shell]);
@@ -54,7 +54,7 @@ describe('memmap completion', () => {
 
   for (const shell of SHELLS) {
     it(`prints a script that ${shell} can read`, function () {
-      if (!hasProgram(shell)) skip(this, `no ${shell} here`);
+      needsTools(this, shell);
       run(shell, ['-n', file(`script.${shell}`, scriptFor(shell))]);
     });
   }
@@ -107,7 +107,7 @@ describe('memmap completion', () => {
     describe(`typed into ${shell}`, function () {
       this.timeout(120_000);
       before(function () {
-        for (const program of [shell, 'script']) if (!hasProgram(program)) skip(this, `no ${program} here`);
+        needsTools(this, shell, 'script');
       });
       /** Lines as they are typed, and what the command is called with. */
       function become(expected) {
@@ -141,7 +141,7 @@ describe('memmap completion', () => {
 
   describe('in fish', () => {
     before(function () {
-      if (!hasProgram('fish')) skip(this, 'no fish here');
+      needsTools(this, 'fish');
     });
 
     /** What is offered, without what it is for. */

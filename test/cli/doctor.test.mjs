@@ -8,6 +8,7 @@ import { MEMMAP, memmap } from '../support/cli.mjs';
 import { findingsOf } from '../support/doctor.mjs';
 import { CASES, HEALTHY } from '../support/doctor-cases.mjs';
 import { skip } from '../support/hooks.mjs';
+import { needsTools } from '../support/tools.mjs';
 
 const isRoot = process.getuid() === 0;
 const MIB = 2 ** 20;
@@ -32,8 +33,8 @@ function find({ findings }, id) {
 function privately(context, script) {
   if (!isRoot) skip(context, 'no root: cannot mount');
   const doctor = `doctor() { ${process.execPath} ${MEMMAP} doctor --json "$@" && code=0 || code=$?; echo "--- $code"; }`;
-  const { status, stdout, stderr, error } = spawnSync('unshare', ['-m', 'sh', '-ec', `${doctor}\n${script}`], { encoding: 'utf8', maxBuffer: 2 ** 26 });
-  if (error !== undefined) skip(context, 'no unshare(1)');
+  needsTools(context, 'unshare');
+  const { status, stdout, stderr } = spawnSync('unshare', ['-m', 'sh', '-ec', `${doctor}\n${script}`], { encoding: 'utf8', maxBuffer: 2 ** 26 });
   if (status !== 0) skip(context, `cannot mount: ${stderr.trim()}`);
   const parts = stdout.split(/^--- (\d+)\n/m);
   const answers = [];
@@ -148,6 +149,7 @@ describe('memmap doctor', () => {
   describe('its commands help:', () => {
     it('vm.max_map_count, at once and for good', function () {
       if (!isRoot) skip(this, 'no root: cannot lower vm.max_map_count');
+      needsTools(this, 'sysctl');
       const path = '/proc/sys/vm/max_map_count';
       const before = readText(path);
       try {
@@ -186,10 +188,10 @@ describe('memmap doctor', () => {
 
       /** What the doctor says to one without CAP_IPC_LOCK, after what the shell has done. */
       const asNobody = (context, limit, shell = '') => {
-        const { stdout, stderr, error } = spawnSync('prlimit', [
+        needsTools(context, 'prlimit');
+        const { stdout, stderr } = spawnSync('prlimit', [
           `--memlock=${limit}`, 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'sh', '-c', `${shell}\n${process.execPath} ${MEMMAP} doctor --json`,
         ], { encoding: 'utf8' });
-        if (error !== undefined) skip(context, 'no prlimit(1)');
         if (stderr.startsWith('prlimit: failed to set')) skip(context, `CAP_SYS_RESOURCE is missing for ${limit}`);
         assert.equal(stderr, '');
         return JSON.parse(stdout);

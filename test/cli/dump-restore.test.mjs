@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { evictPages, fincore, memmap, mincorePages, readPages, startMemmap, vmtouch } from '../support/cli.mjs';
+import { evictPages, memmap, readPages, startMemmap } from '../support/cli.mjs';
 import { NOBODY, bytesRead } from '../support/cli-runs.mjs';
+import { counted, fincore, mincorePages } from '../support/in-memory.mjs';
 import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
@@ -32,15 +33,15 @@ describe('memmap dump and restore', function () {
     it('brings back the same pages, and reads no others', () => {
       const paths = [cached('a', 200, [[0, 3], [50, 51], [60, 130]]), cached('b', 64, [[63, 64]]), cached('c', 9, [])];
       const before = paths.map(mincorePages);
-      const counts = [fincore(paths), vmtouch(paths).resident];
+      const counts = [fincore(paths), counted(paths).resident];
       const dump = dumped('same.dump', paths);
       // The first run has Node and the package itself in memory.
       memmap(['restore', dump]);
       paths.forEach((path) => evictPages(path));
-      assert.equal(vmtouch(paths).resident, 0);
+      assert.equal(counted(paths).resident, 0);
       assert.equal(bytesRead(['restore', dump]), 75 * PAGE);
       assert.deepEqual(paths.map(mincorePages), before);
-      assert.deepEqual([fincore(paths), vmtouch(paths).resident], counts);
+      assert.deepEqual([fincore(paths), counted(paths).resident], counts);
     });
 
     it('tells what was read and what was there', () => {
@@ -92,9 +93,9 @@ describe('memmap dump and restore', function () {
       for (let i = 0; i < 2000; i++) writeFileSync(file(`many/${i}`), `${i}`);
       const dump = dumped('many.dump', [file('many')]);
       memmap(['evict', '--sync', file('many')]);
-      assert.equal(vmtouch([file('many')]).resident, 0);
+      assert.equal(counted([file('many')]).resident, 0);
       assert.match(memmap(['restore', dump]).stdout, /^2,000 files: /);
-      assert.equal(vmtouch([file('many')]).resident, 2000);
+      assert.equal(counted([file('many')]).resident, 2000);
     });
   });
 

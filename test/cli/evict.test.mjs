@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { MEMMAP, cachestat, evictPages, fincore, memmap, mincorePages, readPages, runPython, vmtouch } from '../support/cli.mjs';
+import { MEMMAP, cachestat, evictPages, memmap, readPages, runPython } from '../support/cli.mjs';
 import { NOBODY, bytesRead } from '../support/cli-runs.mjs';
+import { counted, fincore, mincorePages } from '../support/in-memory.mjs';
 import { compiled, python } from '../support/program.mjs';
 import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
@@ -54,7 +55,7 @@ describe('memmap evict', function () {
       assert.deepEqual([status, stderr], [0, '']);
       assert.match(stdout, /^1 file: 188 KiB of 188 KiB freed, [\d.]+ m?s\n$/);
       assert.deepEqual(fincore([path]), [0]);
-      assert.equal(vmtouch([path]).resident, 0);
+      assert.equal(counted([path]).resident, 0);
     });
 
     it('reads nothing in on the way', () => {

@@ -3,9 +3,8 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { aboutOf, describe as describeCommand, EXIT, manPageOf, newCommand, programOf, Terminal } from '../support/cli-program.mjs';
-import { skip } from '../support/hooks.mjs';
-import { hasProgram } from '../support/shells.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { needsTools } from '../support/tools.mjs';
 
 const PAGE = 'docs/memmap.1';
 const program = programOf(new Terminal());
@@ -26,7 +25,7 @@ describe(PAGE, () => {
 
   for (const [name, ...args] of [['mandoc', '-T', 'lint', '-W', 'warning'], ['man', '--warnings', '-E', 'UTF-8', '-P', 'cat', '-l']]) {
     it(`gives ${name} nothing to warn of`, function () {
-      if (!hasProgram(name)) skip(this, `no ${name} here`);
+      needsTools(this, name);
       const { status, stdout, stderr } = spawnSync(name, [...args, PAGE], { encoding: 'utf8', env: { ...process.env, MANROFFSEQ: '' } });
       assert.deepEqual([status, stderr], [0, '']);
       if (name === 'mandoc') assert.equal(stdout, '');
@@ -39,7 +38,7 @@ describe('The manual page', () => {
   let page;
 
   before(function () {
-    if (!hasProgram('groff')) skip(this, 'no groff here');
+    needsTools(this, 'groff');
     page = shown(file('memmap.1', manPageOf(program, '2026-01-02')));
   });
 

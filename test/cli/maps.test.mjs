@@ -6,9 +6,9 @@ import { isDeepStrictEqual, stripVTControlCharacters } from 'node:util';
 
 import { MEMMAP, memmap } from '../support/cli.mjs';
 import { skip } from '../support/hooks.mjs';
-import { needsPython } from '../support/program.mjs';
 import { quiet } from '../support/quiet.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { needsTools } from '../support/tools.mjs';
 
 const LIMIT = Number(readFileSync('/proc/sys/vm/max_map_count', 'utf8'));
 const isRoot = process.getuid() === 0;
@@ -88,7 +88,7 @@ describe('memmap maps', () => {
   let one;
   let data;
   before(async function () {
-    needsPython(this);
+    needsTools(this, 'python3');
     data = file('data.bin', Buffer.alloc(1 << 20, 1));
     one = await quiet(EVERYTHING, [data]);
   });
@@ -200,11 +200,11 @@ describe('memmap maps', () => {
   });
 
   it('fills a terminal, and no more', function () {
+    needsTools(this, 'script');
     const run = (rows) => spawnSync('script', ['-qec', `stty rows ${rows} cols 90; exec ${process.execPath} ${MEMMAP} maps ${one.pid}`, '/dev/null'], {
       encoding: 'utf8', env: { ...process.env, TERM: 'xterm' },
     });
-    const { error, stdout } = run(20);
-    if (error !== undefined) skip(this, 'no script(1)');
+    const { stdout } = run(20);
     const lines = stdout.trimEnd().split('\n');
     assert.equal(lines.length, 18, stdout);
     assert.ok(stdout.includes('\u001b['));
@@ -254,6 +254,7 @@ describe('memmap maps', () => {
         const command = stdout.trimEnd().split('\n').at(-1);
         assert.match(command, /^ {2}(sudo )?sysctl -w vm\.max_map_count=\d+$/);
         if (!isRoot) skip(this, 'no root: the command is not run');
+        needsTools(this, 'sysctl');
         try {
           const ran = spawnSync('sh', ['-c', command], { encoding: 'utf8' });
           if (ran.status !== 0) skip(this, `sysctl: ${ran.stderr}`);
@@ -303,8 +304,8 @@ describe('memmap maps', () => {
 
     it("another user's", function () {
       if (!isRoot) skip(this, 'no root: cannot be another user');
+      needsTools(this, 'setpriv');
       const got = spawnSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, MEMMAP, 'maps', String(one.pid)], { encoding: 'utf8' });
-      if (got.error !== undefined) skip(this, 'no setpriv(1)');
       assert.equal(got.status, 1);
       assert.ok(got.stderr.includes(`process ${one.pid} is another user's`), got.stderr);
       assert.ok(got.stderr.endsWith(`: sudo memmap maps ${one.pid}\n`), got.stderr);

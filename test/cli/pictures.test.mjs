@@ -6,9 +6,9 @@ import { browser, contrast } from '../support/browser.mjs';
 import { distances } from '../support/color-vision.mjs';
 import { evictPages, memmap, readPages } from '../support/cli.mjs';
 import { DARK, LIGHT, PAGE, STATES, colorOf, decode, drawn, htmlOf, mixed, parseSvg, pngOf, presence, readPng, svgOf } from '../support/pictures.mjs';
-import { needsPython } from '../support/program.mjs';
 import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { needsTools } from '../support/tools.mjs';
 
 const PAGES = 400;
 const PATTERN = { resident: [[0, 64], [100, 131], [300, 301], [399, 400]], dirty: [[64, 70], [200, 203], [300, 301]] };
@@ -28,7 +28,7 @@ describe('pictures of memmap presence', function () {
   const file = temporaryFiles();
 
   before(function () {
-    needsPython(this);
+    needsTools(this, 'python3');
   });
 
   /** 10 GiB of which pages of three squares of 160 pages are in memory: all, half, one. */

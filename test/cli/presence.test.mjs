@@ -4,8 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, ftruncateSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { MEMMAP, cachestat, evictPages, fincore, memmap, mincorePages, readPages, runPython, vmtouch } from '../support/cli.mjs';
+import { MEMMAP, cachestat, evictPages, memmap, readPages, runPython } from '../support/cli.mjs';
 import { skip } from '../support/hooks.mjs';
+import { counted, fincore, mincorePages } from '../support/in-memory.mjs';
 import { seeded } from '../support/random.mjs';
 import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
@@ -64,12 +65,6 @@ describe('memmap presence', function () {
   this.timeout(120_000);
   const file = temporaryFiles();
 
-  before(function () {
-    for (const program of ['vmtouch', 'fincore', 'python3']) {
-      if (spawnSync(program, ['-h']).error !== undefined) skip(this, `no ${program} here`);
-    }
-  });
-
   describe('tells the same as vmtouch, fincore and mincore', () => {
     for (const seed of [1, 2, 3, 4, 5, 6]) {
       it(`of pages that come and go at random, ${seed}`, () => {
@@ -84,7 +79,7 @@ describe('memmap presence', function () {
         steady(prepare, () => told([path]), ({ files: [one], total }) => {
           assert.equal(pagesOf(one), mincorePages(path));
           assert.deepEqual([one.inMemory, one.pages], [fincore([path])[0], pages]);
-          const other = vmtouch([path]);
+          const other = counted([path]);
           assert.deepEqual([total.inMemory, total.pages], [other.resident, other.pages]);
           assert.ok(one.inMemory > 0 && one.inMemory < pages);
           assert.equal(one.trust, 'exact');
@@ -126,7 +121,7 @@ for i, line in enumerate(sys.stdin.read().split('\\0')):
         os.close(fd)`.replace('sys.stdin.read()', `open(${JSON.stringify(file('list', paths.join('\0')))}).read()`));
       const list = file('list');
       steady(() => undefined, () => told([top]), ({ files, total }) => {
-        const other = vmtouch([top]);
+        const other = counted([top]);
         assert.deepEqual([total.files, total.inMemory, total.pages], [other.files, other.resident, other.pages]);
         assert.ok(total.inMemory < total.pages);
         const byPath = new Map(files.map((one) => [one.path, one.inMemory]));
@@ -142,7 +137,7 @@ for i, line in enumerate(sys.stdin.read().split('\\0')):
       evictPages(path, [[100, 200], [300, 301]]);
       for (const range of ['400K-1M', '1M-', '-500K', '100k-101K', '1999K-5M']) {
         const { total } = told(['-p', range, path]);
-        const other = vmtouch(['-p', range.toUpperCase(), path]);
+        const other = counted([path], { range: range.toUpperCase() });
         assert.deepEqual([total.inMemory, total.pages], [other.resident, other.pages], range);
       }
       assert.deepEqual(told(['-p', '500M-', path]).files, []);
@@ -211,9 +206,9 @@ m.madvise(21)`, [path]);
 
     it('below directories: names of one file once, links not', () => {
       assert.deepEqual(named([top()]), ['a/b/.hidden', 'a/b/two.db', 'a/large', 'a/one.db', 'elsewhere/four', 'logs/three.log']);
-      assert.equal(told([top()]).total.pages, vmtouch([top()]).pages);
+      assert.equal(told([top()]).total.pages, counted([top()]).pages);
       assert.deepEqual(named(['-H', top()]).filter((name) => name.endsWith('e.db')), ['a/one.db', 'logs/same.db']);
-      assert.equal(told(['-H', top()]).total.pages, vmtouch(['-h', top()]).pages);
+      assert.equal(told(['-H', top()]).total.pages, counted([top()], { names: true }).pages);
     });
 
     it('behind links, but none twice, and says what leads nowhere', () => {

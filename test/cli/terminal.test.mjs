@@ -5,7 +5,8 @@ import { MEMMAP, evictPages, memmap, readPages } from '../support/cli.mjs';
 import { closedAfterEach } from '../support/descriptors.mjs';
 import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { Screen, needsTmux } from '../support/tmux.mjs';
+import { Screen } from '../support/tmux.mjs';
+import { needsTools } from '../support/tools.mjs';
 
 const PAGE = 4096;
 const ENDED = /ended with/;
@@ -19,7 +20,7 @@ describe('the map in a terminal', function () {
   const keep = closedAfterEach();
 
   before(function () {
-    needsTmux(this);
+    needsTools(this, 'tmux');
   });
 
   /** 156 pages: the first 39 in memory, then 39 that are not, then every second one. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { chmodSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { evictPages, fincore, memmap, mincorePages, readPages, startMemmap, vmtouch } from '../support/cli.mjs';
+import { evictPages, memmap, readPages, startMemmap } from '../support/cli.mjs';
 import { AS_NOBODY, NOBODY, bytesRead, inTerminal } from '../support/cli-runs.mjs';
+import { counted, fincore, mincorePages } from '../support/in-memory.mjs';
 import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
@@ -92,9 +93,10 @@ describe('memmap touch', function () {
     it('goes through directories, as vmtouch counts them', () => {
       mkdirSync(file('tree/a/b'), { recursive: true });
       for (let i = 0; i < 200; i++) writeFileSync(file(`tree/${i % 2 === 0 ? 'a' : 'a/b'}/${i}`), Buffer.alloc(i * 100));
-      vmtouch(['-e', file('tree')]);
+      memmap(['evict', '--sync', file('tree')]);
+      assert.equal(counted([file('tree')]).resident, 0);
       assert.match(memmap(['touch', file('tree')]).stdout, /^200 files, 1\.9 MiB: /);
-      const { files, resident, pages } = vmtouch([file('tree')]);
+      const { files, resident, pages } = counted([file('tree')]);
       assert.deepEqual([files, resident], [200, pages]);
     });
 

@@ -8,6 +8,7 @@ import { mapFile } from 'memmap';
 
 import { skip } from '../support/hooks.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { needsTools } from '../support/tools.mjs';
 
 describe('a file on FUSE', () => {
   let behind;
@@ -25,8 +26,9 @@ describe('a file on FUSE', () => {
     const at = file('mounted');
     mkdirSync(behind);
     mkdirSync(at);
-    const { status, stderr, error } = spawnSync('bindfs', [behind, at], { encoding: 'utf8' });
-    if (status !== 0) skip(this, `cannot mount one with bindfs: ${error?.message ?? stderr.trim()}`);
+    needsTools(this, 'bindfs');
+    const { status, stderr } = spawnSync('bindfs', [behind, at], { encoding: 'utf8' });
+    if (status !== 0) skip(this, `cannot mount one with bindfs: ${stderr.trim()}`);
     mounted = at;
   });
 

@@ -5,6 +5,7 @@ import { features, mapFile, residencyOf, SystemError, touch } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 import { descriptors, openedSince } from '../support/descriptors.mjs';
 import { skip } from '../support/hooks.mjs';
+import { fincore } from '../support/in-memory.mjs';
 import { despiteReclaim } from '../support/reclaim.mjs';
 import { residentParts } from '../support/resident.mjs';
 import { runs } from '../support/run.mjs';
@@ -87,7 +88,7 @@ describe('touch', function () {
 
   it('fincore(1) agrees', async function () {
     const path = cold(this, 'witnessed', 10 * PAGE_SIZE, [2]);
-    const pages = () => Number(execFileSync('fincore', ['-n', '-r', '-o', 'PAGES', path], { encoding: 'utf8', env: { ...process.env, LD_PRELOAD: '' } }));
+    const pages = () => fincore([path])[0];
     assert.equal(pages(), 1);
     await touch([path]);
     assert.equal(pages(), 10);

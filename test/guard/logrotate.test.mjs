@@ -11,15 +11,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { skip } from '../support/hooks.mjs';
 import { numberOf } from '../support/log-lines.mjs';
 import { run, runs } from '../support/run.mjs';
+import { needsTools } from '../support/tools.mjs';
 import { until } from '../support/until.mjs';
 
 const here = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const ROUNDS = 12;
-/** Where Debian has logrotate, which is not on everyone's PATH. */
-const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
 
 describe('a log that logrotate copies and truncates', () => {
   let directory;
@@ -28,8 +26,7 @@ describe('a log that logrotate copies and truncates', () => {
   let follower;
 
   before(function () {
-    const { error } = spawnSync('logrotate', ['--version'], { env });
-    if (error !== undefined) skip(this, `no logrotate: ${error.message}`);
+    needsTools(this, 'logrotate'); // in /usr/sbin on Debian, which is not on everyone's PATH
   });
 
   beforeEach(async () => {
@@ -51,7 +48,7 @@ describe('a log that logrotate copies and truncates', () => {
 
   function rotate(...force) {
     const args = [...force, '--state', join(directory, 'state'), join(directory, 'config')];
-    const { status, stderr } = spawnSync('logrotate', args, { env, encoding: 'utf8' });
+    const { status, stderr } = spawnSync('logrotate', args, { encoding: 'utf8' });
     assert.equal(status, 0, stderr);
   }
 

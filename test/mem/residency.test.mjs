@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 
 import { features, mapAnonymous, mapFile, residencyOf } from 'memmap';
 import { PAGE_SIZE, cachestat, mincore } from 'memmap/sys';
 
 import { skip } from '../support/hooks.mjs';
+import { fincore } from '../support/in-memory.mjs';
 import { seeded } from '../support/random.mjs';
 import { despiteReclaim } from '../support/reclaim.mjs';
 import { residentParts } from '../support/resident.mjs';
 import { runs } from '../support/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { smapsAt } from '../support/proc.mjs';
+import { hasTool, needsTools } from '../support/tools.mjs';
 
 const PAGES = 64;
 const LENGTH = PAGES * PAGE_SIZE;
@@ -145,13 +146,8 @@ describe('residency', function () {
       const path = file('fincore', Buffer.alloc(LENGTH, 'f'));
       const mapping = mapFile(path);
       onDisk(this, mapping);
-      const pages = () => {
-        try {
-          return Number(execFileSync('fincore', ['-n', '-b', '-o', 'PAGES', path], { encoding: 'utf8' }));
-        } catch (error) {
-          return skip(this, `no fincore(1): ${error.code}`);
-        }
-      };
+      if (!hasTool('fincore')) needsTools(this, 'python3');
+      const pages = () => fincore([path])[0];
       assert.equal(mapping.residency().resident, pages());
       assert.equal(pages(), PAGES);
       mapping.evict();

@@ -1,8 +1,9 @@
 // The package as users get it: prebuilt, packed, installed without scripts, README pasted.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { copyCheckout } from '../../scripts/checkout.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 describe('the packed package', function () {
@@ -16,11 +17,7 @@ describe('the packed package', function () {
   before(() => {
     // A copy of the checkout: the prebuild must not disturb the build that runs these tests.
     const checkout = file('checkout');
-    const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' });
-    for (const path of listed.split('\0').filter(Boolean)) {
-      mkdirSync(join(checkout, dirname(path)), { recursive: true });
-      cpSync(path, join(checkout, path));
-    }
+    copyCheckout(checkout);
     symlinkSync(join(process.cwd(), 'node_modules'), join(checkout, 'node_modules'));
     execFileSync('npm', ['run', 'prebuild'], { cwd: checkout, stdio: 'pipe' });
     const packed = JSON.parse(execFileSync('npm', ['pack', '--json'], { cwd: checkout, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }));

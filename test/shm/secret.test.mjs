@@ -7,8 +7,9 @@ import { closedAfterEach } from '../support/descriptors.mjs';
 import { skip } from '../support/hooks.mjs';
 import { inherited } from '../support/peer.mjs';
 import { maps, smapsAt } from '../support/proc.mjs';
-import { needsPython, python } from '../support/program.mjs';
+import { python } from '../support/program.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { needsTools } from '../support/tools.mjs';
 
 const { PAGE_SIZE } = sys;
 
@@ -67,7 +68,7 @@ describe('Secret shared memory', () => {
   });
 
   it('is memory that no other process reads, root neither', async function () {
-    needsPython(this);
+    needsTools(this, 'python3');
     const mapping = keep(secret.map());
     mapping.bytes.write('a secret');
     const plain = keep(keep(SharedMemory.create({ length: PAGE_SIZE })).map());
@@ -145,7 +146,7 @@ describe('Secret shared memory', () => {
   });
 
   it('is shared with whoever gets the descriptor, and cannot be opened again or sealed', function () {
-    needsPython(this);
+    needsTools(this, 'python3');
     keep(secret.map()).bytes.write('shared');
     assert.equal(inherited(secret.fd, "__import__('mmap').mmap(3, 4096)[:6]"), "b'shared'");
     assert.throws(() => secret.readOnlyFd(), { code: 'ENXIO', syscall: 'open' });

@@ -1,11 +1,9 @@
 // A headless Chromium that looks at pages in files, and notices what they should not do.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
-import { skip } from './hooks.mjs';
+import { needsTools } from './tools.mjs';
 
-const PROGRAM = '/usr/bin/chromium';
 const ARGUMENTS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
@@ -20,8 +18,7 @@ export function browser() {
   let problems = [];
   let pages = [];
   before(async function () {
-    if (!existsSync(PROGRAM)) skip(this, `no ${PROGRAM} here`);
-    running = await chromium.launch({ executablePath: PROGRAM, args: ARGUMENTS });
+    running = await chromium.launch({ executablePath: needsTools(this, 'chromium'), args: ARGUMENTS });
   });
   afterEach(async () => {
     const found = problems;

@@ -66,33 +66,3 @@ whole, counts = (ctypes.c_uint64 * 2)(0, 0), (ctypes.c_uint64 * 5)()
 print('null' if libc.syscall(451, fd, whole, counts, 0) else list(counts))`;
   return JSON.parse(runPython(script, [path]));
 }
-
-/** Which pages mincore(2) calls resident, as Python asks it: '1' and '0', a page each. */
-export function mincorePages(path) {
-  const script = `
-libc = ctypes.CDLL(None, use_errno=True)
-libc.mmap.restype = ctypes.c_void_p
-libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
-fd = os.open(sys.argv[1], os.O_RDONLY)
-size = os.fstat(fd).st_size
-pages = (size + 4095) // 4096
-at = libc.mmap(None, size, 1, 1, fd, 0)
-vec = (ctypes.c_ubyte * pages)()
-assert libc.mincore(ctypes.c_void_p(at), ctypes.c_size_t(size), vec) == 0
-print(''.join(str(b & 1) for b in vec))`;
-  return runPython(script, [path]).trim();
-}
-
-/** What Debian's vmtouch counts: { files, resident, pages }. */
-export function vmtouch(args) {
-  const text = execFileSync('vmtouch', args.map(String), { encoding: 'utf8', stdio: 'pipe' });
-  const [, resident, pages] = /Resident Pages: (\d+)\/(\d+)/.exec(text) ?? [];
-  const [, files] = /Files: (\d+)/.exec(text) ?? [];
-  return { files: Number(files), resident: Number(resident), pages: Number(pages) };
-}
-
-/** What fincore of util-linux counts: resident pages of each path. */
-export function fincore(paths) {
-  const text = execFileSync('fincore', ['-n', '-r', '-o', 'PAGES', ...paths], { encoding: 'utf8' });
-  return text.trim().split('\n').map(Number);
-}

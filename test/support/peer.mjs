@@ -1,11 +1,5 @@
 // A peer: another process that maps the same file, with the mmap module of Python.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { skip } from './hooks.mjs';
-
-/** Skips the test where there is no Python. */
-export function needsPython(context) {
-  if (spawnSync('python3', ['--version']).error !== undefined) skip(context, 'no python3');
-}
+import { execFileSync } from 'node:child_process';
 
 function python(script, args, options) {
   return execFileSync('python3', ['-c', `import mmap, os, sys\n${script}`, ...args.map(String)], options);

@@ -1,11 +1,9 @@
 // Another program at the other end of a socket: Python or C. It prints a line when it is ready
 // and what it saw; its exit code is the verdict.
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-import { skip } from './hooks.mjs';
 
 /** Starts it: { ended: Promise<{ code, stdout, stderr }>, line(): Promise, child }. */
 export function start(command, args, options = {}) {
@@ -18,12 +16,6 @@ export function start(command, args, options = {}) {
     child.on('error', reject).on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
   return { child, ended, output: () => stdout };
-}
-
-/** Skips the test on a machine without Python: the emulated one. */
-export function needsPython(context) {
-  const { error } = spawnSync('python3', ['--version']);
-  if (error !== undefined) skip(context, `no Python: ${error.code}`);
 }
 
 /** Runs a Python program with socket, mmap, os, struct, sys and fcntl at hand. */

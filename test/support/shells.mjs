@@ -1,11 +1,7 @@
 // Shells with a terminal, in which somebody types.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-
-export function hasProgram(name) {
-  return spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
-}
 
 /** How each is started so that it reads `init` and nothing of the user's. */
 const SHELLS = {

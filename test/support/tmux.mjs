@@ -1,11 +1,6 @@
 // A terminal that a test can read: tmux, on a server of its own.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { skip } from './hooks.mjs';
 import { until } from './until.mjs';
-
-export function needsTmux(context) {
-  if (spawnSync('tmux', ['-V']).error !== undefined) skip(context, 'no tmux here');
-}
 
 let count = 0;
 

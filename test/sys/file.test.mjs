@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs';
 import * as sys from 'memmap/sys';
-import { evictPages, mincorePages, readPages } from '../support/cli.mjs';
+import { evictPages, readPages } from '../support/cli.mjs';
 import { skip } from '../support/hooks.mjs';
 import { withHugePages } from '../support/huge-pages.mjs';
+import { mincorePages } from '../support/in-memory.mjs';
 import { cachestatOrSkip } from '../support/kernel.mjs';
-import { inherited, needsPython } from '../support/peer.mjs';
+import { inherited } from '../support/peer.mjs';
 import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { needsTools } from '../support/tools.mjs';
 import { until } from '../support/until.mjs';
 
 const { FADV, FALLOC, MAP, MFD, PAGE_SIZE, PROT, cachestat, fallocate, ftruncate, memfd_create, pidfd_open, posix_fadvise } = sys;
@@ -204,7 +206,7 @@ describe('calls on files', () => {
     });
 
     it('ALLOW_SEALING leaves the seals open', function () {
-      needsPython(this);
+      needsTools(this, 'python3');
       const seals = (one) => Number(inherited(one, 'fcntl.fcntl(3, 1034)')); // F_GET_SEALS
       assert.equal(seals(create('sealed', MFD.CLOEXEC)) & 1, 1); // F_SEAL_SEAL
       assert.equal(seals(create('open', MFD.CLOEXEC | MFD.ALLOW_SEALING)) & 1, 0);

@@ -42,7 +42,7 @@ const quote = (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 /**
  * The shell script that runs the tests. Arguments for mocha that name test files replace the list.
- * .mocharc.json is not read: it would add every test of the project.
+ * .mocharc.json is not read: what it says is for machines that are not emulated.
  */
 export function testScript(project, mochaArgs, quick) {
   const isFile = (arg) => arg.endsWith('.mjs');
