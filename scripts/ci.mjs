@@ -2,12 +2,24 @@
 // added up. A step without tests of its own counts as one. What failed stands at the end, so that
 // the tail of the output tells it. Usage: ci.mjs [STEP ...]
 //
-// Tests mostly wait. What needs the processor and looks at no time runs beside them, with the least
-// priority, and is printed when it has ended.
+// The first two are the README's commands on a fresh machine (scripts/fresh-machine.mjs). What it has
+// built is taken from there; what its tests could not ask for want of programs is asked here.
+//
+// What needs the processor and looks at no time runs beside the tests, with the least priority, and
+// is printed when it has ended.
 import { spawn } from 'node:child_process';
+import { cpSync, existsSync, rmSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
+import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+import { README, freshMachine } from './fresh-machine.mjs';
 
+const fresh = freshMachine();
+process.on('exit', () => fresh.remove());
+const missed = join(fresh.folder, 'missed');
+const onFresh = (line) => ({ command: ['sh', '-c', line], cwd: fresh.project, env: { ...fresh.env, MEMMAP_MISSED: missed } });
+
+const FIRST = { [README.demo]: onFresh(README.demo) };
 const BESIDE = {
   lint: ['npm', 'run', '--silent', 'lint'],
   'native build': ['npm', 'run', '--silent', 'test:native', '--', '--build'],
@@ -15,8 +27,9 @@ const BESIDE = {
   publint: ['npx', '--no-install', 'publint', '--strict'],
 };
 const STEPS = {
-  test: ['npm', 'test'],
-  demo: ['npm', 'run', '--silent', 'demo'],
+  [README.test]: onFresh(README.test),
+  'tests that missed programs': () => ['node', 'scripts/test.mjs', ...(existsSync(missed) ? ['--listed', missed] : [])],
+  'long tests': ['npm', 'run', '--silent', 'test:long'],
   'demo of a missing file': { command: ['npm', 'run', '--silent', 'demo', '--', '/no/such/file'], exit: 1 },
   'Node 22': ['node', 'scripts/node-versions.mjs', '22'],
   'Node 24': ['node', 'scripts/node-versions.mjs', '24'],
@@ -55,8 +68,8 @@ function failures(text) {
 }
 
 /** @param beside whether at the least priority, and without a word meanwhile */
-async function run(command, beside) {
-  const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+async function run({ command, cwd, env }, beside) {
+  const child = spawn(command[0], command.slice(1), { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   if (beside) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   let text = '';
   for (const [from, to] of [[child.stdout, process.stdout], [child.stderr, process.stderr]]) {
@@ -77,10 +90,11 @@ const results = [];
 async function runAll(steps, beside = false) {
   for (const [name, step] of Object.entries(steps)) {
     if (chosen.length > 0 && !chosen.includes(name)) continue;
-    const { command, exit = 0 } = Array.isArray(step) ? { command: step } : step;
+    const made = typeof step === 'function' ? step() : step;
+    const { exit = 0, ...how } = Array.isArray(made) ? { command: made } : made;
     if (!beside) console.log(`\n=== ${name}`);
     const start = Date.now();
-    const { code, text } = await run(command, beside);
+    const { code, text } = await run(how, beside);
     if (beside) console.log(`\n=== ${name}, beside the tests\n${text}`);
     const passed = sum(PASSED, text);
     let failed = sum(FAILED, text);
@@ -90,6 +104,19 @@ async function runAll(steps, beside = false) {
   }
 }
 
+/** Has here what the fresh machine has installed and built: whether it has. */
+function takeOver() {
+  const parts = ['node_modules', 'build', 'dist'];
+  const isWhole = parts.every((part) => existsSync(join(fresh.project, part)));
+  for (const part of isWhole ? parts : []) {
+    rmSync(part, { recursive: true, force: true });
+    cpSync(join(fresh.project, part), part, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+  }
+  return isWhole;
+}
+
+await runAll(FIRST);
+if (!takeOver() && !existsSync('node_modules')) await run({ command: ['npm', 'ci'] });
 await Promise.all([runAll(BESIDE, true), runAll(STEPS)]);
 await runAll(AFTER);
 

@@ -1,5 +1,5 @@
-// Runs the mocha suite on other Node versions: node-versions.mjs [MAJOR ...] [--all] [-- MOCHA ARGS]
-// --all: the long tests, too, on each of them.
+// Runs the tests on other Node versions: node-versions.mjs [MAJOR ...] [--all] [-- ARGUMENTS OF test.mjs]
+// --all: the long tests, too, on each of them, not on the newest alone.
 // Each is an npm package that holds the binary; it is unpacked into .cache, outside the
 // project's dependencies.
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -11,8 +11,8 @@ const VERSIONS = { 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' };
 
 const { positionals, tokens, values } = parseArgs({ allowPositionals: true, tokens: true, options: { all: { type: 'boolean', default: false } } });
 const separator = tokens.find(({ kind }) => kind === 'option-terminator')?.index;
-const mochaArgs = separator === undefined ? [] : process.argv.slice(2 + separator + 1);
-const wanted = positionals.slice(0, positionals.length - mochaArgs.length);
+const own = separator === undefined ? undefined : process.argv.slice(2 + separator + 1);
+const wanted = positionals.slice(0, positionals.length - (own?.length ?? 0));
 
 /** Tested once, on the machine's own Node: what another version of it cannot change. */
 const ONCE = [
@@ -28,16 +28,9 @@ const ONCE = [
   'test/cli/!(evict|lock|presence-process|touch).test.mjs', // what is found, printed and drawn
 ];
 
-/** Tested on the oldest and the newest: long, and there are but these two ways to a buffer. */
+/** Tested on the oldest and the newest, as the long ones are: there are but these two ways to a buffer. */
 const NEWEST = Math.max(...Object.keys(VERSIONS).map(Number));
-const TWICE = [
-  'test/guard/matrix.test.mjs',
-  'test/lifecycle/exhaustion.test.mjs',
-  'test/boundary/fuzz.test.mjs',
-  'test/shm/distances.test.mjs',
-  'test/store/{kill,power-loss,failing-disk,large,examples,writer-stops}.test.mjs',
-  'test/cli/**',
-];
+const TWICE = ['test/store/{examples,writer-stops}.test.mjs', 'test/cli/**'];
 
 /** The path of the binary of a version, installed if it is not there. */
 function install(version) {
@@ -57,9 +50,9 @@ for (const major of wanted.length > 0 ? wanted : Object.keys(VERSIONS)) {
   if (version === undefined) throw new Error(`no version is pinned for Node ${major}: ${Object.keys(VERSIONS).join(', ')} are`);
   const binary = install(version);
   console.log(`Node ${version}`);
-  const left = values.all || Number(major) === NEWEST ? ONCE : [...ONCE, ...TWICE];
-  const ignored = left.flatMap((path) => ['--ignore', path]);
-  const args = ['node_modules/mocha/bin/mocha.js', ...ignored, ...mochaArgs];
-  if (spawnSync(binary, args, { stdio: 'inherit' }).status !== 0) failed = true;
+  const isWhole = values.all || Number(major) === NEWEST;
+  const ignored = [...ONCE, ...(isWhole ? [] : TWICE)].flatMap((path) => ['--ignore', path]);
+  const args = own ?? [...(isWhole ? ['--all'] : []), ...ignored];
+  if (spawnSync(binary, ['scripts/test.mjs', ...args], { stdio: 'inherit' }).status !== 0) failed = true;
 }
 process.exitCode = failed ? 1 : 0;

@@ -1,8 +1,7 @@
 // Runs the mocha suite, or the test files given, with the addon built under ASan and UBSan.
-// Usage: sanitize.mjs [FILE ...] [MOCHA OPTION ...], or sanitize.mjs --build, which runs none.
+// Usage: sanitize.mjs [FILE ...] [-- MOCHA OPTION ...], or sanitize.mjs --build, which runs none.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, realpathSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { cmakeBuild, root } from './cmake-build.mjs';
 
@@ -10,15 +9,8 @@ const directory = cmakeBuild('asan', { target: 'memmap', sanitize: 'ON' });
 if (process.argv[2] === '--build') process.exit();
 const compiler = process.env['CXX'] ?? 'g++';
 const library = execFileSync(compiler, ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
-const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
+const { timeout } = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8'));
 
-const { spec, timeout, ...config } = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8'));
-const given = process.argv.slice(2);
-// Not by mocha itself, which would add the configured files to those given.
-const hooks = config.require.flatMap((file) => ['--require', file]);
-const args = [mocha, '--no-config', ...hooks, '--reporter', config.reporter];
-if (config['forbid-only']) args.push('--forbid-only');
-args.push('--timeout', String(4 * timeout)); // processes start slowly
 // The packed package has an addon of its own; models run no native code; the rest starts
 // hundreds of processes for the same few lines, which the native tests sanitize, too.
 const IGNORED = [
@@ -32,9 +24,12 @@ const IGNORED = [
   'test/store/!(checksum|store).test.mjs', // TypeScript over one mapping
   'test/cli/**', // processes of their own
 ];
-if (!given.some((arg) => arg.endsWith('.mjs'))) args.push(...IGNORED.flatMap((path) => ['--ignore', path]), ...spec);
-args.push(...given);
-const { status, signal, error } = spawnSync(process.execPath, args, {
+const all = ['--all', ...IGNORED.flatMap((path) => ['--ignore', path])];
+const given = process.argv.slice(2);
+const separator = given.includes('--') ? given.indexOf('--') : given.length;
+const files = given.slice(0, separator);
+const mochaOptions = ['--timeout', String(4 * timeout), ...given.slice(separator + 1)]; // processes start slowly
+const { status, signal, error } = spawnSync(process.execPath, ['scripts/test.mjs', ...(files.length > 0 ? files : all), '--', ...mochaOptions], {
   cwd: root,
   stdio: 'inherit',
   env: {
@@ -56,5 +51,5 @@ const { status, signal, error } = spawnSync(process.execPath, args, {
   },
 });
 if (error !== undefined) throw error;
-if (signal !== null) console.error(`mocha was ended by ${signal}`);
+if (signal !== null) console.error(`the tests were ended by ${signal}`);
 process.exitCode = status ?? 1;
