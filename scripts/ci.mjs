@@ -35,11 +35,14 @@ const STEPS = {
   'Node 24': ['node', 'scripts/node-versions.mjs', '24'],
   'Node 26': ['node', 'scripts/node-versions.mjs', '26'],
 };
-/** What runs what {@link BESIDE} has built, or measures. */
-const AFTER = {
+/** What runs what {@link BESIDE} has built. */
+const BUILT = {
   'native tests': ['npm', 'run', '--silent', 'test:native'],
   sanitizers: ['npm', 'run', '--silent', 'test:asan'],
-  'emulated machines': ['npm', 'run', '--silent', 'test:vm', '--', '--quick', '--jobs', '2'],
+};
+/** Downloads and writes its disks while those of {@link BUILT} run. */
+const EMULATED = { 'emulated machines': ['npm', 'run', '--silent', 'test:vm', '--', '--quick', '--jobs', '2'] };
+const MEASURES = {
   bench: ['npm', 'run', '--silent', 'bench', '--', '--quick'],
 };
 
@@ -67,15 +70,15 @@ function failures(text) {
   return told.length > 0 ? told.slice(0, MOST_LINES) : lines.filter((line) => line !== '').slice(-MOST_LINES);
 }
 
-/** @param beside whether at the least priority, and without a word meanwhile */
-async function run({ command, cwd, env }, beside) {
+/** @param quiet whether without a word meanwhile; @param priority that of the process */
+async function run({ command, cwd, env }, { quiet = false, priority = 0 } = {}) {
   const child = spawn(command[0], command.slice(1), { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  if (beside) setPriority(child.pid, constants.priority.PRIORITY_LOW);
+  if (priority !== 0) setPriority(child.pid, priority);
   let text = '';
   for (const [from, to] of [[child.stdout, process.stdout], [child.stderr, process.stderr]]) {
     from.setEncoding('utf8').on('data', (chunk) => {
       text += chunk;
-      if (!beside) to.write(chunk);
+      if (!quiet) to.write(chunk);
     });
   }
   const code = await new Promise((resolve, reject) => {
@@ -87,15 +90,15 @@ async function run({ command, cwd, env }, beside) {
 const chosen = process.argv.slice(2);
 const results = [];
 
-async function runAll(steps, beside = false) {
+async function runAll(steps, { quiet = false, priority } = {}) {
   for (const [name, step] of Object.entries(steps)) {
     if (chosen.length > 0 && !chosen.includes(name)) continue;
     const made = typeof step === 'function' ? step() : step;
     const { exit = 0, ...how } = Array.isArray(made) ? { command: made } : made;
-    if (!beside) console.log(`\n=== ${name}`);
+    if (!quiet) console.log(`\n=== ${name}`);
     const start = Date.now();
-    const { code, text } = await run(how, beside);
-    if (beside) console.log(`\n=== ${name}, beside the tests\n${text}`);
+    const { code, text } = await run(how, { quiet, priority });
+    if (quiet) console.log(`\n=== ${name}, beside others\n${text}`);
     const passed = sum(PASSED, text);
     let failed = sum(FAILED, text);
     if (code !== exit && failed === 0) failed = 1;
@@ -117,8 +120,9 @@ function takeOver() {
 
 await runAll(FIRST);
 if (!takeOver() && !existsSync('node_modules')) await run({ command: ['npm', 'ci'] });
-await Promise.all([runAll(BESIDE, true), runAll(STEPS)]);
-await runAll(AFTER);
+await Promise.all([runAll(BESIDE, { quiet: true, priority: constants.priority.PRIORITY_LOW }), runAll(STEPS)]);
+await Promise.all([runAll(EMULATED, { quiet: true }), runAll(BUILT)]);
+await runAll(MEASURES);
 
 console.log('\n=== summary');
 for (const { name, passed, failed, seconds } of results) {
