@@ -32,12 +32,15 @@ function atMappingLimit(): string | undefined {
 /** Pages so large that memory in one piece is rare once the machine has been used. */
 const GIGANTIC = 2 ** 30;
 
+function hasHugePages(size: number): boolean {
+  return !Number.isNaN(readNumber(`${hugePageFolder(size)}/nr_hugepages`));
+}
+
 function hugePagePool(size: number): string {
   const kilobytes = size / 1024;
   const pool = hugePageFolder(size);
   const count = (name: string): number => readNumber(`${pool}/${name}_hugepages`);
   const free = count('free');
-  if (Number.isNaN(free)) return `This kernel has no huge pages of ${kilobytes} kB`;
   const nodes = onlineNodes() ?? [];
   const there = `The pool of ${kilobytes} kB huge pages has ${count('nr')} pages: ${free} free, ${count('resv')} of them reserved. `;
   const command = `Enlarge it as root: echo N > ${pool}/nr_hugepages`;
@@ -62,6 +65,10 @@ function groupLimit(size: number): string {
 export function mapRemedy(flags: number, hugePageSize?: number): (code: string) => string | undefined {
   const { MAP } = binding;
   return (code) => {
+    // Kernels differ in the code they give then.
+    if (hugePageSize !== undefined && code !== 'EPERM' && !hasHugePages(hugePageSize)) {
+      return `This kernel has no huge pages of ${hugePageSize / 1024} kB; features().hugePageSizes are those it has`;
+    }
     if (code === 'ENOMEM' || code === 'ENOSPC') {
       if (hugePageSize !== undefined) return hugePagePool(hugePageSize);
       return atMappingLimit() ?? 'Neither memory nor address space for a mapping of this length; noReserve: true skips the reservation of private memory';

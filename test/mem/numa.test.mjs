@@ -5,9 +5,10 @@ import { readFileSync } from 'node:fs';
 import { mapFile, memoryPolicy, setMemoryPolicy } from 'memmap';
 import { SharedMemory } from 'memmap/shm';
 import { PAGE_SIZE } from 'memmap/sys';
+import { skip } from '../support/hooks.mjs';
 import { count, keeper, memoryOf, readAll } from '../support/numa.mjs';
 import { ABSENT_NODE, withoutCapabilities } from '../support/numa-errors.mjs';
-import { numaMapAt } from '../support/proc.mjs';
+import { numaMapAt, smapsAt } from '../support/proc.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGES = 16;
@@ -154,9 +155,10 @@ describe('NUMA placement', () => {
       assert.deepEqual(numaMapAt(mapping.address).pages, count(mapping.nodes()));
     });
 
-    it('a page of which only zeros were read is on no node', () => {
+    it('a page of which only zeros were read is on no node', function () {
       const mapping = memory();
       assert.equal(mapping.bytes[0], 0);
+      if (smapsAt(mapping.address).Rss > 0) skip(this, 'this kernel gives a page to who only reads, too');
       assert.equal(mapping.nodes()[0], -1);
     });
 
