@@ -91,7 +91,10 @@ int main(int argc, char** argv) {
   action.sa_sigaction = name_test;
   action.sa_flags = SA_SIGINFO;
   for (int i : {0, 1}) ::sigaction(kCrashes[i], &action, &previous[i]);
-  memmap::core::arm_guard();
+  if (memmap::core::arm_guard().failed()) {
+    std::printf("the guard cannot be armed\n");
+    return 1;
+  }
   each(argc, argv, false, run_here);
   if (skipped > 0) std::printf("%d skipped\n", skipped);
   std::printf("%d passed, %d failed\n", passed, failed);

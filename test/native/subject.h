@@ -1,13 +1,11 @@
 // A mapping that faults, and what the guard has counted in it.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
-#include "core/fault_slots.h"
+#include "core/fault_counts.h"
 #include "core/mapping.h"
 #include "core/page.h"
 
@@ -28,20 +26,34 @@ class Subject {
   char* at(size_t page) { return mapping_.address() + page * core::page_size(); }
   size_t length() const { return mapping_.length(); }
   core::Mapping& mapping() { return mapping_; }
-  core::FaultSlot& slot() { return core::fault_slot(mapping_.slot()); }
+  const core::FaultCounts& counts() const { return *mapping_.counts(); }
+  uint32_t all() const { return counts().all; }
 
   // Whether these faults of the kind are all that was counted, the last of them over
   // these pages.
-  bool counted(core::FaultKind kind, uint32_t times, size_t first_page, size_t pages) {
+  bool counted(core::FaultKind kind, uint32_t times, size_t first_page,
+               size_t pages) const {
     const auto which = static_cast<size_t>(kind);
-    return slot().all == times && slot().counts[which] == times && slot().mended &&
-           slot().offsets[which] == first_page * core::page_size() &&
-           slot().lengths[which] == pages * core::page_size();
+    return fixed_up() && counts().all == times && counts().counts[which] == times &&
+           counts().offsets[which] == first_page * core::page_size() &&
+           counts().lengths[which] == pages * core::page_size();
   }
 
-  void protect(int prot) {
-    core::expect_protected(mapping_.slot());
-    ::mprotect(mapping_.address(), mapping_.length(), prot);
+  bool fixed_up() const {
+    size_t lost_from = 0;
+    return mapping_.fixed_up(lost_from);
+  }
+  // Where the lost end of the file begins: bytes from the first page.
+  size_t lost_from() const {
+    size_t lost_from = 0;
+    static_cast<void>(mapping_.fixed_up(lost_from));
+    return lost_from;
+  }
+
+  sys::Errno protect(int prot) {
+    return mapping_.range()->protect(
+        static_cast<size_t>(mapping_.address() - mapping_.range()->begin()), length(),
+        prot);
   }
 
  private:

@@ -10,7 +10,7 @@
 
 #include "check.h"
 #include "core/page.h"
-#include "sys/memory.h"
+#include "mappings.h"
 #include "temporary.h"
 #include "witness.h"
 
@@ -20,24 +20,20 @@ using memmap::core::AddressRange;
 using memmap::core::page_size;
 using memmap::test::all_bytes;
 using memmap::test::closed_at;
+using memmap::test::counts_at;
+using memmap::test::kAnonymous;
+using memmap::test::kReadWrite;
+using memmap::test::map_foreign;
 using memmap::test::mapped;
+using memmap::test::note;
+using memmap::test::number;
+using memmap::test::Owner;
 using memmap::test::TemporaryFile;
 using memmap::test::vma_at;
-using Owner = AddressRange::Owner;
-
-constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS;
-
-char* map_pages(size_t pages) {
-  void* mapped =
-      ::mmap(nullptr, pages * page_size(), PROT_READ | PROT_WRITE, kAnonymous, -1, 0);
-  return static_cast<char*>(mapped);
-}
-
-uintptr_t number(const void* address) { return reinterpret_cast<uintptr_t>(address); }
 
 TEST("the last holder of a range unmaps it, no one before") {
   const size_t length = 3 * page_size();
-  char* address = map_pages(3);
+  char* address = map_foreign(3);
   auto range = AddressRange::take(address, length, Owner::kMemmap);
   std::shared_ptr<AddressRange> holder = range;
   range.reset();
@@ -48,13 +44,13 @@ TEST("the last holder of a range unmaps it, no one before") {
 
 TEST("addresses of a range that a holder keeps are never given out again") {
   const size_t length = page_size();
-  char* address = map_pages(1);
+  char* address = map_foreign(1);
   auto range = AddressRange::take(address, length, Owner::kMemmap);
   CHECK(!range->vacate(0, length).failed());
   range->retire();
   std::vector<char*> others;
   others.reserve(200);
-  for (int i = 0; i < 200; i++) others.push_back(map_pages(1));
+  for (int i = 0; i < 200; i++) others.push_back(map_foreign(1));
   bool reused = false;
   for (char* other : others) {
     if (other == address) reused = true;
@@ -67,14 +63,14 @@ TEST("addresses of a range that a holder keeps are never given out again") {
 }
 
 TEST("a range of the runtime is not unmapped by its last holder") {
-  char* address = map_pages(1);
+  char* address = map_foreign(1);
   AddressRange::take(address, page_size(), Owner::kRuntime).reset();
   CHECK(mapped(address, page_size()));
   ::munmap(address, page_size());
 }
 
 TEST("a disowned range is not unmapped by its last holder") {
-  char* address = map_pages(1);
+  char* address = map_foreign(1);
   auto range = AddressRange::take(address, page_size(), Owner::kMemmap);
   range->disown();
   range.reset();
@@ -84,7 +80,7 @@ TEST("a disowned range is not unmapped by its last holder") {
 
 TEST("find gives the range around a part of it, and nothing that reaches outside") {
   const size_t page = page_size();
-  char* address = map_pages(4);
+  char* address = map_foreign(4);
   auto range = AddressRange::take(address + page, 2 * page, Owner::kMemmap);
   const uintptr_t begin = number(address) + page;
   CHECK(AddressRange::find(begin, 2 * page, false) == range);
@@ -100,7 +96,7 @@ TEST("find gives the range around a part of it, and nothing that reaches outside
 }
 
 TEST("find is not fooled by a length that wraps around") {
-  char* address = map_pages(2);
+  char* address = map_foreign(2);
   auto range = AddressRange::take(address, 2 * page_size(), Owner::kMemmap);
   CHECK(AddressRange::find(number(address), SIZE_MAX, false) == nullptr);
   CHECK(AddressRange::find(number(address) + page_size(), SIZE_MAX - 1, false) ==
@@ -112,7 +108,7 @@ TEST("find is not fooled by a length that wraps around") {
 }
 
 TEST("a range of the runtime is found only by who holds a buffer over it") {
-  char* address = map_pages(1);
+  char* address = map_foreign(1);
   auto range = AddressRange::take(address, page_size(), Owner::kRuntime);
   CHECK(AddressRange::find(number(address), 1, false) == nullptr);
   CHECK(AddressRange::find(number(address), 1, true) == range);
@@ -120,7 +116,7 @@ TEST("a range of the runtime is found only by who holds a buffer over it") {
 }
 
 TEST("a newer range at the same address takes the place of a stale one") {
-  char* address = map_pages(1);
+  char* address = map_foreign(1);
   auto stale = AddressRange::take(address, page_size(), Owner::kRuntime);
   auto range = AddressRange::take(address, page_size(), Owner::kMemmap);
   CHECK(AddressRange::find(number(address), 1, false) == range);
@@ -132,7 +128,7 @@ TEST("vacated pages read zeros, take writes, and no longer belong to the file") 
   const size_t page = page_size();
   TemporaryFile file(3 * page, 'x');
   void* pages = ::mmap(nullptr, 3 * page, PROT_READ, MAP_SHARED, file.fd(), 0);
-  auto range = AddressRange::take(pages, 3 * page, Owner::kMemmap);
+  auto range = note(pages, 3, PROT_READ, MAP_SHARED, file.fd());
   char* address = range->begin();
   CHECK(vma_at(address).inode == file.inode());
   CHECK(!range->vacate(page, page).failed());
@@ -150,7 +146,7 @@ TEST("vacated pages read zeros, take writes, and no longer belong to the file") 
 
 TEST("vacate refuses what leaves the range, and changes nothing") {
   const size_t page = page_size();
-  char* address = map_pages(2);
+  char* address = map_foreign(2);
   auto range = AddressRange::take(address, page, Owner::kMemmap);
   address[0] = 1;
   address[page] = 2;
@@ -165,8 +161,8 @@ TEST("vacate refuses what leaves the range, and changes nothing") {
 
 TEST("the census counts live ranges, and retired ones once") {
   const AddressRange::Census before = AddressRange::census();
-  auto one = AddressRange::take(map_pages(1), page_size(), Owner::kMemmap);
-  auto two = AddressRange::take(map_pages(2), 2 * page_size(), Owner::kMemmap);
+  auto one = AddressRange::take(map_foreign(1), page_size(), Owner::kMemmap);
+  auto two = AddressRange::take(map_foreign(2), 2 * page_size(), Owner::kMemmap);
   two->retire();
   two->retire();
   AddressRange::Census now = AddressRange::census();
@@ -182,7 +178,7 @@ TEST("the census counts live ranges, and retired ones once") {
 
 TEST("an extended range is found, counted and unmapped whole") {
   const size_t page = page_size();
-  char* address = map_pages(2);
+  char* address = map_foreign(2);
   auto range = AddressRange::take(address, page, Owner::kMemmap);
   range->retire();
   const size_t bytes = AddressRange::census().retired_bytes;
@@ -202,7 +198,7 @@ TEST("threads take, find and drop ranges at the same time") {
   auto work = [&] {
     const size_t page = page_size();
     for (int i = 0; i < 2000; i++) {
-      auto range = AddressRange::take(map_pages(2), 2 * page, Owner::kMemmap);
+      auto range = AddressRange::take(map_foreign(2), 2 * page, Owner::kMemmap);
       const uintptr_t mine = number(range->begin());
       if (AddressRange::find(mine + page, page, false) != range) wrong++;
       const uintptr_t other = published.exchange(mine);
@@ -227,7 +223,7 @@ TEST("threads take, find and drop ranges at the same time") {
 TEST("threads that share a range keep it until the last of them lets go") {
   const size_t page = page_size();
   for (int round = 0; round < 50; round++) {
-    auto range = AddressRange::take(map_pages(1), page, Owner::kMemmap);
+    auto range = AddressRange::take(map_foreign(1), page, Owner::kMemmap);
     char* address = range->begin();
     std::vector<std::thread> threads;
     threads.reserve(4);

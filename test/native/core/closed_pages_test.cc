@@ -1,47 +1,51 @@
 #include "core/closed_pages.h"
 
+#include <signal.h>
 #include <sys/mman.h>
 
 #include <memory>
 
 #include "check.h"
+#include "child.h"
 #include "core/address_range.h"
 #include "core/guard.h"
 #include "core/page.h"
-#include "core/vma.h"
+#include "mappings.h"
 #include "temporary.h"
 #include "witness.h"
 
 namespace {
 
 using memmap::core::AddressRange;
-using memmap::core::fault_slot;
+using memmap::core::FaultCounts;
 using memmap::core::FaultKind;
-using memmap::core::FaultSlot;
-using memmap::core::find_vma;
 using memmap::core::is_closed;
 using memmap::core::page_size;
 using memmap::core::place_closed_pages;
-using memmap::core::Vma;
 using memmap::test::all_bytes;
+using memmap::test::Asked;
 using memmap::test::closed_at;
+using memmap::test::counts_at;
+using memmap::test::End;
+using memmap::test::in_child;
+using memmap::test::kAnonymous;
+using memmap::test::kReadWrite;
+using memmap::test::map_foreign;
+using memmap::test::note;
+using memmap::test::number;
 using memmap::test::TemporaryFile;
 using memmap::test::vma_at;
 
-constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS;
-
-uintptr_t number(const void* address) { return reinterpret_cast<uintptr_t>(address); }
-
+// Anonymous, or of the file.
 char* map_pages(size_t pages, int fd = -1) {
-  const int flags = fd < 0 ? kAnonymous : MAP_SHARED;
-  void* mapped =
-      ::mmap(nullptr, pages * page_size(), PROT_READ | PROT_WRITE, flags, fd, 0);
+  if (fd < 0) return map_foreign(pages);
+  void* mapped = ::mmap(nullptr, pages * page_size(), kReadWrite, MAP_SHARED, fd, 0);
   return static_cast<char*>(mapped);
 }
 
 bool says_closed(const void* address) {
-  const auto vma = std::make_unique<Vma>();
-  return find_vma(number(address), *vma) && is_closed(*vma);
+  const Asked asked(address);
+  return asked.found && is_closed(asked.vma);
 }
 
 TEST("closed pages beside each other are one mapping of the kernel") {
@@ -81,61 +85,56 @@ TEST("closed pages are told from all else that is mapped") {
 
 TEST("a touch of closed pages of a range reads zeros in all of it, and counts once") {
   const size_t page = page_size();
-  auto range = AddressRange::take(map_pages(3), 3 * page, AddressRange::Owner::kMemmap);
+  auto range = note(map_pages(3), 3, kReadWrite, kAnonymous);
   char* address = range->begin();
   for (size_t i = 0; i < 3 * page; i++) address[i] = 'a';
   CHECK(!range->vacate(0, 3 * page).failed());
   CHECK(closed_at(address) && closed_at(address + 2 * page));
-  FaultSlot& slot = fault_slot(range->slot());
+  const FaultCounts& counts = *counts_at(address);
   const auto kind = static_cast<size_t>(FaultKind::kAfterClose);
-  CHECK(slot.all == 0);
+  CHECK(counts.all == 0);
   CHECK(address[page] == 0);
-  CHECK(slot.all == 1 && slot.counts[kind] == 1);
-  CHECK(slot.offsets[kind] == 0 && slot.lengths[kind] == 3 * page);
+  CHECK(counts.all == 1 && counts.counts[kind] == 1);
+  CHECK(counts.offsets[kind] == 0 && counts.lengths[kind] == 3 * page);
   CHECK(!closed_at(address) && vma_at(address).inode == 0);
   CHECK(all_bytes(address, 3 * page, 0));
   address[0] = 'w';
-  CHECK(slot.all == 1);
+  CHECK(counts.all == 1);
 }
 
 TEST("a write to closed pages takes effect for whoever reads them, and nobody else") {
   const size_t page = page_size();
   TemporaryFile file(page, 'f');
-  auto range =
-      AddressRange::take(map_pages(1, file.fd()), page, AddressRange::Owner::kMemmap);
+  auto range = note(map_pages(1, file.fd()), 1, kReadWrite, MAP_SHARED, file.fd());
   CHECK(!range->vacate(0, page).failed());
   range->begin()[5] = 'w';
   CHECK(range->begin()[5] == 'w' && range->begin()[4] == 0);
   CHECK(file.all('f'));
-  CHECK(fault_slot(range->slot()).all == 1);
+  CHECK(counts_at(range->begin())->all == 1);
 }
 
 TEST("a fault on closed pages of one range leaves its closed neighbours closed") {
   const size_t page = page_size();
   char* address = map_pages(3);
-  auto one = AddressRange::take(address, page, AddressRange::Owner::kMemmap);
-  auto two = AddressRange::take(address + page, page, AddressRange::Owner::kMemmap);
-  auto three = AddressRange::take(address + 2 * page, page, AddressRange::Owner::kMemmap);
+  auto one = note(address, 1, kReadWrite, kAnonymous);
+  auto two = note(address + page, 1, kReadWrite, kAnonymous);
+  auto three = note(address + 2 * page, 1, kReadWrite, kAnonymous);
   for (const auto& range : {one, two, three}) CHECK(!range->vacate(0, page).failed());
   CHECK(vma_at(address).end - vma_at(address).start >= 3 * page);
   CHECK(address[page] == 0);
   CHECK(closed_at(address) && !closed_at(address + page) &&
         closed_at(address + 2 * page));
-  CHECK(fault_slot(one->slot()).all == 0 && fault_slot(three->slot()).all == 0);
+  CHECK(counts_at(address)->all == 0 && counts_at(address + 2 * page)->all == 0);
 }
 
-TEST(
-    "closed pages that the table has forgotten are counted for the process, a page "
-    "each") {
+TEST_ALONE("closed pages that no range knows are nobody's to answer for") {
   const size_t page = page_size();
+  CHECK(!memmap::core::arm_guard().failed());
   char* address = map_pages(2);
   CHECK(!place_closed_pages(address, 2 * page).failed());
-  const uint32_t before = memmap::core::process_slot().all;
-  CHECK(address[0] == 0);
-  CHECK(memmap::core::process_slot().all == before + 1);
-  CHECK(!closed_at(address) && closed_at(address + page));
-  CHECK(address[page] == 0);
-  CHECK(memmap::core::process_slot().all == before + 2);
+  const End end = in_child([&] { CHECK(address[page] == 0); });
+  CHECK(end.signal == SIGSEGV);
+  CHECK(closed_at(address) && closed_at(address + page));
   ::munmap(address, 2 * page);
 }
 

@@ -14,6 +14,7 @@
 #include "check.h"
 #include "child.h"
 #include "core/page.h"
+#include "mappings.h"
 #include "subject.h"
 #include "temporary.h"
 #include "witness.h"
@@ -25,11 +26,11 @@ using memmap::core::FaultKind;
 using memmap::core::page_size;
 using memmap::test::End;
 using memmap::test::in_child;
+using memmap::test::kAnonymous;
+using memmap::test::kReadWrite;
 using memmap::test::Subject;
 using memmap::test::TemporaryFile;
 
-constexpr int kReadWrite = PROT_READ | PROT_WRITE;
-constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS;
 constexpr int kSignals[] = {SIGSEGV, SIGBUS};
 
 using Handler = void (*)(int, siginfo_t*, void*);
@@ -51,7 +52,7 @@ void install_plain(int signal, void (*handler)(int)) {
 template <typename F>
 End armed(F f) {
   return in_child([&] {
-    arm_guard();
+    CHECK(!arm_guard().failed());
     f();
   });
 }
@@ -70,8 +71,8 @@ const void* foreign_lost_page(const TemporaryFile& file) {
   return ::mmap(nullptr, page_size(), PROT_READ, MAP_SHARED, file.fd(), 0);
 }
 
-// Has a fault of each signal mended.
-bool mends() {
+// Has a fault of each signal fixed up.
+bool fixes_up() {
   TemporaryFile file(2 * page_size(), 'f');
   Subject lost(2, PROT_READ, MAP_SHARED, file.fd());
   Subject read_only(1, PROT_READ, kAnonymous);
@@ -88,8 +89,8 @@ struct sigaction handler_of(int signal) {
   return now;
 }
 
-TEST_ALONE("faults of both signals are mended once the guard is armed") {
-  CHECK(armed([] { CHECK(mends()); }).well());
+TEST_ALONE("faults of both signals are fixed up once the guard is armed") {
+  CHECK(armed([] { CHECK(fixes_up()); }).well());
 }
 
 TEST_ALONE("a fault that is not ours ends the process by its signal") {
@@ -98,7 +99,7 @@ TEST_ALONE("a fault that is not ours ends the process by its signal") {
   CHECK(armed([&] { read_at(foreign_lost_page(empty)); }).signal == SIGBUS);
   // After faults of ours, too.
   CHECK(armed([] {
-          CHECK(mends());
+          CHECK(fixes_up());
           read_at(wild());
         }).signal == SIGSEGV);
 }
@@ -140,8 +141,8 @@ TEST_ALONE(
   for (int signal : kSignals) {
     const End end = in_child([&] {
       for (int each : kSignals) install(each, kHandler);
-      arm_guard();
-      CHECK(mends());
+      CHECK(!arm_guard().failed());
+      CHECK(fixes_up());
       expected = signal == SIGSEGV ? wild() : foreign_lost_page(empty);
       read_at(expected);
     });
@@ -149,7 +150,7 @@ TEST_ALONE(
   }
 }
 
-TEST_ALONE("a handler that mends by itself is called, and the access goes on") {
+TEST_ALONE("a handler that helps by itself is called, and the access goes on") {
   static char* hidden = nullptr;
   static volatile int calls = 0;
   constexpr auto kHandler = [](int, siginfo_t*, void*) {
@@ -158,7 +159,7 @@ TEST_ALONE("a handler that mends by itself is called, and the access goes on") {
   };
   CHECK(in_child([&] {
           install(SIGSEGV, kHandler);
-          arm_guard();
+          CHECK(!arm_guard().failed());
           void* page = ::mmap(nullptr, page_size(), PROT_NONE, kAnonymous, -1, 0);
           hidden = static_cast<char*>(page);
           CHECK(read_at(hidden) == 0 && calls == 1);
@@ -171,8 +172,8 @@ TEST_ALONE("a handler that does not learn the address is not asked about faults"
   for (void (*handler)(int) : {+kReturns, SIG_IGN}) {
     CHECK(in_child([&] {
             install_plain(SIGSEGV, handler);
-            arm_guard();
-            CHECK(mends());
+            CHECK(!arm_guard().failed());
+            CHECK(fixes_up());
             read_at(wild());
           }).signal == SIGSEGV);
   }
@@ -186,19 +187,19 @@ TEST_ALONE("a signal that is sent goes to whoever asked for it last") {
     CHECK(armed([=] { ::raise(signal); }).signal == signal);
     CHECK(in_child([=] {
             install_plain(signal, SIG_IGN);
-            arm_guard();
+            CHECK(!arm_guard().failed());
             ::raise(signal);
           }).well());
     CHECK(in_child([=] {
             install_plain(signal, kCounts);
-            arm_guard();
+            CHECK(!arm_guard().failed());
             ::raise(signal);
             CHECK(calls == 1);
             install(signal, kCountsToo);
-            arm_guard();
+            CHECK(!arm_guard().failed());
             ::raise(signal);
             CHECK(calls == 11);
-            CHECK(mends());
+            CHECK(fixes_up());
           }).well());
   }
 }
@@ -215,10 +216,10 @@ TEST_ALONE("a handler that calls ours as its predecessor gets each fault once") 
   for (bool again : {false, true}) {
     CHECK(in_child([&] {
             install(SIGSEGV, kFirst);
-            arm_guard();
+            CHECK(!arm_guard().failed());
             ours = handler_of(SIGSEGV);
             install(SIGSEGV, kCallsOurs);
-            if (again) arm_guard();
+            if (again) CHECK(!arm_guard().failed());
             read_at(wild());
           }).code == 42);
   }
@@ -237,10 +238,10 @@ TEST_ALONE("the guard comes back in front where another handler has taken its pl
           for (int signal : kSignals) install_plain(signal, SIG_DFL);
           memmap::core::rearm_guard();  // not armed yet: does nothing
           CHECK(handler_of(SIGSEGV).sa_handler == SIG_DFL);
-          arm_guard();
+          CHECK(!arm_guard().failed());
           for (int signal : kSignals) install_plain(signal, SIG_DFL);
           memmap::core::rearm_guard();
-          CHECK(mends());
+          CHECK(fixes_up());
         }).well());
 }
 
@@ -250,9 +251,9 @@ TEST_ALONE(
   CHECK(armed([] {
           for (int i = 0; i < 100; i++) {
             install_plain(SIGSEGV, i % 2 == 0 ? SIG_DFL : SIG_IGN);
-            arm_guard();
+            CHECK(!arm_guard().failed());
           }
-          CHECK(mends());
+          CHECK(fixes_up());
           read_at(wild());
         }).signal == SIGSEGV);
 }
@@ -265,11 +266,11 @@ TEST_ALONE("a fault leaves errno as it was") {
           CHECK(::ftruncate(file.fd(), 0) == 0);
           errno = 1234;
           read_at(lost.at(0));
-          CHECK(errno == 1234 && lost.slot().all == 1);
+          CHECK(errno == 1234 && lost.all() == 1);
         }).well());
 }
 
-TEST_ALONE("a process without a descriptor left has its faults mended") {
+TEST_ALONE("a process without a descriptor left has its faults fixed up") {
   CHECK(armed([] {
           TemporaryFile file(2 * page_size(), 'f');
           Subject lost(2, PROT_READ, MAP_SHARED, file.fd());
@@ -285,23 +286,23 @@ TEST_ALONE("a process without a descriptor left has its faults mended") {
 TEST_ALONE("a guard that is turned off before the first map leaves signals alone") {
   CHECK(memmap::core::guard_enabled() && memmap::core::disable_guard());
   CHECK(!memmap::core::guard_enabled());
-  arm_guard();
+  CHECK(!arm_guard().failed());
   for (int signal : kSignals) CHECK(handler_of(signal).sa_handler == SIG_DFL);
   CHECK(memmap::core::disable_guard());  // it is off already
-  CHECK(in_child([] { static_cast<void>(mends()); }).signal == SIGBUS);
+  CHECK(in_child([] { static_cast<void>(fixes_up()); }).signal == SIGBUS);
 }
 
 TEST_ALONE("a guard that is armed cannot be turned off") {
-  arm_guard();
+  CHECK(!arm_guard().failed());
   CHECK(!memmap::core::disable_guard());
-  CHECK(memmap::core::guard_enabled() && mends());
+  CHECK(memmap::core::guard_enabled() && fixes_up());
 }
 
 TEST_ALONE("who waits for faults is woken once for all that have come") {
   CHECK(in_child([] {
           CHECK(!memmap::core::listen_for_faults().failed());
-          arm_guard();
-          CHECK(mends());  // two faults
+          CHECK(!arm_guard().failed());
+          CHECK(fixes_up());  // two faults
           CHECK(!memmap::core::wait_for_faults().failed());
           std::atomic<bool> faulting = false;
           std::thread waiting([&] {
@@ -309,7 +310,7 @@ TEST_ALONE("who waits for faults is woken once for all that have come") {
             CHECK(faulting);
           });
           faulting = true;
-          CHECK(mends());
+          CHECK(fixes_up());
           waiting.join();
         }).well());
 }

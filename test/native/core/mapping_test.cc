@@ -9,6 +9,7 @@
 #include "core/guard.h"
 #include "core/page.h"
 #include "kernel.h"
+#include "mappings.h"
 #include "sys/abi.h"
 #include "temporary.h"
 #include "witness.h"
@@ -16,6 +17,7 @@
 namespace {
 
 using memmap::core::AddressRange;
+using memmap::core::FaultKind;
 using memmap::core::Mapping;
 using memmap::core::page_size;
 using memmap::core::unit_of_flags;
@@ -24,36 +26,14 @@ using memmap::test::all_bytes;
 using memmap::test::Call;
 using memmap::test::closed_at;
 using memmap::test::Ignore;
+using memmap::test::map_foreign;
 using memmap::test::mapped;
+using memmap::test::Owner;
+using memmap::test::pages;
+using memmap::test::pages_of;
 using memmap::test::Refuse;
 using memmap::test::TemporaryFile;
 using memmap::test::vma_at;
-
-constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS;
-constexpr int kReadWrite = PROT_READ | PROT_WRITE;
-
-Mapping::Request pages(size_t count, void* address = nullptr, int more_flags = 0) {
-  Mapping::Request request;
-  request.address = address;
-  request.length = count * page_size();
-  request.prot = kReadWrite;
-  request.flags = kAnonymous | more_flags;
-  return request;
-}
-
-// Pages of the file, shared.
-Mapping::Request pages_of(const TemporaryFile& file) {
-  Mapping::Request request;
-  request.length = file.size();
-  request.prot = kReadWrite;
-  request.flags = MAP_SHARED;
-  request.fd = file.fd();
-  return request;
-}
-
-void* map_foreign(size_t count) {
-  return ::mmap(nullptr, count * page_size(), kReadWrite, kAnonymous, -1, 0);
-}
 
 TEST("a mapping covers whole pages") {
   Mapping::Request request = pages(1);
@@ -85,7 +65,7 @@ TEST("the page size follows the huge page flags") {
 }
 
 TEST("MAP_FIXED over foreign memory is EEXIST and changes no byte") {
-  auto* foreign = static_cast<char*>(map_foreign(3));
+  char* foreign = map_foreign(3);
   for (size_t i = 0; i < 3 * page_size(); i++) foreign[i] = 'f';
   char* inside = foreign + page_size();
   CHECK(Mapping::create(pages(1, inside, MAP_FIXED)).error().value == EEXIST);
@@ -96,30 +76,30 @@ TEST("MAP_FIXED over foreign memory is EEXIST and changes no byte") {
 }
 
 TEST("MAP_FIXED that leaves the range it begins in is EEXIST and changes no byte") {
-  auto* foreign = static_cast<char*>(map_foreign(2));
+  char* foreign = map_foreign(2);
   foreign[page_size()] = 'f';
-  auto own = AddressRange::take(foreign, page_size(), AddressRange::Owner::kMemmap);
+  auto own = AddressRange::take(foreign, page_size(), Owner::kMemmap);
   CHECK(Mapping::create(pages(2, foreign, MAP_FIXED)).error().value == EEXIST);
   CHECK(foreign[page_size()] == 'f');
   ::munmap(foreign + page_size(), page_size());
 }
 
 TEST("MAP_FIXED over a range of the runtime is EEXIST") {
-  void* foreign = map_foreign(1);
-  auto range = AddressRange::take(foreign, page_size(), AddressRange::Owner::kRuntime);
+  char* foreign = map_foreign(1);
+  auto range = AddressRange::take(foreign, page_size(), Owner::kRuntime);
   CHECK(Mapping::create(pages(1, foreign, MAP_FIXED)).error().value == EEXIST);
   ::munmap(foreign, page_size());
 }
 
 TEST("MAP_FIXED over free addresses maps them") {
-  void* free_page = map_foreign(1);
+  char* free_page = map_foreign(1);
   ::munmap(free_page, page_size());
   Result<Mapping> mapping = Mapping::create(pages(1, free_page, MAP_FIXED));
   CHECK(mapping && mapping->address() == free_page);
 }
 
 TEST("MAP_FIXED_NOREPLACE taken for a hint is EEXIST, and the pages elsewhere go") {
-  void* foreign = map_foreign(1);
+  char* foreign = map_foreign(1);
   const size_t live = AddressRange::census().live;
   Ignore old_kernel(MAP_FIXED_NOREPLACE);
   CHECK(Mapping::create(pages(1, foreign, MAP_FIXED)).error().value == EEXIST);
@@ -190,13 +170,33 @@ TEST("close under a holder leaves closed pages that read zeros, and releases the
   CHECK(!mapped(address, 2 * page_size()));
 }
 
+TEST("close at the limit of mappings leaves pages that nobody reaches, and zeros") {
+  TemporaryFile file(2 * page_size(), 'f');
+  Result<Mapping> mapping = Mapping::create(pages_of(file));
+  auto holder = mapping->range();
+  const auto counts = mapping->counts();
+  char* address = mapping->address();
+  Refuse full(Call::kMmap, MAP_FIXED, ENOMEM);
+  CHECK(!mapping->close().failed());
+  CHECK(full.refused() > 0 && vma_at(address).inode == file.inode());
+  CHECK(std::strcmp(vma_at(address).permissions, "---s") == 0);
+  // Where it could be had, it is zeros from the first touch on.
+  {
+    Refuse room(Call::kMmap, MAP_FIXED, ENOMEM, 0, 0);
+    address[page_size()] = 'w';
+    CHECK(address[0] == 0 && vma_at(address).inode == 0);
+  }
+  CHECK(counts->counts[static_cast<size_t>(FaultKind::kAfterClose)] == 1);
+  CHECK(file.all('f'));
+}
+
 TEST("close that the kernel refuses changes nothing and can be repeated") {
   Result<Mapping> mapping = Mapping::create(pages(1));
   auto holder = mapping->range();
   mapping->address()[0] = 'a';
   {
-    Refuse full(Call::kMmap, MAP_FIXED, ENOMEM);
-    CHECK(mapping->close().value == ENOMEM);
+    Refuse locked(Call::kMmap, MAP_FIXED, EAGAIN);
+    CHECK(mapping->close().value == EAGAIN);
   }
   CHECK(mapping->address()[0] == 'a');
   CHECK(mapping->range() == holder);

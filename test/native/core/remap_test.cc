@@ -8,6 +8,7 @@
 #include "check.h"
 #include "core/page.h"
 #include "kernel.h"
+#include "mappings.h"
 #include "sys/abi.h"
 #include "temporary.h"
 #include "witness.h"
@@ -21,34 +22,31 @@ using memmap::core::remap;
 using memmap::sys::Result;
 using memmap::test::all_bytes;
 using memmap::test::Call;
+using memmap::test::free_addresses;
 using memmap::test::Ignore;
+using memmap::test::kAnonymous;
+using memmap::test::kReadWrite;
+using memmap::test::map_foreign;
 using memmap::test::mapped;
+using memmap::test::note;
+using memmap::test::Owner;
 using memmap::test::Refuse;
 using memmap::test::vma_at;
 
 using Range = std::shared_ptr<AddressRange>;
 
-constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS;
 constexpr int kFixed = MREMAP_MAYMOVE | MREMAP_FIXED;
 
 // Pages that begin with 'a', 'b', 'c', ...
 Range lettered(size_t pages) {
-  const size_t length = pages * page_size();
-  void* at = ::mmap(nullptr, length, PROT_READ | PROT_WRITE, kAnonymous, -1, 0);
-  auto* bytes = static_cast<char*>(at);
-  for (size_t i = 0; i < pages; i++) bytes[i * page_size()] = static_cast<char>('a' + i);
-  return AddressRange::take(at, length, AddressRange::Owner::kMemmap);
+  char* at = map_foreign(pages);
+  for (size_t i = 0; i < pages; i++) at[i * page_size()] = static_cast<char>('a' + i);
+  return note(at, pages, kReadWrite, kAnonymous);
 }
 
 // Whether the page begins with the letter.
 bool letter(const char* bytes, size_t page, char wanted) {
   return bytes[page * page_size()] == wanted;
-}
-
-char* free_addresses(size_t pages) {
-  void* at = ::mmap(nullptr, pages * page_size(), PROT_NONE, kAnonymous, -1, 0);
-  ::munmap(at, pages * page_size());
-  return static_cast<char*>(at);
 }
 
 TEST("remap refuses lengths of zero, of no rounding, and FIXED without MAYMOVE") {
@@ -77,7 +75,7 @@ TEST("a remap grows in place where the addresses behind are free") {
   const size_t page = page_size();
   char* at = free_addresses(3);
   void* got = ::mmap(at, page, PROT_READ | PROT_WRITE, kAnonymous | MAP_FIXED, -1, 0);
-  Range range = AddressRange::take(got, page, AddressRange::Owner::kMemmap);
+  Range range = note(got, 1, kReadWrite, kAnonymous);
   at[0] = 'a';
   Result<Mapping> mapping = remap(range, at, page, 3 * page, 0, nullptr);
   CHECK(mapping && mapping->address() == at && range->length() == 3 * page);
@@ -186,7 +184,7 @@ TEST("a remap of the runtime's memory never grows in place") {
   const size_t page = page_size();
   char* at = free_addresses(3);
   void* got = ::mmap(at, page, PROT_READ | PROT_WRITE, kAnonymous | MAP_FIXED, -1, 0);
-  Range range = AddressRange::take(got, page, AddressRange::Owner::kRuntime);
+  Range range = note(got, 1, kReadWrite, kAnonymous, -1, Owner::kRuntime);
   at[0] = 'a';
   CHECK(remap(range, at, page, 2 * page, 0, nullptr).error().value == ENOMEM);
   Result<Mapping> mapping = remap(range, at, page, 2 * page, MREMAP_MAYMOVE, nullptr);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sysmacros.h>
 
 #include <atomic>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include "check.h"
 #include "core/page.h"
 #include "kernel.h"
+#include "mappings.h"
 #include "sys/abi.h"
 #include "temporary.h"
 #include "witness.h"
@@ -20,35 +22,40 @@
 namespace {
 
 using memmap::core::find_vma;
+using memmap::core::for_each_vma;
+using memmap::core::has_procmap_query;
 using memmap::core::open_file_of;
 using memmap::core::page_size;
+using memmap::core::prepare_find_vma;
+using memmap::core::query_vma;
 using memmap::core::Vma;
+using memmap::core::VmaText;
 using memmap::sys::UniqueFd;
+using memmap::test::Asked;
 using memmap::test::Call;
+using memmap::test::number;
 using memmap::test::Refuse;
 using memmap::test::TemporaryFile;
 using memmap::test::vma_at;
 
 constexpr unsigned kQuery = static_cast<unsigned>(memmap::sys::kProcmapQuery);
 
-uintptr_t number(const void* address) { return reinterpret_cast<uintptr_t>(address); }
-
-void* pages_of(int fd, size_t pages, int prot, int flags, off_t offset = 0) {
+void* map_pages(int fd, size_t pages, int prot, int flags, off_t offset = 0) {
   return ::mmap(nullptr, pages * page_size(), prot, flags, fd, offset);
 }
 
 // Whether find_vma says what the text of /proc/self/maps says.
 bool agrees(const void* address) {
-  const auto found = std::make_unique<Vma>();
+  const Asked asked(address);
   const memmap::test::Vma seen = vma_at(address);
-  if (!find_vma(number(address), *found)) return false;
-  const std::string permissions = {found->readable ? 'r' : '-',
-                                   found->writable ? 'w' : '-',
-                                   found->shared ? 's' : 'p'};
-  const std::string wanted = {seen.permissions[0], seen.permissions[1],
-                              seen.permissions[3]};
-  return found->start == seen.start && found->end == seen.end &&
-         found->inode == seen.inode && permissions == wanted && found->path == seen.path;
+  if (!asked.found) return false;
+  const Vma& found = asked.vma;
+  const std::string permissions = {
+      found.readable ? 'r' : '-', found.writable ? 'w' : '-',
+      found.executable ? 'x' : '-', found.shared ? 's' : 'p'};
+  return found.start == seen.start && found.end == seen.end &&
+         found.inode == seen.inode && permissions == seen.permissions &&
+         found.path == seen.path;
 }
 
 // Every kind of mapping that a mapping of ours can be, and those of the process.
@@ -56,18 +63,21 @@ void check_agreement() {
   const size_t page = page_size();
   TemporaryFile file(4 * page, 'f');
   for (int flags : {MAP_SHARED, MAP_PRIVATE}) {
-    for (int prot : {PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE}) {
+    for (int prot : {PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE, PROT_EXEC}) {
       auto* pages = static_cast<char*>(
-          pages_of(file.fd(), 3, prot, flags, static_cast<off_t>(page)));
+          map_pages(file.fd(), 3, prot, flags, static_cast<off_t>(page)));
       CHECK(agrees(pages) && agrees(pages + 3 * page - 1));
-      const auto vma = std::make_unique<Vma>();
-      CHECK(find_vma(number(pages + page), *vma));
-      CHECK(vma->offset == page && vma->path == std::string(file.path()));
+      const Asked asked(pages + page);
+      CHECK(asked.found && asked.vma.offset == page);
+      CHECK(asked.vma.path == std::string(file.path()));
+      struct stat facts = {};
+      CHECK(::fstat(file.fd(), &facts) == 0);
+      CHECK(makedev(asked.vma.device_major, asked.vma.device_minor) == facts.st_dev);
       ::munmap(pages, 3 * page);
-      CHECK(!find_vma(number(pages), *vma));
+      CHECK(!Asked(pages).found);
     }
   }
-  void* anonymous = pages_of(-1, 2, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS);
+  void* anonymous = map_pages(-1, 2, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS);
   CHECK(agrees(anonymous));
   ::munmap(anonymous, 2 * page);
   const int local = 0;
@@ -75,18 +85,18 @@ void check_agreement() {
   CHECK(agrees(reinterpret_cast<const void*>(&check_agreement)));
   const UniqueFd memfd(::memfd_create("a name with spaces", MFD_CLOEXEC));
   CHECK(::ftruncate(memfd.get(), static_cast<off_t>(page)) == 0);
-  void* memory = pages_of(memfd.get(), 1, PROT_READ, MAP_SHARED);
+  void* memory = map_pages(memfd.get(), 1, PROT_READ, MAP_SHARED);
   CHECK(agrees(memory));
   ::munmap(memory, page);
 }
 
 TEST("find_vma says what /proc/self/maps says") {
-  memmap::core::prepare_find_vma();
+  CHECK(!prepare_find_vma().failed());
   check_agreement();
 }
 
 TEST("find_vma says it on a kernel without PROCMAP_QUERY, too") {
-  memmap::core::prepare_find_vma();
+  CHECK(!prepare_find_vma().failed());
   Refuse old_kernel(Call::kIoctl, kQuery, ENOTTY);
   check_agreement();
   CHECK(old_kernel.refused() > 0);
@@ -95,10 +105,11 @@ TEST("find_vma says it on a kernel without PROCMAP_QUERY, too") {
 TEST("find_vma finds nothing at addresses that nothing is mapped at") {
   for (int times : {0, INT_MAX}) {
     Refuse old_kernel(Call::kIoctl, kQuery, ENOTTY, 0, times);
-    const auto vma = std::make_unique<Vma>();
-    CHECK(!find_vma(0, *vma));
-    CHECK(!find_vma(page_size(), *vma));
-    CHECK(!find_vma(SIZE_MAX, *vma));
+    const auto text = std::make_unique<VmaText>();
+    Vma vma = {};
+    for (uintptr_t address : {uintptr_t{0}, page_size(), SIZE_MAX}) {
+      CHECK(!find_vma(address, vma, *text));
+    }
   }
 }
 
@@ -107,9 +118,9 @@ TEST("find_vma says the size of huge pages where the kernel does") {
   void* pages = ::mmap(nullptr, kHuge, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB, -1, 0);
   if (pages == MAP_FAILED) SKIP("no huge pages of 2 MiB");
-  const auto vma = std::make_unique<Vma>();
-  CHECK(find_vma(number(pages), *vma));
-  CHECK(vma->page_size == kHuge || vma->page_size == 0);
+  const Asked asked(pages);
+  CHECK(asked.found);
+  CHECK(asked.vma.page_size == kHuge || asked.vma.page_size == 0);
   ::munmap(pages, kHuge);
 }
 
@@ -117,17 +128,17 @@ TEST("find_vma reads maps that are longer than its buffer") {
   // Pages of alternating access do not merge.
   constexpr size_t kCount = 2000;
   auto* pages = static_cast<char*>(
-      pages_of(-1, kCount, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE));
+      map_pages(-1, kCount, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE));
   for (size_t i = 0; i < kCount; i += 2) {
     CHECK(::mprotect(pages + i * page_size(), page_size(), PROT_NONE) == 0);
   }
   Refuse old_kernel(Call::kIoctl, kQuery, ENOTTY);
   bool wrong = false;
   for (size_t i = 0; i < kCount; i += 97) {
-    const auto vma = std::make_unique<Vma>();
     const char* address = pages + i * page_size();
-    if (!find_vma(number(address), *vma) || vma->readable != (i % 2 == 1) ||
-        (i > 0 && i + 1 < kCount && vma->start != number(address))) {
+    const Asked asked(address);
+    if (!asked.found || asked.vma.readable != (i % 2 == 1) ||
+        (i > 0 && i + 1 < kCount && asked.vma.start != number(address))) {
       wrong = true;
     }
   }
@@ -151,16 +162,16 @@ void come_and_go(const std::atomic<bool>& over) {
 }
 
 TEST("find_vma reads whole lines while threads map, unmap and ask") {
-  memmap::core::prepare_find_vma();
-  void* page = pages_of(-1, 1, PROT_READ, MAP_SHARED | MAP_ANONYMOUS);
+  CHECK(!prepare_find_vma().failed());
+  void* page = map_pages(-1, 1, PROT_READ, MAP_SHARED | MAP_ANONYMOUS);
   Refuse old_kernel(Call::kIoctl, kQuery, ENOTTY);
   std::atomic<bool> over = false;
   std::atomic<int> lost = 0;
   std::thread others([&] { come_and_go(over); });
   auto ask = [&] {
-    const auto vma = std::make_unique<Vma>();
     for (int i = 0; i < 2000; i++) {
-      if (!find_vma(number(page), *vma) || !vma->shared) lost++;
+      const Asked asked(page);
+      if (!asked.found || !asked.vma.shared) lost++;
     }
   };
   std::thread another(ask);
@@ -172,26 +183,23 @@ TEST("find_vma reads whole lines while threads map, unmap and ask") {
   ::munmap(page, page_size());
 }
 
-// A page of the file, and what find_vma says of it.
+// A page of the file.
 struct Mapped {
   explicit Mapped(const TemporaryFile& file)
-      : address(pages_of(file.fd(), 1, PROT_READ, MAP_SHARED)),
-        vma(std::make_unique<Vma>()),
-        found(find_vma(number(address), *vma)) {}
+      : address(map_pages(file.fd(), 1, PROT_READ, MAP_SHARED)) {}
   ~Mapped() { ::munmap(address, page_size()); }
   Mapped(const Mapped&) = delete;
   Mapped& operator=(const Mapped&) = delete;
 
   void* address;
-  std::unique_ptr<Vma> vma;
-  bool found;
 };
 
 TEST("open_file_of opens the file that is mapped") {
   TemporaryFile file(page_size(), 'f');
   const Mapped mapped(file);
-  CHECK(mapped.found);
-  auto opened = open_file_of(*mapped.vma, O_RDONLY);
+  const Asked asked(mapped.address);
+  CHECK(asked.found);
+  auto opened = open_file_of(asked.vma, O_RDONLY);
   CHECK(opened);
   char byte = 0;
   CHECK(::pread(opened->get(), &byte, 1, 0) == 1 && byte == 'f');
@@ -203,63 +211,104 @@ bool refuses(const Vma& vma, int flags = O_RDONLY) {
   return !opened && opened.error().value == ENOENT;
 }
 
-TEST("open_file_of refuses a path that leads to another file") {
-  TemporaryFile file(page_size(), 'f');
-  TemporaryFile other(page_size(), 'o');
-  const Mapped mapped(file);
-  std::strcpy(mapped.vma->path, other.path());
-  CHECK(refuses(*mapped.vma));
-  CHECK(refuses(*mapped.vma, O_PATH));
-}
-
-TEST("open_file_of refuses what has been renamed over the file, and nowhere") {
+TEST("open_file_of finds nothing where the path of the file has gone") {
   TemporaryFile file(page_size(), 'f');
   TemporaryFile other(page_size(), 'o');
   const Mapped mapped(file);
   const std::string path = file.path();
   CHECK(::rename(other.path(), file.path()) == 0);
-  // As the maps were read before the rename, and as they are read after it.
-  CHECK(refuses(*mapped.vma));
-  CHECK(find_vma(number(mapped.address), *mapped.vma));
-  CHECK(mapped.vma->path == path + " (deleted)");
-  CHECK(refuses(*mapped.vma));
+  const Asked asked(mapped.address);
+  CHECK(asked.found && asked.vma.path == path + " (deleted)");
+  CHECK(refuses(asked.vma) && refuses(asked.vma, O_PATH));
+}
+
+// A mapping of a file at the path, as /proc would show it.
+Vma at_path(const char* path) {
+  Vma vma = {};
+  vma.inode = 1;
+  vma.path = path;
+  return vma;
 }
 
 TEST(
     "open_file_of refuses a directory, anonymous memory and a memfd, and opens nothing") {
   const int descriptors = memmap::test::open_descriptors();
-  const auto vma = std::make_unique<Vma>();
-  struct stat facts = {};
-  CHECK(::stat("/tmp", &facts) == 0);
-  vma->inode = facts.st_ino;
-  std::strcpy(vma->path, "/tmp");
-  CHECK(refuses(*vma));
-  std::strcpy(vma->path, "[heap]");
-  CHECK(refuses(*vma));
-  vma->inode = 0;
-  CHECK(refuses(*vma));
+  CHECK(refuses(at_path("/tmp")) && refuses(at_path("/tmp"), O_PATH));
+  CHECK(refuses(at_path("[heap]")) && refuses(at_path("")));
+  TemporaryFile file(page_size(), 'f');
+  Vma without_file = at_path(file.path());
+  without_file.inode = 0;
+  CHECK(refuses(without_file));
   {
     const UniqueFd memfd(::memfd_create("m", MFD_CLOEXEC));
     CHECK(::ftruncate(memfd.get(), static_cast<off_t>(page_size())) == 0);
-    void* memory = pages_of(memfd.get(), 1, PROT_READ, MAP_SHARED);
-    CHECK(find_vma(number(memory), *vma));
-    CHECK(refuses(*vma));
+    void* memory = map_pages(memfd.get(), 1, PROT_READ, MAP_SHARED);
+    const Asked asked(memory);
+    CHECK(asked.found && refuses(asked.vma));
     ::munmap(memory, page_size());
   }
-  CHECK(memmap::test::open_descriptors() == descriptors);
+  CHECK(memmap::test::open_descriptors() == descriptors + 1);
 }
 
 TEST("open_file_of does not wait for a FIFO that has taken the file's place") {
-  const auto vma = std::make_unique<Vma>();
   const std::string path = "/tmp/memmap-fifo-" + std::to_string(::getpid());
   CHECK(::mkfifo(path.c_str(), 0600) == 0);
-  struct stat facts = {};
-  CHECK(::stat(path.c_str(), &facts) == 0);
-  vma->inode = facts.st_ino;
-  std::strcpy(vma->path, path.c_str());
-  const bool refused = refuses(*vma);
+  const bool refused = refuses(at_path(path.c_str()));
   ::unlink(path.c_str());
   CHECK(refused);
+}
+
+struct Seen {
+  uintptr_t wanted;
+  uintptr_t last_end;
+  bool ascending;
+  bool found;
+};
+
+bool look(void* context, const Vma& vma) {
+  auto& seen = *static_cast<Seen*>(context);
+  seen.ascending = seen.ascending && vma.start >= seen.last_end;
+  seen.last_end = vma.end;
+  seen.found = vma.start <= seen.wanted && seen.wanted < vma.end;
+  return !seen.found;
+}
+
+TEST("for_each_vma goes through all mappings by address, until it is told to stop") {
+  void* page = map_pages(-1, 1, PROT_READ, MAP_SHARED | MAP_ANONYMOUS);
+  const auto text = std::make_unique<VmaText>();
+  Seen seen = {number(page), 0, true, false};
+  CHECK(for_each_vma(*text, look, &seen));
+  CHECK(seen.found && seen.ascending);
+  CHECK(seen.last_end == vma_at(page).end);
+  Refuse full(Call::kOpen, 0, EMFILE);
+  CHECK(!for_each_vma(*text, look, &seen));
+  ::munmap(page, page_size());
+}
+
+TEST("query_vma tells nothing mapped from a kernel that does not answer") {
+  CHECK(!prepare_find_vma().failed());
+  const auto text = std::make_unique<VmaText>();
+  Vma vma = {};
+  if (!has_procmap_query()) SKIP("PROCMAP_QUERY needs Linux 6.11");
+  CHECK(!query_vma(number(text.get()), vma, *text).failed());
+  CHECK(vma.start <= number(text.get()) && number(text.get()) < vma.end);
+  CHECK(query_vma(page_size(), vma, *text).value == ENOENT);
+  Refuse old_kernel(Call::kIoctl, kQuery, ENOTTY);
+  CHECK(query_vma(number(text.get()), vma, *text).value == ENOTTY);
+}
+
+TEST_ALONE("without /proc there is nothing to ask, until it is there") {
+  const auto text = std::make_unique<VmaText>();
+  Vma vma = {};
+  CHECK(!find_vma(number(&vma), vma, *text));
+  CHECK(query_vma(number(&vma), vma, *text).value == EBADF);
+  {
+    Refuse full(Call::kOpen, 0, EMFILE);
+    CHECK(prepare_find_vma().value == EMFILE);
+    CHECK(!find_vma(number(&vma), vma, *text));
+  }
+  CHECK(!prepare_find_vma().failed());
+  CHECK(find_vma(number(&vma), vma, *text));
 }
 
 }  // namespace
