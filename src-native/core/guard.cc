@@ -1,16 +1,22 @@
 #include "core/guard.h"
 
+#include <dlfcn.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <mutex>
+#include <utility>
 
 #include "core/closed_pages.h"
 #include "core/fault_fixup.h"
+#include "core/guard_copies.h"
 #include "core/page_replacement_lock.h"
+#include "core/previous_handlers.h"
 #include "core/spare_mappings.h"
+#include "core/stalls.h"
 #include "core/stash.h"
 #include "core/vma.h"
 #include "sys/abi.h"
@@ -23,114 +29,15 @@ namespace {
 enum class State : int { kReady, kArmed, kDisabled };
 std::atomic<State> state = State::kReady;
 
-// The handlers that were there when we came, and came again: oldest first. Only appended
-// to, so that a handler can read it at any moment.
-struct Predecessors {
-  static constexpr int kMost = 32;
-  struct sigaction actions[kMost];
-  std::atomic<int> count;
-};
-Predecessors before_bus = {};
-Predecessors before_segv = {};
+PreviousHandlers before_bus{SIGBUS};
+PreviousHandlers before_segv{SIGSEGV};
 
-Predecessors& predecessors(int signal) {
+PreviousHandlers& before(int signal) {
   return signal == SIGBUS ? before_bus : before_segv;
 }
 
-bool takes_info(const struct sigaction& action) {
-  return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction != nullptr;
-}
-
-void die_on_return(int signal) {
-  struct sigaction action = {};
-  action.sa_handler = SIG_DFL;
-  static_cast<void>(sys::sigaction(signal, &action, nullptr));
-}
-
-// A signal that is being passed on. A handler that calls us in turn, as its own
-// predecessor, does it with the same siginfo from further down the stack: then it is the
-// turn of the one before it, and nobody goes round for ever.
-struct Passing {
-  std::atomic<const siginfo_t*> info;
-  std::atomic<uintptr_t> frame;
-  std::atomic<pid_t> thread;
-  std::atomic<int> turn;  // which predecessor has it
-};
-Passing passing[16] = {};
-
-class PassOn {
- public:
-  PassOn(int predecessors, const siginfo_t* info) : turn_(predecessors) {
-    const pid_t self = sys::gettid();
-    const auto frame = reinterpret_cast<uintptr_t>(this);
-    for (Passing& entry : passing) {
-      if (entry.thread.load(std::memory_order_acquire) != self) continue;
-      if (entry.info.load(std::memory_order_relaxed) != info) continue;
-      // Not further down: left over from a handler that jumped out.
-      if (frame >= entry.frame.load(std::memory_order_relaxed)) continue;
-      entry_ = &entry;
-      turn_ = entry.turn.load(std::memory_order_relaxed);
-      return;
-    }
-    for (Passing& entry : passing) {
-      pid_t nobody = 0;
-      if (!entry.thread.compare_exchange_strong(nobody, self)) continue;
-      entry.info.store(info, std::memory_order_relaxed);
-      entry.frame.store(frame, std::memory_order_relaxed);
-      entry_ = &entry;
-      first_ = true;
-      return;
-    }
-  }
-  PassOn(const PassOn&) = delete;
-  PassOn& operator=(const PassOn&) = delete;
-  ~PassOn() {
-    if (first_) entry_->thread.store(0, std::memory_order_release);
-  }
-
-  // The predecessor whose turn it is now; negative after the oldest.
-  int next() {
-    turn_ -= 1;
-    if (entry_ != nullptr) entry_->turn.store(turn_, std::memory_order_relaxed);
-    return turn_;
-  }
-
- private:
-  Passing* entry_ = nullptr;
-  int turn_;
-  bool first_ = false;
-};
-
-// A signal that somebody sent: for the last who asked for it.
-void pass_on_sent(int signal, siginfo_t* info, void* context) {
-  const Predecessors& known = predecessors(signal);
-  PassOn pass(known.count.load(std::memory_order_acquire), info);
-  const int i = pass.next();
-  if (i >= 0) {
-    const struct sigaction& last = known.actions[i];
-    if (takes_info(last)) return last.sa_sigaction(signal, info, context);
-    if (last.sa_handler == SIG_IGN) return;
-    if (last.sa_handler != SIG_DFL) return last.sa_handler(signal);
-  }
-  die_on_return(signal);
-  static_cast<void>(sys::tgkill(::getpid(), sys::gettid(), signal));
-}
-
-// A fault: only a handler that learns the address can do anything about it. One that does
-// not, as libuv's behind process.on('SIGSEGV'), would return to the fault for ever.
-void pass_on_fault(int signal, siginfo_t* info, void* context) {
-  const Predecessors& known = predecessors(signal);
-  PassOn pass(known.count.load(std::memory_order_acquire), info);
-  for (int i = pass.next(); i >= 0; i = pass.next()) {
-    if (takes_info(known.actions[i])) {
-      return known.actions[i].sa_sigaction(signal, info, context);
-    }
-  }
-  die_on_return(signal);
-}
-
 std::atomic<int> listener = -1;
-std::atomic<uint32_t> stalls = 0;
+Stalls stalls;
 
 Fault describe(int signal, const siginfo_t& info, const void* context) {
   Fault fault = {};
@@ -145,17 +52,18 @@ Fault describe(int signal, const siginfo_t& info, const void* context) {
 
 // Whether the access may be tried again.
 bool help(int signal, const siginfo_t& info, const void* context) {
-  // Faults that succeed elsewhere at once are rare; a fault that comes back is a bug.
+  // Other threads are faster now and then; a fault that always comes back is a bug.
   constexpr uint32_t kMostStalls = 100'000;
-  switch (fix_up(describe(signal, info, context))) {
+  const Fault fault = describe(signal, info, context);
+  switch (fix_up(fault)) {
     case Fixup::kNot:
       return false;
     case Fixup::kAlready:
-      return stalls.fetch_add(1, std::memory_order_relaxed) < kMostStalls;
+      return stalls.again(fault.address) <= kMostStalls;
     case Fixup::kNow:
       break;
   }
-  stalls.store(0, std::memory_order_relaxed);
+  stalls.end();
   const int fd = listener.load(std::memory_order_acquire);
   if (fd >= 0) {
     const uint64_t one = 1;
@@ -164,50 +72,101 @@ bool help(int signal, const siginfo_t& info, const void* context) {
   return true;
 }
 
-void on_signal(int signal, siginfo_t* info, void* context) {
+void on_signal(int place, int signal, siginfo_t* info, void* context) {
   const int saved = errno;
   const bool sent = info->si_code <= 0;  // by kill(2) and its kin
   if (sent || !help(signal, *info, context)) {
-    if (sent) {
-      pass_on_sent(signal, info, context);
-    } else {
-      pass_on_fault(signal, info, context);
-    }
+    errno = saved;
+    before(signal).pass_on(place, info, context);
   }
   errno = saved;
 }
 
-// Held while predecessors are noted.
+template <int kPlace>
+void on_signal_at(int signal, siginfo_t* info, void* context) {
+  on_signal(kPlace, signal, info, context);
+}
+
+// The handlers of the guard, by place.
+constexpr auto handlers = []<int... kPlace>(std::integer_sequence<int, kPlace...>) {
+  return std::array<SignalHandler, sizeof...(kPlace)>{on_signal_at<kPlace>...};
+}(std::make_integer_sequence<int, PreviousHandlers::kPlaces>());
+
+// -1: not the guard's.
+int place_of(SignalHandler handler) {
+  const auto* found = std::find(handlers.begin(), handlers.end(), handler);
+  return handler == nullptr || found == handlers.end()
+             ? -1
+             : static_cast<int>(found - handlers.begin());
+}
+
+// Held while previous handlers are noted.
 std::mutex& arming() {
   static std::mutex& mutex = *new std::mutex;
   return mutex;
 }
 
-bool same_handler(const struct sigaction& a, const struct sigaction& b) {
-  return takes_info(a) == takes_info(b) && a.sa_handler == b.sa_handler;
-}
+// A handler of another copy of this package that has been in front of ours and asks it.
+// What it passes on to stays the same for good.
+struct Asker {
+  SignalHandler handler;
+  int place;  // of ours
+};
+Asker asker_bus = {};
+Asker asker_segv = {};
 
-// Whether the handler that is in place now is another's; it is noted as a predecessor.
-bool note_handler(int signal) {
-  struct sigaction now = {};
-  if (sys::sigaction(signal, nullptr, &now).failed()) return false;
-  if (takes_info(now) && now.sa_sigaction == on_signal) return false;
-  Predecessors& known = predecessors(signal);
-  const int count = known.count.load(std::memory_order_relaxed);
-  if (count > 0 && same_handler(known.actions[count - 1], now)) return true;
-  const int at = count < Predecessors::kMost ? count : Predecessors::kMost - 1;
-  known.actions[at] = now;
-  known.count.store(at + 1, std::memory_order_release);
+// If copies went in front of each other with each map, the row would grow for ever.
+bool asks_ours(int signal, const struct sigaction& now) {
+  const int place = before(signal).front();
+  const SignalHandler handler = informed_handler(now);
+  if (handler == nullptr || place < 0) return false;
+  Asker& asker = signal == SIGBUS ? asker_bus : asker_segv;
+  if (asker.handler == handler && asker.place == place) return true;
+  if (!copy_passes_on(signal, handler, handlers[static_cast<size_t>(place)])) return false;
+  asker = {handler, place};
   return true;
 }
 
-void arm(int signal) {
-  if (!note_handler(signal)) return;
+// Puts the handler of a place in front; what it finds there comes back in `found`.
+void install(int signal, int place, struct sigaction& found) {
+  const struct sigaction& previous = before(signal).at(place);
+  const bool none = previous.sa_handler == SIG_DFL || previous.sa_handler == SIG_IGN;
   struct sigaction action = {};
-  action.sa_sigaction = on_signal;
-  // NODEFER: a fault while a predecessor runs must reach us too.
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-  static_cast<void>(sys::sigaction(signal, &action, nullptr));
+  action.sa_sigaction = handlers[static_cast<size_t>(place)];
+  // Whoever is called in turn has said whether system calls are to be interrupted.
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  action.sa_flags |= none ? SA_RESTART : previous.sa_flags & SA_RESTART;
+  // No other handler runs while ours holds what it must let go of: it could fault, too. A
+  // fault of ours itself, at the end of its stack say, ends the process: it is blocked.
+  ::sigfillset(&action.sa_mask);
+  static_cast<void>(sys::sigaction(signal, &action, &found));
+}
+
+void arm(int signal) {
+  struct sigaction now = {};
+  if (sys::sigaction(signal, nullptr, &now).failed()) return;
+  PreviousHandlers& previous = before(signal);
+  int place = place_of(informed_handler(now));
+  if (place >= 0) return previous.found(place);
+  if (asks_ours(signal, now)) return;
+  struct sigaction found = {};
+  do {
+    place = previous.note(now);
+    install(signal, place, found);
+    // Another's, installed meanwhile, is noted as well.
+    std::swap(now, found);
+  } while (now.sa_handler != found.sa_handler && place_of(informed_handler(now)) < 0);
+}
+
+void note_runtime(int signal, const void* runtime) {
+  struct sigaction now = {};
+  if (sys::sigaction(signal, nullptr, &now).failed()) return;
+  if (informed_handler(now) == nullptr) return;
+  Dl_info handlers_file = {};
+  Dl_info runtimes_file = {};
+  if (::dladdr(reinterpret_cast<void*>(now.sa_sigaction), &handlers_file) == 0) return;
+  if (::dladdr(runtime, &runtimes_file) == 0) return;
+  if (handlers_file.dli_fbase == runtimes_file.dli_fbase) before(signal).note_runtime(now);
 }
 
 }  // namespace
@@ -230,10 +189,10 @@ bool disable_guard() {
   return ready != State::kArmed;
 }
 
-void meet_predecessors() {
+void note_previous_handlers(const void* runtime) {
   std::lock_guard lock(arming());
-  note_handler(SIGBUS);
-  note_handler(SIGSEGV);
+  note_runtime(SIGBUS, runtime);
+  note_runtime(SIGSEGV, runtime);
 }
 
 sys::Errno prepare_guard() {
@@ -286,3 +245,10 @@ sys::Errno wait_for_faults() {
 }
 
 }  // namespace memmap::core
+
+// For other copies: core/guard_copies.cc.
+extern "C" __attribute__((visibility("default"))) bool memmap_guard_1_passes_on(
+    int signal, memmap::core::SignalHandler from, memmap::core::SignalHandler to) {
+  const int place = memmap::core::place_of(from);
+  return place >= 0 && memmap::core::before(signal).passes_on(place, to);
+}

@@ -1,6 +1,6 @@
 // The guard: a handler of SIGBUS and SIGSEGV that lets an access to our memory go on
 // where the kernel would end the process (core/mend.h), and passes everything else on to
-// whoever was there before.
+// whoever was there before (core/previous_handlers.h).
 //
 // Threads: all functions may be called from any thread.
 #pragma once
@@ -14,9 +14,9 @@ bool guard_enabled();
 // False if the guard has been armed already.
 bool disable_guard();
 
-// Notes who handles the signals now, before others take their place: V8, whose
-// WebAssembly raises them.
-void meet_predecessors();
+// Notes the runtime's own handlers, if it has any and nobody has taken their place yet:
+// V8's, whose WebAssembly raises the signals. `runtime`: any function of the runtime.
+void note_previous_handlers(const void* runtime);
 
 
 // What the guard would lack if it had to be armed now: 0, or what prepare_guard() would

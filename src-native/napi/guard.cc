@@ -176,7 +176,7 @@ Napi::Value on_fault(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_guard(Napi::Env env, Napi::Object exports) {
-  core::meet_predecessors();
+  core::note_previous_handlers(reinterpret_cast<const void*>(&napi_get_version));
   add<guard_enabled>(env, exports, "guardEnabled");
   add<disable_guard>(env, exports, "disableGuard");
   add<rearm_guard>(env, exports, "rearmGuard");

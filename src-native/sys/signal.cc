@@ -1,10 +1,13 @@
 #include "sys/signal.h"
 
+#include <linux/futex.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
+
+#include <cstring>
 
 namespace memmap::sys {
 
@@ -12,8 +15,22 @@ Errno sigaction(int signal, const struct sigaction* action, struct sigaction* ol
   return errno_of(::sigaction(signal, action, old));
 }
 
-Errno tgkill(pid_t process, pid_t thread, int signal) {
-  return errno_of(::syscall(SYS_tgkill, process, thread, signal));
+Errno rt_tgsigqueueinfo(pid_t process, pid_t thread, int signal, const siginfo_t& info) {
+  return errno_of(::syscall(SYS_rt_tgsigqueueinfo, process, thread, signal, &info));
+}
+
+SignalMask mask_of(const sigset_t& set) {
+  SignalMask mask = 0;
+  std::memcpy(&mask, &set, sizeof mask);  // the kernel's part comes first
+  return mask;
+}
+
+SignalMask interrupted_mask(const void* context) {
+  return mask_of(static_cast<const ucontext_t*>(context)->uc_sigmask);
+}
+
+Errno rt_sigprocmask(int how, const SignalMask* set, SignalMask* old) {
+  return errno_of(::syscall(SYS_rt_sigprocmask, how, set, old, sizeof(SignalMask)));
 }
 
 void sched_yield() { static_cast<void>(::sched_yield()); }
@@ -69,6 +86,16 @@ bool readable(const void* address) {
   constexpr int kNoSuchHow = -1;
   constexpr size_t kMaskBytes = 8;
   long result = ::syscall(SYS_rt_sigprocmask, kNoSuchHow, address, nullptr, kMaskBytes);
+  return result != -1 || Errno::last().value != EFAULT;
+}
+
+bool writable(const void* address) {
+  // Has the kernel OR the word with 0, and wake nobody who sleeps on another.
+  const uint32_t nobody = 0;
+  const auto word = reinterpret_cast<uintptr_t>(address) & ~uintptr_t{3};
+  constexpr int kOrWithZero = FUTEX_OP(FUTEX_OP_OR, 0, FUTEX_OP_CMP_LT, -2048);
+  long result = ::syscall(SYS_futex, &nobody, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0,
+                          word, kOrWithZero);
   return result != -1 || Errno::last().value != EFAULT;
 }
 
