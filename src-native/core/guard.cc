@@ -90,7 +90,8 @@ void on_signal_at(int signal, siginfo_t* info, void* context) {
 // The handlers of the guard, by place.
 constexpr auto handlers = []<int... kPlace>(std::integer_sequence<int, kPlace...>) {
   return std::array<SignalHandler, sizeof...(kPlace)>{on_signal_at<kPlace>...};
-}(std::make_integer_sequence<int, PreviousHandlers::kPlaces>());
+}
+(std::make_integer_sequence<int, PreviousHandlers::kPlaces>());
 
 // -1: not the guard's.
 int place_of(SignalHandler handler) {
@@ -122,7 +123,8 @@ bool asks_ours(int signal, const struct sigaction& now) {
   if (handler == nullptr || place < 0) return false;
   Asker& asker = signal == SIGBUS ? asker_bus : asker_segv;
   if (asker.handler == handler && asker.place == place) return true;
-  if (!copy_passes_on(signal, handler, handlers[static_cast<size_t>(place)])) return false;
+  if (!copy_passes_on(signal, handler, handlers[static_cast<size_t>(place)]))
+    return false;
   asker = {handler, place};
   return true;
 }
@@ -166,7 +168,8 @@ void note_runtime(int signal, const void* runtime) {
   Dl_info runtimes_file = {};
   if (::dladdr(reinterpret_cast<void*>(now.sa_sigaction), &handlers_file) == 0) return;
   if (::dladdr(runtime, &runtimes_file) == 0) return;
-  if (handlers_file.dli_fbase == runtimes_file.dli_fbase) before(signal).note_runtime(now);
+  if (handlers_file.dli_fbase == runtimes_file.dli_fbase)
+    before(signal).note_runtime(now);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "core/guard_copies.h"
 #include "core/page.h"
 #include "sys/memory.h"
@@ -21,7 +23,7 @@ bool is_loaded(const struct sigaction& action) {
   if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) return true;
   unsigned char resident = 0;
   void* page = reinterpret_cast<void*>(round_down(address, page_size()));
-  return !sys::mincore(page, 1, &resident).failed();
+  return sys::mincore(page, 1, &resident).value != ENOMEM;
 }
 
 // Whether the access that faulted would succeed now.
@@ -36,10 +38,10 @@ bool would_succeed(int signal, const siginfo_t& info, const void* context) {
   return sys::readable(reinterpret_cast<const void*>(round_down(address, 8)));
 }
 
-void (*handler_in_place(int signal))(int) {
+struct sigaction action_in_place(int signal) {
   struct sigaction now = {};
-  if (sys::sigaction(signal, nullptr, &now).failed()) return nullptr;
-  return now.sa_handler;
+  static_cast<void>(sys::sigaction(signal, nullptr, &now));
+  return now;
 }
 
 }  // namespace
@@ -70,19 +72,28 @@ int PreviousHandlers::note(const struct sigaction& action) {
   return place;
 }
 
-int PreviousHandlers::standing(int place) const {
+bool PreviousHandlers::asked_itself(const Place& place, const Request& request) const {
+  const SignalHandler handler = informed_handler(place.action);
+  if (handler == nullptr) return false;
+  if (handler == informed_handler(action_in_place(signal_))) return true;
+  // A handler that jumped out has left its request, but never below this one.
+  return place.info.load(std::memory_order_relaxed) == request.info &&
+         place.frame.load(std::memory_order_relaxed) > request.frame;
+}
+
+int PreviousHandlers::standing(int place, const Request* request) const {
   for (int steps = 0; place != kNowhere && steps < kPlaces; ++steps) {
     const Place& asked = places_[place];
-    if (!asked.superseded.load(std::memory_order_acquire) && is_loaded(asked.action)) {
-      return place;
-    }
+    const bool skip = asked.superseded.load(std::memory_order_acquire) ||
+                      (request != nullptr && asked_itself(asked, *request));
+    if (!skip && is_loaded(asked.action)) return place;
     place = asked.before;
   }
   return kNowhere;
 }
 
 bool PreviousHandlers::passes_on(int place, SignalHandler handler) const {
-  const int stands = standing(place);
+  const int stands = standing(place, nullptr);
   if (stands == kNowhere) return false;
   const SignalHandler next = informed_handler(places_[stands].action);
   return next != nullptr && (next == handler || copy_passes_on(signal_, next, handler));
@@ -90,7 +101,8 @@ bool PreviousHandlers::passes_on(int place, SignalHandler handler) const {
 
 void PreviousHandlers::pass_on(int place, siginfo_t* info, void* context) {
   const bool fault = !came_from_elsewhere(signal_, *info);
-  const int stands = standing(place);
+  const Request request = {info, reinterpret_cast<uintptr_t>(__builtin_frame_address(0))};
+  const int stands = standing(place, &request);
   bool spent = false;
   if (stands != kNowhere) {
     Place& asked = places_[stands];
@@ -100,12 +112,16 @@ void PreviousHandlers::pass_on(int place, siginfo_t* info, void* context) {
     const bool ignored = action.sa_handler == SIG_IGN;
     if (!fault && ignored && !spent) return;
     if (action.sa_handler != SIG_DFL && !ignored && !spent) {
-      const auto installed = handler_in_place(signal_);
+      const auto installed = action_in_place(signal_).sa_handler;
+      asked.frame.store(request.frame, std::memory_order_relaxed);
+      asked.info.store(info, std::memory_order_relaxed);
       call(action, info, context);
+      asked.info.store(nullptr, std::memory_order_relaxed);
       if (!fault || informed_handler(action) != nullptr) return;
       // A plain handler of a fault. Without the guard the instruction would run again,
-      // perhaps for ever: libuv's, behind process.on(), does no more than note the number.
-      if (handler_in_place(signal_) != installed) return;
+      // perhaps for ever: libuv's, behind process.on(), does no more than note the
+      // number.
+      if (action_in_place(signal_).sa_handler != installed) return;
       if (would_succeed(signal_, *info, context)) return;
     }
   }
@@ -118,8 +134,7 @@ void PreviousHandlers::pass_on(int place, siginfo_t* info, void* context) {
 
 void PreviousHandlers::call(const struct sigaction& action, siginfo_t* info,
                             void* context) const {
-  sys::SignalMask mask =
-      sys::interrupted_mask(context) | sys::mask_of(action.sa_mask);
+  sys::SignalMask mask = sys::interrupted_mask(context) | sys::mask_of(action.sa_mask);
   if ((action.sa_flags & SA_NODEFER) == 0) mask |= sys::SignalMask{1} << (signal_ - 1);
   sys::SignalMask guards = 0;
   static_cast<void>(sys::rt_sigprocmask(SIG_SETMASK, &mask, &guards));

@@ -17,6 +17,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <cstdint>
 
 namespace memmap::core {
 
@@ -63,14 +64,27 @@ class PreviousHandlers {
   struct Place {
     struct sigaction action = {};
     int before = kNowhere;  // the place that was in front when this was noted
+    // While it is being called: with what, and how far up the stack.
+    std::atomic<const siginfo_t*> info = nullptr;
+    std::atomic<uintptr_t> frame = 0;
     // The same handler has come again in a later place: this one stands for what
     // `before` stands for. A handler knows only whom it found the last time.
     std::atomic<bool> superseded = false;
     std::atomic<bool> spent = false;  // called, with SA_RESETHAND: SIG_DFL since
   };
 
-  // The place whose action is the one to call; kNowhere: nobody is left.
-  int standing(int place) const;
+  // A call of pass_on.
+  struct Request {
+    const siginfo_t* info;
+    uintptr_t frame;  // where it is on the stack
+  };
+
+  // The place whose action is the one to call; kNowhere: nobody is left. `request`: null
+  // outside of a handler.
+  int standing(int place, const Request* request) const;
+  // Whether it was the place's own handler that asked, having been installed again
+  // unnoticed: it is in front now, or is being called with this siginfo.
+  bool asked_itself(const Place& place, const Request& request) const;
   void call(const struct sigaction& action, siginfo_t* info, void* context) const;
   void die(const siginfo_t& info) const;
 
