@@ -91,7 +91,8 @@ bool in_the_file(const Scene& scene, FaultKind kind) {
   scene.extent->broken = true;
   count_block(*scene.extent);
   count(scene, kind, block);
-  return replace_by_copy(block, scene.unit) || replace_by_zeros(block);
+  return replace_by_copy(block, scene.unit) || replace_by_zeros(block) ||
+         give_up(scene.common());
 }
 
 // Whether the access would succeed now: the file may have grown back since it failed.
@@ -143,7 +144,7 @@ Fixup past_the_end(const Scene& scene) {
   if (replace_by_zeros(tail)) return Fixup::kNow;
   // The limit of mappings: whole ones can still be replaced.
   extent.lost_from = tail.start = extent.start;
-  return done(replace_by_zeros(tail));
+  return done(replace_by_zeros(tail) || give_up(tail));
 }
 
 bool memory_failure(const Scene& scene) {
@@ -156,7 +157,7 @@ bool memory_failure(const Scene& scene) {
   scene.extent->broken = true;
   count_block(*scene.extent);
   count(scene, FaultKind::kMemoryFailure, block);
-  return replace_by_zeros(block);
+  return replace_by_zeros(block) || give_up(common);
 }
 
 bool allow(Span span, int prot) {
@@ -180,7 +181,7 @@ bool write_to_shared(const Scene& scene) {
   if (whole) return true;
   count_block(extent);
   static_cast<void>(stash_shared(extent.stash, span.start, span.length()));
-  return replace_by_copy(span, scene.unit);
+  return replace_by_copy(span, scene.unit) || give_up(common);
 }
 
 bool read_only(const Scene& scene) {
@@ -207,7 +208,7 @@ bool read_only(const Scene& scene) {
         stash_copy(extent.stash, block.start, block.length(), scene.unit));
     if (allow(block, kReadWrite)) return true;
   }
-  return replace_by_copy(block, scene.unit);
+  return replace_by_copy(block, scene.unit) || allow(common, kReadWrite);
 }
 
 bool no_access(const Scene& scene, Span span) {
@@ -227,7 +228,7 @@ bool no_access(const Scene& scene, Span span) {
 bool after_close(const Scene& scene) {
   const Span common = scene.common();
   count(scene, FaultKind::kAfterClose, common);
-  return replace_by_zeros(common);
+  return replace_by_zeros(common) || give_up(common);
 }
 
 Fixup act(const Scene& scene, Cause cause) {

@@ -52,6 +52,20 @@ bool replace_by_file(Span span, int fd, uint64_t offset) {
   })};
 }
 
+bool give_up(Span span) {
+  if (sys::munmap(at(span.start), span.length()).failed()) return false;
+  constexpr int kTries = 1000;
+  constexpr int kFlags = kAnonymous | MAP_FIXED_NOREPLACE;
+  for (int tries = 0; tries < kTries; ++tries) {
+    Result<void*> zeros =
+        sys::mmap(at(span.start), span.length(), kReadWrite, kFlags, -1, 0);
+    if (zeros) return *zeros == at(span.start);
+    if (zeros.error().value != ENOMEM) return false;
+    sys::sched_yield();
+  }
+  return false;
+}
+
 uintptr_t first_unreadable(Span span, size_t unit) {
   size_t low = 0;  // pages before it can be read
   size_t high = span.length() / unit;

@@ -12,7 +12,7 @@ namespace {
 
 // Each is two pages of different protection, so that neighbours do not merge: two
 // mappings of the kernel. What one call needs at most is three.
-constexpr size_t kSpares = 8;
+constexpr size_t kSpares = 16;
 
 char* spares[kSpares] = {};
 size_t held = 0;

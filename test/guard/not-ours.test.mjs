@@ -1,0 +1,22 @@
+// What is not the guard's stays a crash, or a trap of the engine: nothing else is swallowed.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { foreignAddon } from '../support/addon.mjs';
+import { skip } from '../support/hooks.mjs';
+import { fixture, run } from '../support/run.mjs';
+import { temporaryFiles } from '../support/temp.mjs';
+
+const cases = execFileSync(process.execPath, [fixture('not-ours'), 'list'], { encoding: 'utf8' }).trim().split('\n');
+
+describe('a fault at an address that is not ours', () => {
+  const addon = foreignAddon();
+  const file = temporaryFiles();
+  for (const name of cases) {
+    it(name, async function () {
+      const { code, signal, stderr } = await run('not-ours', [name, addon(), file('f')], { nodeArgs: ['--expose-gc'] });
+      if (code === 3) skip(this, 'the engine keeps the addresses of the buffer');
+      const expected = name === 'wasm traps' ? { code: 0, signal: null } : { code: null, signal: 'SIGSEGV' };
+      assert.deepEqual({ code, signal }, expected, stderr);
+    });
+  }
+});

@@ -1,0 +1,15 @@
+// Memory is guarded as long as anybody can reach it, whoever mapped it and whatever became of that.
+import { runs } from '../support/run.mjs';
+import { temporaryFiles } from '../support/temp.mjs';
+
+const WAYS = [
+  'posted', 'in a queue', 'cloned', 'of a mapping that was collected', 'transferred', 'of a worker that ended',
+  'of a lock in use',
+];
+
+describe('a file that shrinks ends no process by a buffer', () => {
+  const file = temporaryFiles();
+  for (const way of WAYS) {
+    it(way, () => runs('out-of-reach', [way, file('f')], { nodeArgs: ['--expose-gc'] }));
+  }
+});
