@@ -4,16 +4,21 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, openSync, writeSync } from 'node:fs';
 import { mapAnonymous } from 'memmap';
-import { Event } from 'memmap/shm';
+import { Event, Mutex } from 'memmap/shm';
 import { seeded } from '../support/random.mjs';
 import { facadeTargets, show } from './facade.mjs';
 import { nativeTargets } from './native.mjs';
 import { Scene } from './scene.mjs';
-import { leaks, look } from './traces.mjs';
+import { descriptors, leaks, look } from './traces.mjs';
 
-const { seed, calls, folder, record, scene: only, anyType, match, except } = JSON.parse(process.argv[2]);
+const { seed, calls, folder, record, scene: only, each, anyType, match, except } = JSON.parse(process.argv[2]);
 /** Calls of a scene, at most. */
-const MOST = 8;
+const MOST = 16;
+/** How often scenes are about the functions of a group: a class, a module; others 1. */
+const WEIGHTS = { native: 12, sys: 4, memmap: 2, AnonymousMapping: 4, FileMapping: 6, SharedMapping: 4, Reservation: 2 };
+/** Those make sockets, files, and turns of the event loop: one scene in so many. */
+const RARE = 16;
+const DEAR = /^(Store|DuplexChannel|ChannelServer|Connection|Listener|shm)$/;
 /** Looks at what is left in the life of a process. */
 const LOOKS = 5;
 const TITLE = 96;
@@ -31,11 +36,28 @@ process.chdir(folder);
 const first = mapAnonymous({ length: 4096, sharing: 'shared' });
 first.on('fault', () => {});
 await new Event(first, 0).waitAsync({ timeout: 1 }).catch(() => {});
+new Mutex(first, 64).lock();
 
 const targets = [...nativeTargets(anyType), ...facadeTargets()]
   .filter(({ name }) => (match === undefined || new RegExp(match).test(name)) && (except === undefined || !new RegExp(except).test(name)));
 assert.ok(targets.length > 0, 'no function is called so');
-const [quick, slow] = [false, true].map((value) => targets.filter((one) => one.slow === value));
+const groups = new Map();
+for (const one of targets) {
+  const name = /^(?:new )?(\w+)/.exec(one.name)[1];
+  if (!groups.has(name)) groups.set(name, { name, quick: [], slow: [] });
+  groups.get(name)[one.slow ? 'slow' : 'quick'].push(one);
+}
+const [common, dear] = [false, true].map((value) =>
+  [...groups.values()].filter(({ name }) => DEAR.test(name) === value).flatMap((group) => Array(WEIGHTS[group.name] ?? 1).fill(group)));
+
+/** One of a class, or a module; its slow ones one time in 64. */
+function choose(scene, { quick, slow }) {
+  return scene.one(quick.length === 0 || (slow.length > 0 && scene.next(64) === 0) ? slow : quick);
+}
+
+function chooseGroup(scene) {
+  return scene.one(common.length === 0 || (dear.length > 0 && scene.next(RARE) === 0) ? dear : common);
+}
 const counts = new Map(targets.map(({ name }) => [name, { returned: 0, refused: 0 }]));
 
 let number = 0;
@@ -59,7 +81,7 @@ const called = (target, args) => `${target.name}(${args.map(show).join(', ')})`;
 /** Everything that is left reachable, read and written to: no access may end the process. */
 function touch(scene, buffers) {
   for (const buffer of buffers) {
-    const length = Math.min(buffer.byteLength, 2 ** 20);
+    const length = Math.min(buffer.byteLength, 2 ** 16);
     if (length === 0) continue;
     const bytes = new Uint8Array(buffer, 0, length);
     const writes = scene.next(4) === 0;
@@ -105,7 +127,7 @@ async function callOne(scene, target, promises, buffers) {
   try {
     const result = target.call(scene, args);
     if (typeof result?.then === 'function') {
-      promises.push([target.name, result.then((value) => {
+      promises.push([target, result.then((value) => {
         count.returned += 1;
         use(scene, target.name, value, buffers);
       }, refuse)]);
@@ -123,8 +145,9 @@ async function settled(promises) {
   const late = new Promise((resolve) => {
     timer = setTimeout(resolve, PATIENCE, 'late');
   });
-  for (const [name, promise] of promises) {
-    if (await Promise.race([promise, late]) === 'late') fail(`${name}() does not settle: seed ${seed}, scene ${number}`);
+  // What is @internal may need a caller who keeps to its rules.
+  for (const [{ name, listed }, promise] of promises) {
+    if (listed && await Promise.race([promise, late]) === 'late') fail(`${name}() does not settle: seed ${seed}, scene ${number}`);
   }
   clearTimeout(timer);
 }
@@ -135,9 +158,12 @@ async function play() {
   const promises = [];
   const buffers = [];
   const length = 1 + scene.next(MOST);
+  // Mostly about two things, so that calls meet what others did to them.
+  const about = [chooseGroup(scene), chooseGroup(scene)];
   for (let i = 0; i < length; i++) {
-    await callOne(scene, slow.length > 0 && (quick.length === 0 || scene.next(48) === 0) ? scene.one(slow) : scene.one(quick), promises, buffers);
-    if (scene.next(4) === 0) touch(scene, [...scene.buffers(), ...buffers]);
+    const group = scene.next(16) === 0 ? chooseGroup(scene) : scene.one(about);
+    await callOne(scene, choose(scene, group), promises, buffers);
+    if (scene.next(8) === 0) touch(scene, [...scene.buffers(), ...buffers]);
   }
   note('touch');
   const early = scene.next(2) === 0;
@@ -159,8 +185,15 @@ if (only !== undefined) {
   await play();
 } else {
   const looks = [];
+  let before = descriptors();
   for (; made < calls; number++) {
     await play();
+    if (each && descriptors() > before) {
+      // What the collector takes is no leak.
+      const after = (await look()).descriptors;
+      if (after > before) writeSync(2, `scene ${number} leaves ${after - before} descriptors\n`);
+      before = after;
+    }
     if (number % 64 === 0) await new Promise(setImmediate);
     if (made >= ((looks.length + 1) * calls) / LOOKS) {
       note('look');

@@ -13,13 +13,13 @@ import { LENGTH } from './scene.mjs';
 const MODULES = { memmap, shm, store, sys };
 /** What a method of the class is called on: a thing of the scene (scene.mjs). */
 const THING_OF = {
-  Mapping: 'private', AnonymousMapping: 'private', FileMapping: 'file', Reservation: 'space', SharedMemory: 'shared', SharedMapping: 'sharedMapping',
+  AnonymousMapping: 'private', FileMapping: 'file', Reservation: 'space', SharedMemory: 'shared', SharedMapping: 'sharedMapping',
   Mutex: 'mutex', RwLock: 'rwLock', Semaphore: 'semaphore', Event: 'event', Barrier: 'barrier', Channel: 'channel', Producer: 'producer',
   Consumer: 'consumer', ChannelServer: 'server', Connection: 'connection', DuplexChannel: 'duplex', Listener: 'listener', Store: 'store',
 };
 const TABLE = new Map(SURFACE.map(({ name, right, wrong }) => [name, { right, wrong }]));
 const WRONG = SURFACE.flatMap(({ wrong }) => wrong.flat().map(([value]) => value));
-const NUMBERS = [0, -0, 1, 4095, 4096, 4097, 8192, LENGTH, 2 ** 24, 2 ** 47, 2 ** 53 - 1];
+const NUMBERS = [0, -0, 1, 4095, 4096, 4097, 8192, LENGTH, 2 ** 20, 2 ** 47, 2 ** 53 - 1];
 
 /** Right values of options, among others: with them calls get further than one at a time. */
 const OPTIONS = {
@@ -80,8 +80,8 @@ function argumentsOf({ right, wrong }) {
 /** For what is in no table: methods without arguments, mostly, and what is @internal. */
 const anything = (scene) => Array.from({ length: scene.next(4) }, () => scene.one(scene.next(2) === 0 ? ANYTHING : WRONG));
 
-/** Called one time in 32: they take long, or ask the whole system. */
-const SLOW = /^(memmap\.(features|numaNodes|hugePagePools|maps|touch|dump|restore)|sys\.mlockall|shm\.(listen|connect)|Channel\.(serve|connect)|(Store|DuplexChannel|ChannelServer|Connection|Listener)\b.*|SharedMemory\.list)/;
+/** Called rarely: they take long, or ask the whole system. */
+const SLOW = /^(memmap\.(features|numaNodes|hugePagePools|maps|touch|dump|restore)|sys\.(mlockall|migrate_pages|move_pages)|shm\.(listen|connect)|Channel\.(serve|connect)|SharedMemory\.list|Store\.open)$|Mapping#(migrate|collapse|persist)$/;
 /** Those take what takes turns of the event loop from the scene. */
 const NEEDS = { 'shm.sendFds': ['connection'], 'shm.receiveFds': ['connection'], 'shm.connect': ['connection'], 'Channel.connect': ['connection'] };
 
@@ -106,7 +106,7 @@ function isTooMuch(name, args) {
 const mayThrow = (listed) => (error) =>
   !(error instanceof Error) || !listed || typeof error.code === 'string' || error.name === 'AbortError' || error.code === 20;
 
-const GIVE_FDS = new Set(['sys.memfd_create', 'sys.pidfd_open', 'sys.shm_open', 'sys.memfd_secret', 'SharedMemory.readOnlyFd']);
+const GIVE_FDS = new Set(['sys.memfd_create', 'sys.pidfd_open', 'sys.shm_open', 'sys.memfd_secret', 'SharedMemory#readOnlyFd']);
 
 function target(name, thing, entry, invoke) {
   const prepare = [...(thing === undefined ? [] : [thing]), ...(NEEDS[name] ?? [])];
@@ -125,6 +125,7 @@ function target(name, thing, entry, invoke) {
       if (GIVE_FDS.has(name) && typeof result === 'number') scene.raw(result);
       return result;
     },
+    listed,
     mayThrow: mayThrow(listed),
   };
 }
@@ -148,8 +149,7 @@ function* membersOf(name, type) {
       const title = `${name}#${String(key)}`;
       if (typeof value === 'function') {
         const entry = TABLE.get(`${name}.${String(key)}`);
-        const made = target(title, thing, entry, (scene, args) => scene[thing][key](...args));
-        yield { ...made, slow: made.slow || SLOW.test(`${name}.`) };
+        yield target(title, thing, entry, (scene, args) => scene[thing][key](...args));
       } else yield target(title, thing, { right: () => [], wrong: [] }, (scene) => scene[thing][key]);
     }
   }

@@ -17,7 +17,7 @@ const STRANGE = [
   2 ** 47, 2 ** 53 - 1, 2 ** 53, 2 ** 63, 2 ** 64, -(2 ** 31), -(2 ** 53), NaN, Infinity, -Infinity, 0.5, 1e308,
 ];
 /** For lengths that the kernel may have to find memory for. */
-const TOO_LONG = STRANGE.filter((number) => !(number > 2 ** 24 && number < 2 ** 47));
+const LENGTHS = STRANGE.filter((number) => !(number > 2 ** 24 && number < 2 ** 47));
 const ADDRESSES = [0n, 1n, 4096n, 2n ** 47n - 4096n, 2n ** 63n, 2n ** 64n - 4096n, 2n ** 64n - 1n, -1n, 2n ** 70n];
 /** Of any type: for the kinds that follow. */
 export const ANYTHING = [
@@ -32,12 +32,15 @@ function detached(TypedArray) {
   return array;
 }
 
-/** Bytes of memory that is memmap's. */
+/** Memory that is memmap's, of every kind; a scene has most of its calls act on one. */
+const MEMORIES = [
+  (scene) => scene.memory, (scene) => scene.sharedMemory, (scene) => scene.private.buffer, (scene) => scene.file.buffer,
+  (scene) => scene.placed.buffer, (scene) => scene.sharedMapping.buffer,
+];
+
 function mapped(scene) {
-  const buffer = scene.one([
-    () => scene.memory, () => scene.sharedMemory, () => scene.private.buffer, () => scene.file.buffer, () => scene.placed.buffer,
-    () => scene.sharedMapping.buffer,
-  ])();
+  const which = scene.next(8) === 0 ? scene.next(MEMORIES.length) : scene.number % MEMORIES.length;
+  const buffer = MEMORIES[which](scene);
   return buffer.byteLength === 0 ? new Uint8Array(0) : new Uint8Array(buffer, 0, buffer.byteLength);
 }
 
@@ -89,9 +92,9 @@ export const KINDS = {
   ])(),
   offset: numbers([0, 0, 0, PAGE, 2 * PAGE, 1]),
   length: numbers([LENGTH, LENGTH, PAGE, 2 * PAGE, 0, 1]),
-  newLength: numbers([LENGTH, PAGE, 2 * LENGTH, 0, 1], TOO_LONG),
+  newLength: numbers([LENGTH, PAGE, 2 * LENGTH, 0, 1], LENGTHS),
   /** Of files: `ulimit -f` bounds what can become of them. */
-  fileLength: numbers([LENGTH, PAGE, 0, 1, -1, 2 * LENGTH], TOO_LONG),
+  fileLength: numbers([LENGTH, PAGE, 0, 1, -1, 2 * LENGTH], LENGTHS),
   address,
   prot: flags(PROT),
   mapFlags: flags(MAP, (value) => ((value | 0) & MAP.HUGETLB) === 0 || ((value | 0) & MAP.POPULATE) === 0),

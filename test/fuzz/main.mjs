@@ -1,9 +1,10 @@
-// npm run fuzz [-- --calls 200000] [--seed N] [--jobs 2] [--match REGEXP] [--except REGEXP] [--right-types] [--asan]
+// npm run fuzz [-- --calls 200000] [--seed N] [--jobs 2] [--match REGEXP] [--except REGEXP] [--right-types] [--asan] [--each]
 // npm run fuzz -- --seed N --scene K
 //
 // Calls every function of the addon and of the package with hostile values, in scenes of a few calls
 // on objects of their own: the same seed makes the same scenes. Ends with 0 if no process crashed
 // or hung, no error came without a code, and nothing was left: no descriptor, mapping or memory.
+// --each looks for descriptors after every scene, to find the one that leaves some.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1e9) },
     jobs: { type: 'string', default: '2' },
     scene: { type: 'string' },
+    each: { type: 'boolean', default: false },
     match: { type: 'string' },
     except: { type: 'string' },
     'right-types': { type: 'boolean', default: false },
@@ -56,7 +58,7 @@ function recorded(record) {
 function run(batch) {
   const record = join(folder, `${batch.seed}.record`);
   const settings = {
-    anyType: !values['right-types'], match: values.match, except: values.except, ...batch, record, folder: join(folder, String(batch.seed)),
+    anyType: !values['right-types'], each: values.each, match: values.match, except: values.except, ...batch, record, folder: join(folder, String(batch.seed)),
   };
   const program = [process.execPath, '--expose-gc', child, JSON.stringify(settings)];
   const running = spawn('sh', ['-c', `ulimit -f ${FILE_BLOCKS}; exec "$@"`, 'sh', ...program], { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -120,6 +122,7 @@ async function work(batches) {
       await explain(batch, result);
       return;
     }
+    if (values.each) console.error(result.stderr);
     add(JSON.parse(result.stdout.trimEnd().split('\n').at(-1)));
     if (process.stdout.isTTY) process.stdout.write(`\r${total} calls`);
   }

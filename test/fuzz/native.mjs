@@ -46,8 +46,8 @@ const AFTER = {
   ...Object.fromEntries(['memfdCreate', 'pidfdOpen', 'shmOpen', 'memfdSecret', 'openFd'].map((name) => [name, 'raw'])),
 };
 
-/** Called one time in 48: they take long. */
-const SLOW = new Set(['collect', 'mlockall', 'probe', 'writeBack']);
+/** Called rarely: they take long. */
+const SLOW = new Set(['collect', 'mlockall', 'probe', 'writeBack', 'migrate', 'movePages', 'migratePages']);
 
 function settle(scene, name, args, result) {
   const after = AFTER[name];
@@ -69,6 +69,7 @@ export function nativeTargets(anyType) {
     return {
       name: `native.${name}`,
       slow: SLOW.has(name),
+      listed: true,
       prepare: [],
       args(scene) {
         const wrong = anyType && scene.next(8) === 0;

@@ -92,6 +92,7 @@ export class Scene {
   constructor(next, folder, number) {
     this.next = next;
     this.folder = folder;
+    this.number = number;
     this.name = `memmap-fuzz-${process.pid}-${number}`;
   }
 
@@ -180,15 +181,21 @@ export class Scene {
     }
   }
 
-  /** Nothing of the scene is left, but what the collector takes. Again: what came since. */
+  /**
+   * Nothing of the scene is left, but what the collector takes. Again: what came since, or was
+   * busy.
+   */
   close() {
+    const busy = [];
     for (let undo; (undo = this.#undo.pop()) !== undefined; ) {
       try {
         undo();
       } catch (error) {
         if (typeof error.code !== 'string') throw error;
+        if (error.code === 'ERR_MEMMAP_BUSY') busy.push(undo);
       }
     }
+    this.#undo = busy;
     for (const handle of this.#handles.splice(0)) native.close(handle);
     for (const fd of this.#held) native.closeFd(fd);
     for (const fd of this.#raw) closeSync(fd);

@@ -11,13 +11,18 @@ const ROUNDS = 4;
  */
 const SLACK = { descriptors: 0, mappings: 64, resident: 24 * MiB };
 
+/** How many are open. */
+export function descriptors() {
+  return readdirSync('/proc/self/fd').length;
+}
+
 /** What is left when the collector has taken all it can. */
 export async function look() {
   for (let i = 0; i < ROUNDS; i++) {
     globalThis.gc();
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  const descriptors = readdirSync('/proc/self/fd').map((fd) => {
+  const paths = readdirSync('/proc/self/fd').map((fd) => {
     try {
       return readlinkSync(`/proc/self/fd/${fd}`);
     } catch {
@@ -25,10 +30,10 @@ export async function look() {
     }
   });
   return {
-    descriptors: descriptors.length,
+    descriptors: paths.length,
     mappings: readFileSync('/proc/self/maps', 'latin1').split('\n').length,
     resident: status('VmRSS'),
-    open: descriptors.filter((path) => /memmap|memfd|socket|pidfd|dev\/zero/.test(path)),
+    open: paths.filter((path) => /memmap|memfd|socket|pidfd|dev\/zero/.test(path)),
   };
 }
 
