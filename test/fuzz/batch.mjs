@@ -13,7 +13,7 @@ import { descriptors, leaks, look } from './traces.mjs';
 
 const { seed, calls, folder, record, scene: only, each, anyType, match, except } = JSON.parse(process.argv[2]);
 /** Calls of a scene, at most. */
-const MOST = 16;
+const MOST = 32;
 /** How often scenes are about the functions of a group: a class, a module; others 1. */
 const WEIGHTS = { native: 12, sys: 4, memmap: 2, AnonymousMapping: 4, FileMapping: 6, SharedMapping: 4, Reservation: 2 };
 /** Those make sockets, files, and turns of the event loop: one scene in so many. */

@@ -1,33 +1,51 @@
-// npm run soak [-- --seconds 60] [--seed N] [--no-guard]
+// npm run soak [-- --seconds 60] [--seed N] [--asan] [--no-guard] [--no-want] [--no-terminate] [--without ACT,ACT]
 //
-// Four threads map files and memory, read, write, protect and close at random, while another
-// process truncates and regrows the files. Ends with 0 if nobody crashed or hung, every zero
-// that was read had been counted as a fault, and mappings, descriptors and memory are flat.
+// Four threads map files and memory, read, write, protect, place, resize, post and close at random,
+// while another process truncates and regrows some of the files, threads that do the same are
+// terminated, another library maps and unmaps, and descriptors and mappings run out. Ends with 0 if
+// nobody crashed or hung, every byte was what it had to be, every zero that was read had been
+// counted as a fault, and mappings, descriptors and memory are flat. acts/ says what is looked at.
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
+import { execFileSync, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { configure, guard } from 'memmap';
 import { status } from '../support/proc.mjs';
-import { FULL, pattern } from './files.mjs';
+import { sanitized } from '../support/sanitized.mjs';
+import { Control, WORKERS, controlMemory } from './control.mjs';
+import { figuresMemory, figuresOf } from './figures.mjs';
+import { CONTENT, FULL, pattern } from './files.mjs';
+import { buildStranger } from './stranger.mjs';
+import { Disturber } from './disturber.mjs';
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: String(Date.now() % 1e9) },
+    asan: { type: 'boolean', default: false },
     'no-guard': { type: 'boolean', default: false },
+    'no-want': { type: 'boolean', default: false },
+    'no-terminate': { type: 'boolean', default: false },
+    without: { type: 'string', default: '' },
   },
 });
 const seconds = Number(values.seconds);
 const seed = Number(values.seed);
 if (!(seconds > 0) || !Number.isInteger(seed)) throw new TypeError('--seconds and --seed are numbers');
 
-const WORKERS = 4;
+if (values.asan && process.env.MEMMAP_ADDON === undefined) {
+  const args = [fileURLToPath(import.meta.url), ...process.argv.slice(2)];
+  const { status: code, signal } = spawnSync(process.execPath, args, { stdio: 'inherit', env: { ...process.env, ...sanitized() } });
+  if (signal !== null) console.error(`ended by ${signal}`);
+  process.exit(code ?? 1);
+}
+
 const FILES = 6;
 const MiB = 2 ** 20;
 /** Steps after which a worker is as large as it stays, but for some slack. */
@@ -35,11 +53,15 @@ const WARM = 200;
 /** A worker that does nothing for so long hangs. */
 const HANG_SECONDS = 60;
 /** What may come on top between the first quarter and the last: caches, heaps, a pause of the collector. */
-const SLACK = { mappings: 600, descriptors: 40, resident: 96 * MiB };
+const SLACK = { mappings: 600, descriptors: 60, resident: 96 * MiB };
+/** Few, so that a period in which there are none begins soon. */
+const DESCRIPTORS = 1000;
 
 const directories = ['/dev/shm', tmpdir()].map((parent) => mkdtempSync(join(parent, 'memmap-soak-')));
-const files = Array.from({ length: FILES }, (_, i) => join(directories[i % 2], `file-${i}`));
-for (const path of files) writeFileSync(path, pattern(0, FULL));
+const filesCalled = (kind) => Array.from({ length: FILES }, (_, i) => join(directories[i % 2], `${kind}-${i}`));
+/** Truncated all the time; and those that keep their bytes, whatever is written where it must not. */
+const [files, steady] = [filesCalled('file'), filesCalled('steady')];
+for (const path of [...files, ...steady]) writeFileSync(path, pattern(0, FULL));
 
 /** Ends everything at once: threads that hang would not end otherwise. */
 function die(reason) {
@@ -64,9 +86,9 @@ function look() {
   };
 }
 
-/** Every worker's number of steps, and the order to stop. */
-const control = new Int32Array(new SharedArrayBuffer(4 * (WORKERS + 1)));
-const steps = () => control.subarray(0, WORKERS);
+const memories = { control: controlMemory(), figures: figuresMemory() };
+const control = new Control(memories.control);
+const settings = { ...memories, guarded: !values['no-guard'], without: values.without.split(','), files, steady, folder: directories[0] };
 
 function startWorkers() {
   // A ring: each lends views to the next.
@@ -74,38 +96,53 @@ function startWorkers() {
   return channels.map(({ port1: next }, i) => {
     const previous = channels[(i + 1) % WORKERS].port2;
     const worker = new Worker(new URL('worker.mjs', import.meta.url), {
-      workerData: { index: i, seed: seed + 1 + i, guarded: !values['no-guard'], files, control, next, previous },
+      workerData: { ...settings, index: i, name: `worker-${i}`, seed: seed + 1 + i, next, previous },
       transferList: [next, previous],
     });
-    worker.on('error', (error) => die(`worker ${i}: ${error.stack}`));
+    worker.on('error', (error) => die(`worker ${i}: ${error.stack}${error.cause ? `\n${error.cause.stack}` : ''}`));
     return worker;
+  });
+}
+
+/** Without the guard the shorter life is the point. */
+function disturb() {
+  const stranger = buildStranger(directories[0]);
+  if (stranger === undefined) console.log('skipped: another library, and what runs out: no C compiler, or no node_api.h');
+  return new Disturber({
+    settings, seed, die, stranger, control, terminates: !values['no-terminate'] && !values['no-guard'], wants: !values['no-want'] && !values['no-guard'],
   });
 }
 
 async function soak() {
   const results = startWorkers().map((worker) => once(worker, 'message'));
+  const disturber = disturb();
   const samples = [];
   let start; // from when on all are at work, which takes its time on a busy machine
   let told = Date.now();
-  const before = { steps: [...steps()], at: told };
+  const before = { steps: control.steps, at: told };
   const watch = setInterval(() => {
     const now = Date.now();
-    if (start !== undefined && now - start < seconds * 1000) samples.push(look());
-    if (steps().some((count, i) => count !== before.steps[i])) Object.assign(before, { steps: [...steps()], at: now });
-    if (now - before.at > HANG_SECONDS * 1000) die(`no step for ${HANG_SECONDS} s: [${steps().join(', ')}]`);
-    if (start === undefined || now - told < 3000) return;
+    if (control.steps.some((count, i) => count !== before.steps[i])) Object.assign(before, { steps: control.steps, at: now });
+    if (now - before.at > HANG_SECONDS * 1000) die(`no step for ${HANG_SECONDS} s: [${control.steps.join(', ')}]`);
+    // Nothing is like itself while others take all there is, or a thread comes or goes.
+    if (start === undefined || control.want || disturber.busy) return;
+    const now_ = look();
+    if (now - start < seconds * 1000) samples.push(now_);
+    if (now - told < 3000) return;
     told = now;
-    const { mappings, descriptors, resident } = look();
     console.log(
-      `${Math.round((now - start) / 1000)} s: ${sum(steps())} steps, ${mappings} mappings, ` +
-        `${descriptors} descriptors, ${Math.round(resident / MiB)} MiB`,
+      `${Math.round((now - start) / 1000)} s: ${sum(control.steps)} steps, ${now_.mappings} mappings, ` +
+        `${now_.descriptors} descriptors, ${Math.round(now_.resident / MiB)} MiB`,
     );
   }, 50);
-  while (steps().some((count) => count < WARM)) await setTimeout(10);
+  while (control.steps.some((count) => count < WARM)) await setTimeout(10);
   start = Date.now();
+  const disturbed = disturber.run(start + seconds * 1000);
   await setTimeout(seconds * 1000);
-  Atomics.store(control, WORKERS, 1);
+  await disturbed;
+  control.stop();
   const reports = (await Promise.all(results)).map(([report]) => report);
+  await disturber.end();
   clearInterval(watch);
   return { samples, reports };
 }
@@ -136,6 +173,7 @@ async function faultsDuring(f) {
 }
 
 console.log(`seed ${seed}, ${seconds} s, Node ${process.versions.node}`);
+if (!values['no-want']) execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${DESCRIPTORS}:${DESCRIPTORS}`]);
 if (values['no-guard']) configure({ guard: false });
 const { samples, reports, faults } = await faultsDuring(soak);
 const seen = sum(reports.map((report) => report.seen));
@@ -144,7 +182,9 @@ for (const report of reports) {
   for (const [kind, count] of Object.entries(report.counted)) counted[kind] = (counted[kind] ?? 0) + count;
 }
 console.log(`faults: ${seen} seen by workers, ${faults} of the process, of mappings ${JSON.stringify(counted)}`);
+console.log(`done: ${sum(control.steps)} steps, ${Object.entries(figuresOf(memories.figures)).map(([name, count]) => `${name} ${count}`).join(', ')}`);
 flat(samples);
+for (const path of steady) assert.ok(readFileSync(path).equals(CONTENT), `${path} has been written to`);
 for (const kind of ['truncated', 'violations', 'afterClose']) assert.ok(counted[kind] > 0, `no fault of kind ${kind}`);
 // The disks are sound and have room.
 assert.deepEqual([counted.noSpace, counted.memoryFailures], [0, 0]);

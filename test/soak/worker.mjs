@@ -1,4 +1,5 @@
-// One thread of the soak: holds some mappings and does something to one of them at random.
+// One thread of the soak: holds some mappings and does something to one of them at random, and what
+// acts/ has. It may be terminated at any moment.
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -6,10 +7,17 @@ import { runInNewContext } from 'node:vm';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { FaultError, mapAnonymous, mapFile } from 'memmap';
 import { seeded } from '../support/random.mjs';
+import { freshActs } from './acts/fresh.mjs';
+import { placingActs } from './acts/placing.mjs';
+import { postingActs } from './acts/posting.mjs';
+import { protectingActs } from './acts/protecting.mjs';
+import { Control } from './control.mjs';
+import { counter } from './figures.mjs';
 import { PAGE } from './files.mjs';
 
-const { index, seed, guarded, files, control, next: borrower, previous: lender } = workerData;
-const STOP = control.length - 1;
+const { index, name, seed, guarded, files, steady, folder, without, next: borrower, previous: lender } = workerData;
+const control = new Control(workerData.control);
+const count = counter(workerData.figures);
 const MOST = 6;
 /** Steps from one collection to the next: what closed mappings leave is only freed with their buffers. */
 const COLLECT = 100;
@@ -86,6 +94,22 @@ function repair(entry) {
   else entry.mapping.protect('read-write');
 }
 
+/** @param readOnly whether the borrower must not write to it @returns whether it could be lent */
+function lend({ buffer, bytes }, readOnly) {
+  if (!(buffer instanceof SharedArrayBuffer)) return false;
+  borrower.postMessage({ bytes, readOnly });
+  return true;
+}
+
+/** Closing never fails, whatever has run out: no code, so that nobody takes it for a want. */
+function close(one) {
+  try {
+    one.close();
+  } catch (error) {
+    throw new Error('close() failed', { cause: error });
+  }
+}
+
 const acts = {
   read(entry) {
     const { bytes } = entry.mapping;
@@ -117,17 +141,14 @@ const acts = {
     }
   },
   lend(entry) {
-    const { buffer, bytes } = entry.mapping;
-    if (!(buffer instanceof SharedArrayBuffer)) return;
-    borrower.postMessage(bytes);
-    entry.lent = true;
+    if (lend(entry.mapping, false)) entry.lent = true;
   },
   close(entry) {
     const { mapping } = entry;
     if (faulted(entry)) seen += 1;
     const { bytes } = mapping;
     const shared = mapping.buffer instanceof SharedArrayBuffer && bytes.length > 0;
-    mapping.close();
+    close(mapping);
     if (shared) {
       const byte = bytes[next(bytes.length)];
       // The borrower may have written to what is left.
@@ -147,26 +168,55 @@ const CHANCES = ['read', 'read', 'read', 'read', 'write', 'write', 'protect', 'r
 
 /** What is lent may be truncated, protected, closed by its owner at any moment. */
 function borrow() {
+  if (lender === undefined) return;
   for (let got; (got = receiveMessageOnPort(lender)) !== undefined; ) borrowed.push(got.message);
   if (borrowed.length > MOST) borrowed.splice(0, borrowed.length - MOST);
   if (borrowed.length === 0) return;
-  const bytes = one(borrowed);
+  const { bytes, readOnly } = one(borrowed);
   if (bytes.length === 0) return;
   findZero(bytes);
-  write(bytes);
+  if (!readOnly) write(bytes);
 }
 
-for (let step = 1; Atomics.load(control, STOP) === 0; step++) {
+const context = {
+  next, one, files, steady, folder, name, count, lend, close,
+  /** Closed, or left to the collector. */
+  gone: (mapping) => next(4) > 0 && close(mapping),
+};
+const more = [freshActs, placingActs, protectingActs, postingActs].map((make) => make(context));
+const MORE = more.flatMap((part) => Object.entries(part).filter(([title]) => title !== 'end' && !without.includes(title)).map(([, act]) => act));
+
+/** What calls may say while descriptors or mappings run out. */
+const WANT = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'ERR_MEMMAP_GUARD']);
+const isWant = (error) => WANT.has(error.code) || (error instanceof RangeError && /allocation failed/.test(error.message));
+
+/** Acts; and may be refused in a period of want. */
+function attempt(act) {
+  const before = control.periods;
+  try {
+    act();
+  } catch (error) {
+    if (!isWant(error) || !(control.want || control.periods !== before)) throw error;
+    count('refused');
+  }
+}
+
+function actOnHeld() {
   if (held.length < 2 || (held.length < MOST && next(8) === 0)) held.push(map());
   acts[one(CHANCES)](one(held));
+}
+
+for (let step = 1; !control.stopped; step++) {
+  attempt(next(3) > 0 ? actOnHeld : one(MORE));
   if (next(4) === 0) borrow();
   if (step % COLLECT === 0) {
     collect();
     await setImmediate(); // Node frees external buffers in a turn of its own
   }
-  Atomics.add(control, index, 1);
+  if (index !== undefined) control.step(index);
 }
 while (held.length > 0) acts.close(held[0]);
+for (const part of more) part.end?.();
 borrower.close();
-lender.close();
+lender?.close();
 parentPort.postMessage({ seen, counted });
