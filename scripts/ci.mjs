@@ -30,6 +30,7 @@ const STEPS = {
   [README.test]: onFresh(README.test),
   'tests that missed programs': () => ['node', 'scripts/test.mjs', ...(existsSync(missed) ? ['--listed', missed] : [])],
   'long tests': ['npm', 'run', '--silent', 'test:long'],
+  fuzz: ['npm', 'run', '--silent', 'fuzz', '--', '--calls', '200000', '--seed', '1'],
   'demo of a missing file': { command: ['npm', 'run', '--silent', 'demo', '--', '/no/such/file'], exit: 1 },
   'Node 22': ['node', 'scripts/node-versions.mjs', '22'],
   'Node 24': ['node', 'scripts/node-versions.mjs', '24'],

@@ -8,10 +8,11 @@ import { Event, Mutex } from 'memmap/shm';
 import { seeded } from '../support/random.mjs';
 import { facadeTargets, show } from './facade.mjs';
 import { nativeTargets } from './native.mjs';
+import { plantedTargets } from './planted.mjs';
 import { Scene } from './scene.mjs';
 import { descriptors, leaks, look } from './traces.mjs';
 
-const { seed, calls, folder, record, scene: only, each, anyType, match, except } = JSON.parse(process.argv[2]);
+const { seed, calls, folder, record, scene: only, each, anyType, match, except, plant } = JSON.parse(process.argv[2]);
 /** Calls of a scene, at most. */
 const MOST = 32;
 /** How often scenes are about the functions of a group: a class, a module; others 1. */
@@ -38,7 +39,7 @@ first.on('fault', () => {});
 await new Event(first, 0).waitAsync({ timeout: 1 }).catch(() => {});
 new Mutex(first, 64).lock();
 
-const targets = [...nativeTargets(anyType), ...facadeTargets()]
+const targets = [...nativeTargets(anyType), ...facadeTargets(), ...plantedTargets(plant)]
   .filter(({ name }) => (match === undefined || new RegExp(match).test(name)) && (except === undefined || !new RegExp(except).test(name)));
 assert.ok(targets.length > 0, 'no function is called so');
 const groups = new Map();

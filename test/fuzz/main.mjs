@@ -20,6 +20,7 @@ const { values } = parseArgs({
     scene: { type: 'string' },
     each: { type: 'boolean', default: false },
     match: { type: 'string' },
+    plant: { type: 'string' },
     except: { type: 'string' },
     'right-types': { type: 'boolean', default: false },
     asan: { type: 'boolean', default: false },
@@ -34,7 +35,7 @@ const [calls, seed, jobs] = ['calls', 'seed', 'jobs'].map((name) => {
 /** Calls in the life of a process. */
 const BATCH = 50_000;
 /** Milliseconds in which a process must have come to its next call. */
-const HANG = 20_000;
+const HANG = 10_000;
 /** In 512 bytes: no file grows beyond 64 MiB. */
 const FILE_BLOCKS = 2 ** 17;
 
@@ -58,7 +59,7 @@ function recorded(record) {
 function run(batch) {
   const record = join(folder, `${batch.seed}.record`);
   const settings = {
-    anyType: !values['right-types'], each: values.each, match: values.match, except: values.except, ...batch, record, folder: join(folder, String(batch.seed)),
+    anyType: !values['right-types'], each: values.each, match: values.match, except: values.except, plant: values.plant, ...batch, record, folder: join(folder, String(batch.seed)),
   };
   const program = [process.execPath, '--expose-gc', child, JSON.stringify(settings)];
   const running = spawn('sh', ['-c', `ulimit -f ${FILE_BLOCKS}; exec "$@"`, 'sh', ...program], { env, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -6,11 +6,12 @@ import { MessageChannel, Worker, receiveMessageOnPort } from 'node:worker_thread
 import { seeded } from '../support/random.mjs';
 import { counter } from './figures.mjs';
 
-/** Views of threads that have ended, kept and touched. */
-const MOST_KEPT = 40;
+/** Threads whose views are kept and touched after their end, and how many of each. */
+const KEPT_THREADS = 8;
+const KEPT_VIEWS = 5;
 /** Milliseconds: of a victim's work; between two orders to take all there is. */
-const MOST_LIFE = 250;
-const BETWEEN = [1500, 3000];
+const MOST_LIFE = 400;
+const LEAST_BETWEEN = 500;
 
 export class Disturber {
   #options;
@@ -20,8 +21,9 @@ export class Disturber {
   #victims = 0;
   #library;
   #orders;
-  /** While a thread starts or ends. */
-  busy = false;
+  #starting = false;
+  /** The end of the period in which something runs out. */
+  #period;
 
   constructor(options) {
     this.#options = options;
@@ -44,50 +46,67 @@ export class Disturber {
   /** Until that time, in milliseconds. */
   async run(until) {
     const { terminates, wants } = this.#options;
-    let wanted = Date.now();
+    await Promise.all([
+      terminates ? this.#terminate(until) : undefined,
+      wants && this.#orders !== undefined ? this.#want(until) : undefined,
+    ]);
+  }
+
+  async #terminate(until) {
     while (Date.now() < until) {
-      let period;
-      const victim = terminates ? await this.#victim() : undefined;
-      if (wants && this.#orders !== undefined && Date.now() > wanted) {
-        period = once(this.#orders, 'message');
-        this.#orders.postMessage(this.#next(2) === 0 ? 'descriptors' : 'mappings');
-        wanted = Date.now() + BETWEEN[0] + this.#next(BETWEEN[1] - BETWEEN[0]);
+      const { worker, ready } = await this.#victim();
+      // Some while they load, most at work.
+      await setTimeout(this.#next(4) === 0 ? this.#next(MOST_LIFE) : 0);
+      if (this.#next(4) > 0) {
+        await ready;
+        await setTimeout(this.#next(MOST_LIFE));
       }
-      await setTimeout(this.#next(MOST_LIFE));
-      if (victim !== undefined) {
-        this.busy = true;
-        await victim.terminate();
-        this.busy = false;
-        this.#count('terminations');
-      }
-      // Nobody can start a thread without descriptors.
-      await period;
+      await worker.terminate();
+      this.#count('terminations');
       this.#touch();
+    }
+  }
+
+  async #want(until) {
+    while (Date.now() < until) {
+      await setTimeout(LEAST_BETWEEN + this.#next(2 * LEAST_BETWEEN));
+      // Nobody can start a thread without descriptors; to end one takes none.
+      while (this.#starting) await setTimeout(5);
+      this.#period = once(this.#orders, 'message');
+      this.#orders.postMessage(this.#next(2) === 0 ? 'descriptors' : 'mappings');
+      await this.#period;
+      this.#period = undefined;
     }
   }
 
   /** A thread that does what the workers do, and lends to this one. */
   async #victim() {
     const { settings, seed, die } = this.#options;
-    this.busy = true;
+    for (; this.#period !== undefined; await this.#period);
+    this.#starting = true;
     const { port1: next, port2: lender } = new MessageChannel();
     const number = ++this.#victims;
     const worker = new Worker(new URL('worker.mjs', import.meta.url), {
       workerData: { ...settings, name: `victim-${number % 8}`, seed: seed + 1000 + number, next }, transferList: [next],
     });
     worker.on('error', (error) => die(`victim ${number}: ${error.stack}${error.cause ? `\n${error.cause.stack}` : ''}`));
+    const started = new Promise((resolve) => {
+      worker.once('message', resolve).once('exit', resolve);
+    });
+    const ready = started.then(() => {
+      this.#starting = false;
+    });
     await once(worker, 'online');
-    this.busy = false;
     lender.unref();
     this.#kept.push({ lender, views: [] });
-    if (this.#kept.length > 8) this.#kept.shift().lender.close();
-    return worker;
+    if (this.#kept.length > KEPT_THREADS) this.#kept.shift().lender.close();
+    return { worker, ready };
   }
 
   /** Views whose thread may have ended, whose mapping nobody else may hold. */
   #touch() {
     for (const { lender, views } of this.#kept) {
-      for (let got; views.length < MOST_KEPT / 8 && (got = receiveMessageOnPort(lender)) !== undefined; ) {
+      for (let got; views.length < KEPT_VIEWS && (got = receiveMessageOnPort(lender)) !== undefined; ) {
         views.push(got.message);
         this.#count('kept');
       }

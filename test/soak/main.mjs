@@ -124,15 +124,22 @@ async function soak() {
     const now = Date.now();
     if (control.steps.some((count, i) => count !== before.steps[i])) Object.assign(before, { steps: control.steps, at: now });
     if (now - before.at > HANG_SECONDS * 1000) die(`no step for ${HANG_SECONDS} s: [${control.steps.join(', ')}]`);
-    // Nothing is like itself while others take all there is, or a thread comes or goes.
-    if (start === undefined || control.want || disturber.busy) return;
-    const now_ = look();
-    if (now - start < seconds * 1000) samples.push(now_);
+    // Nothing is like itself while others take all there is.
+    if (start === undefined || control.want) return;
+    const periods = control.periods;
+    let state;
+    try {
+      state = look();
+    } catch (error) {
+      if (error.code !== 'EMFILE') throw error;
+    }
+    if (control.periods !== periods) return;
+    if (now - start < seconds * 1000) samples.push(state);
     if (now - told < 3000) return;
     told = now;
     console.log(
-      `${Math.round((now - start) / 1000)} s: ${sum(control.steps)} steps, ${now_.mappings} mappings, ` +
-        `${now_.descriptors} descriptors, ${Math.round(now_.resident / MiB)} MiB`,
+      `${Math.round((now - start) / 1000)} s: ${sum(control.steps)} steps, ${state.mappings} mappings, ` +
+        `${state.descriptors} descriptors, ${Math.round(state.resident / MiB)} MiB`,
     );
   }, 50);
   while (control.steps.some((count) => count < WARM)) await setTimeout(10);
@@ -148,6 +155,7 @@ async function soak() {
 }
 
 function flat(samples) {
+  assert.ok(samples.length >= 4, 'too short to see whether anything grows');
   const quarter = Math.floor(samples.length / 4);
   for (const [field, slack] of Object.entries(SLACK)) {
     const [first, last] = [samples.slice(0, quarter), samples.slice(-quarter)].map((part) =>

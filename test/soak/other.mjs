@@ -12,6 +12,8 @@ const control = new Control(memory);
 const count = counter(figures);
 const next = seeded(seed);
 const stranger = loadStranger(path);
+/** Milliseconds of a period. */
+const MS = 300;
 
 function churn(ms) {
   const looked = stranger.churn(ms);
@@ -29,7 +31,7 @@ const periods = {
     }
     // Some come and go.
     for (let i = next(4); i > 0 && fds.length > 0; i--) closeSync(fds.pop());
-    churn(100 + next(200));
+    churn(MS + next(2 * MS));
     for (const fd of fds) closeSync(fd);
     count('descriptorPeriods');
   },
@@ -37,7 +39,7 @@ const periods = {
     // The runtime needs some for its heap: without them it ends the process itself.
     const taken = stranger.fill(250 + next(1200));
     if (taken > 0) count('mappingPeriods');
-    churn(100 + next(200));
+    churn(MS + next(2 * MS));
     stranger.unfill();
   },
 };

@@ -166,6 +166,11 @@ const acts = {
 /** Often what is quick and of little consequence. */
 const CHANCES = ['read', 'read', 'read', 'read', 'write', 'write', 'protect', 'repair', 'repair', 'copyOut', 'copyIn', 'lend', 'close'];
 
+/** Reads while the owner may be putting something else there. */
+function hammer(bytes) {
+  for (let i = 0; i < 3000; i++) void bytes[next(bytes.length)];
+}
+
 /** What is lent may be truncated, protected, closed by its owner at any moment. */
 function borrow() {
   if (lender === undefined) return;
@@ -174,8 +179,11 @@ function borrow() {
   if (borrowed.length === 0) return;
   const { bytes, readOnly } = one(borrowed);
   if (bytes.length === 0) return;
-  findZero(bytes);
-  if (!readOnly) write(bytes);
+  if (readOnly) hammer(bytes);
+  else {
+    findZero(bytes);
+    write(bytes);
+  }
 }
 
 const context = {
@@ -206,6 +214,7 @@ function actOnHeld() {
   acts[one(CHANCES)](one(held));
 }
 
+if (index === undefined) parentPort.postMessage('ready');
 for (let step = 1; !control.stopped; step++) {
   attempt(next(3) > 0 ? actOnHeld : one(MORE));
   if (next(4) === 0) borrow();

@@ -6,6 +6,7 @@ import { assertBytes, FULL, PAGE } from '../files.mjs';
 const PAGES = 16;
 /** Placements until the reservation is given back for another one. */
 const LIFE = 200;
+const MOST_ROUNDS = 30;
 /** Only where the runtime can put such a buffer over addresses that stay. */
 const SHARED = Number(process.versions.node.split('.')[0]) >= 22 ? ['shared', 'array'] : ['array'];
 
@@ -26,25 +27,29 @@ export function placingActs({ one, next, steady, count, lend, close }) {
     return space;
   }
 
+  function placeOne(at, pages) {
+    const overlaps = placed.filter((other) => other.at < at + pages && at < other.at + other.pages);
+    for (const other of overlaps) {
+      close(other.mapping);
+      placed.splice(placed.indexOf(other), 1);
+    }
+    const filePage = next(FULL / PAGE - pages);
+    const mapping = renewed().place(at * PAGE, {
+      file: one(steady), offset: filePage * PAGE, length: pages * PAGE, access: one(['read', 'read-write']), buffer: one(SHARED),
+    });
+    placed.push({ at, pages, mapping });
+    assertBytes(mapping.bytes, filePage * PAGE, next, 'a placed mapping');
+    count('placements');
+    return mapping;
+  }
+
   return {
+    /** Who borrows a view reads on while it is closed, and while something else is placed there. */
     place() {
       const at = next(PAGES);
       const pages = 1 + next(PAGES - at);
-      const overlaps = placed.filter((other) => other.at < at + pages && at < other.at + other.pages);
-      for (const other of overlaps) {
-        close(other.mapping);
-        placed.splice(placed.indexOf(other), 1);
-      }
-      const filePage = next(FULL / PAGE - pages);
-      const mapping = renewed().place(at * PAGE, {
-        file: one(steady), offset: filePage * PAGE, length: pages * PAGE, access: one(['read', 'read-write']), buffer: one(SHARED),
-      });
-      placed.push({ at, pages, mapping });
-      assertBytes(mapping.bytes, filePage * PAGE, next, 'a placed mapping');
-      // Who borrows it reads on after it was closed, and after something else was placed there.
-      lend(mapping, true);
-      assertBytes(mapping.bytes, filePage * PAGE, next, 'a placed mapping that was lent');
-      count('placements');
+      lend(placeOne(at, pages), true);
+      for (let rounds = next(MOST_ROUNDS); rounds > 0; rounds--) placeOne(at, pages);
     },
     /** Stray writes through a mapping that is for reading: they never reach the file. */
     stray() {
