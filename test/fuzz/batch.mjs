@@ -17,9 +17,9 @@ const { seed, calls, folder, record, scene: only, each, anyType, match, except, 
 const MOST = 32;
 /** How often scenes are about the functions of a group: a class, a module; others 1. */
 const WEIGHTS = { native: 12, sys: 4, memmap: 2, AnonymousMapping: 4, FileMapping: 6, SharedMapping: 4, Reservation: 2 };
-/** Those make sockets, files, and turns of the event loop: one scene in so many. */
-const RARE = 16;
-const DEAR = /^(Store|DuplexChannel|ChannelServer|Connection|Listener|shm)$/;
+/** Those make sockets and files, look through /proc/self/fd, take turns of the event loop: one choice in so many. */
+const RARE = 12;
+const DEAR = /^(Store|DuplexChannel|ChannelServer|Connection|Listener|shm|Mutex|RwLock|Semaphore|Event|Barrier|Channel|Producer|Consumer)$/;
 /** Looks at what is left in the life of a process. */
 const LOOKS = 5;
 const TITLE = 96;

@@ -50,14 +50,14 @@ function randomOptions(scene, names, right) {
   return options;
 }
 
-/** A call that may wait is given little time to. */
+/** A call that may wait is given little time to, where what it gets would pass for options. */
 function hurry(scene, value) {
-  if (value !== undefined && !isPlain(value)) return value;
-  const descriptor = Object.getOwnPropertyDescriptor(value ?? {}, 'timeout');
-  if (descriptor?.get !== undefined) return value;
-  const timeout = descriptor?.value;
+  if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) return value;
+  const own = isPlain(value) ? Object.getOwnPropertyDescriptors(value) : {};
+  const timeout = own.timeout?.value;
   const endless = timeout === undefined || (typeof timeout === 'number' && timeout > 2);
-  return endless ? Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(value ?? {}), timeout: { value: scene.one(TIMEOUTS), enumerable: true } }) : value;
+  if (!endless || own.timeout?.get !== undefined) return value;
+  return Object.defineProperties({}, { ...own, timeout: { value: scene.one(TIMEOUTS), enumerable: true } });
 }
 
 function argumentsOf({ right, wrong }) {
