@@ -125,13 +125,19 @@ async function callOne(scene, target, promises, buffers) {
     count.refused += 1;
     if (!target.mayThrow(error)) fail(`${called(target, args)} threw without a code: ${error.stack}`);
   };
+  const arrive = async (promise) => {
+    try {
+      const value = await promise;
+      count.returned += 1;
+      use(scene, target.name, value, buffers);
+    } catch (error) {
+      refuse(error);
+    }
+  };
   try {
     const result = target.call(scene, args);
     if (typeof result?.then === 'function') {
-      promises.push([target, result.then((value) => {
-        count.returned += 1;
-        use(scene, target.name, value, buffers);
-      }, refuse)]);
+      promises.push([target, arrive(result)]);
     } else {
       count.returned += 1;
       use(scene, target.name, result, buffers);

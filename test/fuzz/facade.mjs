@@ -90,7 +90,7 @@ const FDS = /^sys\.(ftruncate|fallocate|posix_fadvise|cachestat|fcntl)|\.fromFd$
 
 /** What the machine or this process would suffer from, in ways that no library can prevent. */
 function isTooMuch(name, args) {
-  if (/madvise$/.test(name) && args.some((value) => typeof value === 'number' && ((value | 0) === 100 || (value | 0) === 101))) return true;
+  if (name.endsWith('madvise') && args.some((value) => typeof value === 'number' && ((value | 0) === 100 || (value | 0) === 101))) return true;
   if (name === 'sys.mlockall') return (args[0] & 4) === 0;
   if (/process_madvise/.test(name) && Array.isArray(args[1])) return args[1].some((range) => typeof range?.address === 'bigint' && !(typeof range.length === 'number' && range.length <= 4096));
   if (/migrate_pages|move_pages/.test(name)) return typeof args[0] === 'number' && args[0] > 0 && args[0] < 2 ** 22;
@@ -130,7 +130,7 @@ function target(name, thing, entry, invoke) {
   };
 }
 
-const isClass = (value) => typeof value === 'function' && /^class/.test(Function.prototype.toString.call(value));
+const isClass = (value) => typeof value === 'function' && Function.prototype.toString.call(value).startsWith('class');
 
 function* membersOf(name, type) {
   const thing = THING_OF[name];

@@ -94,7 +94,7 @@ const replay = (batch, scene) => `npm run fuzz -- --seed ${batch.seed} --calls $
 /** Whether the scene alone ends a process, and the calls it makes. */
 async function explain(batch, { stdout, stderr, problem, scene, name }) {
   console.error(`seed ${batch.seed}: ${problem} in scene ${scene} at ${name}\n${tail(stderr)}\n${tail(stdout, 3)}`);
-  if (scene === undefined || /^look/.test(name)) {
+  if (scene === undefined || name.startsWith('look')) {
     console.error(`replay: ${replay(batch)}`);
     return;
   }

@@ -90,11 +90,12 @@ export class Disturber {
       workerData: { ...settings, name: `victim-${number % 8}`, seed: seed + 1000 + number, next }, transferList: [next],
     });
     worker.on('error', (error) => die(`victim ${number}: ${error.stack}${error.cause ? `\n${error.cause.stack}` : ''}`));
-    const started = new Promise((resolve) => {
-      worker.once('message', resolve).once('exit', resolve);
-    });
-    const ready = started.then(() => {
-      this.#starting = false;
+    const ready = new Promise((resolve) => {
+      const started = () => {
+        this.#starting = false;
+        resolve();
+      };
+      worker.once('message', started).once('exit', started);
     });
     await once(worker, 'online');
     lender.unref();

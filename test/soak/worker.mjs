@@ -17,7 +17,7 @@ import { PAGE } from './files.mjs';
 
 const { index, name, seed, guarded, files, steady, folder, without, next: borrower, previous: lender } = workerData;
 const control = new Control(workerData.control);
-const count = counter(workerData.figures);
+const figure = counter(workerData.figures);
 const MOST = 6;
 /** Steps from one collection to the next: what closed mappings leave is only freed with their buffers. */
 const COLLECT = 100;
@@ -102,9 +102,9 @@ function lend({ buffer, bytes }, readOnly) {
 }
 
 /** Closing never fails, whatever has run out: no code, so that nobody takes it for a want. */
-function close(one) {
+function close(mapping) {
   try {
-    one.close();
+    mapping.close();
   } catch (error) {
     throw new Error('close() failed', { cause: error });
   }
@@ -187,7 +187,7 @@ function borrow() {
 }
 
 const context = {
-  next, one, files, steady, folder, name, count, lend, close,
+  next, one, files, steady, folder, name, count: figure, lend, close,
   /** Closed, or left to the collector. */
   gone: (mapping) => next(4) > 0 && close(mapping),
 };
@@ -205,7 +205,7 @@ function attempt(act) {
     act();
   } catch (error) {
     if (!isWant(error) || !(control.want || control.periods !== before)) throw error;
-    count('refused');
+    figure('refused');
   }
 }
 
