@@ -9,6 +9,9 @@ const { Base } = Mocha.reporters;
 const { EVENT_HOOK_BEGIN, EVENT_RUN_END, EVENT_SUITE_BEGIN, EVENT_TEST_BEGIN, EVENT_TEST_FAIL, EVENT_TEST_PASS, EVENT_TEST_PENDING } =
   Mocha.Runner.constants;
 
+/** Milliseconds to the end of a process whose tests have ended. */
+const GRACE = 20_000;
+
 /** How mocha shows a failure. */
 function shown(failure) {
   const { consoleLog } = Base;
@@ -34,6 +37,13 @@ module.exports = class extends Base {
     runner.on(EVENT_TEST_PASS, () => tell({ passed: 1 }));
     runner.on(EVENT_TEST_PENDING, () => tell({ pending: 1 }));
     runner.on(EVENT_TEST_FAIL, (test) => tell({ failure: shown(test) }));
-    runner.once(EVENT_RUN_END, () => tell({ ended: true }));
+    runner.once(EVENT_RUN_END, () => {
+      tell({ ended: true });
+      setTimeout(() => {
+        const files = process.argv.filter((one) => one.endsWith('.test.mjs')).join(' ');
+        tell({ failure: `  1) ${files}: what a test left behind keeps the process alive: ${process.getActiveResourcesInfo().join(' ')}\n` });
+        process.exit(1);
+      }, GRACE).unref();
+    });
   }
 };

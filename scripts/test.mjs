@@ -70,7 +70,6 @@ function count(events) {
   const failures = events.filter(({ failure }) => failure !== undefined).map(({ failure }) => failure);
   total.passed += events.filter(({ passed }) => passed).length;
   total.pending += events.filter(({ pending }) => pending).length;
-  total.failures.push(...failures);
   for (const { skipped, missing, file } of events) {
     if (skipped !== undefined) total.skipped.push(skipped);
     if (missing !== undefined) total.missing.set(file, [...(total.missing.get(file) ?? []), missing]);
@@ -78,28 +77,31 @@ function count(events) {
   return failures;
 }
 
-/** Files of a batch that has crashed are run again, but those that had begun. */
+/** What to tell of a process that ended as none should. */
+function crash(where, end, output) {
+  const lines = output.trimEnd().split('\n').slice(-MOST_LINES).map((line) => `     ${line}`.trimEnd());
+  return `  1) ${where}: the process ended with ${end}\n${lines.join('\n')}\n`;
+}
+
+/** Where a process crashes, the files of its batch that had not begun are run again. */
 async function runBatch(files) {
   const { events, output, end, seconds } = await mocha(files);
-  const failures = count(events);
-  const begun = events.filter(({ begun: title }) => title !== undefined);
-  const ended = events.some((event) => event.ended);
   const seen = new Set(events.filter(({ file, missing }) => file !== undefined && missing === undefined).map(({ file }) => file));
-  const left = ended ? [] : files.filter((file) => !seen.has(file));
-  if (!ended && (seen.size > 0 || files.length === 1)) {
-    const file = [...seen].at(-1) ?? files[0];
-    const lines = output.trimEnd().split('\n').slice(-MOST_LINES).map((line) => `     ${line}`).join('\n');
-    const failure = `  1) ${file}: the process ended with ${end}, in "${begun.at(-1)?.begun ?? 'none of its tests'}"\n${lines}\n`;
-    total.failures.push(failure);
-    failures.push(failure);
-  } else if (output.trim() !== '') console.log(output.trimEnd());
+  const hasEnded = events.some(({ ended }) => ended);
+  if (!hasEnded && seen.size === 0 && files.length > 1) {
+    for (const file of files) await runBatch([file]); // one of them cannot be loaded
+    return;
+  }
+  const failures = count(events);
+  const lastTest = events.findLast(({ begun }) => begun !== undefined)?.begun;
+  if (!hasEnded) failures.push(crash(`${[...seen].at(-1) ?? files[0]}, in "${lastTest ?? 'none of its tests'}"`, end, output));
+  else if (end !== 'exit code 0' && failures.length === 0) failures.push(crash(`${files.join(' ')}, after all tests`, end, output));
+  else if (output.trim() !== '') console.log(output.trimEnd());
+  total.failures.push(...failures);
   const tests = events.filter(({ passed, pending }) => passed || pending).length;
   console.log(`  ${failures.length === 0 ? 'ok  ' : 'FAIL'} ${seconds.toFixed(1).padStart(6)} s ${String(tests).padStart(4)} tests of ${files.join(' ')}`);
-  if (left.length < files.length) {
-    if (left.length > 0) await runBatch(left);
-  } else {
-    for (const file of left) await runBatch([file]); // one of them cannot be loaded
-  }
+  const left = hasEnded ? [] : files.filter((file) => !seen.has(file));
+  if (left.length > 0 && left.length < files.length) await runBatch(left);
 }
 
 /** Batches of files that are far from each other: neighbours take about as long. */

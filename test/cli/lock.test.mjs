@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, readdirSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MEMMAP, evictPages, memmap, runPython, startMemmap } from '../support/cli.mjs';
 import { bytesLocked } from '../support/cli-runs.mjs';
@@ -245,7 +245,9 @@ while True:
 
     it('tells its manager when all is locked, how much, and when it stops', async () => {
       const socket = file('notify');
+      rmSync(socket, { force: true }); // it may be tried again: see despiteReclaim()
       const manager = python(MANAGER, [socket]);
+      running.push(manager);
       await until(() => manager.output() !== '', 'the manager listens');
       const { child, ended } = begin(['-q', cold('served', MIB)], { env: { NOTIFY_SOCKET: socket } });
       await until(() => manager.output().includes('READY'), 'it is ready');
