@@ -133,14 +133,19 @@ NAPI_MODULE_INIT() {
 `;
 
 /** Node's own headers, or those that cmake-js brings: they are the same for all versions. */
-const INCLUDES = [join(dirname(process.execPath), '../include/node'), fileURLToPath(new URL('../../node_modules/node-api-headers/include', import.meta.url))];
+const HEADERS = [join(dirname(process.execPath), '../include/node'), fileURLToPath(new URL('../../node_modules/node-api-headers/include', import.meta.url))];
+
+/** Where node_api.h is, whose interface is the same for all versions of Node; skips the tests where it is not. */
+export function nodeApiHeaders(context) {
+  const found = HEADERS.find((folder) => existsSync(join(folder, 'node_api.h')));
+  return found ?? skip(context, `no node_api.h in ${HEADERS.join(', ')}`);
+}
 
 /** Returns path(): of the addon, to load with process.dlopen or createRequire. */
 export function foreignAddon() {
   let directory;
   before(function () {
-    const include = INCLUDES.find((folder) => existsSync(join(folder, 'node_api.h')));
-    if (include === undefined) skip(this, `no node_api.h in ${INCLUDES.join(', ')}`);
+    const include = nodeApiHeaders(this);
     directory = mkdtempSync(join(tmpdir(), 'memmap-addon-'));
     const addon = join(directory, 'foreign.node');
     execFileSync('cc', ['-x', 'c', '-std=gnu11', '-shared', '-fPIC', '-I', include, '-o', addon, '-'], { input: SOURCE });

@@ -166,8 +166,8 @@ TEST_ALONE("a handler that helps by itself is called, and the access goes on") {
         }).well());
 }
 
-TEST_ALONE("a handler that does not learn the address is not asked about faults") {
-  // As Node's behind process.on('SIGSEGV'): it would return to the fault for ever.
+TEST_ALONE("a plain handler that returns, or SIG_IGN, lets a fault end the process") {
+  // As Node's behind process.on('SIGSEGV'): without the guard it returns for ever.
   constexpr auto kReturns = [](int) {};
   for (void (*handler)(int) : {+kReturns, SIG_IGN}) {
     CHECK(in_child([&] {
