@@ -245,8 +245,8 @@ Errno AddressRange::vacate(size_t offset, size_t length) {
 }
 
 Errno AddressRange::protect(size_t offset, size_t length, int prot) {
-  length = round_up(length, page_size());
   if (!within(offset, length, this->length())) return {EINVAL};
+  length = round_up(length, page_size());
   char* address = begin_ + offset;
   const uintptr_t start = number(address);
   const uintptr_t end = start + length;
