@@ -128,14 +128,13 @@ TEST("a fault on closed pages of one range leaves its closed neighbours closed")
 }
 
 TEST_ALONE("closed pages that no range knows are nobody's to answer for") {
-  const size_t page = page_size();
-  CHECK(!memmap::core::arm_guard().failed());
-  char* address = map_pages(2);
-  CHECK(!place_closed_pages(address, 2 * page).failed());
-  const End end = in_child([&] { CHECK(address[page] == 0); });
+  const End end = in_child([] {
+    CHECK(!memmap::core::arm_guard().failed());
+    char* address = map_pages(2);
+    CHECK(!place_closed_pages(address, 2 * page_size()).failed());
+    CHECK(address[page_size()] == 0);
+  });
   CHECK(end.signal == SIGSEGV);
-  CHECK(closed_at(address) && closed_at(address + page));
-  ::munmap(address, 2 * page);
 }
 
 TEST_ALONE("closed pages are ENOSYS before they have been made, and replace nothing") {
