@@ -292,6 +292,7 @@ void AddressRange::retire() {
 void AddressRange::extend(size_t more) {
   const PageReplacementLock lock;
   const uintptr_t end = number(begin_) + length();
+  forget_stale(registry(), end, end + more);
   length_.fetch_add(more, std::memory_order_relaxed);
   if (Extent* last = find_extent(end - 1)) last->end += more;
   if (retired_) registry().census.retired_bytes += more;
