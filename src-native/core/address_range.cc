@@ -239,8 +239,11 @@ Errno AddressRange::vacate(size_t offset, size_t length) {
   const uintptr_t start = number(address);
   if (Errno error = cut_extents(start, start + length); error.failed()) return error;
   if (offset == 0) unmap_below();
-  if (Errno error = replace_by_closed(address, length); error.failed()) return error;
-  close_extents(start, start + length);
+  bool stays = false;
+  if (Errno error = replace_by_closed(address, length, stays); error.failed()) {
+    return error;
+  }
+  close_extents(start, start + length, stays);
   return {};
 }
 

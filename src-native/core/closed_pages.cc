@@ -41,11 +41,14 @@ sys::Errno place_closed_pages(char* address, size_t length) {
   return placed ? sys::Errno{} : placed.error();
 }
 
-sys::Errno replace_by_closed(char* address, size_t length) {
+sys::Errno replace_by_closed(char* address, size_t length, bool& stays) {
   if (guard_enabled()) {
     sys::Errno placed = with_spares([&] { return place_closed_pages(address, length); });
-    // The limit of mappings: nobody reaches the pages, and the guard knows them as closed.
-    if (placed.value == ENOMEM) placed = sys::mprotect(address, length, PROT_NONE);
+    if (placed.value == ENOMEM) {
+      // The limit of mappings. The guard knows them as closed.
+      stays = true;
+      placed = sys::mprotect(address, length, PROT_NONE);
+    }
     if (placed.value == ENOMEM) return {};
     if (placed.value != ENOSYS) return placed;
   }

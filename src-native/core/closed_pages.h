@@ -20,8 +20,9 @@ sys::Errno prepare_closed_pages();
 sys::Errno place_closed_pages(char* address, size_t length);
 
 // The same, whatever is in the way: at the limit of mappings the pages stay, without
-// access; without the memfd, zero pages. With the page replacement lock held.
-sys::Errno replace_by_closed(char* address, size_t length);
+// access, and `stays` is set; without the memfd, zero pages. With the page replacement
+// lock held.
+sys::Errno replace_by_closed(char* address, size_t length, bool& stays);
 
 // Async-signal-safe.
 bool is_closed(const Vma& vma);

@@ -49,7 +49,7 @@ void split(uintptr_t address) {
 bool alike(const Extent& a, const Extent& b) {
   return a.end == b.start && a.origin == b.origin && a.range == b.range &&
          a.counts == b.counts && a.prot == b.prot && a.pristine == b.pristine &&
-         a.closed == b.closed && a.unit == b.unit && !a.fixed_up && !b.fixed_up &&
+         a.closed == b.closed && a.stays == b.stays && a.unit == b.unit && !a.fixed_up && !b.fixed_up &&
          a.stash == nullptr && b.stash == nullptr;
 }
 
@@ -80,8 +80,13 @@ Standing standing(Extent& extent, const Vma& vma) {
   if (extent.of_runtime && reaches_out && (anonymous || !extent.backing.shown())) {
     return Standing::kForeign;
   }
+  const bool replaced = extent.fixed_up;
+  // Where closed pages were placed, nothing else is ours but the zeros for them.
+  if (extent.closed && !extent.stays) {
+    return replaced && anonymous && vma.readable ? Standing::kReplaced
+                                                 : Standing::kForeign;
+  }
   // Memory without a file has no other mark than its protection.
-  const bool replaced = extent.fixed_up || extent.closed;
   if (anonymous && !replaced && extent.prot != -1 && protection_of(vma) != extent.prot) {
     return Standing::kForeign;
   }
@@ -173,11 +178,12 @@ Errno undo_strays_in(const void* address, size_t length) {
   return each_extent(start, start + length, undo_strays);
 }
 
-void close_extents(uintptr_t start, uintptr_t end) {
-  static_cast<void>(each_extent(start, end, [](Extent& extent) {
+void close_extents(uintptr_t start, uintptr_t end, bool stays) {
+  static_cast<void>(each_extent(start, end, [stays](Extent& extent) {
     drop_stash(extent.stash);
     forget_blocks(extent);
     extent.closed = true;
+    extent.stays = stays;
     extent.prot = -1;
     extent.fd = -1;
     extent.opened = extent.fixed_up = extent.broken = false;

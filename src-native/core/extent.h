@@ -34,6 +34,7 @@ struct Extent {
   std::shared_ptr<FaultCounts> counts;
 
   bool closed = false;
+  bool stays = false;  // closed, but its pages could not be replaced
   // Private, and never to be written: without a page of its own.
   bool pristine = false;
 
@@ -72,8 +73,8 @@ sys::Errno cut_extents(uintptr_t start, uintptr_t end);
 // Joins neighbours that have become alike.
 void join_extents(uintptr_t start, uintptr_t end);
 
-// Notes that closed pages stand at [start, end) now.
-void close_extents(uintptr_t start, uintptr_t end);
+// Notes that [start, end) is closed. `stays`: what was mapped is still there.
+void close_extents(uintptr_t start, uintptr_t end, bool stays);
 
 // What is noted of the pages at `address`, without what was stashed of them; and the same
 // of pages that lie `shift` bytes further up, which may wrap.
