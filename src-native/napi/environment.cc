@@ -1,59 +1,48 @@
 #include "napi/environment.h"
 
+#include <cmath>
 #include <utility>
 
 namespace memmap::napi {
 
-double Environment::add(core::Mapping mapping) {
-  uint32_t index = 0;
-  if (free_.empty()) {
-    index = static_cast<uint32_t>(slots_.size());
-    slots_.emplace_back();
-  } else {
-    index = free_.back();
-    free_.pop_back();
-  }
-  Slot& slot = slots_[index];
-  slot.mapping = std::move(mapping);
-  slot.open = true;
-  return static_cast<double>(slot.generation * kIndices + index);
+namespace {
+
+// The number that JavaScript means, or 0, which is nobody's.
+uint64_t number_of(double handle) {
+  constexpr double kMost = 0x1p53;
+  return handle >= 1 && handle < kMost && handle == std::floor(handle)
+             ? static_cast<uint64_t>(handle)
+             : 0;
 }
 
-Environment::Slot* Environment::slot(double handle) {
-  const uint64_t number = static_cast<uint64_t>(handle);
-  const uint64_t index = number % kIndices;
-  if (index >= slots_.size()) return nullptr;
-  Slot& slot = slots_[index];
-  return slot.open && slot.generation == number / kIndices ? &slot : nullptr;
+}  // namespace
+
+double Environment::add(core::Mapping mapping) {
+  last_ += 1;
+  mappings_.emplace(last_, std::move(mapping));
+  return static_cast<double>(last_);
 }
 
 core::Mapping* Environment::find(double handle) {
-  Slot* found = slot(handle);
-  return found != nullptr ? &found->mapping : nullptr;
+  const auto found = mappings_.find(number_of(handle));
+  return found != mappings_.end() ? &found->second : nullptr;
 }
 
-void Environment::remove(double handle) {
-  Slot* found = slot(handle);
-  if (found == nullptr) return;
-  found->mapping = core::Mapping();
-  found->generation += 1;
-  found->open = false;
-  free_.push_back(static_cast<uint32_t>(found - slots_.data()));
-}
+void Environment::remove(double handle) { mappings_.erase(number_of(handle)); }
 
 double Environment::hold_counts(std::shared_ptr<core::FaultCounts> counts) {
-  last_counts_ += 1;
-  counts_.emplace(last_counts_, std::move(counts));
-  return static_cast<double>(last_counts_);
+  last_ += 1;
+  counts_.emplace(last_, std::move(counts));
+  return static_cast<double>(last_);
 }
 
 core::FaultCounts* Environment::counts(double number) {
-  auto found = counts_.find(static_cast<uint64_t>(number));
+  auto found = counts_.find(number_of(number));
   return found != counts_.end() ? found->second.get() : nullptr;
 }
 
 void Environment::drop_counts(double number) {
-  counts_.erase(static_cast<uint64_t>(number));
+  counts_.erase(number_of(number));
 }
 
 int Environment::hold_fd(sys::UniqueFd fd) {

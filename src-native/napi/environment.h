@@ -8,14 +8,14 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
-#include <vector>
 
 #include "core/mapping.h"
 #include "sys/fd.h"
 
 namespace memmap::napi {
 
-// Numbers are never reused, so that a stale one finds nothing.
+// Numbers count up and are never used again, so that a stale one finds nothing: 2^53 - 1
+// of them last for centuries.
 class Environment {
  public:
   Environment() = default;
@@ -26,6 +26,7 @@ class Environment {
 
   // The number of the mapping: positive, a safe integer.
   double add(core::Mapping mapping);
+  // Null for any other number. Valid until the mapping is removed.
   core::Mapping* find(double handle);
   // Forgets the mapping without vacating its pages: they live as long as buffers over
   // them do, or go now.
@@ -48,21 +49,9 @@ class Environment {
   void give_fd(int fd);  // it is JavaScript's from here on
 
  private:
-  // A handle is index + generation * kIndices, and generations start at 1.
-  static constexpr uint64_t kIndices = uint64_t{1} << 24;
-
-  struct Slot {
-    core::Mapping mapping;
-    uint64_t generation = 1;
-    bool open = false;
-  };
-
-  Slot* slot(double handle);
-
-  std::vector<Slot> slots_;
-  std::vector<uint32_t> free_;
+  uint64_t last_ = 0;
+  std::unordered_map<uint64_t, core::Mapping> mappings_;
   std::unordered_map<uint64_t, std::shared_ptr<core::FaultCounts>> counts_;
-  uint64_t last_counts_ = 0;
   std::unordered_map<int, sys::UniqueFd> descriptors_;
   struct Listener* listener_ = nullptr;
 };
