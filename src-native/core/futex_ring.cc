@@ -48,14 +48,15 @@ Result<std::unique_ptr<FutexRing>> FutexRing::create() {
 Errno FutexRing::open() {
   io_uring_params params = {};
   // One thread uses it, and it is not interrupted: a completion is posted when it enters
-  // the kernel next, or sleeps there.
+  // the kernel next, or sleeps there. A request that is refused holds up no other.
   params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN |
-                 IORING_SETUP_CQSIZE | sys::kRingNoArray;
+                 IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | sys::kRingNoArray;
   params.cq_entries = kCompletions;
   auto fd = sys::io_uring_setup(kRequests, params);
   if (!fd) return fd.error();
   if (!waits_for_futexes(fd->get())) return Errno{ENOSYS};
   fd_ = std::move(*fd);
+  requests_head_ = params.sq_off.head;
   requests_tail_ = params.sq_off.tail;
   requests_mask_ = params.sq_entries - 1;
   completions_head_ = params.cq_off.head;
@@ -98,49 +99,61 @@ Result<uint64_t> FutexRing::watch(std::shared_ptr<AddressRange> range,
   if (watches_.size() == kMost || untaken() >= kMost) return Errno{EBUSY};
   const uint64_t id = next_id_++;
   const auto& [at, added] = watches_.emplace(id, Watch{std::move(range), word, expected});
-  arm(id, at->second);
-  const Errno error = submit();
+  const Errno error = arm(id, at->second) ? submit() : Errno{EAGAIN};
   if (!error.failed()) return id;
+  // Should the kernel take the request yet, its completion finds nobody.
   watches_.erase(id);
   return error;
 }
 
-io_uring_sqe& FutexRing::request() {
-  if (armed_ > requests_mask_) static_cast<void>(submit());
-  auto* all = static_cast<io_uring_sqe*>(requests_.address);
-  io_uring_sqe& request = all[(position(requests_tail_) + armed_) & requests_mask_];
-  armed_ += 1;
-  request = {};
-  return request;
+uint32_t FutexRing::unsubmitted() const {
+  return written_ - __atomic_load_n(&position(requests_head_), __ATOMIC_ACQUIRE);
 }
 
-void FutexRing::arm(uint64_t id, const Watch& watch) {
-  io_uring_sqe& request = this->request();
-  request.opcode = sys::kRingFutexWait;
-  request.fd = static_cast<int>(sys::kFutex32);
-  request.addr = reinterpret_cast<uintptr_t>(watch.word);
-  request.off = watch.expected;
+io_uring_sqe* FutexRing::request() {
+  if (unsubmitted() > requests_mask_) static_cast<void>(submit());
+  if (unsubmitted() > requests_mask_) return nullptr;
+  auto* all = static_cast<io_uring_sqe*>(requests_.address);
+  io_uring_sqe& request = all[written_ & requests_mask_];
+  written_ += 1;
+  request = {};
+  return &request;
+}
+
+bool FutexRing::arm(uint64_t id, const Watch& watch) {
+  io_uring_sqe* request = this->request();
+  if (request == nullptr) return false;
+  request->opcode = sys::kRingFutexWait;
+  request->fd = static_cast<int>(sys::kFutex32);
+  request->addr = reinterpret_cast<uintptr_t>(watch.word);
+  request->off = watch.expected;
   constexpr uint64_t kAnyBit = UINT32_MAX;
-  request.addr3 = kAnyBit;
-  request.user_data = id;
+  request->addr3 = kAnyBit;
+  request->user_data = id;
+  return true;
 }
 
 void FutexRing::unwatch(uint64_t id) {
   if (watches_.erase(id) == 0) return;
-  io_uring_sqe& request = this->request();
-  request.opcode = IORING_OP_ASYNC_CANCEL;
-  request.addr = id;
-  request.user_data = kNobody;
+  // Without it the kernel goes on waiting, for nobody, until the ring is closed.
+  io_uring_sqe* request = this->request();
+  if (request == nullptr) return;
+  request->opcode = IORING_OP_ASYNC_CANCEL;
+  request->addr = id;
+  request->user_data = kNobody;
   static_cast<void>(submit());
 }
 
 Errno FutexRing::submit() {
-  uint32_t& tail = position(requests_tail_);
-  const uint32_t count = std::exchange(armed_, 0);
   // The requests come before the position that shows them to the kernel.
-  __atomic_store_n(&tail, tail + count, __ATOMIC_RELEASE);
-  auto taken = sys::io_uring_enter(fd_.get(), count);
-  return taken ? Errno{} : taken.error();
+  __atomic_store_n(&position(requests_tail_), written_, __ATOMIC_RELEASE);
+  // It moves the head past each that it takes, and may stop at any: without memory.
+  while (unsubmitted() > 0) {
+    auto taken = sys::io_uring_enter(fd_.get(), unsubmitted());
+    if (!taken && taken.error().value != EINTR) return taken.error();
+    if (taken && *taken == 0) return Errno{EAGAIN};
+  }
+  return {};
 }
 
 const std::vector<uint64_t>& FutexRing::take() {
@@ -149,7 +162,8 @@ const std::vector<uint64_t>& FutexRing::take() {
       reinterpret_cast<io_uring_cqe*>(static_cast<char*>(rings_.address) + completions_);
   uint32_t& head = position(completions_head_);
   const uint32_t tail = head + untaken();
-  for (uint32_t at = head; at != tail; ++at) {
+  uint32_t at = head + answered_;
+  for (; at != tail; ++at) {
     const io_uring_cqe& completion = completions[at & completions_mask_];
     const auto found = watches_.find(completion.user_data);
     if (found == watches_.end()) continue;
@@ -158,10 +172,13 @@ const std::vector<uint64_t>& FutexRing::take() {
     const bool refused = completion.res < 0 && completion.res != -EAGAIN;
     if (value != watch.expected || refused) changed_.push_back(id);
     watch.expected = value;
-    if (!refused) arm(id, watch);
+    if (!refused && !arm(id, watch)) break;
   }
-  __atomic_store_n(&head, tail, __ATOMIC_RELEASE);
-  if (armed_ > 0) static_cast<void>(submit());
+  // While the kernel will not take the requests, a completion stays: then the descriptor
+  // stays readable, and this is called again.
+  const bool again = submit().failed() && at == tail && at != head;
+  answered_ = again ? 1 : 0;
+  __atomic_store_n(&head, at - answered_, __ATOMIC_RELEASE);
   return changed_;
 }
 

@@ -56,10 +56,13 @@ class FutexRing {
   FutexRing() = default;
   sys::Errno open();
   sys::Errno map(Memory& memory, size_t length, off_t offset);
-  // The next one to be written.
-  io_uring_sqe& request();
-  void arm(uint64_t id, const Watch& watch);
+  // A new one to be filled in. Null: the kernel takes none of those that are written.
+  io_uring_sqe* request();
+  // False: there is no room for the request.
+  bool arm(uint64_t id, const Watch& watch);
+  // Hands over what is written, and what the kernel would not take before.
   sys::Errno submit();
+  uint32_t unsubmitted() const;
   // One of those that we share with the kernel: whoever reads the entries writes the
   // head, the other one the tail.
   uint32_t& position(uint32_t offset) const;
@@ -68,13 +71,15 @@ class FutexRing {
   sys::UniqueFd fd_;
   Memory rings_;
   Memory requests_;
-  uint32_t requests_tail_ = 0;  // offsets in rings_
+  uint32_t requests_head_ = 0;  // offsets in rings_
+  uint32_t requests_tail_ = 0;
   uint32_t requests_mask_ = 0;
   uint32_t completions_head_ = 0;
   uint32_t completions_tail_ = 0;
   uint32_t completions_mask_ = 0;
   uint32_t completions_ = 0;
-  uint32_t armed_ = 0;  // requests written, not handed over yet
+  uint32_t written_ = 0;   // requests so far: where the next one goes
+  uint32_t answered_ = 0;  // of the untaken completions: 0 or 1, see take()
   uint64_t next_id_ = kFirst;
   std::unordered_map<uint64_t, Watch> watches_;
   std::vector<uint64_t> changed_;

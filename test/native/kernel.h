@@ -20,6 +20,7 @@ enum class Call {
   kMemfdCreate,
   kMemfdSecret,
   kFutexWaitv,
+  kIoUringEnter,
   kCachestat,
   kMovePages,
 };

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "core/page.h"
+#include "kernel.h"
 #include "sys/futex.h"
 
 namespace {
@@ -16,6 +17,8 @@ namespace {
 using memmap::core::AddressRange;
 using memmap::core::FutexRing;
 using memmap::core::page_size;
+using memmap::test::Call;
+using memmap::test::Refuse;
 
 // A page of words.
 struct Words {
@@ -142,6 +145,60 @@ TEST("a futex ring: there is an end to the watches, and room again") {
   const uint64_t again = words.watched(*ring, 1);
   words.change(1);
   CHECK(next(*ring) == again);
+}
+
+TEST("a futex ring: what the kernel would not take is handed over with the next request") {
+  auto ring = open_ring();
+  if (ring == nullptr) return;
+  const Words words;
+  const auto* word = reinterpret_cast<const uint32_t*>(&words.at[0]);
+  {
+    const Refuse out_of_memory(Call::kIoUringEnter, 0, EAGAIN);
+    CHECK(ring->watch(words.range, word, 0).error().value == EAGAIN);
+    CHECK(words.range.use_count() == 1);
+  }
+  const uint64_t id = words.watched(*ring, 1);
+  words.change(1);
+  CHECK(next(*ring) == id);
+}
+
+TEST("a futex ring: more than it has room for, while the kernel takes nothing") {
+  auto ring = open_ring();
+  if (ring == nullptr) return;
+  const Words words;
+  const auto* word = reinterpret_cast<const uint32_t*>(&words.at[0]);
+  {
+    const Refuse out_of_memory(Call::kIoUringEnter, 0, EAGAIN);
+    for (int i = 0; i < 200; i++) CHECK(!ring->watch(words.range, word, 0));
+  }
+  const uint64_t id = words.watched(*ring, 1);
+  words.change(1);
+  CHECK(next(*ring) == id);
+}
+
+TEST("a futex ring: a watch that could not be renewed is, once the kernel has memory") {
+  auto ring = open_ring();
+  if (ring == nullptr) return;
+  const Words words;
+  const uint64_t one = words.watched(*ring, 0);
+  const uint64_t two = words.watched(*ring, 1);
+  words.change(0);
+  words.change(1);
+  CHECK(readable(*ring, 10'000));
+  {
+    const Refuse out_of_memory(Call::kIoUringEnter, 0, EAGAIN);
+    CHECK(ring->take().size() == 2);
+    CHECK(readable(*ring, 0) && ring->take().empty());
+    CHECK(readable(*ring, 0));
+  }
+  CHECK(ring->take().empty());
+  CHECK(!readable(*ring, 0));
+  for (int i = 0; i < 3; i++) {
+    words.change(0);
+    CHECK(next(*ring) == one);
+    words.change(1);
+    CHECK(next(*ring) == two);
+  }
 }
 
 TEST("a futex ring: addresses are free again when it has gone") {
