@@ -2,7 +2,10 @@
 // AddressRange; the engine drops it on any thread, after the last view is gone.
 #include <dlfcn.h>
 
+#include <cstdint>
 #include <memory>
+#include <mutex>
+#include <unordered_map>
 #include <utility>
 
 #include "core/mapping.h"
@@ -15,8 +18,49 @@ namespace {
 
 using Range = std::shared_ptr<core::AddressRange>;
 
-void drop_with_env(napi_env, void*, void* range) { delete static_cast<Range*>(range); }
-void drop(void*, void* range) { delete static_cast<Range*>(range); }
+// The references of backing stores, by number. Of a buffer that could not be made some
+// runtimes call the finalizer (Node 20, where it is too long), and others do not (in a
+// worker that is being ended): so whoever comes first ends the reference, and there is
+// none for whoever comes after.
+struct Held {
+  std::mutex mutex;
+  std::unordered_map<uintptr_t, Range> ranges;
+  uintptr_t last = 0;
+};
+
+Held& held() {
+  static Held& instance = *new Held;  // backing stores outlive static destructors
+  return instance;
+}
+
+// The number, as what a finalizer is called with.
+void* hold(Range range) {
+  Held& all = held();
+  std::lock_guard lock(all.mutex);
+  all.last += 1;
+  all.ranges.emplace(all.last, std::move(range));
+  return reinterpret_cast<void*>(all.last);
+}
+
+void drop(void*, void* reference) {
+  Range last;  // goes after the lock: it may unmap
+  Held& all = held();
+  std::lock_guard lock(all.mutex);
+  const auto found = all.ranges.find(reinterpret_cast<uintptr_t>(reference));
+  if (found == all.ranges.end()) return;
+  last = std::move(found->second);
+  all.ranges.erase(found);
+}
+
+void drop_with_env(napi_env, void* data, void* reference) { drop(data, reference); }
+
+// The buffer, or -errno once nothing is held for it.
+Napi::Value made(Napi::Env env, napi_status status, napi_value buffer, void* reference) {
+  if (status == napi_ok) return {env, buffer};
+  drop(nullptr, reference);
+  const bool forbidden = status == napi_no_external_buffers_allowed;
+  return number(env, forbidden ? -ENOTSUP : -ENOMEM);
+}
 
 // node_api_create_external_sharedarraybuffer: Node 22.23, 24.16, 26.1. Looked up at run
 // time so that one binary serves the runtimes that lack it.
@@ -37,15 +81,11 @@ Napi::Value array_buffer(const Napi::CallbackInfo& info) {
   if (mapping == nullptr || mapping->at(0, length) == nullptr) {
     return number(info.Env(), -kNotOurs);
   }
-  auto range = std::make_unique<Range>(mapping->range());
+  void* reference = hold(mapping->range());
   napi_value buffer = nullptr;
   napi_status status = napi_create_external_arraybuffer(
-      info.Env(), mapping->address(), length, drop_with_env, range.get(), &buffer);
-  if (status == napi_no_external_buffers_allowed) return number(info.Env(), -ENOTSUP);
-  // From here the runtime owns the reference, even if it failed.
-  static_cast<void>(range.release());
-  return status == napi_ok ? Napi::Value(info.Env(), buffer)
-                           : number(info.Env(), -ENOMEM);
+      info.Env(), mapping->address(), length, drop_with_env, reference, &buffer);
+  return made(info.Env(), status, buffer, reference);
 }
 
 // sharedBuffer(handle, length) -> SharedArrayBuffer | -errno; ENOSYS: the runtime cannot
@@ -56,29 +96,23 @@ Napi::Value shared_buffer(const Napi::CallbackInfo& info) {
     return number(info.Env(), -kNotOurs);
   }
   if (create_shared() == nullptr) return number(info.Env(), -ENOSYS);
-  auto range = std::make_unique<Range>(mapping->range());
+  void* reference = hold(mapping->range());
   napi_value buffer = nullptr;
   napi_status status =
-      create_shared()(info.Env(), mapping->address(), length, drop, range.get(), &buffer);
-  if (status == napi_no_external_buffers_allowed) return number(info.Env(), -ENOTSUP);
-  static_cast<void>(range.release());
-  return status == napi_ok ? Napi::Value(info.Env(), buffer)
-                           : number(info.Env(), -ENOMEM);
+      create_shared()(info.Env(), mapping->address(), length, drop, reference, &buffer);
+  return made(info.Env(), status, buffer, reference);
 }
 
 // overlay(handle, view: Uint8Array) -> 0 | -errno. Moves the pages under the view.
 Napi::Value overlay(const Napi::CallbackInfo& info) {
   core::Mapping* mapping = mapping_of(info);
   if (mapping == nullptr) return number(info.Env(), -kNotOurs);
-  size_t length = 0;
-  void* data = nullptr;
-  napi_get_typedarray_info(info.Env(), info[1], nullptr, &length, &data, nullptr,
-                           nullptr);
+  const auto view = elements<uint8_t>(info[1]);
   // The engine reserved whole pages for the buffer, and none behind them.
-  if (core::round_up(length, core::page_size()) != mapping->length()) {
+  if (core::round_up(view.size(), core::page_size()) != mapping->length()) {
     return number(info.Env(), -EINVAL);
   }
-  return to_js(info.Env(), mapping->overlay(data));
+  return to_js(info.Env(), mapping->overlay(view.data()));
 }
 
 // hasExternalShared() -> boolean

@@ -76,12 +76,11 @@ Napi::Value mprotect(const Napi::CallbackInfo& info) {
 Napi::Value mincore(const Napi::CallbackInfo& info) {
   Target at = target(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
-  auto vec = info[3].As<Napi::Uint8Array>();
-  if (core::round_up(at.length, core::page_size()) / core::page_size() >
-      vec.ElementLength()) {
+  const auto vec = elements<uint8_t>(info[3]);
+  if (core::round_up(at.length, core::page_size()) / core::page_size() > vec.size()) {
     return number(info.Env(), -EINVAL);
   }
-  return to_js(info.Env(), sys::mincore(at.address, at.length, vec.Data()));
+  return to_js(info.Env(), sys::mincore(at.address, at.length, vec.data()));
 }
 
 // owns(target, offset, length) -> boolean
@@ -91,10 +90,8 @@ Napi::Value owns(const Napi::CallbackInfo& info) {
 
 // addressOf(view: Uint8Array) -> bigint
 Napi::Value address_of(const Napi::CallbackInfo& info) {
-  void* data = nullptr;
-  napi_get_typedarray_info(info.Env(), info[0], nullptr, nullptr, &data, nullptr,
-                           nullptr);
-  return Napi::BigInt::New(info.Env(), uint64_t{reinterpret_cast<uintptr_t>(data)});
+  const auto address = reinterpret_cast<uintptr_t>(elements<uint8_t>(info[0]).data());
+  return Napi::BigInt::New(info.Env(), uint64_t{address});
 }
 
 // mlockall(flags) -> 0 | -errno
@@ -109,9 +106,9 @@ Napi::Value munlockall(const Napi::CallbackInfo& info) {
 // processMadvise(pidfd, ranges: BigUint64Array [address, length, ...], advice, flags)
 // -> bytes advised | -errno
 Napi::Value process_madvise(const Napi::CallbackInfo& info) {
-  auto numbers = info[1].As<Napi::BigUint64Array>();
+  const auto numbers = elements<uint64_t>(info[1]);
   std::vector<iovec> ranges;
-  for (size_t i = 0; i + 1 < numbers.ElementLength(); i += 2) {
+  for (size_t i = 0; i + 1 < numbers.size(); i += 2) {
     ranges.push_back({reinterpret_cast<void*>(static_cast<uintptr_t>(numbers[i])),
                       static_cast<size_t>(numbers[i + 1])});
   }

@@ -1,12 +1,20 @@
-// JavaScript values in, JavaScript values out. lib/ has validated every type: a wrong one
-// here is our bug.
+// JavaScript values in, JavaScript values out.
+//
+// lib/ has checked what users pass. Whatever else comes is answered with a TypeError, once
+// the call has gone on with 0 or with no elements: never by touching memory that was not
+// given. Nor does any of it rely on a value being made: in a worker that is being ended
+// Node-API makes no objects, and nobody is left to see them.
 #pragma once
 
 #include <napi.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 #include "core/address_range.h"
 #include "core/mapping.h"
@@ -33,6 +41,44 @@ inline void* pointer(const Napi::Value& value) {
   bool lossless = false;
   uint64_t number = value.As<Napi::BigInt>().Uint64Value(&lossless);
   return reinterpret_cast<void*>(static_cast<uintptr_t>(number));
+}
+
+template <typename T>
+constexpr napi_typedarray_type array_type() {
+  if constexpr (std::is_same_v<T, uint8_t>) return napi_uint8_array;
+  if constexpr (std::is_same_v<T, int32_t>) return napi_int32_array;
+  if constexpr (std::is_same_v<T, uint32_t>) return napi_uint32_array;
+  if constexpr (std::is_same_v<T, uint64_t>) return napi_biguint64_array;
+  if constexpr (std::is_same_v<T, double>) return napi_float64_array;
+}
+
+// What a typed array of just this type holds, where it lies: nothing of any other value.
+// Valid as long as JavaScript does not run.
+template <typename T>
+std::span<T> elements(const Napi::Value& value) {
+  napi_typedarray_type type = {};
+  size_t length = 0;
+  void* data = nullptr;
+  const napi_status status = napi_get_typedarray_info(value.Env(), value, &type, &length,
+                                                      &data, nullptr, nullptr);
+  if (status != napi_ok || type != array_type<T>()) return {};
+  return {static_cast<T*>(data), length};
+}
+
+// A new typed array; no value where none can be made.
+template <typename T>
+Napi::Value new_array(napi_env env, const std::vector<T>& numbers) {
+  void* data = nullptr;
+  napi_value buffer = nullptr;
+  napi_value array = nullptr;
+  const bool made =
+      napi_create_arraybuffer(env, numbers.size() * sizeof(T), &data, &buffer) ==
+          napi_ok &&
+      napi_create_typedarray(env, array_type<T>(), numbers.size(), buffer, 0, &array) ==
+          napi_ok;
+  if (!made) return {};
+  std::copy(numbers.begin(), numbers.end(), static_cast<T*>(data));
+  return {env, array};
 }
 
 inline Napi::Value number(Napi::Env env, double value) {

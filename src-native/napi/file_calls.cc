@@ -29,11 +29,12 @@ Napi::Value posix_fadvise(const Napi::CallbackInfo& info) {
 
 // cachestat(fd, offset, length, flags, counts: Float64Array(5)) -> 0 | -errno
 Napi::Value cachestat(const Napi::CallbackInfo& info) {
+  const auto out = elements<double>(info[4]);
+  if (out.size() < 5) return number(info.Env(), -EINVAL);
   const sys::CachestatRange range = {size(info[1]), size(info[2])};
   sys::Cachestat counts = {};
   sys::Errno error = core::cachestat(int32(info[0]), range, counts,
                                      static_cast<unsigned>(int32(info[3])));
-  auto out = info[4].As<Napi::Float64Array>();
   out[0] = static_cast<double>(counts.cached);
   out[1] = static_cast<double>(counts.dirty);
   out[2] = static_cast<double>(counts.writeback);

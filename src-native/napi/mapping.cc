@@ -40,6 +40,8 @@ Napi::Value reserve(const Napi::CallbackInfo& info) {
 //         facts: Float64Array) -> handle | -errno
 // facts: step, size, length, filesystem, mode, device, inode
 Napi::Value map_file(const Napi::CallbackInfo& info) {
+  const auto out = elements<double>(info[9]);
+  if (out.size() < 7) return number(info.Env(), -EINVAL);
   core::FileRequest request;
   std::string path;
   if (info[0].IsString()) {
@@ -59,7 +61,6 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
 
   core::FileFacts facts;
   sys::Result<core::Mapping> mapping = core::map_file(request, facts);
-  double* out = info[9].As<Napi::Float64Array>().Data();
   out[0] = static_cast<double>(facts.step);
   out[1] = static_cast<double>(facts.size);
   out[2] = static_cast<double>(facts.length);
@@ -72,6 +73,8 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
 
 // mapMemfd(name, memfdFlags, length, prot, flags, address, facts) -> handle | -errno
 Napi::Value map_memfd(const Napi::CallbackInfo& info) {
+  const auto facts = elements<double>(info[6]);
+  if (facts.empty()) return number(info.Env(), -EINVAL);
   const std::string name = info[0].As<Napi::String>().Utf8Value();
   core::Mapping::Request pages;
   pages.length = size(info[2]);
@@ -81,7 +84,7 @@ Napi::Value map_memfd(const Napi::CallbackInfo& info) {
   core::FileFacts::Step step = core::FileFacts::Step::kOpen;
   sys::Result<core::Mapping> mapping =
       core::map_memfd(name.c_str(), static_cast<unsigned>(int32(info[1])), pages, step);
-  info[6].As<Napi::Float64Array>()[0] = static_cast<double>(step);
+  facts[0] = static_cast<double>(step);
   return handle_or_error(info.Env(), std::move(mapping));
 }
 
@@ -89,15 +92,12 @@ Napi::Value map_memfd(const Napi::CallbackInfo& info) {
 // bytes, onto the buffer of the view if there is one.
 Napi::Value map_mirrored(const Napi::CallbackInfo& info) {
   const size_t length = size(info[2]);
-  size_t room = 0;
-  void* over = nullptr;
-  if (info[3].IsTypedArray()) {
-    napi_get_typedarray_info(info.Env(), info[3], nullptr, &room, &over, nullptr,
-                             nullptr);
-    if (room / 2 != length || room % 2 != 0) return number(info.Env(), -EINVAL);
+  const auto over = elements<uint8_t>(info[3]);
+  if (info[3].IsTypedArray() && (over.size() / 2 != length || over.size() % 2 != 0)) {
+    return number(info.Env(), -EINVAL);
   }
-  return handle_or_error(
-      info.Env(), core::map_mirrored(int32(info[0]), int64(info[1]), length, over));
+  return handle_or_error(info.Env(), core::map_mirrored(int32(info[0]), int64(info[1]),
+                                                        length, over.data()));
 }
 
 // close(handle) -> 0 | -errno. The pages are gone; the handle too, unless it failed.
@@ -153,11 +153,9 @@ Napi::Value grow_file(const Napi::CallbackInfo& info) {
 // census() -> [live, retired, retiredBytes]
 Napi::Value census(const Napi::CallbackInfo& info) {
   const core::AddressRange::Census counts = core::AddressRange::census();
-  auto out = Napi::Float64Array::New(info.Env(), 3);
-  out[0] = static_cast<double>(counts.live);
-  out[1] = static_cast<double>(counts.retired);
-  out[2] = static_cast<double>(counts.retired_bytes);
-  return out;
+  return new_array<double>(
+      info.Env(), {static_cast<double>(counts.live), static_cast<double>(counts.retired),
+                   static_cast<double>(counts.retired_bytes)});
 }
 
 // sweep(): forgets ranges that the engine has unmapped with their buffers

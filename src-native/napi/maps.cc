@@ -11,6 +11,8 @@ namespace {
 // there. facts: start, end, permissions (PROT_*, and 8: shared), offset, major, minor,
 // inode
 Napi::Value map_at(const Napi::CallbackInfo& info) {
+  const auto facts = elements<uint64_t>(info[1]);
+  if (facts.size() < 7) return number(info.Env(), -EINVAL);
   if (sys::Errno error = core::prepare_find_vma(); error.failed()) {
     return to_js(info.Env(), error);
   }
@@ -19,7 +21,6 @@ Napi::Value map_at(const Napi::CallbackInfo& info) {
   const auto address = reinterpret_cast<uintptr_t>(pointer(info[0]));
   const sys::Errno error = core::query_vma(address, vma, text);
   if (error.failed()) return to_js(info.Env(), error);
-  uint64_t* facts = info[1].As<Napi::BigUint64Array>().Data();
   facts[0] = vma.start;
   facts[1] = vma.end;
   facts[2] = (vma.readable ? 1U : 0U) | (vma.writable ? 2U : 0U) |

@@ -24,9 +24,8 @@ class NodeMask {
   NodeMask() = default;
   explicit NodeMask(const Napi::Value& numbers) : given_(numbers.IsTypedArray()) {
     if (!given_) return;
-    auto nodes = numbers.As<Napi::Int32Array>();
-    for (size_t i = 0; i < nodes.ElementLength(); i++) {
-      const auto node = static_cast<size_t>(nodes[i]);
+    for (const int32_t number : elements<int32_t>(numbers)) {
+      const auto node = static_cast<size_t>(number);
       if (node < kMaxNodes) words_[node / kBitsInWord] |= 1UL << node % kBitsInWord;
     }
   }
@@ -74,9 +73,7 @@ Napi::Value get_mempolicy(const Napi::CallbackInfo& info) {
   for (size_t node = 0; node < kMaxNodes; node++) {
     if (nodes.has(node)) found.push_back(static_cast<int32_t>(node));
   }
-  auto array = Napi::Int32Array::New(info.Env(), found.size());
-  for (size_t i = 0; i < found.size(); i++) array[i] = found[i];
-  return array;
+  return new_array(info.Env(), found);
 }
 
 // setMempolicy(mode, nodes) -> 0 | -errno
@@ -89,22 +86,21 @@ Napi::Value set_mempolicy(const Napi::CallbackInfo& info) {
 // movePages(pid, addresses: BigUint64Array, nodes: as many, or null, status: as many,
 // flags) -> number of pages not moved | -errno
 Napi::Value move_pages(const Napi::CallbackInfo& info) {
-  auto numbers = info[1].As<Napi::BigUint64Array>();
-  auto status = info[3].As<Napi::Int32Array>();
-  const size_t count = numbers.ElementLength();
-  const int* nodes = nullptr;
-  if (info[2].IsTypedArray()) {
-    auto given = info[2].As<Napi::Int32Array>();
-    if (given.ElementLength() < count) return number(info.Env(), -EINVAL);
-    nodes = given.Data();
+  const auto numbers = elements<uint64_t>(info[1]);
+  const auto nodes = elements<int32_t>(info[2]);
+  const auto status = elements<int32_t>(info[3]);
+  const size_t count = numbers.size();
+  const bool given = info[2].IsTypedArray();
+  if (status.size() < count || (given && nodes.size() < count)) {
+    return number(info.Env(), -EINVAL);
   }
-  if (status.ElementLength() < count) return number(info.Env(), -EINVAL);
   std::vector<void*> addresses(count);
   for (size_t i = 0; i < count; i++) {
     addresses[i] = reinterpret_cast<void*>(static_cast<uintptr_t>(numbers[i]));
   }
-  auto left = sys::move_pages(int32(info[0]), count, addresses.data(), nodes,
-                              status.Data(), int32(info[4]));
+  auto left = sys::move_pages(int32(info[0]), count, addresses.data(),
+                              given ? nodes.data() : nullptr, status.data(),
+                              int32(info[4]));
   if (!left) return to_js(info.Env(), left.error());
   return number(info.Env(), static_cast<double>(*left));
 }
@@ -124,11 +120,11 @@ Napi::Value nodes_of(const Napi::CallbackInfo& info) {
   Target at = target(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
   const core::PageRange pages = {at.address, at.length, size(info[3])};
-  auto nodes = info[4].As<Napi::Int32Array>();
-  if (pages.unit == 0 || pages.count() > nodes.ElementLength()) {
+  const auto nodes = elements<int32_t>(info[4]);
+  if (pages.unit == 0 || pages.count() > nodes.size()) {
     return number(info.Env(), -EINVAL);
   }
-  return to_js(info.Env(), core::nodes_of(pages, nodes.Data()));
+  return to_js(info.Env(), core::nodes_of(pages, nodes.data()));
 }
 
 // migrate(target, offset, length, unit, node, counts: Float64Array) -> 0 | -errno
@@ -137,8 +133,8 @@ Napi::Value migrate(const Napi::CallbackInfo& info) {
   Target at = target(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
   const core::PageRange pages = {at.address, at.length, size(info[3])};
-  auto counts = info[5].As<Napi::Float64Array>();
-  if (pages.unit == 0 || counts.ElementLength() < 3) return number(info.Env(), -EINVAL);
+  const auto counts = elements<double>(info[5]);
+  if (pages.unit == 0 || counts.size() < 3) return number(info.Env(), -EINVAL);
   auto migration = core::migrate(pages, int32(info[4]));
   if (!migration) return to_js(info.Env(), migration.error());
   counts[0] = static_cast<double>(migration->moved);

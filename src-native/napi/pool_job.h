@@ -25,21 +25,23 @@ template <typename Job>
 Napi::Value queue(Napi::Env env, std::unique_ptr<Job> job,
                   napi_async_execute_callback execute,
                   napi_async_complete_callback complete) {
+  if (napi_create_async_work(env, nullptr, Napi::String::New(env, "memmap"), execute,
+                             complete, job.get(), &job->work) != napi_ok) {
+    return number(env, -ENOMEM);
+  }
   napi_value promise = nullptr;
-  const bool queued =
-      napi_create_promise(env, &job->deferred, &promise) == napi_ok &&
-      napi_create_async_work(env, nullptr, Napi::String::New(env, "memmap"), execute,
-                             complete, job.get(), &job->work) == napi_ok &&
-      napi_queue_async_work(env, job->work) == napi_ok;
-  if (!queued) return number(env, -ENOMEM);
+  if (napi_create_promise(env, &job->deferred, &promise) != napi_ok ||
+      napi_queue_async_work(env, job->work) != napi_ok) {
+    static_cast<void>(napi_delete_async_work(env, job->work));
+    return number(env, -ENOMEM);
+  }
   static_cast<void>(job.release());  // complete() has it
   return {env, promise};
 }
 
-// `made`: whether there is a result; there is none in a worker that is being ended.
-inline void resolve(napi_env env, const PoolJob& job, napi_status made,
-                    napi_value result) {
-  if (made == napi_ok) {
+// With no result, as in a worker that is being ended, the promise stays as it is.
+inline void resolve(napi_env env, const PoolJob& job, const Napi::Value& result) {
+  if (!result.IsEmpty()) {
     static_cast<void>(napi_resolve_deferred(env, job.deferred, result));
   }
   static_cast<void>(napi_delete_async_work(env, job.work));

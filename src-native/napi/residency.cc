@@ -1,6 +1,8 @@
 // What the kernel knows of pages, and what it can do.
 #include "core/residency.h"
 
+#include <vector>
+
 #include "core/persist.h"
 #include "core/probe.h"
 #include "core/residency_of.h"
@@ -11,16 +13,16 @@ namespace memmap::napi {
 namespace {
 
 Napi::Value to_array(Napi::Env env, const core::Residency& found) {
-  auto out = Napi::Float64Array::New(env, 2 + found.runs.size() * 3);
-  out[0] = found.known;
-  out[1] = found.faked ? 1 : 0;
-  size_t next = 2;
+  std::vector<double> out;
+  out.reserve(2 + found.runs.size() * 3);
+  out.push_back(found.known);
+  out.push_back(found.faked ? 1 : 0);
   for (const core::PageRun& run : found.runs) {
-    out[next++] = static_cast<double>(run.length);
-    out[next++] = run.state;
-    out[next++] = run.node;
+    out.push_back(static_cast<double>(run.length));
+    out.push_back(run.state);
+    out.push_back(run.node);
   }
-  return out;
+  return new_array(env, out);
 }
 
 // residency(target, offset, length, fd, fileOffset, nodes) -> Float64Array | -errno:
@@ -37,6 +39,8 @@ Napi::Value residency(const Napi::CallbackInfo& info) {
 // residencyOf(path | fd, offset, length, facts: Float64Array) -> as residency(). facts:
 // the length, of which -1 means to the end of the file.
 Napi::Value residency_of(const Napi::CallbackInfo& info) {
+  const auto facts = elements<double>(info[3]);
+  if (facts.empty()) return number(info.Env(), -EINVAL);
   core::FileQuestion question;
   std::string path;
   if (info[0].IsString()) {
@@ -49,7 +53,7 @@ Napi::Value residency_of(const Napi::CallbackInfo& info) {
   question.length = int64(info[2]);
   auto found = core::residency_of(question);
   if (!found) return to_js(info.Env(), found.error());
-  info[3].As<Napi::Float64Array>()[0] = static_cast<double>(question.length);
+  facts[0] = static_cast<double>(question.length);
   return to_array(info.Env(), *found);
 }
 

@@ -3,8 +3,10 @@
 #include "core/scan.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/checksum.h"
+#include "core/page.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
 #include "sys/abi.h"
@@ -46,15 +48,14 @@ Napi::Value count(const Napi::CallbackInfo& info) {
 Napi::Value index_of(const Napi::CallbackInfo& info) {
   Target at = target(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
-  auto needle = info[3].As<Napi::Uint8Array>();
-  const size_t needle_length = needle.ElementLength();
+  const auto needle = elements<uint8_t>(info[3]);
   for (size_t done = 0; done < at.length;) {
     const size_t slice = std::min(kSlice, at.length - done);
     populate(at.address + done, slice);
     // A match may begin in this slice and end in the next.
-    const size_t reach = std::min(slice + needle_length, at.length - done);
+    const size_t reach = std::min(slice + needle.size(), at.length - done);
     const size_t found =
-        core::find(bytes(at.address) + done, reach, needle.Data(), needle_length);
+        core::find(bytes(at.address) + done, reach, needle.data(), needle.size());
     if (found != SIZE_MAX) return number(info.Env(), static_cast<double>(done + found));
     done += slice;
   }
@@ -65,21 +66,21 @@ Napi::Value index_of(const Napi::CallbackInfo& info) {
 Napi::Value positions(const Napi::CallbackInfo& info) {
   Target at = target(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
-  auto out = info[4].As<Napi::Uint32Array>();
+  const auto out = elements<uint32_t>(info[4]);
   const size_t found = core::positions(bytes(at.address), at.length,
                                        static_cast<unsigned char>(int32(info[3])),
-                                       out.Data(), out.ElementLength());
+                                       out.data(), out.size());
   return number(info.Env(), static_cast<double>(found));
 }
 
-// xxh32(bytes: Uint8Array, offset, length, seed) -> signed word. The caller has checked
-// the range.
+// xxh32(bytes: Uint8Array, offset, length, seed) -> signed word | NaN: not in `bytes`
 Napi::Value xxh32(const Napi::CallbackInfo& info) {
-  auto bytes = info[0].As<Napi::Uint8Array>();
-  const auto offset = static_cast<size_t>(int64(info[1]));
-  const auto length = static_cast<size_t>(int64(info[2]));
+  const auto bytes = elements<uint8_t>(info[0]);
+  const size_t offset = size(info[1]);
+  const size_t length = size(info[2]);
+  if (!core::within(offset, length, bytes.size())) return number(info.Env(), NAN);
   const auto seed = static_cast<uint32_t>(int32(info[3]));
-  const uint32_t hash = core::xxh32(bytes.Data() + offset, length, seed);
+  const uint32_t hash = core::xxh32(bytes.data() + offset, length, seed);
   return number(info.Env(), static_cast<int32_t>(hash));
 }
 

@@ -26,6 +26,8 @@ Napi::Value given(Napi::Env env, sys::Result<sys::UniqueFd> fd) {
 // createSharedMemory(name | null, memfdFlags, secret, length, step: Float64Array) -> fd |
 // -errno
 Napi::Value create_shared_memory(const Napi::CallbackInfo& info) {
+  const auto out = elements<double>(info[4]);
+  if (out.empty()) return number(info.Env(), -EINVAL);
   core::SharedMemoryRequest request;
   std::string name;
   if (info[0].IsString()) {
@@ -37,16 +39,17 @@ Napi::Value create_shared_memory(const Napi::CallbackInfo& info) {
   request.length = int64(info[3]);
   core::SharedMemoryStep step = core::SharedMemoryStep::kOpen;
   sys::Result<sys::UniqueFd> fd = core::create_shared_memory(request, step);
-  info[4].As<Napi::Float64Array>()[0] = static_cast<double>(step);
+  out[0] = static_cast<double>(step);
   return held(info.Env(), std::move(fd));
 }
 
 // examineSharedMemory(fd, facts: Float64Array(6)) -> 0 | -errno
 // facts: memory, secret, writable, length, pageSize, seals
 Napi::Value examine_shared_memory(const Napi::CallbackInfo& info) {
+  const auto out = elements<double>(info[1]);
+  if (out.size() < 6) return number(info.Env(), -EINVAL);
   core::SharedMemoryFacts facts;
   sys::Errno error = core::examine_shared_memory(int32(info[0]), facts);
-  auto out = info[1].As<Napi::Float64Array>();
   out[0] = facts.memory ? 1 : 0;
   out[1] = facts.secret ? 1 : 0;
   out[2] = facts.writable ? 1 : 0;

@@ -31,9 +31,9 @@ Napi::Value socket_unix(const Napi::CallbackInfo& info) {
 
 template <auto kCall>
 Napi::Value at_address(const Napi::CallbackInfo& info) {
-  auto bytes = info[1].As<Napi::Uint8Array>();
-  const sys::UnixAddress address = {reinterpret_cast<const char*>(bytes.Data()),
-                                    bytes.ByteLength()};
+  const auto bytes = elements<uint8_t>(info[1]);
+  const sys::UnixAddress address = {reinterpret_cast<const char*>(bytes.data()),
+                                    bytes.size()};
   return to_js(info.Env(), kCall(int32(info[0]), address));
 }
 
@@ -47,9 +47,10 @@ Napi::Value accept(const Napi::CallbackInfo& info) {
 
 // peerCredentials(fd, out: Float64Array(3)) -> 0 | -errno; out: pid, uid, gid
 Napi::Value peer_credentials(const Napi::CallbackInfo& info) {
+  const auto out = elements<double>(info[1]);
+  if (out.size() < 3) return number(info.Env(), -EINVAL);
   sys::Result<ucred> peer = sys::peer_credentials(int32(info[0]));
   if (!peer) return to_js(info.Env(), peer.error());
-  auto out = info[1].As<Napi::Float64Array>();
   out[0] = peer->pid;
   out[1] = peer->uid;
   out[2] = peer->gid;
@@ -59,11 +60,11 @@ Napi::Value peer_credentials(const Napi::CallbackInfo& info) {
 // sendPart(fd, bytes: Uint8Array, fds: Int32Array) -> bytes sent | -errno. All
 // descriptors go with the first byte.
 Napi::Value send_part(const Napi::CallbackInfo& info) {
-  auto bytes = info[1].As<Napi::Uint8Array>();
-  auto fds = info[2].As<Napi::Int32Array>();
-  const size_t count = fds.ElementLength();
+  const auto bytes = elements<uint8_t>(info[1]);
+  const auto fds = elements<int32_t>(info[2]);
+  const size_t count = fds.size();
   if (count > kMaxFds) return number(info.Env(), -EINVAL);
-  iovec data = {bytes.Data(), bytes.ByteLength()};
+  iovec data = {bytes.data(), bytes.size()};
   Control control;
   msghdr message = {};
   message.msg_iov = &data;
@@ -75,7 +76,7 @@ Napi::Value send_part(const Napi::CallbackInfo& info) {
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(count * sizeof(int));
-    std::memcpy(CMSG_DATA(header), fds.Data(), count * sizeof(int));
+    std::memcpy(CMSG_DATA(header), fds.data(), count * sizeof(int));
   }
   sys::Result<ssize_t> sent = sys::sendmsg(int32(info[0]), message);
   if (!sent) return to_js(info.Env(), sent.error());
@@ -86,10 +87,11 @@ Napi::Value send_part(const Napi::CallbackInfo& info) {
 // -> bytes received, 0 at the end | -errno. facts: descriptors received, whether some
 // were lost for want of room.
 Napi::Value receive_part(const Napi::CallbackInfo& info) {
-  auto bytes = info[1].As<Napi::Uint8Array>();
-  auto fds = info[2].As<Napi::Int32Array>();
-  auto facts = info[3].As<Napi::Float64Array>();
-  iovec data = {bytes.Data(), bytes.ByteLength()};
+  const auto bytes = elements<uint8_t>(info[1]);
+  const auto fds = elements<int32_t>(info[2]);
+  const auto facts = elements<double>(info[3]);
+  if (facts.size() < 2) return number(info.Env(), -EINVAL);
+  iovec data = {bytes.data(), bytes.size()};
   Control control;
   msghdr message = {};
   message.msg_iov = &data;
@@ -111,7 +113,7 @@ Napi::Value receive_part(const Napi::CallbackInfo& info) {
       int fd = -1;
       std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof fd);
       sys::UniqueFd received(fd);
-      if (count < std::min(kMaxFds, fds.ElementLength())) {
+      if (count < std::min(kMaxFds, fds.size())) {
         fds[count] = environment.hold_fd(std::move(received));
         count += 1;
       }
@@ -124,9 +126,9 @@ Napi::Value receive_part(const Napi::CallbackInfo& info) {
 
 // peek(fd, bytes: Uint8Array) -> bytes that wait to be read, 0 at the end | -errno
 Napi::Value peek(const Napi::CallbackInfo& info) {
-  auto bytes = info[1].As<Napi::Uint8Array>();
+  const auto bytes = elements<uint8_t>(info[1]);
   sys::Result<ssize_t> got =
-      sys::recv(int32(info[0]), bytes.Data(), bytes.ByteLength(), MSG_PEEK);
+      sys::recv(int32(info[0]), bytes.data(), bytes.size(), MSG_PEEK);
   if (!got) return to_js(info.Env(), got.error());
   return number(info.Env(), static_cast<double>(*got));
 }

@@ -1,3 +1,5 @@
+#include <cstdint>
+
 #include "core/page.h"
 #include "napi/convert.h"
 
@@ -15,21 +17,20 @@ Target target(const Napi::CallbackInfo& info) {
     return {mapping->range(), address, length};
   }
   const bool held = where.IsTypedArray();
-  char* address = nullptr;
+  // A number until it is known to be memory: a pointer may not even be computed before.
+  uintptr_t address = 0;
   if (held) {
-    size_t view_length = 0;
-    void* data = nullptr;
-    napi_get_typedarray_info(info.Env(), where, nullptr, &view_length, &data, nullptr,
-                             nullptr);
-    if (!core::within(offset, length, view_length)) return {};
-    address = static_cast<char*>(data) + offset;
+    const auto view = elements<uint8_t>(where);
+    if (!core::within(offset, length, view.size())) return {};
+    address = reinterpret_cast<uintptr_t>(view.data());
   } else {
-    address = static_cast<char*>(pointer(where)) + offset;
+    address = reinterpret_cast<uintptr_t>(pointer(where));
   }
+  if (offset > UINTPTR_MAX - address) return {};
+  address += offset;
   // A length inside the last page is as good as the whole page: ranges end on one.
-  auto range =
-      core::AddressRange::find(reinterpret_cast<uintptr_t>(address), length, held);
-  return {std::move(range), address, length};
+  auto range = core::AddressRange::find(address, length, held);
+  return {std::move(range), reinterpret_cast<char*>(address), length};
 }
 
 }  // namespace memmap::napi

@@ -30,43 +30,35 @@ void execute(napi_env, void* data) {
   job->found = core::touch(job->paths, job->part, job->budget);
 }
 
-napi_status to_array(napi_env env, const std::vector<core::Touched>& found,
-                     napi_value* array) {
-  const size_t count = found.size() * kFields;
-  void* bytes = nullptr;
-  napi_value buffer = nullptr;
-  napi_status status =
-      napi_create_arraybuffer(env, count * sizeof(double), &bytes, &buffer);
-  if (status != napi_ok) return status;
-  auto* out = static_cast<double*>(bytes);
+std::vector<double> numbers(const std::vector<core::Touched>& found) {
+  std::vector<double> out;
+  out.reserve(found.size() * kFields);
   for (const core::Touched& file : found) {
-    *out++ = -file.error.value;
-    *out++ = static_cast<double>(file.step);
-    *out++ = static_cast<double>(file.size);
-    *out++ = static_cast<double>(file.present);
-    *out++ = static_cast<double>(file.read);
-    *out++ = static_cast<double>(file.device);
-    // Some file systems use all 64 bits.
-    *out++ = static_cast<double>(file.inode >> 32);
-    *out++ = static_cast<double>(file.inode & UINT32_MAX);
+    // Some file systems use all 64 bits of an inode.
+    for (const double field :
+         {static_cast<double>(-file.error.value), static_cast<double>(file.step),
+          static_cast<double>(file.size), static_cast<double>(file.present),
+          static_cast<double>(file.read), static_cast<double>(file.device),
+          static_cast<double>(file.inode >> 32),
+          static_cast<double>(file.inode & UINT32_MAX)}) {
+      out.push_back(field);
+    }
   }
-  return napi_create_typedarray(env, napi_float64_array, count, buffer, 0, array);
+  return out;
 }
 
 void complete(napi_env env, napi_status, void* data) {
   std::unique_ptr<TouchJob> job(static_cast<TouchJob*>(data));
-  napi_value result = nullptr;
-  const napi_status made = to_array(env, job->found, &result);
-  resolve(env, *job, made, result);
+  resolve(env, *job, new_array(env, numbers(job->found)));
 }
 
 // touchAsync(paths, offset, length, budget) -> Promise of Float64Array | -errno:
 // -errno, step, size, present, read, device and inode's halves of each file
 Napi::Value touch_async(const Napi::CallbackInfo& info) {
-  const auto paths = info[0].As<Napi::Uint8Array>();
+  const auto paths = elements<uint8_t>(info[0]);
   std::unique_ptr<TouchJob> job(
       new TouchJob{{},
-                   {reinterpret_cast<const char*>(paths.Data()), paths.ByteLength()},
+                   {reinterpret_cast<const char*>(paths.data()), paths.size()},
                    {int64(info[1]), int64(info[2])},
                    int64(info[3]),
                    {}});

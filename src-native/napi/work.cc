@@ -28,9 +28,7 @@ void execute(napi_env, void* data) {
 
 void complete(napi_env env, napi_status, void* data) {
   std::unique_ptr<RangeJob> job(static_cast<RangeJob*>(data));
-  napi_value result = nullptr;
-  const napi_status made = napi_create_int32(env, -job->result.value, &result);
-  resolve(env, *job, made, result);
+  resolve(env, *job, to_js(env, job->result));
 }
 
 // msyncAsync(target, offset, length, flags), madviseAsync(target, offset, length, advice)
