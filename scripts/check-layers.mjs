@@ -24,6 +24,8 @@ const RESERVED = [
   { where: /^src-native\/(?!napi\/)/, what: /#include <(napi|node_api|node|uv|v8)\b/, only: ['src-native/addon.cc'], why: 'only napi/ knows Node' },
   { where: /^src-native\/(?!sys\/)/, what: /\b(?:sys::munmap|::munmap)\(/, only: ['src-native/core/address_range.cc', 'src-native/core/futex_ring.cc', 'src-native/core/replacement.cc', 'src-native/core/scratch_pages.cc', 'src-native/core/spare_mappings.cc', 'src-native/core/stash.cc'], why: 'only core/address_range unmaps, and the guard, the ring and probes what they alone know of' },
   { where: /^src-native\/(core|napi)\//, what: /(?<![\w:])::?(?:mmap|munmap|mremap|mprotect|madvise|msync|open|fstat|ioctl)\(/, only: [], why: 'system calls are made in sys/' },
+  { where: /^src-native\/napi\//, what: /\bNapi::\w*Array|napi_get_(?:typedarray|arraybuffer|buffer)_info|napi_create_(?:arraybuffer|typedarray|buffer)\w*\(/, only: ['src-native/napi/convert.h', 'src-native/napi/fault_listener.cc'], why: 'only convert.h makes arrays and looks into them: Node-API fails in a worker that is being ended' },
+  { where: /^src-native\//, what: /\bpthread_create\(|\bstd::j?thread\b/, only: ['src-native/core/thread.cc'], why: 'only core/thread starts threads: with all signals blocked' },
   { where: /^lib\//, what: /createRequire|node-gyp-build/, only: ['lib/internal/binding.ts'], why: 'only binding.ts loads the addon' },
   { where: /^lib\//, what: /\bconsole\.|process\.(stdout|stderr)/, only: ['lib/cli/'], why: 'the library prints nothing' },
   { where: /^lib\//, what: /export default/, only: [], why: 'names, never defaults' },

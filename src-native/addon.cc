@@ -21,6 +21,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   memmap::napi::export_numa(env, exports);
   memmap::napi::export_file_calls(env, exports);
   memmap::napi::export_guard(env, exports);
+  memmap::napi::export_fault_listener(env, exports);
   memmap::napi::export_residency(env, exports);
   memmap::napi::export_scan(env, exports);
   memmap::napi::export_sync(env, exports);

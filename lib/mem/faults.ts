@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { FaultError, type FaultErrorKind, type FaultKind } from '../errors.js';
 import { type CountsId, binding } from '../internal/binding.js';
+import { checkStarted } from '../internal/thread.js';
 
 /** How often an access met something the guard had to mend. */
 export interface Faults {
@@ -54,6 +55,13 @@ export function faultCount(): number {
 /** Logs with listeners. The mapping holds its log: without it there is nobody to tell. */
 const listening = new Set<WeakRef<FaultLog>>();
 let told = false;
+
+/** From now on this thread is told of faults. */
+function beTold(): void {
+  if (told) return;
+  checkStarted(binding.onFault(tell), 'napi_create_threadsafe_function');
+  told = true;
+}
 
 /** What a listener throws is nobody's to catch, and no other's to miss the news for. */
 function reportAlone(log: FaultLog): void {
@@ -165,16 +173,13 @@ export class FaultLog {
   }
 
   on(listener: (fault: Fault) => void): void {
+    beTold();
     if (this.#emitter === undefined) {
       this.#emitter = new EventEmitter();
       listening.add(new WeakRef(this));
       // Only what happens from here on is news.
       this.#update();
       this.#reported = this.#counts;
-    }
-    if (!told) {
-      told = true;
-      binding.onFault(tell);
     }
     this.#emitter.on('fault', listener);
   }

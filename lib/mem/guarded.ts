@@ -3,7 +3,7 @@ import { type FaultErrorKind, check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import { PROTECTION, type Protection } from '../internal/literals.js';
 import type { Range } from '../internal/range.js';
-import { validateBoolean, validateFunction, validateOptions, validateWord } from '../internal/validate.js';
+import { type OURS, validateBoolean, validateFunction, validateOptions, validateOurs, validateWord } from '../internal/validate.js';
 import { copyIn, copyOut } from './copy.js';
 import type { Fault, Faults } from './faults.js';
 import { maps } from './maps.js';
@@ -25,7 +25,8 @@ export abstract class Guarded {
   #protected: { readonly offset: number; readonly end: number; readonly prot: number }[] = [];
 
   /** @internal */
-  constructor(pages: PagesOptions, access: Access) {
+  constructor(key: typeof OURS, pages: PagesOptions, access: Access) {
+    validateOurs(key);
     this.pages = new Pages({ ...pages });
     this.#access = access;
   }
@@ -92,6 +93,8 @@ export abstract class Guarded {
   /**
    * Calls `listener` after faults of this mapping, on whatever thread they were: once for all
    * of a kind that came together. Does not keep the process, or the mapping, alive.
+   *
+   * @throws {SystemError} EAGAIN if the thread that tells of them cannot be started
    */
   on(event: 'fault', listener: (fault: Fault) => void): this {
     validateWord(event, 'event', EVENTS);

@@ -2,6 +2,7 @@
 // thread waits for all, and calls here.
 import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
+import { checkStarted } from '../internal/thread.js';
 import { invalidType } from '../internal/validate.js';
 
 type Direction = 'read' | 'write';
@@ -24,7 +25,7 @@ function report(): void {
 
 function listenToThread(): void {
   if (listens) return;
-  check(binding.onReady(report), 'epoll_create1');
+  checkStarted(binding.onReady(report), 'epoll_create1');
   listens = true;
 }
 

@@ -2,6 +2,7 @@
 // calls back (src-native/core/waiter.h).
 import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
+import { checkStarted } from '../internal/thread.js';
 
 /** What is to be done about each wait of this thread, by its number. */
 const waits = new Map<number, () => void>();
@@ -22,7 +23,7 @@ function listen(): void {
  */
 export function sleep(words: Int32Array, at: number, value: number, ms: number, signal: AbortSignal | undefined): Promise<void> {
   listen();
-  const wait = check(binding.waitAsync(words, at, value, ms), 'futex_waitv');
+  const wait = checkStarted(binding.waitAsync(words, at, value, ms), 'futex_waitv');
   return new Promise((resolve) => {
     const end = (): void => {
       waits.delete(wait);
@@ -111,7 +112,7 @@ export class Watch {
 
   #start(value: number): void {
     listen();
-    this.#wait = check(binding.watch(this.#words, this.#at, value), 'futex_waitv');
+    this.#wait = checkStarted(binding.watch(this.#words, this.#at, value), 'futex_waitv');
     waits.set(this.#wait, () => this.#wake(({ value: seen }) => this.#changed(seen)));
     running.add(this);
     clock ??= setInterval(tick, TICK).unref();

@@ -1,7 +1,6 @@
 #include "core/guard.h"
 
 #include <dlfcn.h>
-#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +11,7 @@
 
 #include "core/closed_pages.h"
 #include "core/fault_fixup.h"
+#include "core/fault_news.h"
 #include "core/guard_copies.h"
 #include "core/page_replacement_lock.h"
 #include "core/previous_handlers.h"
@@ -36,7 +36,6 @@ PreviousHandlers& before(int signal) {
   return signal == SIGBUS ? before_bus : before_segv;
 }
 
-std::atomic<int> listener = -1;
 Stalls stalls;
 
 Fault describe(int signal, const siginfo_t& info, const void* context) {
@@ -64,11 +63,7 @@ bool help(int signal, const siginfo_t& info, const void* context) {
       break;
   }
   stalls.end();
-  const int fd = listener.load(std::memory_order_acquire);
-  if (fd >= 0) {
-    const uint64_t one = 1;
-    static_cast<void>(sys::write(fd, &one, sizeof one));
-  }
+  post_fault_news();
   return true;
 }
 
@@ -229,22 +224,6 @@ void rearm_guard() {
   std::lock_guard lock(arming());
   arm(SIGBUS);
   arm(SIGSEGV);
-}
-
-sys::Errno listen_for_faults() {
-  auto made = sys::eventfd(0, EFD_CLOEXEC);
-  if (!made) return made.error();
-  listener.store(made->release(), std::memory_order_release);
-  return {};
-}
-
-sys::Errno wait_for_faults() {
-  uint64_t count = 0;
-  for (;;) {
-    auto got = sys::read(listener.load(std::memory_order_acquire), &count, sizeof count);
-    if (got) return {};
-    if (got.error().value != EINTR) return got.error();
-  }
 }
 
 }  // namespace memmap::core

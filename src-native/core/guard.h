@@ -5,8 +5,6 @@
 // Threads: all functions may be called from any thread.
 #pragma once
 
-#include "sys/result.h"
-
 namespace memmap::core {
 
 // On unless turned off before the first map.
@@ -38,10 +36,5 @@ inline constexpr int kNoProc = 1 << 14;
 
 // The same, if it has been in place before.
 void rearm_guard();
-
-// From here on the handler tells of faults. Once.
-sys::Errno listen_for_faults();
-// Waits until faults have happened since the last call. One thread only.
-sys::Errno wait_for_faults();
 
 }  // namespace memmap::core

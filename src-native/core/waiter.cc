@@ -1,7 +1,5 @@
 #include "core/waiter.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -9,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "core/thread.h"
 #include "sys/futex.h"
 
 namespace memmap::core {
@@ -37,10 +36,8 @@ class Waiter {
   Result<uint64_t> start(Wait wait) {
     std::lock_guard lock(mutex_);
     if (!runs_) {
-      pthread_t thread = {};
-      const int error = pthread_create(&thread, nullptr, &Waiter::enter, this);
-      if (error != 0) return Errno{error};
-      pthread_detach(thread);
+      const Errno error = start_thread("memmap-waiter", &Waiter::enter, this);
+      if (error.failed()) return error;
       runs_ = true;
     }
     const uint64_t id = next_id_++;
@@ -55,9 +52,13 @@ class Waiter {
     if (found != waits_.end()) found->second.told = false;
   }
 
-  bool cancel(uint64_t id) {
+  bool cancel(const void* listener, uint64_t id, bool stays) {
     std::lock_guard lock(mutex_);
-    return waits_.erase(id) > 0;
+    const auto found = waits_.find(id);
+    if (found == waits_.end()) return false;
+    if (found->second.listener != listener || found->second.stays != stays) return false;
+    waits_.erase(found);
+    return true;
   }
 
   void cancel_all(const void* listener) {
@@ -71,10 +72,7 @@ class Waiter {
     bool told = false;  // of one that stays: done was called, and is not heard yet
   };
 
-  static void* enter(void* self) {
-    static_cast<Waiter*>(self)->run();
-    return nullptr;
-  }
+  static void enter(void* self) { static_cast<Waiter*>(self)->run(); }
 
   // Has the thread look at the list again.
   void nudge() {
@@ -164,13 +162,18 @@ class Waiter {
   }
 
   static void tell_change(uint64_t id, Entry& wait) {
-    auto* word = static_cast<const uint32_t*>(wait.word);
-    const uint32_t value = __atomic_load_n(word, __ATOMIC_SEQ_CST);
+    const uint32_t value = load(static_cast<const uint32_t*>(wait.word));
     if (value == wait.expected) return;
     wait.expected = value;
     if (wait.told) return;
     wait.told = true;
     wait.done(wait.listener, id);
+  }
+
+  // Whoever shares the file may have cut it off under the word.
+  static uint32_t load(const uint32_t* word) {
+    const FaultsLetThrough faults;
+    return __atomic_load_n(word, __ATOMIC_SEQ_CST);
   }
 
   // By asking the kernel: the word may lie in memory that is gone. A wake-up that comes
@@ -202,7 +205,9 @@ Result<uint64_t> start_wait(Wait wait) {
 
 void heard_wait(uint64_t id) { Waiter::instance().heard(id); }
 
-bool cancel_wait(uint64_t id) { return Waiter::instance().cancel(id); }
+bool cancel_wait(const void* listener, uint64_t id, bool stays) {
+  return Waiter::instance().cancel(listener, id, stays);
+}
 
 void cancel_waits(const void* listener) { Waiter::instance().cancel_all(listener); }
 

@@ -35,8 +35,9 @@ struct Wait {
 sys::Result<uint64_t> start_wait(Wait wait);
 // The listener knows of all changes so far. Nothing if the wait does not stay.
 void heard_wait(uint64_t id);
-// False: it was over already.
-bool cancel_wait(uint64_t id);
+// Of a wait of `listener` that stays, or one that does not. False: there is none; it was
+// over already.
+bool cancel_wait(const void* listener, uint64_t id, bool stays);
 // All that `listener` asked for.
 void cancel_waits(const void* listener);
 

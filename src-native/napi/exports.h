@@ -11,6 +11,7 @@ void export_calls(Napi::Env env, Napi::Object exports);    // system calls on a 
 void export_numa(Napi::Env env, Napi::Object exports);     // where pages lie
 void export_file_calls(Napi::Env env, Napi::Object exports);  // system calls on files
 void export_guard(Napi::Env env, Napi::Object exports);       // faults, checked copies
+void export_fault_listener(Napi::Env env, Napi::Object exports);  // the news of faults
 void export_residency(Napi::Env env, Napi::Object exports);
 void export_scan(Napi::Env env, Napi::Object exports);   // search
 void export_sync(Napi::Env env, Napi::Object exports);   // waiting, witnesses of life

@@ -1,13 +1,10 @@
-// The guard as JavaScript sees it: counts, the news of a fault, checked copies.
+// The guard as JavaScript sees it: counts, what was mended, checked copies.
 #include "core/guard.h"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <limits>
-#include <mutex>
-#include <thread>
-#include <vector>
 
 #include "core/fault_counts.h"
 #include "core/mapping.h"
@@ -52,10 +49,12 @@ void drop_counts(const Napi::CallbackInfo& info) {
 // faults(counts, out: Float64Array): counts by kind, then offsets by kind, then lengths;
 // of the process for 0
 void faults(const Napi::CallbackInfo& info) {
+  const auto numbers_out = elements<double>(info[1]);
+  if (numbers_out.size() < 3 * core::kFaultKinds) return;
   const double which = info[0].As<Napi::Number>().DoubleValue();
   const core::FaultCounts* held = Environment::of(info.Env()).counts(which);
   const core::FaultCounts& from = held != nullptr ? *held : core::process_counts();
-  double* out = info[1].As<Napi::Float64Array>().Data();
+  double* out = numbers_out.data();
   // Pairs with the release in count_fault.
   static_cast<void>(from.all.load(std::memory_order_acquire));
   for (const auto& count : from.counts) *out++ = count.load(std::memory_order_relaxed);
@@ -64,17 +63,6 @@ void faults(const Napi::CallbackInfo& info) {
       *out++ = static_cast<double>(numbers[kind].load(std::memory_order_relaxed));
     }
   }
-}
-
-// faultCounter() -> Uint32Array of one number: the faults of the process, as they happen.
-// Undefined if the runtime allows no buffers over memory of ours.
-Napi::Value fault_counter(const Napi::CallbackInfo& info) {
-  core::FaultCounts& process = core::process_counts();
-  napi_value buffer = nullptr;
-  napi_status status = napi_create_external_arraybuffer(
-      info.Env(), &process.all, sizeof process.all, nullptr, nullptr, &buffer);
-  if (status != napi_ok) return info.Env().Undefined();
-  return Napi::Uint32Array::New(info.Env(), 1, Napi::ArrayBuffer(info.Env(), buffer), 0);
 }
 
 // fixedUp(handle) -> -1: the pages are those that were mapped. Else where the lost end of
@@ -105,11 +93,11 @@ template <auto kCall>
 Napi::Value copy(const Napi::CallbackInfo& info) {
   Target at = target(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
-  auto bytes = info[3].As<Napi::Uint8Array>();
-  const size_t length = std::min(at.length, bytes.ByteLength());
+  const auto bytes = elements<uint8_t>(info[3]);
+  const size_t length = std::min(at.length, bytes.size());
   size_t done = 0;
   while (done < length) {
-    auto copied = kCall(::getpid(), {bytes.Data() + done, length - done},
+    auto copied = kCall(::getpid(), {bytes.data() + done, length - done},
                         {at.address + done, length - done});
     if (!copied && copied.error().value != EFAULT)
       return to_js(info.Env(), copied.error());
@@ -117,60 +105,6 @@ Napi::Value copy(const Napi::CallbackInfo& info) {
     done += static_cast<size_t>(*copied);
   }
   return number(info.Env(), static_cast<double>(done));
-}
-
-// The threads of JavaScript that want to hear of faults.
-struct Listeners {
-  std::mutex mutex;
-  std::vector<napi_threadsafe_function> functions;
-  bool thread_runs = false;
-};
-
-Listeners& listeners() {
-  static Listeners& instance = *new Listeners;  // the thread outlives static destructors
-  return instance;
-}
-
-void tell() {
-  while (!core::wait_for_faults().failed()) {
-    Listeners& all = listeners();
-    std::lock_guard lock(all.mutex);
-    for (napi_threadsafe_function function : all.functions) {
-      napi_call_threadsafe_function(function, nullptr, napi_tsfn_nonblocking);
-    }
-  }
-}
-
-void stop_telling(void* function) {
-  Listeners& all = listeners();
-  std::lock_guard lock(all.mutex);
-  std::erase(all.functions, static_cast<napi_threadsafe_function>(function));
-  napi_release_threadsafe_function(static_cast<napi_threadsafe_function>(function),
-                                   napi_tsfn_abort);
-}
-
-// onFault(callback) -> 0 | -errno: called on this thread after faults on any, once for
-// all that came together. Does not keep the process alive.
-Napi::Value on_fault(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  napi_threadsafe_function function = nullptr;
-  // A queue of one: what comes while a call is pending is the same news.
-  napi_status status = napi_create_threadsafe_function(
-      env, info[0], nullptr, Napi::String::New(env, "memmap"), 1, 1, nullptr, nullptr,
-      nullptr, nullptr, &function);
-  if (status != napi_ok) return number(env, -ENOMEM);
-  napi_unref_threadsafe_function(env, function);
-  napi_add_env_cleanup_hook(env, stop_telling, function);
-  Listeners& all = listeners();
-  std::lock_guard lock(all.mutex);
-  all.functions.push_back(function);
-  if (!all.thread_runs) {
-    sys::Errno prepared = core::listen_for_faults();
-    if (prepared.failed()) return to_js(env, prepared);
-    all.thread_runs = true;
-    std::thread(tell).detach();
-  }
-  return number(env, 0);
 }
 
 }  // namespace
@@ -184,12 +118,10 @@ void export_guard(Napi::Env env, Napi::Object exports) {
   add<hold_counts>(env, exports, "holdCounts");
   add<drop_counts>(env, exports, "dropCounts");
   add<faults>(env, exports, "faults");
-  add<fault_counter>(env, exports, "faultCounter");
   add<fixed_up>(env, exports, "fixedUp");
   add<restore>(env, exports, "restore");
   add<copy<sys::process_vm_readv>>(env, exports, "copyOut");
   add<copy<sys::process_vm_writev>>(env, exports, "copyIn");
-  add<on_fault>(env, exports, "onFault");
 }
 
 }  // namespace memmap::napi

@@ -2,15 +2,14 @@
 // process waits for all of them.
 #include "core/readiness.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <mutex>
 #include <unordered_map>
 #include <vector>
 
+#include "core/thread.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
+#include "napi/thread_function.h"
 
 namespace memmap::napi {
 namespace {
@@ -37,11 +36,11 @@ Ears& ears() {
   return instance;
 }
 
-void* wait(void*) {
+void wait(void*) {
   epoll_event events[64];
   for (;;) {
     sys::Result<int> count = core::wait_for_readiness(events);
-    if (!count) return nullptr;
+    if (!count) return;
     Ears& all = ears();
     std::lock_guard lock(all.mutex);
     for (int i = 0; i < *count; ++i) {
@@ -50,58 +49,41 @@ void* wait(void*) {
       if (found == all.by_number.end()) continue;  // its thread has ended
       Ear& ear = found->second;
       ear.ready.push_back(static_cast<uint32_t>(token));
-      // A queue of one: a call that is pending takes all that is ready.
+      // A call that is pending takes all that is ready.
       napi_call_threadsafe_function(ear.function, nullptr, napi_tsfn_nonblocking);
     }
   }
 }
 
-// Takes no signals, which are for the threads that expect them.
-sys::Errno start_thread() {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_attr_t detached;
-  pthread_attr_init(&detached);
-  pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  pthread_t thread = {};
-  const int error = pthread_create(&thread, &detached, wait, nullptr);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_attr_destroy(&detached);
-  return {error};
-}
-
-void forget(void* data) {
-  auto* env = static_cast<napi_env>(data);
+void forget(void* env) {
   Ears& all = ears();
   std::lock_guard lock(all.mutex);
-  auto number = all.numbers.find(env);
+  const auto number = all.numbers.find(static_cast<napi_env>(env));
   if (number == all.numbers.end()) return;
-  napi_release_threadsafe_function(all.by_number[number->second].function,
-                                   napi_tsfn_abort);
+  end_thread_function(all.by_number[number->second].function);
   all.by_number.erase(number->second);
   all.numbers.erase(number);
 }
 
 // onReady(callback) -> 0 | -errno: from now on called when takeReady() has something.
-// Does not keep the process alive, unless keepAlive(true).
+// Does not keep the process alive, unless keepAlive(true). Again: nothing.
 Napi::Value on_ready(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (sys::Errno error = core::open_readiness(); error.failed()) return to_js(env, error);
   Ears& all = ears();
   std::lock_guard lock(all.mutex);
+  if (all.numbers.contains(env)) return number(env, 0);
   if (!all.thread_runs) {
-    if (sys::Errno error = start_thread(); error.failed()) return to_js(env, error);
+    const sys::Errno error = core::start_thread("memmap-sockets", wait, nullptr);
+    if (error.failed()) return to_js(env, error);
     all.thread_runs = true;
   }
+  ThreadFunction wanted;
+  wanted.stop = forget;
+  wanted.owner = static_cast<napi_env>(env);
   napi_threadsafe_function function = nullptr;
-  napi_status status = napi_create_threadsafe_function(
-      env, info[0], nullptr, Napi::String::New(env, "memmap"), 1, 1, nullptr, nullptr,
-      nullptr, nullptr, &function);
-  if (status != napi_ok) return number(env, -ENOMEM);
-  napi_unref_threadsafe_function(env, function);
-  napi_add_env_cleanup_hook(env, forget, static_cast<napi_env>(env));
+  const sys::Errno error = make_thread_function(env, info[0], wanted, function);
+  if (error.failed()) return to_js(env, error);
   all.last += 1;
   all.numbers[env] = all.last;
   all.by_number[all.last].function = function;
@@ -131,18 +113,19 @@ Napi::Value take_ready(const Napi::CallbackInfo& info) {
     auto found = all.numbers.find(info.Env());
     if (found != all.numbers.end()) ready.swap(all.by_number[found->second].ready);
   }
-  auto out = Napi::Uint32Array::New(info.Env(), ready.size());
-  for (size_t i = 0; i < ready.size(); ++i) out[i] = ready[i];
-  return out;
+  return new_array(info.Env(), ready);
 }
 
-// arm(fd, watch, forReading, forWriting) -> 0 | -errno. Hang-ups are always reported.
+// arm(fd, watch, forReading, forWriting) -> 0 | -errno, after onReady(). Hang-ups are
+// always reported.
 Napi::Value arm(const Napi::CallbackInfo& info) {
   uint64_t environment = 0;
   {
     Ears& all = ears();
     std::lock_guard lock(all.mutex);
-    environment = all.numbers[info.Env()];
+    const auto found = all.numbers.find(info.Env());
+    if (found == all.numbers.end()) return number(info.Env(), -EINVAL);
+    environment = found->second;
   }
   uint32_t events = EPOLLRDHUP;
   if (info[2].As<Napi::Boolean>().Value()) events |= EPOLLIN;

@@ -1,6 +1,8 @@
 // Waiting on words that processes share, and the witnesses of who lives.
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <memory>
 
 #include "core/vma.h"
 #include "core/waiter.h"
@@ -8,6 +10,7 @@
 #include "napi/convert.h"
 #include "napi/exports.h"
 #include "napi/ring.h"
+#include "napi/thread_function.h"
 #include "sys/futex.h"
 
 namespace memmap::napi {
@@ -23,22 +26,25 @@ namespace {
 
 // The word `info[1]` of the Int32Array `info[0]`, or null.
 char* word_of(const Napi::CallbackInfo& info) {
-  void* data = nullptr;
-  size_t length = 0;
+  const auto words = elements<int32_t>(info[0]);
   const size_t index = info[1].As<Napi::Number>().Uint32Value();
-  napi_get_typedarray_info(info.Env(), info[0], nullptr, &length, &data, nullptr,
-                           nullptr);
-  if (index >= length) return nullptr;
-  return static_cast<char*>(data) + index * sizeof(int32_t);
+  return index < words.size() ? reinterpret_cast<char*>(&words[index]) : nullptr;
 }
 
 uint32_t bits(const Napi::Value& value) { return static_cast<uint32_t>(int32(value)); }
+
+// Milliseconds as nanoseconds: none that are negative or no number, at most a century.
+int64_t nanoseconds(const Napi::Value& ms) {
+  constexpr double kMost = 3.2e18;
+  const double ns = ms.As<Napi::Number>().DoubleValue() * 1e6;
+  return ns > 0 ? static_cast<int64_t>(std::min(ns, kMost)) : 0;
+}
 
 // futexWait(words, index, expected, ms) -> 0 | -errno
 Napi::Value futex_wait(const Napi::CallbackInfo& info) {
   const char* word = word_of(info);
   if (word == nullptr) return number(info.Env(), -EFAULT);
-  const auto ns = static_cast<int64_t>(info[3].As<Napi::Number>().DoubleValue() * 1e6);
+  const int64_t ns = nanoseconds(info[3]);
   const timespec time = {static_cast<time_t>(ns / 1'000'000'000),
                          static_cast<long>(ns % 1'000'000'000)};
   return to_js(info.Env(), sys::futex_wait(word, bits(info[2]), &time));
@@ -54,6 +60,11 @@ Napi::Value futex_wake(const Napi::CallbackInfo& info) {
 }
 
 Listener*& listener_of(Napi::Env env) { return Environment::of(env).listener(); }
+
+Ring* ring_of(Napi::Env env) {
+  const Listener* listener = listener_of(env);
+  return listener != nullptr ? listener->ring : nullptr;
+}
 
 // What the other thread tells: the number of a wait, and whether it goes on.
 constexpr uintptr_t kStays = 1;
@@ -93,7 +104,7 @@ void hear(napi_env env, napi_value callback, void* context, void* data) {
 void stop_listening(void* data) {
   auto* listener = static_cast<Listener*>(data);
   core::cancel_waits(listener);
-  napi_release_threadsafe_function(listener->function, napi_tsfn_abort);
+  end_thread_function(listener->function);
 }
 
 void forget_listener(napi_env, void*, void* context) {
@@ -101,37 +112,40 @@ void forget_listener(napi_env, void*, void* context) {
 }
 
 // onWake(callback, inLoop) -> 0 | -errno: called with the number of each wait that is
-// over, or whose word has changed. Once.
+// over, or whose word has changed. Again: nothing.
 Napi::Value on_wake(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  auto* listener = new Listener;
-  napi_status status = napi_create_threadsafe_function(
-      env, info[0], nullptr, Napi::String::New(env, "memmap"), 0, 1, nullptr,
-      forget_listener, listener, hear, &listener->function);
-  if (status != napi_ok) {
-    delete listener;
-    return number(env, -ENOMEM);
-  }
-  napi_unref_threadsafe_function(env, listener->function);
-  napi_add_env_cleanup_hook(env, stop_listening, listener);
-  if (info[1].As<Napi::Boolean>()) {
+  if (listener_of(env) != nullptr) return number(env, 0);
+  auto listener = std::make_unique<Listener>();
+  ThreadFunction wanted;
+  wanted.queue = 0;
+  wanted.hear = hear;
+  wanted.context = listener.get();
+  wanted.forget = forget_listener;
+  wanted.stop = stop_listening;
+  wanted.owner = listener.get();
+  const sys::Errno error =
+      make_thread_function(env, info[0], wanted, listener->function);
+  if (error.failed()) return to_js(env, error);
+  if (info[1].As<Napi::Boolean>().Value()) {
     listener->ring = Ring::start(env, info[0].As<Napi::Function>());
   }
-  listener_of(env) = listener;
+  listener_of(env) = listener.release();
   return number(env, 0);
 }
 
 // Starts a wait for the word `info[1]` of the Int32Array `info[0]` that holds `info[2]`:
-// its number | -errno
+// its number | -errno, after onWake()
 double start(const Napi::CallbackInfo& info, core::Wait wait) {
   const char* word = word_of(info);
   if (word == nullptr) return -EFAULT;
+  wait.listener = listener_of(info.Env());
+  if (wait.listener == nullptr) return -EINVAL;
   wait.range =
       core::AddressRange::find(reinterpret_cast<uintptr_t>(word), sizeof(int32_t), true);
   if (wait.range == nullptr) return -kNotOurs;
   wait.word = word;
   wait.expected = bits(info[2]);
-  wait.listener = listener_of(info.Env());
   auto id = core::start_wait(std::move(wait));
   return id ? static_cast<double>(*id) : -id.error().value;
 }
@@ -139,9 +153,9 @@ double start(const Napi::CallbackInfo& info, core::Wait wait) {
 // waitAsync(words, index, expected, ms) -> number of the wait | -errno
 Napi::Value wait_async(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  const auto ns = static_cast<int64_t>(info[3].As<Napi::Number>().DoubleValue() * 1e6);
   core::Wait wait;
-  wait.deadline = std::chrono::steady_clock::now() + std::chrono::nanoseconds(ns);
+  wait.deadline = std::chrono::steady_clock::now() +
+                  std::chrono::nanoseconds(nanoseconds(info[3]));
   wait.done = tell;
   const double id = start(info, std::move(wait));
   if (id < 0) return number(env, id);
@@ -153,7 +167,7 @@ Napi::Value wait_async(const Napi::CallbackInfo& info) {
 
 // The same in the event loop: 0 if it cannot.
 double start_in_loop(const Napi::CallbackInfo& info) {
-  Ring* ring = listener_of(info.Env())->ring;
+  Ring* ring = ring_of(info.Env());
   const char* word = word_of(info);
   if (ring == nullptr || word == nullptr) return 0;
   auto range =
@@ -180,9 +194,9 @@ Napi::Value watch(const Napi::CallbackInfo& info) {
 Napi::Value unwatch(const Napi::CallbackInfo& info) {
   const auto id = static_cast<uint64_t>(int64(info[0]));
   if (id < core::FutexRing::kFirst) {
-    core::cancel_wait(id);
-  } else {
-    listener_of(info.Env())->ring->words().unwatch(id);
+    core::cancel_wait(listener_of(info.Env()), id, true);
+  } else if (Ring* ring = ring_of(info.Env()); ring != nullptr) {
+    ring->words().unwatch(id);
   }
   return info.Env().Undefined();
 }
@@ -190,8 +204,10 @@ Napi::Value unwatch(const Napi::CallbackInfo& info) {
 // cancelWait(id) -> boolean: false if it is over already, and its callback to come
 Napi::Value cancel_wait(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  const bool cancelled = core::cancel_wait(static_cast<uint64_t>(int64(info[0])));
-  if (cancelled) settle(env, *listener_of(env));
+  Listener* listener = listener_of(env);
+  const bool cancelled =
+      core::cancel_wait(listener, static_cast<uint64_t>(int64(info[0])), false);
+  if (cancelled) settle(env, *listener);
   return Napi::Boolean::New(env, cancelled);
 }
 
@@ -199,12 +215,11 @@ Napi::Value cancel_wait(const Napi::CallbackInfo& info) {
 // facts: start, end, inode, shared, writable
 Napi::Value behind(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  void* data = nullptr;
-  size_t length = 0;
-  napi_get_typedarray_info(env, info[0], nullptr, &length, &data, nullptr, nullptr);
-  const auto address = reinterpret_cast<uintptr_t>(data);
-  const size_t bytes = length * sizeof(int32_t);
-  if (core::AddressRange::find(address, bytes, true) == nullptr) {
+  const auto words = elements<int32_t>(info[0]);
+  const auto facts = elements<double>(info[1]);
+  if (facts.size() < 5) return number(env, -EINVAL);
+  const auto address = reinterpret_cast<uintptr_t>(words.data());
+  if (core::AddressRange::find(address, words.size_bytes(), true) == nullptr) {
     return number(env, -kNotOurs);
   }
   if (sys::Errno error = core::prepare_find_vma(); error.failed()) {
@@ -213,7 +228,6 @@ Napi::Value behind(const Napi::CallbackInfo& info) {
   core::Vma vma = {};
   core::VmaText text;
   if (!core::find_vma(address, vma, text)) return number(env, -kNotOurs);
-  double* facts = info[1].As<Napi::Float64Array>().Data();
   facts[0] = static_cast<double>(vma.start);
   facts[1] = static_cast<double>(vma.end);
   facts[2] = static_cast<double>(vma.inode);

@@ -91,22 +91,10 @@ Errno posix_fadvise(int fd, int64_t offset, int64_t length, int advice) {
   return {::posix_fadvise(fd, offset, length, advice)};  // returns it, sets no errno
 }
 
-Result<ssize_t> read(int fd, void* bytes, size_t length) {
-  ssize_t got = ::read(fd, bytes, length);
-  if (got == -1) return Errno::last();
-  return got;
-}
-
 Result<ssize_t> pread(int fd, void* bytes, size_t length, int64_t offset) {
   ssize_t got = ::pread(fd, bytes, length, offset);
   if (got == -1) return Errno::last();
   return got;
-}
-
-Result<ssize_t> write(int fd, const void* bytes, size_t length) {
-  ssize_t written = ::write(fd, bytes, length);
-  if (written == -1) return Errno::last();
-  return written;
 }
 
 Result<ssize_t> pwrite(int fd, const void* bytes, size_t length, int64_t offset) {

@@ -32,9 +32,7 @@ Errno fallocate(int fd, int mode, int64_t offset, int64_t length);
 // Starts writing what is dirty, and waits for nothing.
 Errno sync_file_range(int fd, int64_t offset, int64_t length);
 Errno posix_fadvise(int fd, int64_t offset, int64_t length, int advice);
-Result<ssize_t> read(int fd, void* bytes, size_t length);
 Result<ssize_t> pread(int fd, void* bytes, size_t length, int64_t offset);
-Result<ssize_t> write(int fd, const void* bytes, size_t length);
 Result<ssize_t> pwrite(int fd, const void* bytes, size_t length, int64_t offset);
 Errno cachestat(int fd, const CachestatRange* range, Cachestat* counts,
                 unsigned flags);  // Linux 6.5

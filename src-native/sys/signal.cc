@@ -2,7 +2,6 @@
 
 #include <linux/futex.h>
 #include <sched.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -97,12 +96,6 @@ bool writable(const void* address) {
   long result = ::syscall(SYS_futex, &nobody, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0,
                           word, kOrWithZero);
   return result != -1 || Errno::last().value != EFAULT;
-}
-
-Result<UniqueFd> eventfd(unsigned initial, int flags) {
-  int fd = ::eventfd(initial, flags);
-  if (fd == -1) return Errno::last();
-  return UniqueFd(fd);
 }
 
 }  // namespace memmap::sys

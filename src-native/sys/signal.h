@@ -5,7 +5,6 @@
 
 #include <cstdint>
 
-#include "sys/fd.h"
 #include "sys/result.h"
 
 namespace memmap::sys {
@@ -37,7 +36,5 @@ bool readable(const void* address);
 // Likewise, whether the aligned 4 bytes that hold `address` can be written. They keep
 // their value.
 bool writable(const void* address);
-
-Result<UniqueFd> eventfd(unsigned initial, int flags);
 
 }  // namespace memmap::sys

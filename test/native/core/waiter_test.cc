@@ -36,6 +36,8 @@ class Listener {
  public:
   ~Listener() { cancel_waits(this); }
 
+  bool cancels(uint64_t id) { return cancel_wait(this, id, false); }
+
   uint64_t wait(const Word& word, uint32_t expected,
                 Clock::time_point deadline = kNever) {
     Wait wait;
@@ -117,7 +119,7 @@ void tells_of_all_that_can_end_a_wait() {
   CHECK(Clock::now() >= deadline && listener.told(woken) == 0);
   change(word);
   CHECK(listener.hears(woken));
-  CHECK(!cancel_wait(woken) && !cancel_wait(over));
+  CHECK(!listener.cancels(woken) && !listener.cancels(over));
 }
 
 // More than futex_waitv(2) takes; each is told of its own word.
@@ -185,7 +187,8 @@ TEST("waiter: tells of each change of a word that it watches, once it is heard")
     CHECK(settled(listener));
     CHECK(listener.told(id) == times);
   }
-  CHECK(cancel_wait(id));
+  CHECK(!cancel_wait(&listener, id, false));
+  CHECK(cancel_wait(&listener, id, true));
   change(word);
   CHECK(settled(listener));
   CHECK(listener.told(id) == 5);
@@ -198,8 +201,8 @@ TEST("waiter: tells nothing of what was cancelled") {
   const uint64_t cancelled = listener.wait(word, 0);
   const uint64_t left = listener.wait(word, 0);
   const uint64_t others = other.wait(word, 0);
-  CHECK(cancel_wait(cancelled));
-  CHECK(!cancel_wait(cancelled));
+  CHECK(!other.cancels(cancelled) && !cancel_wait(&listener, cancelled, true));
+  CHECK(listener.cancels(cancelled) && !listener.cancels(cancelled));
   change(word);
   CHECK(listener.hears(left) && other.hears(others));
   CHECK(listener.told(cancelled) == 0);
@@ -257,7 +260,7 @@ TEST("waiter: threads that start, wake and cancel waits at the same time") {
         if (round % 3 == 0) std::this_thread::yield();
         // Told, or cancelled: one of the two, and no more once cancel has returned.
         if (round % 2 == 0) {
-          const bool cancelled = cancel_wait(id);
+          const bool cancelled = listener.cancels(id);
           if (cancelled ? listener.told(id) != 0 : !listener.hears(id)) wrong += 1;
         } else if (!listener.hears(id)) {
           wrong += 1;
