@@ -7,7 +7,7 @@ import { BUFFER_LIMIT } from '../internal/buffer.js';
 import { type BufferKind, PROTECTION, type Protection } from '../internal/literals.js';
 import { type Range, resolveRange } from '../internal/range.js';
 import { mapRemedy } from '../internal/remedy.js';
-import { validateInteger, validateNeedle } from '../internal/validate.js';
+import { OURS, validateInteger, validateNeedle } from '../internal/validate.js';
 import { readOnlyFile } from '../mem/guarded.js';
 import { Mapping } from '../mem/mapping.js';
 import type { FileBehind } from '../mem/residency.js';
@@ -42,8 +42,8 @@ export class FileMapping extends Mapping {
   /** Of a mapping too large for one buffer. */
   readonly #pieces = new Pieces((from, length) => this.#mapPiece(from, length));
 
-  private constructor(found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined) {
-    super({ ...found, kind }, access);
+  private constructor(key: typeof OURS, found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined) {
+    super(key, { ...found, kind }, access);
     this.path = source.path;
     this.filesystem = found.filesystem;
     this.#source = source;
@@ -52,8 +52,8 @@ export class FileMapping extends Mapping {
   }
 
   /** @internal */
-  static of(found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined): FileMapping {
-    return new FileMapping(found, access, source, kind);
+  static of(key: typeof OURS, found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined): FileMapping {
+    return new FileMapping(key, found, access, source, kind);
   }
 
   /**
@@ -235,7 +235,7 @@ export class FileMapping extends Mapping {
       offset: this.#source.offset + from,
       length,
     };
-    return new FileMapping(openFile(source), this.access as FileAccess, source, this.pages.kind);
+    return new FileMapping(OURS, openFile(source), this.access as FileAccess, source, this.pages.kind);
   }
 
   /** @internal */

@@ -1,6 +1,6 @@
 // From a file to a FileMapping.
 import { binding } from '../internal/binding.js';
-import { invalidValue, validateBoolean, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
+import { OURS, invalidValue, validateBoolean, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
 import { type MapOptions, finish, mapFlags, validateMapOptions } from '../mem/anonymous.js';
 import { type FileAccess, FileMapping } from './file-mapping.js';
 import { type FileLike, locate, openAny } from './open-file.js';
@@ -97,5 +97,5 @@ export function placeFile(file: FileLike, options: MapFileOptions, at: bigint | 
     length,
   };
   const { source, pages } = openAny(wanted, size, at);
-  return finish(FileMapping.of(pages, access, source, options.buffer), options);
+  return finish(FileMapping.of(OURS, pages, access, source, options.buffer), options);
 }

@@ -4,7 +4,7 @@ import { SystemError, check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import { HUGE_PAGES } from '../internal/literals.js';
 import { mapRemedy } from '../internal/remedy.js';
-import { invalidType, outOfRange, validateInteger, validateMultiple } from '../internal/validate.js';
+import { OURS, invalidType, outOfRange, validateInteger, validateMultiple, validateOurs } from '../internal/validate.js';
 import { type AnonymousOptions, placeAnonymous } from '../mem/anonymous.js';
 import type { Mapping } from '../mem/mapping.js';
 import { Pages } from '../mem/pages.js';
@@ -33,13 +33,14 @@ export class Reservation implements Disposable {
   readonly #pages: Pages;
   #placed: Placed[] = [];
 
-  private constructor(handle: Handle, length: number) {
+  private constructor(key: typeof OURS, handle: Handle, length: number) {
+    validateOurs(key, 'reserve()');
     this.#pages = new Pages({ handle, byteOffset: 0, length, kind: 'array', movable: false });
   }
 
   /** @internal */
-  static of(handle: Handle, length: number): Reservation {
-    return new Reservation(handle, length);
+  static of(key: typeof OURS, handle: Handle, length: number): Reservation {
+    return new Reservation(key, handle, length);
   }
 
   /** The first address. */
@@ -124,5 +125,5 @@ export function reserve(length: number): Reservation {
   const { pageSize } = binding;
   const whole = Math.ceil(length / pageSize) * pageSize;
   const handle = check(binding.reserve(whole), 'mmap', { remedy: mapRemedy(0) });
-  return Reservation.of(handle, whole);
+  return Reservation.of(OURS, handle, whole);
 }

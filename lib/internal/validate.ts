@@ -35,12 +35,16 @@ export function outOfRange(name: string, range: string, value: unknown): RangeEr
   );
 }
 
-/** A class that only functions of ours construct was constructed by somebody else. */
-export function illegalConstructor(instead = 'mapFile(), mapAnonymous() or reserve()'): TypeError {
-  return withCode(
-    new TypeError(`Illegal constructor: use ${instead}`),
-    'ERR_ILLEGAL_CONSTRUCTOR',
-  );
+/**
+ * The first argument of what JavaScript can reach, private and internal though it is: constructors and
+ * statics of public classes that only functions of ours may call. Nobody else has it.
+ */
+export const OURS: unique symbol = Symbol('ours');
+
+/** Such a function was called by somebody else. */
+export function validateOurs(key: unknown, instead = 'mapFile(), mapAnonymous() or reserve()'): asserts key is typeof OURS {
+  if (key === OURS) return;
+  throw withCode(new TypeError(`Illegal constructor: use ${instead}`), 'ERR_ILLEGAL_CONSTRUCTOR');
 }
 
 /** A whole number in [min, max]. Never rounds, never wraps. */

@@ -14,6 +14,7 @@ import {
 import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
 import {
+  OURS,
   invalidValue,
   validateAddress,
   validateBoolean,
@@ -123,13 +124,13 @@ export function finish<M extends Mapping>(mapping: M, options: MapOptions & { hu
 
 /** The memory behind a mapping with `sharing: 'shared'`. */
 export class AnonymousMapping extends Mapping {
-  private constructor(pages: PagesOptions, access: Protection) {
-    super(pages, access);
+  private constructor(key: typeof OURS, pages: PagesOptions, access: Protection) {
+    super(key, pages, access);
   }
 
   /** @internal */
-  static of(pages: PagesOptions, access: Protection): AnonymousMapping {
-    return new AnonymousMapping(pages, access);
+  static of(key: typeof OURS, pages: PagesOptions, access: Protection): AnonymousMapping {
+    return new AnonymousMapping(key, pages, access);
   }
 
   /**
@@ -205,6 +206,7 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
   }
   const movable = address === 0n && huge?.size === undefined && growsDown !== true;
   const mapping = AnonymousMapping.of(
+    OURS,
     { handle, byteOffset: 0, length, kind: options.buffer, movable, ...(huge?.size && { pageSize: huge.size }) },
     access,
   );

@@ -6,7 +6,7 @@ import { BUFFER_LIMIT, createBuffer, hasExternalShared } from '../internal/buffe
 import type { BufferKind } from '../internal/literals.js';
 import { type Range, type Span, resolveRange } from '../internal/range.js';
 import { reclaim } from '../internal/reclaim.js';
-import { illegalConstructor, outOfRange } from '../internal/validate.js';
+import { outOfRange } from '../internal/validate.js';
 import { FaultLog, faultCount } from './faults.js';
 
 /** What a mapping holds in the addon. 0: nothing. */
@@ -53,8 +53,6 @@ export class Pages {
   #bytes: Buffer | undefined;
 
   constructor(options: PagesOptions) {
-    // JavaScript can call the private constructors of those who hold pages.
-    if (typeof options.handle !== 'number') throw illegalConstructor();
     this.#held = { handle: options.handle, counts: 0 };
     this.#path = options.path;
     this.#byteOffset = options.byteOffset;

@@ -2,7 +2,7 @@
 // sight of the other side, taking turns, and waiting.
 import { performance } from 'node:perf_hooks';
 import { PeerError, StateError } from '../errors.js';
-import { invalidType, outOfRange, validateOptions } from '../internal/validate.js';
+import { type OURS, invalidType, outOfRange, validateOptions, validateOurs } from '../internal/validate.js';
 import { type ChannelKind, HEADER_LENGTH, type Shape, WORD } from './channel-header.js';
 import { Ends, MOST_ENDS } from './ends.js';
 import { Mutex } from './mutex.js';
@@ -104,7 +104,9 @@ export abstract class ChannelEnd implements Disposable {
   /** Whether somebody has told that the other side is gone: its places say what they like. */
   #gone = false;
 
-  protected constructor({ memory, shape, own, peers, options = {} }: Place) {
+  protected constructor(key: typeof OURS, place: Place) {
+    validateOurs(key, 'channel.producer() or consumer()');
+    const { memory, shape, own, peers, options = {} } = place;
     validateOptions<EndOptions>(options, ['spin']);
     const { spin = 0 } = options;
     validateSpin(spin);

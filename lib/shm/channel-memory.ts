@@ -1,4 +1,5 @@
 // ChannelMemory: the memory of a channel, before anybody sends or receives through it.
+import { OURS } from '../internal/validate.js';
 import { type EndOptions, RECEIVING, SENDING } from './channel-end.js';
 import { CAPACITY, HEADER_LENGTH, type Shape, readHeader, writeHeader } from './channel-header.js';
 import { Consumer } from './consumer.js';
@@ -47,11 +48,11 @@ export class ChannelMemory implements Disposable {
   }
 
   producer(options?: EndOptions): Producer {
-    return new Producer({ memory: this.#memory, shape: this.shape, own: SENDING, peers: RECEIVING, options });
+    return new Producer(OURS, { memory: this.#memory, shape: this.shape, own: SENDING, peers: RECEIVING, options });
   }
 
   consumer(options?: EndOptions): Consumer {
-    return new Consumer({ memory: this.#memory, shape: this.shape, own: RECEIVING, peers: SENDING, options });
+    return new Consumer(OURS, { memory: this.#memory, shape: this.shape, own: RECEIVING, peers: SENDING, options });
   }
 
   /** Closes the descriptor. Ends live on. */

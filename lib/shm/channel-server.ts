@@ -1,6 +1,6 @@
 // ChannelServer: a socket where whoever connects gets a pair of channels.
 import { PeerError, StateError } from '../errors.js';
-import { illegalConstructor, validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
+import { OURS, validateFunction, validateInteger, validateOptions, validateOurs } from '../internal/validate.js';
 import { type EndOptions, validateSpin } from './channel-end.js';
 import { CAPACITY } from './channel-header.js';
 import type { Connection, Peer } from './connection.js';
@@ -48,15 +48,16 @@ export class ChannelServer implements AsyncDisposable, Disposable {
   readonly #greeting = new Set<AbortController>();
   #refused = 0;
 
-  private constructor(listener: Listener, handler: ChannelHandler, settings: Settings) {
-    if (!(listener instanceof Listener)) throw illegalConstructor('Channel.serve()');
+  private constructor(key: typeof OURS, listener: Listener, handler: ChannelHandler, settings: Settings) {
+    validateOurs(key, 'Channel.serve()');
     this.#listener = listener;
     this.#handler = handler;
     this.#settings = settings;
   }
 
   /** @internal */
-  static start(path: string, handler: ChannelHandler, options: ServeOptions): ChannelServer {
+  static start(key: typeof OURS, path: string, handler: ChannelHandler, options: ServeOptions): ChannelServer {
+    validateOurs(key, 'Channel.serve()');
     validateFunction(handler, 'handler');
     validateOptions<ServeOptions>(options, KNOWN);
     const { capacity = 2 ** 20, limit = 1000, spin = 0, timeout = PATIENCE, allow, mode, onError, signal } = options;
@@ -72,7 +73,7 @@ export class ChannelServer implements AsyncDisposable, Disposable {
       ...(allow !== undefined && { allow }),
       ...(mode !== undefined && { mode }),
     });
-    const server = new ChannelServer(listener, handler, { capacity, limit, spin, timeout, ...(onError !== undefined && { onError }) });
+    const server = new ChannelServer(OURS, listener, handler, { capacity, limit, spin, timeout, ...(onError !== undefined && { onError }) });
     signal?.addEventListener('abort', () => server.close(), { once: true });
     return server;
   }
@@ -87,7 +88,7 @@ export class ChannelServer implements AsyncDisposable, Disposable {
       this.#greeting.add(controller);
       const ends = await within(timeout, controller.signal, (signal) => offer(connection, this.#settings, signal));
       this.#greeting.delete(controller);
-      const channel = DuplexChannel.of(connection, ends, () => this.#open.delete(channel));
+      const channel = DuplexChannel.of(OURS, connection, ends, () => this.#open.delete(channel));
       this.#open.add(channel);
       if (this.closed) channel.close();
       else void this.#serve(channel);

@@ -1,5 +1,5 @@
 // Channel: a ring of messages in shared memory.
-import { illegalConstructor, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
+import { OURS, validateInteger, validateOptions, validateOurs, validateWord } from '../internal/validate.js';
 import type { EndOptions } from './channel-end.js';
 import { CAPACITY, type ChannelKind, KIND, SLOW, type SlowReader } from './channel-header.js';
 import { ChannelMemory } from './channel-memory.js';
@@ -35,8 +35,8 @@ export interface ChannelOptions {
 export class Channel implements Disposable {
   readonly #memory: ChannelMemory;
 
-  private constructor(memory: ChannelMemory) {
-    if (!(memory instanceof ChannelMemory)) throw illegalConstructor('Channel.create() or fromFd()');
+  private constructor(key: typeof OURS, memory: ChannelMemory) {
+    validateOurs(key, 'Channel.create() or fromFd()');
     this.#memory = memory;
   }
 
@@ -51,7 +51,7 @@ export class Channel implements Disposable {
     validateInteger(capacity, 'options.capacity', 1, CAPACITY.most);
     validateWord(kind, 'options.kind', KIND);
     validateWord(slow, 'options.slow', SLOW);
-    return new Channel(ChannelMemory.create({ kind, slow, capacity }));
+    return new Channel(OURS, ChannelMemory.create({ kind, slow, capacity }));
   }
 
   /**
@@ -60,7 +60,7 @@ export class Channel implements Disposable {
    * @throws {PeerError} ERR_MEMMAP_NOT_MEMORY, ERR_MEMMAP_NOT_SEALED, ERR_MEMMAP_CORRUPT
    */
   static fromFd(fd: number): Channel {
-    return new Channel(ChannelMemory.fromFd(fd));
+    return new Channel(OURS, ChannelMemory.fromFd(fd));
   }
 
   /**
@@ -79,7 +79,7 @@ export class Channel implements Disposable {
    * @throws {SystemError} EADDRINUSE, EACCES, ENOENT
    */
   static async serve(path: string, handler: ChannelHandler, options: ServeOptions = {}): Promise<ChannelServer> {
-    return ChannelServer.start(path, handler, options);
+    return ChannelServer.start(OURS, path, handler, options);
   }
 
   /**

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PeerError, StateError, SystemError, check } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import { illegalConstructor } from '../internal/validate.js';
+import { OURS, validateOurs } from '../internal/validate.js';
 import { disown, own } from './descriptors.js';
 import { ANY, Frame, HEADER_LENGTH, type Limits, MAX_FDS_AT_ONCE, bareOf, partsOf } from './frame.js';
 import { Watch, orAborted } from './readiness.js';
@@ -65,8 +65,8 @@ export class Connection implements Disposable {
   #closed = false;
   readonly peer: Peer;
 
-  private constructor(fd: number, peer: Peer) {
-    if (typeof fd !== 'number') throw illegalConstructor('connect() or listen()');
+  private constructor(key: typeof OURS, fd: number, peer: Peer) {
+    validateOurs(key, 'connect() or listen()');
     this.#fd = fd;
     this.peer = peer;
     this.#watch = new Watch(fd);
@@ -74,7 +74,8 @@ export class Connection implements Disposable {
   }
 
   /** @internal Takes `fd`. @throws {PeerError} ERR_MEMMAP_PEER_REFUSED */
-  static of(fd: number, allow: (peer: Peer) => boolean): Connection {
+  static of(key: typeof OURS, fd: number, allow: (peer: Peer) => boolean): Connection {
+    validateOurs(key, 'connect() or listen()');
     try {
       check(binding.peerCredentials(fd, credentials), 'getsockopt');
       const [pid = 0, uid = 0, gid = 0] = credentials;
@@ -84,7 +85,7 @@ export class Connection implements Disposable {
       if (answer !== true) {
         throw new PeerError('ERR_MEMMAP_PEER_REFUSED', `Process ${pid} of user ${uid} is not allowed: see the option 'allow'`);
       }
-      return new Connection(fd, peer);
+      return new Connection(OURS, fd, peer);
     } catch (error) {
       binding.closeFd(fd);
       throw error;

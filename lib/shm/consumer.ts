@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import { StateError } from '../errors.js';
 import { Bytes } from '../internal/bytes.js';
-import { outOfRange, validateBytes, validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
+import { type OURS, outOfRange, validateBytes, validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
 import { BroadcastReader } from './broadcast.js';
 import { ChannelEnd, type Place } from './channel-end.js';
 import { RingReader } from './ring.js';
@@ -26,8 +26,8 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
   #readable: Readable | undefined;
 
   /** @internal */
-  constructor(place: Place) {
-    super(place);
+  constructor(key: typeof OURS, place: Place) {
+    super(key, place);
     const { words, memory } = this;
     const { kind, capacity, slow } = place.shape;
     this.#loses = kind === 'broadcast' && slow === 'lose';

@@ -1,7 +1,7 @@
 // DuplexChannel: two channels between two processes, one for each direction, and the socket over
 // which they were made. The socket stays open as long as both live: its end tells of the other's.
 import type { Duplex, Readable, Writable } from 'node:stream';
-import { illegalConstructor, validateFunction, validateOptions } from '../internal/validate.js';
+import { OURS, validateFunction, validateOptions, validateOurs } from '../internal/validate.js';
 import { type EndOptions, validateSpin } from './channel-end.js';
 import { Connection, type Peer, sameUser } from './connection.js';
 import type { Consumer } from './consumer.js';
@@ -38,8 +38,8 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
   /** Kept when the other end has closed or died, or this one was closed. */
   readonly gone: Promise<void>;
 
-  private constructor(connection: Connection, ends: Ends, onClose: () => void) {
-    if (!(connection instanceof Connection)) throw illegalConstructor('Channel.serve() or Channel.connect()');
+  private constructor(key: typeof OURS, connection: Connection, ends: Ends, onClose: () => void) {
+    validateOurs(key, 'Channel.serve() or Channel.connect()');
     this.#connection = connection;
     this.#onClose = onClose;
     this.producer = ends.producer;
@@ -48,8 +48,8 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
   }
 
   /** @internal Takes them all. */
-  static of(connection: Connection, ends: Ends, onClose: () => void): DuplexChannel {
-    return new DuplexChannel(connection, ends, onClose);
+  static of(key: typeof OURS, connection: Connection, ends: Ends, onClose: () => void): DuplexChannel {
+    return new DuplexChannel(key, connection, ends, onClose);
   }
 
   /** Waits for the end of the socket. To say anything there is against the rules, and the end, too. */
@@ -189,7 +189,7 @@ export async function connectChannel(path: string, options: ConnectChannelOption
   return within(timeout, signal, async (limit) => {
     const connection = await connect(path, { allow, signal: limit });
     try {
-      return DuplexChannel.of(connection, await accept(connection, { spin }, limit), () => undefined);
+      return DuplexChannel.of(OURS, connection, await accept(connection, { spin }, limit), () => undefined);
     } catch (error) {
       connection.close();
       throw error;

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StateError, SystemError, check } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import { illegalConstructor, validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
+import { OURS, validateFunction, validateInteger, validateOptions, validateOurs } from '../internal/validate.js';
 import { addressOf } from './address.js';
 import { Connection, type Peer, sameUser } from './connection.js';
 import { disown, own } from './descriptors.js';
@@ -116,28 +116,31 @@ export class Listener implements Disposable {
   #closed = false;
   readonly path: string;
 
-  private constructor(fd: number, path: string, place: Place | undefined) {
-    if (typeof fd !== 'number') throw illegalConstructor('listen()');
+  private constructor(key: typeof OURS, fd: number, watch: Watch, path: string, place: Place | undefined) {
+    validateOurs(key, 'listen()');
     this.#fd = fd;
-    this.#watch = new Watch(fd);
+    this.#watch = watch;
     this.#place = place;
     this.path = path;
     own(this, fd);
   }
 
   /** @internal */
-  static start(path: string, onConnection: (connection: Connection) => void, options: ListenOptions): Listener {
+  static start(key: typeof OURS, path: string, onConnection: (connection: Connection) => void, options: ListenOptions): Listener {
+    validateOurs(key, 'listen()');
     const { allow = sameUser, mode = 0o600, signal } = options;
     const fd = check(binding.socketUnix(), 'socket');
     let listener: Listener;
     try {
       const address = addressOf(path);
+      // Before there is something at the path.
+      const watch = new Watch(fd);
       if (path.startsWith('\0')) {
         check(binding.bind(fd, address), 'bind', { path });
         check(binding.listen(fd, BACKLOG), 'listen', { path });
-        listener = new Listener(fd, path, undefined);
+        listener = new Listener(OURS, fd, watch, path, undefined);
       } else {
-        listener = new Listener(fd, path, bindAt(fd, path, mode));
+        listener = new Listener(OURS, fd, watch, path, bindAt(fd, path, mode));
       }
     } catch (error) {
       binding.closeFd(fd);
@@ -171,7 +174,7 @@ export class Listener implements Disposable {
 
   #give(fd: number, onConnection: (connection: Connection) => void, allow: (peer: Peer) => boolean): void {
     try {
-      const connection = Connection.of(fd, allow);
+      const connection = Connection.of(OURS, fd, allow);
       queueMicrotask(() => onConnection(connection));
     } catch (error) {
       if (isCode(error, 'ERR_MEMMAP_PEER_REFUSED')) this.#refused += 1;
@@ -229,5 +232,5 @@ export function listen(
   if (mode !== undefined) validateInteger(mode, 'options.mode', 0, 0o777);
   validateSignal(signal);
   signal?.throwIfAborted();
-  return Listener.start(path, onConnection, options);
+  return Listener.start(OURS, path, onConnection, options);
 }

@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream';
 import { PeerError, StateError } from '../errors.js';
 import { Bytes } from '../internal/bytes.js';
-import { invalidType, outOfRange, validateBytes, validateInteger } from '../internal/validate.js';
+import { type OURS, invalidType, outOfRange, validateBytes, validateInteger } from '../internal/validate.js';
 import { BroadcastWriter } from './broadcast.js';
 import { ChannelEnd, type Place } from './channel-end.js';
 import { RECORD_HEADER, RingWriter } from './ring.js';
@@ -28,8 +28,8 @@ export class Producer extends ChannelEnd {
   #writable: Writable | undefined;
 
   /** @internal */
-  constructor(place: Place) {
-    super(place);
+  constructor(key: typeof OURS, place: Place) {
+    super(key, place);
     const { words, memory, peers } = this;
     const { kind, capacity, slow } = place.shape;
     this.#alone = kind === 'broadcast';

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import { invalidType, outOfRange, validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
+import { OURS, invalidType, outOfRange, validateFunction, validateInteger, validateOptions } from '../internal/validate.js';
 import { addressOf } from './address.js';
 import { Connection, type Message, PAUSE, type Peer, sameUser } from './connection.js';
 import { MAX_FDS, MAX_PAYLOAD } from './frame.js';
@@ -108,5 +108,5 @@ export async function connect(path: string, options: ConnectOptions = {}): Promi
     binding.closeFd(fd);
     throw error;
   }
-  return Connection.of(fd, allow);
+  return Connection.of(OURS, fd, allow);
 }

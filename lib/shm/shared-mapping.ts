@@ -5,7 +5,7 @@ import { type Handle, binding } from '../internal/binding.js';
 import type { BufferKind } from '../internal/literals.js';
 import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
-import { outOfRange, validateInteger } from '../internal/validate.js';
+import { OURS, outOfRange, validateInteger, validateOurs } from '../internal/validate.js';
 import type { Access } from '../mem/guarded.js';
 import { Mapping } from '../mem/mapping.js';
 import type { PagesOptions } from '../mem/pages.js';
@@ -52,8 +52,8 @@ export class SharedMapping extends Mapping {
   readonly #flags: number;
   readonly #secret: boolean;
 
-  private constructor(pages: PagesOptions, access: Access, flags: number, secret: boolean) {
-    super(pages, access);
+  private constructor(key: typeof OURS, pages: PagesOptions, access: Access, flags: number, secret: boolean) {
+    super(key, pages, access);
     this.#flags = flags;
     this.#secret = secret;
   }
@@ -64,7 +64,8 @@ export class SharedMapping extends Mapping {
   }
 
   /** @internal */
-  static of(region: Region, access: SharedAccess): SharedMapping {
+  static of(key: typeof OURS, region: Region, access: SharedAccess): SharedMapping {
+    validateOurs(key, 'SharedMemory.map()');
     const flags = flagsOf(access, region);
     const handle: Handle = withRoom(() =>
       binding.mapFile(region.fd, 0, 0, -1, -1, ACCESS[access], flags, 0n, 0, facts),
@@ -77,7 +78,7 @@ export class SharedMapping extends Mapping {
     }
     const movable = region.pageSize === binding.pageSize && !region.secret;
     const { kind, pageSize } = region;
-    return new SharedMapping({ handle, byteOffset: 0, length, kind, movable, pageSize }, access, flags, region.secret);
+    return new SharedMapping(OURS, { handle, byteOffset: 0, length, kind, movable, pageSize }, access, flags, region.secret);
   }
 
   /**

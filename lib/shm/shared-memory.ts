@@ -5,12 +5,13 @@ import { binding } from '../internal/binding.js';
 import { BUFFER_KIND, HUGE_PAGES } from '../internal/literals.js';
 import { mapRemedy } from '../internal/remedy.js';
 import {
-  illegalConstructor,
+  OURS,
   invalidType,
   invalidValue,
   validateBoolean,
   validateInteger,
   validateOptions,
+  validateOurs,
   validateWord,
 } from '../internal/validate.js';
 import { disown, own } from './descriptors.js';
@@ -58,8 +59,8 @@ export class SharedMemory implements Disposable {
   readonly name: string | undefined;
   #closed = false;
 
-  private constructor(found: Found) {
-    if (typeof found?.fd !== 'number') throw illegalConstructor('SharedMemory.create(), open() or fromFd()');
+  private constructor(key: typeof OURS, found: Found) {
+    validateOurs(key, 'SharedMemory.create(), open() or fromFd()');
     const { fd, name, transparent = false } = found;
     check(binding.examineSharedMemory(fd, facts), 'fstat');
     const [memory = 0, secret = 0, writable = 0, , pageSize = 0] = facts;
@@ -77,7 +78,7 @@ export class SharedMemory implements Disposable {
   /** Closes the descriptor if `verify` throws: from the end on, not before, it is the memory's. */
   static #of(found: Found, verify?: (memory: SharedMemory) => void): SharedMemory {
     try {
-      const memory = new SharedMemory(found);
+      const memory = new SharedMemory(OURS, found);
       verify?.(memory);
       own(memory, found.fd);
       return memory;
@@ -245,7 +246,7 @@ export class SharedMemory implements Disposable {
     validateWord(access, 'options.access', ACCESS);
     if (buffer !== undefined) validateWord(buffer, 'options.buffer', BUFFER_KIND);
     const region: Region = { fd, secret: this.#secret, pageSize: this.#pageSize, kind: buffer };
-    const mapping = SharedMapping.of(region, access);
+    const mapping = SharedMapping.of(OURS, region, access);
     if (this.#transparent) mapping.advise('hugepage');
     return mapping;
   }

@@ -1,6 +1,6 @@
 // Store: a persistent hash table in a mapped file.
 import { StateError } from '../errors.js';
-import { illegalConstructor, invalidType, outOfRange, validateFunction } from '../internal/validate.js';
+import { OURS, invalidType, outOfRange, validateFunction, validateOurs } from '../internal/validate.js';
 import { type CheckReport, verifyAll } from './check.js';
 import { type CompactOptions, type Compacted, compact } from './compaction.js';
 import { entries } from './entries.js';
@@ -51,8 +51,8 @@ export class Store implements Disposable {
   #closed = false;
   #busy: string | undefined;
 
-  private constructor(parts: OpenStore) {
-    if (typeof parts !== 'object' || parts === null || !('windows' in parts)) throw illegalConstructor('Store.open()');
+  private constructor(key: typeof OURS, parts: OpenStore) {
+    validateOurs(key, 'Store.open()');
     this.#parts = parts;
     this.#index = parts.opened?.index ?? new HashIndex(parts.windows, parts.header);
     this.#writer = parts.opened === undefined ? undefined : new Writer(parts, parts.opened);
@@ -68,7 +68,7 @@ export class Store implements Disposable {
    * @throws {SystemError} as open(2); ENOSPC
    */
   static open(path: string | URL, options?: StoreOptions): Store {
-    return new Store(openStore(path, options));
+    return new Store(OURS, openStore(path, options));
   }
 
   /** The file, as an absolute path. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { mapAnonymous, mapFile } from 'memmap';
-import { MADV, MAP, PROT, PAGE_SIZE as PAGE, madvise, mmap, mprotect, mremap, munmap } from 'memmap/sys';
+import { MADV, MAP, MREMAP, PROT, PAGE_SIZE as PAGE, madvise, mmap, mprotect, mremap, munmap } from 'memmap/sys';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGES = 16;
@@ -105,7 +105,7 @@ for (const [memory, make] of Object.entries(MEMORY)) {
         happen(buffer);
         // A mapping protected in parts cannot be moved, here as in C.
         if (stray.endsWith('a part')) mprotect(buffer, undefined, PROT.READ);
-        const moved = mremap(buffer, 2 * LENGTH, 1);
+        const moved = mremap(buffer, LENGTH, 2 * LENGTH, MREMAP.MAYMOVE);
         mprotect(new Uint8Array(moved, 0, LENGTH), undefined, PROT.READ | PROT.WRITE);
         const bytes = new Uint8Array(moved, 0, LENGTH);
         assert.ok(whole(bytes));
