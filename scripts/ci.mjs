@@ -35,6 +35,7 @@ const STEPS = {
   'Node 22': ['node', 'scripts/node-versions.mjs', '22'],
   'Node 24': ['node', 'scripts/node-versions.mjs', '24'],
   'Node 26': ['node', 'scripts/node-versions.mjs', '26'],
+  'no external buffers': ['npm', 'run', '--silent', 'test:cage'],
 };
 /** What runs what {@link BESIDE} has built. */
 const BUILT = {

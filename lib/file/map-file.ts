@@ -1,5 +1,6 @@
 // From a file to a FileMapping.
 import { binding } from '../internal/binding.js';
+import { refuseExternal } from '../internal/buffer.js';
 import { OURS, invalidValue, validateBoolean, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
 import { type MapOptions, finish, mapFlags, validateMapOptions } from '../mem/anonymous.js';
 import { type FileAccess, FileMapping } from './file-mapping.js';
@@ -79,6 +80,9 @@ export function placeFile(file: FileLike, options: MapFileOptions, at: bigint | 
   if (sync && access === 'copy-on-write') {
     throw invalidValue('options.sync', 'means nothing to a private copy', sync);
   }
+
+  // Where the file has huge pages, or is a device, its buffer is what is refused.
+  refuseExternal(options.buffer, at === undefined);
 
   const how = ACCESS[access];
   let flags = how.flags | mapFlags(options);

@@ -81,6 +81,7 @@ export interface Binding {
   arrayBuffer(handle: Handle, length: number): ArrayBuffer | number;
   sharedBuffer(handle: Handle, length: number): SharedArrayBuffer | number;
   overlay(handle: Handle, view: Uint8Array): number;
+  hasExternalBuffers(): boolean;
   hasExternalShared(): boolean;
   detach(buffer: ArrayBuffer): void;
   collect(): void;

@@ -7,8 +7,11 @@ import type { BufferKind } from './literals.js';
 import { withRoom } from './reclaim.js';
 import { mapRemedy } from './remedy.js';
 
+/** Whether the engine lets a buffer lie over memory that is not its own: Electron's does not. */
+const hasExternalBuffers: boolean = binding.hasExternalBuffers();
+
 /** Whether the runtime can put a SharedArrayBuffer over any address: Node 22.23, 24.16, 26.1. */
-export const hasExternalShared: boolean = binding.hasExternalShared();
+export const hasExternalShared: boolean = hasExternalBuffers && binding.hasExternalShared();
 
 /** Of WebAssembly we need memory only; its types come with the DOM's. */
 declare const WebAssembly: {
@@ -72,13 +75,47 @@ function overlay(handle: Handle, length: number): SharedArrayBuffer | number {
 }
 
 function arrayBuffer(handle: Handle, length: number): ArrayBuffer {
-  return check(binding.arrayBuffer(handle, length), 'mmap', {
-    remedy: (code) => (code === 'ENOTSUP' ? 'This runtime forbids buffers over memory it does not own' : undefined),
-  });
+  return check(binding.arrayBuffer(handle, length), 'mmap');
+}
+
+/** Whether the memory of an ArrayBuffer has gone to another. */
+export function isDetached(buffer: ArrayBuffer): boolean {
+  if (buffer.byteLength > 0) return false;
+  try {
+    // Node 20 has no other way to ask.
+    return new Uint8Array(buffer).buffer !== buffer;
+  } catch {
+    return true;
+  }
+}
+
+const OF_THE_ENGINE = 'Use the default buffer, a SharedArrayBuffer (memmap/sys: { shared: true }), or copyOut() and copyIn()';
+const IMMOVABLE =
+  'The engine has one to move memory onto, but not what must stay: at an address, in a reservation, of huge pages, growsDown, ' +
+  'of a device, sealed. Do without these, or, of what is mapped, without a buffer: copyOut() and copyIn()';
+
+/**
+ * Throws if the engine forbids the only kind of buffer that such pages could have: to be asked
+ * before they are mapped. `movable`: as of {@link createBuffer}.
+ */
+export function refuseExternal(
+  kind: BufferKind | undefined,
+  movable: boolean,
+  wayOut: string = movable ? OF_THE_ENGINE : IMMOVABLE,
+): void {
+  if (!hasExternalBuffers && (kind === 'array' || !movable)) throw noExternalBuffer(wayOut);
+}
+
+function noExternalBuffer(wayOut: string): UnsupportedError {
+  return new UnsupportedError(
+    'ERR_MEMMAP_NO_EXTERNAL_BUFFER',
+    `This runtime lets no buffer lie over memory that is not its engine's, as Electron does not. ${wayOut}`,
+  );
 }
 
 /** Throws if this runtime has no such buffer: to be asked before pages are replaced or moved. */
 export function refuseBuffer(length: number, kind: BufferKind | undefined, movable: boolean): void {
+  refuseExternal(kind, movable);
   if (length > BUFFER_LIMIT || (kind === 'array' && length > constants.MAX_LENGTH)) {
     throw new UnsupportedError(
       'ERR_MEMMAP_BUFFER_TOO_LARGE',
@@ -114,6 +151,8 @@ export function createBuffer(
   const moved = movable ? withRoom(() => overlay(handle, length)) : undefined;
   if (typeof moved === 'object') return moved;
   if (moved === NO_MEMORY) throw new SystemError(moved, 'mmap', { remedy: mapRemedy(0) });
+  const reason = moved === undefined ? '' : ` (${new SystemError(moved, 'mremap').message})`;
+  if (!hasExternalBuffers) throw noExternalBuffer(`The pages cannot be moved onto its own${reason}. Ask for the buffer before anything else`);
   if (kind === undefined) return arrayBuffer(handle, length);
-  throw noSharedBuffer(moved === undefined ? '' : ` (${new SystemError(moved, 'mremap').message})`);
+  throw noSharedBuffer(reason);
 }

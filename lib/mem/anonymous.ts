@@ -11,6 +11,7 @@ import {
   PROTECTION,
   type Protection,
 } from '../internal/literals.js';
+import { refuseExternal } from '../internal/buffer.js';
 import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
 import {
@@ -42,7 +43,8 @@ const LOCK = { 'on-fault': true };
 export interface MapOptions {
   /**
    * The type of `buffer`. `'shared'`: a SharedArrayBuffer. `'array'`: an ArrayBuffer, which
-   * `close()` detaches, for the few APIs that refuse shared memory.
+   * `close()` detaches, for the few APIs that refuse shared memory. Byte streams and `transfer()`
+   * can take its memory: ERR_MEMMAP_DETACHED.
    * @default 'shared'; 'array' for memory that this runtime cannot put a SharedArrayBuffer over
    */
   readonly buffer?: BufferKind;
@@ -152,7 +154,8 @@ export class AnonymousMapping extends Mapping {
  * ```
  *
  * @throws {SystemError} ENOMEM, with what to do: the huge page pool, vm.max_map_count
- * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED: the kernel is too old for `droppable`
+ * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED: the kernel is too old for `droppable`;
+ * ERR_MEMMAP_NO_EXTERNAL_BUFFER: the engine, as Electron's, has no buffers for this
  * @throws {SystemError} EEXIST if fixed placement would hit memory that is not memmap's
  */
 export function mapAnonymous(options: AnonymousOptions): AnonymousMapping {
@@ -191,6 +194,8 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
   if (growsDown === true) flags |= MAP.GROWSDOWN;
   const remedy = mapRemedy(flags, huge?.size);
 
+  const movable = address === 0n && huge?.size === undefined && growsDown !== true;
+  refuseExternal(options.buffer, movable);
   let handle: Handle;
   if (sharing === 'shared') {
     const step = new Float64Array(1);
@@ -204,7 +209,6 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
       ...(droppable === true && { feature: 'droppable' }),
     });
   }
-  const movable = address === 0n && huge?.size === undefined && growsDown !== true;
   const mapping = AnonymousMapping.of(
     OURS,
     { handle, byteOffset: 0, length, kind: options.buffer, movable, ...(huge?.size && { pageSize: huge.size }) },

@@ -2,6 +2,7 @@
 import { fstatSync } from 'node:fs';
 import { SystemError, check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
+import { refuseExternal } from '../internal/buffer.js';
 import type { BufferKind } from '../internal/literals.js';
 import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
@@ -66,6 +67,9 @@ export class SharedMapping extends Mapping {
   /** @internal */
   static of(key: typeof OURS, region: Region, access: SharedAccess): SharedMapping {
     validateOurs(key, 'SharedMemory.map()');
+    const { kind, pageSize } = region;
+    const movable = pageSize === binding.pageSize;
+    refuseExternal(kind, movable);
     const flags = flagsOf(access, region);
     const handle: Handle = withRoom(() =>
       binding.mapFile(region.fd, 0, 0, -1, -1, ACCESS[access], flags, 0n, 0, facts),
@@ -76,8 +80,6 @@ export class SharedMapping extends Mapping {
         remedy: (code) => (code === 'EPERM' ? 'A seal forbids such mappings: see seals' : mapRemedy(flags)(code)),
       });
     }
-    const movable = region.pageSize === binding.pageSize && !region.secret;
-    const { kind, pageSize } = region;
     return new SharedMapping(OURS, { handle, byteOffset: 0, length, kind, movable, pageSize }, access, flags, region.secret);
   }
 

@@ -14,7 +14,7 @@ const MAX_FLAGS = 2 ** 32 - 1;
 
 /** What has no place in the kernel's arguments. */
 export interface MmapOptions {
-  /** Return a SharedArrayBuffer. @default false */
+  /** Return a SharedArrayBuffer, the only buffer there can be in Electron. @default false */
   readonly shared?: boolean;
   /** Permit PROT.WRITE together with PROT.EXEC. @default false */
   readonly allowWriteExec?: boolean;
@@ -59,6 +59,7 @@ function validateMmapOptions(options: MmapOptions): void {
  * Two things differ from C, for safety: MAP.FIXED replaces only memory of memmap and is
  * EEXIST over anything else, and PROT.WRITE | PROT.EXEC must be permitted.
  *
+ * @throws {UnsupportedError} ERR_MEMMAP_NO_EXTERNAL_BUFFER without `shared`, where the engine forbids it
  * @param addr where to map: 0 or null for anywhere, a hint, or with MAP.FIXED the place
  * @param prot PROT.READ | PROT.WRITE ...
  * @param flags MAP.SHARED or MAP.PRIVATE, and others

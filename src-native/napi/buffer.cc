@@ -115,6 +115,16 @@ Napi::Value overlay(const Napi::CallbackInfo& info) {
   return to_js(info.Env(), mapping->overlay(view.data()));
 }
 
+// hasExternalBuffers() -> boolean: whether the engine lets a buffer lie over memory that is
+// not its own. One with a sandbox does not: Electron's.
+Napi::Value has_external_buffers(const Napi::CallbackInfo& info) {
+  static uint8_t byte = 0;
+  napi_value buffer = nullptr;
+  napi_status status = napi_create_external_arraybuffer(info.Env(), &byte, sizeof byte,
+                                                        nullptr, nullptr, &buffer);
+  return Napi::Boolean::New(info.Env(), status != napi_no_external_buffers_allowed);
+}
+
 // hasExternalShared() -> boolean
 Napi::Value has_external_shared(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), create_shared() != nullptr);
@@ -141,6 +151,7 @@ void export_buffer(Napi::Env env, Napi::Object exports) {
   add<array_buffer>(env, exports, "arrayBuffer");
   add<shared_buffer>(env, exports, "sharedBuffer");
   add<overlay>(env, exports, "overlay");
+  add<has_external_buffers>(env, exports, "hasExternalBuffers");
   add<has_external_shared>(env, exports, "hasExternalShared");
   add<detach>(env, exports, "detach");
   add<collect>(env, exports, "collect");

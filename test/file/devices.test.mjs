@@ -5,6 +5,7 @@ import { mapFile } from 'memmap';
 import { runC } from '../support/c-program.mjs';
 import { skip } from '../support/hooks.mjs';
 import { mapAt } from '../support/proc.mjs';
+import { itExternal } from '../support/runtime.mjs';
 
 const FIXTURE = fileURLToPath(new URL('../fixtures/device.mjs', import.meta.url));
 
@@ -30,14 +31,14 @@ int main(void) {
 `;
 
 describe('mapping what is no regular file', () => {
-  it("maps /dev/zero as any file: 'read' is private", () => {
+  itExternal("maps /dev/zero as any file: 'read' is private", () => {
     const mapping = mapFile('/dev/zero', { length: 8192 });
     assert.equal(mapAt(mapping.address).permissions, 'r--p');
     assert.ok(mapping.bytes.every((byte) => byte === 0));
     mapping.close();
   });
 
-  it('shares what refuses to be mapped privately: a perf event', function () {
+  itExternal('shares what refuses to be mapped privately: a perf event', function () {
     const output = runC(PERF_EVENT).trim();
     if (output.startsWith('cannot')) skip(this, output);
     assert.equal(output, 'mapped');

@@ -5,6 +5,7 @@ import { PAGE_SIZE } from 'memmap/sys';
 
 import { readElsewhere } from '../support/elsewhere.mjs';
 import { mapAt, maps, smapsAt } from '../support/proc.mjs';
+import { itExternal } from '../support/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGES = 16;
@@ -44,7 +45,7 @@ describe('Reservation', () => {
       space.close();
     });
 
-    it('places memory and files at their offsets, inaccessible around them', () => {
+    itExternal('places memory and files at their offsets, inaccessible around them', () => {
       const path = file('placed', Buffer.alloc(2 * PAGE_SIZE, 'f'));
       const space = reserve(LENGTH);
       const memory = space.place(2 * PAGE_SIZE, { length: PAGE_SIZE + 1 });
@@ -63,7 +64,7 @@ describe('Reservation', () => {
       space.close();
     });
 
-    it('places a file from an offset of its own', () => {
+    itExternal('places a file from an offset of its own', () => {
       const content = Buffer.alloc(3 * PAGE_SIZE);
       content.write('here', PAGE_SIZE);
       const path = file('offset', content);
@@ -74,7 +75,7 @@ describe('Reservation', () => {
       space.close();
     });
 
-    it('places shared memory, which its descriptor shares', () => {
+    itExternal('places shared memory, which its descriptor shares', () => {
       const space = reserve(LENGTH);
       const memory = space.place(0, { length: PAGE_SIZE, sharing: 'shared' });
       const second = mapFile(memory.fd);
@@ -84,7 +85,7 @@ describe('Reservation', () => {
       space.close();
     });
 
-    it('is EEXIST over an open mapping, in whatever way they overlap', () => {
+    itExternal('is EEXIST over an open mapping, in whatever way they overlap', () => {
       const space = reserve(LENGTH);
       const memory = space.place(4 * PAGE_SIZE, { length: 4 * PAGE_SIZE });
       memory.bytes.fill(7);
@@ -101,7 +102,7 @@ describe('Reservation', () => {
       space.close();
     });
 
-    it('counts the pages that a file mapped from inside a page reaches into', () => {
+    itExternal('counts the pages that a file mapped from inside a page reaches into', () => {
       const path = file('unaligned', Buffer.alloc(3 * PAGE_SIZE, 'f'));
       const space = reserve(LENGTH);
       const neighbour = space.place(PAGE_SIZE, { length: PAGE_SIZE });
@@ -114,7 +115,7 @@ describe('Reservation', () => {
       space.close();
     });
 
-    it('can be filled again where a mapping was closed', () => {
+    itExternal('can be filled again where a mapping was closed', () => {
       const space = reserve(LENGTH);
       const first = space.place(0, { length: 2 * PAGE_SIZE });
       first.bytes.fill(7);
@@ -124,7 +125,7 @@ describe('Reservation', () => {
       space.close();
     });
 
-    it('leaves the place free when placing fails', () => {
+    itExternal('leaves the place free when placing fails', () => {
       const space = reserve(LENGTH);
       assert.throws(() => space.place(0, { file: file('missing'), length: 1 }), { code: 'ENOENT' });
       assert.throws(() => space.place(0, { file: file('short', 'abc'), length: 4 }), { code: 'ERR_OUT_OF_RANGE' });
@@ -133,7 +134,7 @@ describe('Reservation', () => {
       space.close();
     });
 
-    it('keeps everybody else out: fixed placement elsewhere cannot hit it', () => {
+    itExternal('keeps everybody else out: fixed placement elsewhere cannot hit it', () => {
       const space = reserve(LENGTH);
       const memory = space.place(0, { length: PAGE_SIZE });
       const options = { length: PAGE_SIZE, address: memory.address, placement: 'fixed-noreplace' };
@@ -143,7 +144,7 @@ describe('Reservation', () => {
   });
 
   describe('after close', () => {
-    it('closes what was placed, and gives the addresses back', () => {
+    itExternal('closes what was placed, and gives the addresses back', () => {
       const path = file('closed', Buffer.alloc(PAGE_SIZE, 'f'));
       // So large that what another thread maps meanwhile, at the upper end of the hole, is not at its start.
       const space = reserve(2 ** 40);
@@ -157,7 +158,7 @@ describe('Reservation', () => {
       assert.throws(() => space.place(0, { length: 1 }), { name: 'StateError', code: 'ERR_MEMMAP_CLOSED' });
     });
 
-    it('keeps the addresses while a view is about, and shows it nothing', () => {
+    itExternal('keeps the addresses while a view is about, and shows it nothing', () => {
       const path = file('views', Buffer.alloc(PAGE_SIZE, 'f'));
       const space = reserve(LENGTH);
       const mapping = space.place(PAGE_SIZE, { file: path, length: PAGE_SIZE });
@@ -172,7 +173,7 @@ describe('Reservation', () => {
       }
     });
 
-    it('of a mapping first, the rest of the reservation goes on', () => {
+    itExternal('of a mapping first, the rest of the reservation goes on', () => {
       const space = reserve(LENGTH);
       const first = space.place(0, { length: PAGE_SIZE });
       const second = space.place(PAGE_SIZE, { length: PAGE_SIZE });

@@ -4,6 +4,7 @@ import { skip } from '../support/hooks.mjs';
 import { hugePagePool, withHugePages } from '../support/huge-pages.mjs';
 import { mountHugetlbfs } from '../support/mount.mjs';
 import { run, runs } from '../support/run.mjs';
+import { itExternal } from '../support/runtime.mjs';
 
 const HUGE = 2 ** 21;
 
@@ -22,7 +23,7 @@ describe('the guard over huge pages', () => {
     ['read-only', 'keeps a write to a read-only mapping out of the file', 'SIGSEGV'],
     ['closed', 'lets views read zeros after close()', 0],
   ]) {
-    it(title, async () => {
+    itExternal(title, async () => {
       await runs('huge-fault', [name, path('file')]);
       await dies(name, path('file'), signal);
     });
@@ -30,7 +31,7 @@ describe('the guard over huge pages', () => {
 });
 
 describe('the guard over an empty pool of huge pages', () => {
-  it('gives memory of small pages', async function () {
+  itExternal('gives memory of small pages', async function () {
     await withHugePages(this, HUGE, 0, async () => {
       await runs('huge-fault', ['an empty pool', '']);
       await dies('an empty pool', '');

@@ -10,6 +10,7 @@ import { mapAt, smapsAt } from '../support/proc.mjs';
 import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { residentParts } from '../support/resident.mjs';
+import { itExternal } from '../support/runtime.mjs';
 
 const PAGES = 16;
 const LENGTH = PAGES * PAGE_SIZE;
@@ -220,7 +221,7 @@ describe('advice', () => {
   });
 
   describe('collapse', () => {
-    it('puts a huge page in place of small ones, or says what it needs', function () {
+    itExternal('puts a huge page in place of small ones, or says what it needs', function () {
       const memory = mapAnonymous({ length: 2 ** 23, hugePages: 'transparent', buffer: 'array' });
       memory.bytes.fill(7);
       memory.discard({ offset: 0 });

@@ -8,6 +8,7 @@ import { PAGE_SIZE, mincore } from 'memmap/sys';
 import { mapAt, maps, smapsAt } from '../support/proc.mjs';
 import { hole } from '../support/addresses.mjs';
 import { runs } from '../support/run.mjs';
+import { itExternal } from '../support/runtime.mjs';
 
 const EMPTY_ADDRESS = hole(2 * PAGE_SIZE);
 
@@ -122,7 +123,8 @@ describe('mapAnonymous', () => {
       ['growsDown', 'gd'],
       ['droppable', 'dp'],
     ]) {
-      it(`has the kernel note ${option} (VmFlags ${flag})`, () => {
+      const its = option === 'growsDown' ? itExternal : it;
+      its(`has the kernel note ${option} (VmFlags ${flag})`, () => {
         const plain = mapAnonymous({ length: PAGE_SIZE });
         assert.ok(!smapsAt(plain.address).VmFlags.includes(flag));
         const memory = mapAnonymous({ length: PAGE_SIZE, [option]: true });
@@ -203,14 +205,14 @@ describe('mapAnonymous', () => {
   });
 
   describe('placement', () => {
-    it('takes a free address as a hint', () => {
+    itExternal('takes a free address as a hint', () => {
       assert.equal(mapAt(EMPTY_ADDRESS), undefined);
       const memory = mapAnonymous({ length: PAGE_SIZE, address: EMPTY_ADDRESS });
       assert.equal(memory.address, EMPTY_ADDRESS);
       memory.close();
     });
 
-    it('goes elsewhere if the hint is taken', () => {
+    itExternal('goes elsewhere if the hint is taken', () => {
       const first = mapAnonymous({ length: PAGE_SIZE, address: EMPTY_ADDRESS });
       const second = mapAnonymous({ length: PAGE_SIZE, address: EMPTY_ADDRESS, placement: 'hint' });
       assert.notEqual(second.address, EMPTY_ADDRESS);
@@ -218,7 +220,7 @@ describe('mapAnonymous', () => {
       first.close();
     });
 
-    it("maps exactly there with 'fixed-noreplace', or says EEXIST and changes nothing", () => {
+    itExternal("maps exactly there with 'fixed-noreplace', or says EEXIST and changes nothing", () => {
       const options = { length: PAGE_SIZE, address: EMPTY_ADDRESS, placement: 'fixed-noreplace' };
       const memory = mapAnonymous(options);
       assert.equal(memory.address, EMPTY_ADDRESS);
@@ -228,7 +230,7 @@ describe('mapAnonymous', () => {
       memory.close();
     });
 
-    it("replaces with 'fixed' what memmap has mapped there", () => {
+    itExternal("replaces with 'fixed' what memmap has mapped there", () => {
       const space = reserve(4 * PAGE_SIZE);
       const address = space.address + BigInt(PAGE_SIZE);
       const memory = mapAnonymous({ length: PAGE_SIZE, address, placement: 'fixed' });
@@ -241,7 +243,7 @@ describe('mapAnonymous', () => {
       space.close();
     });
 
-    it("says EEXIST for 'fixed' over anything else, and changes nothing", () => {
+    itExternal("says EEXIST for 'fixed' over anything else, and changes nothing", () => {
       const foreign = maps().filter(({ path }) => path.includes('node') || path === '[heap]' || path === '[stack]');
       assert.ok(foreign.length >= 3);
       for (const { start, path } of foreign) {
@@ -255,7 +257,7 @@ describe('mapAnonymous', () => {
       }
     });
 
-    it("says EEXIST for 'fixed' that reaches past memory of memmap", () => {
+    itExternal("says EEXIST for 'fixed' that reaches past memory of memmap", () => {
       const memory = mapAnonymous({ length: PAGE_SIZE, address: EMPTY_ADDRESS });
       const options = { length: 2 * PAGE_SIZE, address: EMPTY_ADDRESS, placement: 'fixed' };
       assert.throws(() => mapAnonymous(options), { code: 'EEXIST' });
@@ -264,7 +266,7 @@ describe('mapAnonymous', () => {
   });
 
   describe('after close', () => {
-    it('has given the addresses and the descriptor back', () => {
+    itExternal('has given the addresses and the descriptor back', () => {
       const memory = mapAnonymous({ length: PAGE_SIZE, sharing: 'shared', address: EMPTY_ADDRESS });
       const { fd } = memory;
       memory.close();

@@ -7,12 +7,13 @@ import * as sys from 'memmap/sys';
 import { ORIGIN, binding } from '../support/features.mjs';
 import { maps } from '../support/proc.mjs';
 import { runs } from '../support/run.mjs';
+import { hasExternalBuffers } from '../support/runtime.mjs';
 
 const { MADV, MAP, MFD, MLOCK, MPOL, MREMAP, PAGE_SIZE, PROT } = sys;
 const RW = PROT.READ | PROT.WRITE;
 const ANONYMOUS = MAP.PRIVATE | MAP.ANONYMOUS;
 
-const page = (flags = ANONYMOUS) => sys.mmap(null, PAGE_SIZE, RW, flags);
+const page = (flags = ANONYMOUS) => sys.mmap(null, PAGE_SIZE, RW, flags, -1, 0, { shared: !hasExternalBuffers });
 const advised = (advice) => () => sys.madvise(page(), PAGE_SIZE, advice);
 
 /** The real call behind a feature: it throws if the kernel has no such thing. */

@@ -6,6 +6,7 @@ import { hugePagePools, mapAnonymous, numaNodes } from 'memmap';
 import { withFolders } from '../support/fake-sysfs.mjs';
 import { skip } from '../support/hooks.mjs';
 import { freeHugePages, withHugePages } from '../support/huge-pages.mjs';
+import { itExternal } from '../support/runtime.mjs';
 
 const POOLS = '/sys/kernel/mm/hugepages';
 const HUGE = 2 ** 21;
@@ -24,7 +25,7 @@ describe('hugePagePools', () => {
     }
   });
 
-  it('follows what is added, promised and used', async function () {
+  itExternal('follows what is added, promised and used', async function () {
     await withHugePages(this, HUGE, 3, () => {
       const before = pool();
       assert.equal(before.free - before.reserved, 3);
@@ -81,7 +82,7 @@ describe('hugePagePools', () => {
       return assert.fail(`there is no end of pages of ${size} bytes`);
     };
 
-    it('says what there is, and how to get more', function () {
+    itExternal('says what there is, and how to get more', function () {
       const { total, free, reserved } = pool() ?? skip(this, 'this kernel has no such pool');
       const message = refused(HUGE, '2MB');
       assert.match(message, new RegExp(`has ${total} pages: ${free} free, ${reserved} of them reserved\\.`));

@@ -11,6 +11,7 @@ import { freeHugePages, hugePagePool } from '../support/huge-pages.mjs';
 import { mapAt, smapsAt } from '../support/proc.mjs';
 import { runs } from '../support/run.mjs';
 import { mountHugetlbfs } from '../support/mount.mjs';
+import { itExternal } from '../support/runtime.mjs';
 
 const SIZES = { '2MB': 2 ** 21, '1GB': 2 ** 30 };
 
@@ -18,7 +19,7 @@ describe('mapAnonymous with huge pages', () => {
   describe('without a pool', () => {
     for (const [hugePages, size] of Object.entries(SIZES)) {
       for (const sharing of ['private', 'shared']) {
-        it(`fails, and says how to get one, or that there is none (${hugePages}, ${sharing})`, function () {
+        itExternal(`fails, and says how to get one, or that there is none (${hugePages}, ${sharing})`, function () {
           if (freeHugePages(size) > 0) skip(this, `the machine has a pool of ${hugePages} pages`);
           assert.throws(() => mapAnonymous({ length: size, hugePages, sharing }), {
             name: 'SystemError',
@@ -41,7 +42,7 @@ describe('mapAnonymous with huge pages', () => {
       const pages = hugePages === '2MB' ? 2 : 1;
       hugePagePool(size, pages);
 
-      it('has the kernel map pages of that size', () => {
+      itExternal('has the kernel map pages of that size', () => {
         const memory = mapAnonymous({ length: size, hugePages });
         const { KernelPageSize, VmFlags } = smapsAt(memory.address);
         assert.equal(KernelPageSize * 1024, size);
@@ -50,7 +51,7 @@ describe('mapAnonymous with huge pages', () => {
         memory.close();
       });
 
-      it('rounds the pages up, not the length', () => {
+      itExternal('rounds the pages up, not the length', () => {
         const memory = mapAnonymous({ length: 100, hugePages });
         const { start, end } = mapAt(memory.address);
         assert.equal(memory.length, 100);
@@ -59,7 +60,7 @@ describe('mapAnonymous with huge pages', () => {
         memory.close();
       });
 
-      it('gives the page back to the pool on close, though a view is still about', () => {
+      itExternal('gives the page back to the pool on close, though a view is still about', () => {
         const memory = mapAnonymous({ length: size, hugePages });
         const { bytes } = memory;
         bytes.fill(7, 0, 64);
@@ -69,7 +70,7 @@ describe('mapAnonymous with huge pages', () => {
         if (bytes.length > 0) assert.equal(bytes[0], 0); // an ArrayBuffer is empty instead
       });
 
-      it('is shared memory for a process that inherits it', async () => {
+      itExternal('is shared memory for a process that inherits it', async () => {
         const memory = mapAnonymous({ length: size, hugePages, sharing: 'shared' });
         assert.equal(smapsAt(memory.address).KernelPageSize * 1024, size);
         memory.view(Int32Array)[0] = 41;
@@ -79,7 +80,7 @@ describe('mapAnonymous with huge pages', () => {
         assert.equal(freeHugePages(size), pages);
       });
 
-      it('does not replace what is placed inside the huge page of a reservation', () => {
+      itExternal('does not replace what is placed inside the huge page of a reservation', () => {
         const space = reserve(3 * size);
         const aligned = Number((BigInt(size) - (space.address % BigInt(size))) % BigInt(size));
         const small = space.place(aligned + 2 * PAGE_SIZE, { length: PAGE_SIZE });
@@ -100,7 +101,7 @@ describe('mapAnonymous with huge pages', () => {
     const PAGE = SIZES['2MB'];
     hugePagePool(PAGE, 2);
 
-    it('demands whole huge pages of what destroys', () => {
+    itExternal('demands whole huge pages of what destroys', () => {
       const memory = mapAnonymous({ length: 2 * PAGE, hugePages: '2MB' });
       assert.throws(() => memory.discard({ offset: PAGE_SIZE, length: PAGE }), { code: 'ERR_OUT_OF_RANGE' });
       memory.bytes[0] = 1;
@@ -117,7 +118,7 @@ describe('mapAnonymous with huge pages', () => {
     hugePagePool(PAGE, 1);
     const onHugetlbfs = mountHugetlbfs();
 
-    it('are whole pages; a part of one is not placed over its neighbours', () => {
+    itExternal('are whole pages; a part of one is not placed over its neighbours', () => {
       const path = onHugetlbfs('file');
       writeFileSync(path, '');
       truncateSync(path, PAGE);
@@ -149,7 +150,7 @@ describe('mapAnonymous with huge pages', () => {
   describe('after close', () => {
     hugePagePool(SIZES['2MB'], 1);
 
-    it('leaves no huge page mapped', () => {
+    itExternal('leaves no huge page mapped', () => {
       // Where no other thread maps anything meanwhile.
       const address = hole(SIZES['2MB']);
       const memory = mapAnonymous({ length: 1, hugePages: '2MB', address });

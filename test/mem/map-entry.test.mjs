@@ -8,6 +8,7 @@ import { mapFile, maps } from 'memmap';
 import { skip } from '../support/hooks.mjs';
 import { compiled, start } from '../support/program.mjs';
 import { run } from '../support/run.mjs';
+import { itExternal } from '../support/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const entryAt = (address, options) => maps({ ...options, at: address }).mappings[0];
@@ -27,7 +28,7 @@ describe('entries of maps()', () => {
       'brackets': '[heap]',
     };
     for (const [what, name] of Object.entries(NAMES)) {
-      it(`with ${what} are as the file system has them`, () => {
+      itExternal(`with ${what} are as the file system has them`, () => {
         const path = file(name, 'bytes');
         const mapping = mapFile(path, { buffer: 'array' });
         for (const entry of [entryAt(mapping.address), inText(mapping.address), entryAt(mapping.address, { usage: true })]) {
@@ -41,7 +42,7 @@ describe('entries of maps()', () => {
       });
     }
 
-    it('with what the kernel writes for a new line are told from one by the privileged', function () {
+    itExternal('with what the kernel writes for a new line are told from one by the privileged', function () {
       const path = file('a\\012b', 'bytes');
       const mapping = mapFile(path, { buffer: 'array' });
       const { start: first, end } = inText(mapping.address);
@@ -76,7 +77,7 @@ describe('entries of maps()', () => {
   describe('at an address', () => {
     const program = compiled(readFileSync(new URL('../fixtures/without-calls.c', import.meta.url), 'utf8'));
 
-    it('asks the kernel for that mapping alone, where it can be asked', async function () {
+    itExternal('asks the kernel for that mapping alone, where it can be asked', async function () {
       const { code, stdout, stderr } = await run('map-at');
       assert.equal(code, 0, stderr);
       const [major, minor] = release().split('.').map(Number);
@@ -85,7 +86,7 @@ describe('entries of maps()', () => {
     });
 
     for (const error of ['ENOTTY', 'EPERM']) {
-      it(`reads the text where that is ${error}`, async () => {
+      itExternal(`reads the text where that is ${error}`, async () => {
         const { ended } = start(program(), [constants.errno[error], process.execPath, 'test/fixtures/map-at.mjs']);
         const { code, stdout, stderr } = await ended;
         assert.deepEqual([code, stdout], [0, 'text\n'], stderr);

@@ -11,6 +11,7 @@ import { mapAt, smapsAt } from '../support/proc.mjs';
 import { runs } from '../support/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { residentParts } from '../support/resident.mjs';
+import { itExternal } from '../support/runtime.mjs';
 
 const LENGTH = 16 * PAGE_SIZE;
 const closed = { name: 'StateError', code: 'ERR_MEMMAP_CLOSED' };
@@ -81,7 +82,7 @@ describe('Mapping', () => {
       mapping.close();
     });
 
-    it('carry Atomics, whatever the buffer', () => {
+    itExternal('carry Atomics, whatever the buffer', () => {
       for (const buffer of ['shared', 'array']) {
         const memory = mapAnonymous({ length: LENGTH, buffer });
         const words = memory.view(Int32Array);
@@ -230,7 +231,7 @@ describe('Mapping', () => {
   });
 
   describe('seal', () => {
-    it('makes a mapping what it is until the process ends', async function () {
+    itExternal('makes a mapping what it is until the process ends', async function () {
       const { stdout } = await runs('seal');
       if (stdout.includes('ENOSYS')) skip(this, 'the kernel has no mseal(2)');
     });

@@ -12,6 +12,7 @@ import { skip } from '../support/hooks.mjs';
 import { hugePagePool } from '../support/huge-pages.mjs';
 import { maps as linesOf, smapsAt } from '../support/proc.mjs';
 import { runs } from '../support/run.mjs';
+import { itExternal } from '../support/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 
@@ -169,7 +170,7 @@ describe('maps', () => {
   });
 
   describe('of this process', () => {
-    it('says what may be done with the memory, and whose the writes are', () => {
+    itExternal('says what may be done with the memory, and whose the writes are', () => {
       const path = file('kinds', Buffer.alloc(3 * PAGE_SIZE));
       const what = (mapping) => {
         const { length, readable, writable, executable, shared, offset, memmap, ...entry } = inText(mapping.address);
@@ -187,7 +188,8 @@ describe('maps', () => {
     });
 
     for (const buffer of ['shared', 'array']) {
-      it(`tells memory of memmap from that of others, from map to close (buffer: '${buffer}')`, () => {
+      const its = buffer === 'array' ? itExternal : it;
+      its(`tells memory of memmap from that of others, from map to close (buffer: '${buffer}')`, () => {
         const mapping = mapFile(file(`ours-${buffer}`, 'bytes'), { buffer });
         assert.equal(inText(mapping.address).memmap, true);
         assert.equal(mapping.bytes[0], 98);
@@ -223,7 +225,7 @@ describe('maps', () => {
       space.close();
     });
 
-    it('has with usage what smaps says of the mapping', () => {
+    itExternal('has with usage what smaps says of the mapping', () => {
       const memory = mapAnonymous({ length: 64 * PAGE_SIZE, advice: 'nohugepage', buffer: 'array' });
       memory.bytes.fill(1, 0, 10 * PAGE_SIZE);
       memory.lock({ length: 64 * PAGE_SIZE });
@@ -259,7 +261,7 @@ describe('maps', () => {
       const HUGE = 2 ** 21;
       hugePagePool(HUGE, 1);
 
-      it('counts those of a pool apart', () => {
+      itExternal('counts those of a pool apart', () => {
         const memory = mapAnonymous({ length: HUGE, hugePages: '2MB' });
         memory.bytes[0] = 1;
         const { usage } = entryAt(memory.address, { usage: true });

@@ -9,6 +9,7 @@ import { skip } from '../support/hooks.mjs';
 import { count, keeper, memoryOf, readAll } from '../support/numa.mjs';
 import { ABSENT_NODE, withoutCapabilities } from '../support/numa-errors.mjs';
 import { numaMapAt, smapsAt } from '../support/proc.mjs';
+import { itExternal } from '../support/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGES = 16;
@@ -43,7 +44,7 @@ describe('NUMA placement', () => {
   }
 
   describe('arguments', () => {
-    it('a mode names no node, one, or some', () => {
+    itExternal('a mode names no node, one, or some', () => {
       const mapping = memory();
       for (const set of [(policy) => mapping.bind(policy), setMemoryPolicy]) {
         assert.throws(() => set({ mode: 'local', nodes: [0] }), { code: 'ERR_INVALID_ARG_VALUE', message: /empty with 'local'/ });
@@ -55,11 +56,11 @@ describe('NUMA placement', () => {
       assert.equal(memoryPolicy().mode, 'default');
     });
 
-    it('moves or not, or all', () => {
+    itExternal('moves or not, or all', () => {
       assert.throws(() => memory().bind({ mode: 'local', move: 'some' }), { code: 'ERR_INVALID_ARG_TYPE' });
     });
 
-    it('nodes may be named twice, and an empty list is none', () => {
+    itExternal('nodes may be named twice, and an empty list is none', () => {
       const mapping = memory();
       mapping.bind({ mode: 'bind', nodes: [0, 0, 0] });
       assert.deepEqual(mapping.policy(), { mode: 'bind', nodes: [0] });
@@ -70,7 +71,7 @@ describe('NUMA placement', () => {
 
   describe('bind', () => {
     for (const [mode, nodes] of Object.entries(MODES)) {
-      it(`'${mode}' is what /proc/self/numa_maps says, and policy()`, () => {
+      itExternal(`'${mode}' is what /proc/self/numa_maps says, and policy()`, () => {
         const mapping = memory();
         const since = mode === 'preferred-many' ? '5.15' : '6.9';
         if (!orUnsupported(since, () => mapping.bind({ mode, nodes }))) return;
@@ -82,7 +83,7 @@ describe('NUMA placement', () => {
       });
     }
 
-    it('acts on the pages around the range, and on no others', () => {
+    itExternal('acts on the pages around the range, and on no others', () => {
       const mapping = memory();
       mapping.bind({ mode: 'bind', nodes: [0] }, { offset: 2 * PAGE_SIZE + 1, length: PAGE_SIZE });
       const modes = [1, 2, 3, 4].map((page) => mapping.policy(page * PAGE_SIZE + 7).mode);
@@ -114,7 +115,7 @@ describe('NUMA placement', () => {
       assert.deepEqual(another.policy(), { mode: 'interleave', nodes: [0] });
     });
 
-    it('moves, strictly or not, what can be moved: here everything is where it must be', () => {
+    itExternal('moves, strictly or not, what can be moved: here everything is where it must be', () => {
       const mapping = memory();
       mapping.bind({ mode: 'bind', nodes: [0] });
       touch(mapping, 0, 1);
@@ -124,14 +125,14 @@ describe('NUMA placement', () => {
       assert.equal(mapping.bytes[PAGE_SIZE], 1);
     });
 
-    it('move: "all" without CAP_SYS_NICE is EPERM, and says so', () => {
+    itExternal('move: "all" without CAP_SYS_NICE is EPERM, and says so', () => {
       const mapping = memory();
       assert.throws(() => withoutCapabilities(() => mapping.bind({ mode: 'bind', nodes: [0], move: 'all' })), {
         code: 'EPERM', errno: -1, syscall: 'mbind', message: /CAP_SYS_NICE/,
       });
     });
 
-    it('only to nodes that are not there is EINVAL, which says which are', () => {
+    itExternal('only to nodes that are not there is EINVAL, which says which are', () => {
       const mapping = memory();
       for (const mode of ['preferred', 'bind', 'interleave']) {
         assert.throws(() => mapping.bind({ mode, nodes: [ABSENT_NODE] }), {
@@ -144,7 +145,7 @@ describe('NUMA placement', () => {
   });
 
   describe('nodes', () => {
-    it('counts as /proc/self/numa_maps does, page by page', () => {
+    itExternal('counts as /proc/self/numa_maps does, page by page', () => {
       const mapping = memory();
       assert.deepEqual([...mapping.nodes()], Array(PAGES).fill(-1));
       touch(mapping, 1, 2, 9);
@@ -155,14 +156,14 @@ describe('NUMA placement', () => {
       assert.deepEqual(numaMapAt(mapping.address).pages, count(mapping.nodes()));
     });
 
-    it('a page of which only zeros were read is on no node', function () {
+    itExternal('a page of which only zeros were read is on no node', function () {
       const mapping = memory();
       assert.equal(mapping.bytes[0], 0);
       if (smapsAt(mapping.address).Rss > 0) skip(this, 'this kernel gives a page to who only reads, too');
       assert.equal(mapping.nodes()[0], -1);
     });
 
-    it('has an entry for each page that the range touches', () => {
+    itExternal('has an entry for each page that the range touches', () => {
       const mapping = memory();
       mapping.bind({ mode: 'bind', nodes: [0] });
       touch(mapping, 3);
@@ -178,7 +179,7 @@ describe('NUMA placement', () => {
       assert.equal(present(mapping.nodes()).length, PAGES);
     });
 
-    it('goes over more pages than one call looks at', () => {
+    itExternal('goes over more pages than one call looks at', () => {
       const pages = 2 ** 15 + 3;
       const mapping = keep(memoryOf(pages * PAGE_SIZE, { noReserve: true }));
       const touched = [0, 2 ** 14 - 1, 2 ** 14, 2 ** 15, pages - 1];
@@ -191,7 +192,7 @@ describe('NUMA placement', () => {
   });
 
   describe('migrate', () => {
-    it('counts the pages on the node, and those that are nowhere', () => {
+    itExternal('counts the pages on the node, and those that are nowhere', () => {
       const mapping = memory();
       assert.deepEqual(mapping.migrate(0), { moved: 0, absent: PAGES, failed: 0 });
       touch(mapping, 0, 1, 2);
@@ -200,7 +201,7 @@ describe('NUMA placement', () => {
       assert.deepEqual(mapping.migrate(0, { length: 0 }), { moved: 0, absent: 0, failed: 0 });
     });
 
-    it('to a node that is not there is ENODEV, which says which are', () => {
+    itExternal('to a node that is not there is ENODEV, which says which are', () => {
       const mapping = memory();
       touch(mapping, 0);
       assert.throws(() => mapping.migrate(ABSENT_NODE), {
@@ -210,7 +211,7 @@ describe('NUMA placement', () => {
   });
 
   describe('homeNode', () => {
-    it('needs a policy that it is the home of', () => {
+    itExternal('needs a policy that it is the home of', () => {
       const mapping = memory();
       const bindFirst = { syscall: 'set_mempolicy_home_node', message: /'bind' or 'preferred-many' first/ };
       mapping.bind({ mode: 'bind', nodes: [0] });
@@ -234,7 +235,7 @@ describe('NUMA placement', () => {
   });
 
   describe('after close', () => {
-    it('is ERR_MEMMAP_CLOSED', () => {
+    itExternal('is ERR_MEMMAP_CLOSED', () => {
       const mapping = memory();
       mapping.close();
       for (const call of [

@@ -7,6 +7,7 @@ import { PAGE_SIZE } from 'memmap/sys';
 import { hole } from '../support/addresses.mjs';
 import { readElsewhere } from '../support/elsewhere.mjs';
 import { mapAt, maps, smapsAt } from '../support/proc.mjs';
+import { itExternal } from '../support/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const LENGTH = 16 * PAGE_SIZE;
@@ -40,14 +41,14 @@ describe('pages', () => {
       }
     });
 
-    it("is an ArrayBuffer with buffer: 'array'", () => {
+    itExternal("is an ArrayBuffer with buffer: 'array'", () => {
       const memory = mapAnonymous({ length: LENGTH, buffer: 'array' });
       assert.ok(memory.buffer instanceof ArrayBuffer);
       assert.equal(memory.buffer.byteLength, LENGTH);
       memory.close();
     });
 
-    it('keeps what was in the pages before it was made, and their address', () => {
+    itExternal('keeps what was in the pages before it was made, and their address', () => {
       const content = Buffer.alloc(3 * PAGE_SIZE, 'f');
       for (const buffer of ['shared', 'array']) {
         const mapping = mapFile(file('before', content), { buffer });
@@ -68,7 +69,7 @@ describe('pages', () => {
       memory.close();
     });
 
-    it('over fixed addresses is what the runtime can make; asking for more is an error with a way out', () => {
+    itExternal('over fixed addresses is what the runtime can make; asking for more is an error with a way out', () => {
       const options = { length: PAGE_SIZE, address: hole(PAGE_SIZE), placement: 'fixed-noreplace' };
       const memory = mapAnonymous(options);
       memory.bytes[0] = 1;
@@ -91,7 +92,8 @@ describe('pages', () => {
 
   describe('resize', () => {
     for (const buffer of ['shared', 'array']) {
-      it(`grows and shrinks; the new buffer has everything, the old one nothing (buffer: '${buffer}')`, () => {
+      const its = buffer === 'array' ? itExternal : it;
+      its(`grows and shrinks; the new buffer has everything, the old one nothing (buffer: '${buffer}')`, () => {
         const memory = mapAnonymous({ length: LENGTH, buffer });
         memory.bytes.fill(7);
         for (const length of [4 * LENGTH, LENGTH + 1, 100, 2 * LENGTH]) {
@@ -135,7 +137,7 @@ describe('pages', () => {
   });
 
   describe('after close', () => {
-    it('is unmapped at once if there was no buffer', () => {
+    itExternal('is unmapped at once if there was no buffer', () => {
       const memory = mapAnonymous({ length: LENGTH, buffer: 'array', address: hole(LENGTH) });
       const { address } = memory;
       memory.close();
@@ -157,7 +159,7 @@ describe('pages', () => {
       assert.ok(readElsewhere(path).equals(Buffer.alloc(LENGTH, 'f')));
     });
 
-    it("every view of buffer: 'array' is empty", () => {
+    itExternal("every view of buffer: 'array' is empty", () => {
       const memory = mapAnonymous({ length: LENGTH, buffer: 'array' });
       const { bytes, buffer } = memory;
       const words = memory.view(Float64Array);
@@ -203,7 +205,7 @@ describe('pages', () => {
       assert.deepEqual(messages, ['reading', true]);
     });
 
-    it('a second close does nothing', () => {
+    itExternal('a second close does nothing', () => {
       const address = hole(LENGTH);
       const memory = mapAnonymous({ length: LENGTH, address });
       memory.close();

@@ -7,6 +7,7 @@ import { MPOL, PAGE_SIZE, get_mempolicy } from 'memmap/sys';
 import { inWorker, keeper, memoryOf } from '../support/numa.mjs';
 import { ABSENT_NODE } from '../support/numa-errors.mjs';
 import { numaMapAt } from '../support/proc.mjs';
+import { itExternal } from '../support/runtime.mjs';
 
 describe('The memory policy of a thread', () => {
   const keep = keeper();
@@ -20,7 +21,7 @@ describe('The memory policy of a thread', () => {
   });
 
   describe('behaviour', () => {
-    it('is that of memory without one, as /proc/self/numa_maps says', () => {
+    itExternal('is that of memory without one, as /proc/self/numa_maps says', () => {
       const before = memoryPolicy();
       assert.deepEqual(before, { mode: 'default', nodes: [] });
       setMemoryPolicy({ mode: 'interleave', nodes: [0] });

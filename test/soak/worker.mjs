@@ -7,6 +7,7 @@ import { runInNewContext } from 'node:vm';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { FaultError, mapAnonymous, mapFile } from 'memmap';
 import { seeded } from '../support/random.mjs';
+import { hasExternalBuffers } from '../support/runtime.mjs';
 import { freshActs } from './acts/fresh.mjs';
 import { placingActs } from './acts/placing.mjs';
 import { postingActs } from './acts/posting.mjs';
@@ -19,6 +20,7 @@ const { index, name, seed, guarded, files, steady, folder, without, next: borrow
 const control = new Control(workerData.control);
 const figure = counter(workerData.figures);
 const MOST = 6;
+const KINDS = hasExternalBuffers ? ['shared', 'shared', 'array'] : ['shared'];
 /** Steps from one collection to the next: what closed mappings leave is only freed with their buffers. */
 const COLLECT = 100;
 
@@ -36,7 +38,7 @@ let seen = 0;
 const counted = { truncated: 0, noSpace: 0, memoryFailures: 0, violations: 0, afterClose: 0 };
 
 function map() {
-  const buffer = one(['shared', 'shared', 'array']);
+  const buffer = one(KINDS);
   if (next(4) > 0) {
     const access = one(['read', 'read-write', 'copy-on-write']);
     const writes = access === 'read' ? 'read' : 'read-write';
