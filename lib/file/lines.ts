@@ -58,6 +58,8 @@ class LineReader {
   }
 
   next(): IteratorResult<Buffer, undefined> {
+    // A stretch has bytes, until whoever got a line has transferred the buffer: then it is taken anew.
+    if (this.#bytes.length === 0) this.#version = -1;
     while (this.#used === this.#found || this.#pages.version !== this.#version) {
       if (this.#done) return DONE;
       if (this.#pages.version !== this.#version) this.#take();

@@ -70,8 +70,11 @@ function copy(mapping: Guarded, offset: number, bytes: Uint8Array, writes: boole
 
 /** Through a view. Secret memory cannot shrink; if it cannot be had, the guard tells. */
 function copySecret(mapping: Guarded, offset: number, bytes: Uint8Array, writes: boolean): void {
-  const part = mapping.pages.bytes.subarray(offset, offset + bytes.length);
-  if (writes) part.set(bytes);
-  else bytes.set(part);
-  mapping.check();
+  const { pages } = mapping;
+  pages.lend((all) => {
+    const part = all.subarray(offset, offset + bytes.length);
+    if (writes) part.set(bytes);
+    else bytes.set(part);
+  });
+  pages.log.check();
 }

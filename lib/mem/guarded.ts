@@ -81,11 +81,16 @@ export abstract class Guarded {
    * throwing until `refresh()` or `protect()` has put the pages right. Costs a load from
    * memory while nothing is wrong: call it after each batch of reads.
    *
+   * It knows of faults that have happened. Of a file that shrank where nobody has looked since, and
+   * of system calls that got EFAULT for a view, it knows nothing: `size()` and `refresh()` ask the file.
+   *
+   * @throws {StateError} ERR_MEMMAP_DETACHED if another buffer has taken the memory of `buffer`
    * @throws {FaultError} ERR_MEMMAP_TRUNCATED, ERR_MEMMAP_NO_SPACE, ERR_MEMMAP_MEMORY_FAILURE,
    * ERR_MEMMAP_READ_ONLY, ERR_MEMMAP_NO_ACCESS
    */
   check(): void {
     this.pages.open();
+    this.pages.refuseDetached();
     this.pages.log.check();
     for (const piece of this.pieces()) piece.check();
   }
@@ -114,7 +119,8 @@ export abstract class Guarded {
 
   /**
    * Copies bytes out of the mapping, without a signal whatever happens to the memory: what
-   * cannot be had is an error here, not a fault of a view. process_vm_readv(2).
+   * cannot be had is an error here, not a fault of a view. Needs no buffer, and goes on when one
+   * was taken. process_vm_readv(2).
    *
    * @throws {FaultError} ERR_MEMMAP_TRUNCATED, with the `offset` it got to
    */

@@ -48,7 +48,9 @@ export abstract class Mapping extends Placed implements Disposable {
    * `byteOffset`. Made when first asked for. A SharedArrayBuffer, which worker threads may
    * have; with `buffer: 'array'` an ArrayBuffer, which `close()` detaches.
    *
-   * @throws {UnsupportedError} ERR_MEMMAP_BUFFER_TOO_LARGE, ERR_MEMMAP_NO_SHARED_BUFFER
+   * @throws {UnsupportedError} ERR_MEMMAP_BUFFER_TOO_LARGE, ERR_MEMMAP_NO_SHARED_BUFFER,
+   * ERR_MEMMAP_NO_EXTERNAL_BUFFER
+   * @throws {StateError} ERR_MEMMAP_DETACHED: a transfer or a byte stream has taken its memory
    */
   get buffer(): ArrayBuffer | SharedArrayBuffer {
     this.pages.open();
@@ -59,7 +61,10 @@ export abstract class Mapping extends Placed implements Disposable {
     return this.pages.byteOffset;
   }
 
-  /** All bytes, in place. Node's own Buffer methods err past 4 GiB: prefer `windows()` there. */
+  /**
+   * All bytes, in place. Node's own Buffer methods err past 4 GiB: prefer `windows()` there.
+   * Throws as {@link buffer} does.
+   */
   get bytes(): Buffer {
     this.pages.open();
     if (this.length > constants.MAX_LENGTH) {

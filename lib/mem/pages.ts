@@ -2,7 +2,7 @@
 // the one conversion between bytes of the mapping and pages of memory.
 import { StateError, check } from '../errors.js';
 import { type CountsId, type Handle, binding } from '../internal/binding.js';
-import { BUFFER_LIMIT, createBuffer, hasExternalShared } from '../internal/buffer.js';
+import { BUFFER_LIMIT, createBuffer, hasExternalShared, isDetached } from '../internal/buffer.js';
 import type { BufferKind } from '../internal/literals.js';
 import { type Range, type Span, resolveRange } from '../internal/range.js';
 import { reclaim } from '../internal/reclaim.js';
@@ -37,6 +37,14 @@ export interface PagesOptions {
   readonly path?: string;
 }
 
+function detached(): StateError {
+  return new StateError(
+    'ERR_MEMMAP_DETACHED',
+    'The ArrayBuffer of the mapping was transferred, or a stream of bytes took it: the memory is in another buffer now. ' +
+      "copyOut() and copyIn() still reach it; else close(), and map anew. Give streams copies, or map without buffer: 'array': nobody can take a SharedArrayBuffer",
+  );
+}
+
 export class Pages {
   readonly pageSize: number;
   readonly kind: BufferKind | undefined;
@@ -50,6 +58,8 @@ export class Pages {
   #length: number;
   #closed = false;
   #buffer: ArrayBuffer | SharedArrayBuffer | undefined;
+  /** The buffer, if it is one that can be taken: by a transfer, by a stream of bytes. */
+  #array: ArrayBuffer | undefined;
   #bytes: Buffer | undefined;
 
   constructor(options: PagesOptions) {
@@ -87,7 +97,7 @@ export class Pages {
   /** The handle, with the pages where they will stay. */
   settled(): Handle {
     const handle = this.open();
-    if (!hasExternalShared && this.#fits()) void this.buffer;
+    if (!hasExternalShared && this.#buffer === undefined && this.#fits()) this.#createBuffer();
     return handle;
   }
 
@@ -114,19 +124,51 @@ export class Pages {
   }
 
   get buffer(): ArrayBuffer | SharedArrayBuffer {
-    if (this.#buffer !== undefined) return this.#buffer;
-    const handle = this.open();
-    if (handle !== 0) {
-      this.#buffer = createBuffer(handle, this.extent, this.kind, this.#movable);
-    } else {
-      this.#buffer = this.kind === 'array' ? new ArrayBuffer(0) : new SharedArrayBuffer(0);
-    }
+    if (this.#buffer === undefined) return this.#createBuffer();
+    this.refuseDetached();
     return this.#buffer;
   }
 
+  #createBuffer(): ArrayBuffer | SharedArrayBuffer {
+    const handle = this.open();
+    let buffer: ArrayBuffer | SharedArrayBuffer;
+    if (handle !== 0) {
+      buffer = createBuffer(handle, this.extent, this.kind, this.#movable);
+    } else {
+      buffer = this.kind === 'array' ? new ArrayBuffer(0) : new SharedArrayBuffer(0);
+    }
+    this.#array = buffer instanceof ArrayBuffer ? buffer : undefined;
+    this.#buffer = buffer;
+    return buffer;
+  }
+
   get bytes(): Buffer {
-    this.#bytes ??= Buffer.from(this.buffer as ArrayBuffer, this.byteOffset, this.#length);
+    if (this.#bytes === undefined) {
+      this.#bytes = Buffer.from(this.buffer as ArrayBuffer, this.byteOffset, this.#length);
+    } else if (this.#bytes.length === 0) {
+      this.refuseDetached();
+    }
     return this.#bytes;
+  }
+
+  /** Whether another buffer has the memory of ours: one that a transfer or a stream has made. */
+  get detached(): boolean {
+    return this.#array !== undefined && isDetached(this.#array);
+  }
+
+  refuseDetached(): void {
+    if (this.detached) throw detached();
+  }
+
+  /** Gives `use` all bytes, even if another buffer has the memory of ours. */
+  lend(use: (bytes: Buffer) => void): void {
+    if (!this.detached) {
+      use(this.bytes);
+      return;
+    }
+    const buffer = createBuffer(this.open(), this.extent, 'array', false) as ArrayBuffer;
+    use(Buffer.from(buffer, this.byteOffset, this.#length));
+    binding.detach(buffer);
   }
 
   /** The whole pages around a range, in bytes from the first page. */
@@ -190,12 +232,12 @@ export class Pages {
   close(): void {
     if (this.#closed) return;
     const held = this.#held;
-    const shared = this.#buffer !== undefined && !(this.#buffer instanceof ArrayBuffer);
+    const outlived = this.#buffer !== undefined && (this.#array === undefined || this.detached);
     // First, so that no view can see the pages change.
-    if (this.#buffer instanceof ArrayBuffer) binding.detach(this.#buffer);
+    if (this.#array !== undefined) binding.detach(this.#array);
     if (held.handle !== 0) {
       // Views that are left can go on to fault.
-      if (shared && held.counts === 0) this.#hold();
+      if (outlived && held.counts === 0) this.#hold();
       check(binding.close(held.handle), 'mmap');
       held.handle = 0;
       if (held.counts === 0) forgotten.unregister(this);
@@ -207,8 +249,8 @@ export class Pages {
 
   #dropBuffer(): void {
     this.version += 1;
-    if (this.#buffer instanceof ArrayBuffer) binding.detach(this.#buffer);
-    this.#buffer = undefined;
+    if (this.#array !== undefined) binding.detach(this.#array);
+    this.#buffer = this.#array = undefined;
     this.#bytes = undefined;
   }
 }

@@ -46,6 +46,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
    */
   tryReceive(): Buffer | undefined {
     this.open();
+    if (this.#draining && this.memory.detached) this.memory.renew();
     if (this.#draining) return this.#copy();
     return this.tryEnter() ? this.#take() : undefined;
   }
@@ -60,6 +61,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
   tryReceiveInto(target: Uint8Array): number | undefined {
     validateBytes(target, 'target');
     this.open();
+    if (this.#draining && this.memory.detached) this.memory.renew();
     if (this.#draining) return this.#copyInto(target);
     return this.tryEnter() ? this.#takeInto(target) : undefined;
   }
@@ -238,7 +240,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
       for (let message; count < most && (message = this.#inPlace()) !== undefined; ) {
         count += 1;
         use(message);
-        if (ring.held >= this.#batch) this.#endViews();
+        if (ring.held >= this.#batch || this.memory.detached) this.#endViews();
       }
     } finally {
       this.#draining = false;

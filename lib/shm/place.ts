@@ -72,9 +72,9 @@ export class Place {
     this.tasks = { id: this.id, tasks: true, waits: true };
   }
 
-  /** Whether the words are where they were. */
+  /** Whether the words are where they were, and nobody has taken their buffer. */
   get current(): boolean {
-    return this.#pages.version === this.#version;
+    return this.#pages.version === this.#version && this.words.length > 0;
   }
 
   /** Throws ERR_MEMMAP_CLOSED; follows a mapping that was resized. */
@@ -83,6 +83,7 @@ export class Place {
     if (!(memory instanceof Mapping)) return;
     memory.pages.open();
     if (this.current) return;
+    memory.pages.refuseDetached();
     this.words = memory.view(Int32Array, { offset: this.#offset, length: this.#length });
     this.#version = memory.pages.version;
   }

@@ -2,6 +2,7 @@
 // from whoever holds views of it.
 import { check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
+import { refuseExternal } from '../internal/buffer.js';
 import { mapRemedy } from '../internal/remedy.js';
 
 /** Of WebAssembly we need memory only; its types come with the DOM's. */
@@ -38,6 +39,7 @@ function wasmSource(fd: number, offset: number, capacity: number): Source {
 }
 
 function ownSource(fd: number, offset: number, capacity: number): Source {
+  refuseExternal('array', false, 'Channels need WebAssembly there: start it without --jitless');
   const handle = map(fd, offset, capacity);
   const source = {
     handle,
@@ -68,6 +70,11 @@ export class RingMemory {
     this.buffer = this.#source.buffer();
     this.bytes = Buffer.from(this.buffer);
     this.words = new Int32Array(this.buffer);
+  }
+
+  /** Whether who got a view of the memory has transferred its buffer. */
+  get detached(): boolean {
+    return this.bytes.length === 0;
   }
 
   /** Ends every view of the memory that has been handed out: their length is 0 from now on. */

@@ -24,7 +24,7 @@ export function bytesOf(where: unknown): Uint8Array | undefined {
     return new Uint8Array(where.buffer as ArrayBuffer, where.byteOffset, where.byteLength);
   } catch {
     // Node 20 has no other way to ask.
-    throw foreignAddress('The buffer is detached: its memory is not, or no longer, mapped by memmap');
+    throw foreignAddress('The buffer is detached: it was unmapped, or its memory was transferred to another buffer');
   }
 }
 

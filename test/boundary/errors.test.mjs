@@ -59,6 +59,13 @@ describe('Errors', () => {
         return mapping.buffer;
       },
     },
+    ERR_MEMMAP_DETACHED: {
+      call: () => {
+        const mapping = mapAnonymous({ length: 4096, buffer: 'array' });
+        new ReadableStream({ type: 'bytes', start: (controller) => controller.enqueue(mapping.bytes) });
+        return mapping.bytes;
+      },
+    },
     ERR_MEMMAP_FILE_REPLACED: {
       call: () => {
         const mapping = mapFile(source());
@@ -134,6 +141,7 @@ describe('Errors', () => {
       skip: hasExternalShared && 'this runtime can put a SharedArrayBuffer over any memory',
       call: () => mapAnonymous({ length: 4096, growsDown: true, buffer: 'shared' }).buffer,
     },
+    ERR_MEMMAP_NO_EXTERNAL_BUFFER: { skip: 'it takes another engine: see no-external-buffers.test.mjs' },
     ERR_MEMMAP_LINE_TOO_LONG: { skip: 'it takes a line of more than 4 GiB' },
   };
 
@@ -237,6 +245,8 @@ describe('Errors', () => {
       'EPERM mlock': 'it takes RLIMIT_MEMLOCK 0: see test/sys/memory.test.mjs',
       'EAGAIN mlock': 'it takes pages that cannot be brought in; the fixture lock-limit reaches the limit',
       'EPERM any': 'it takes sealed memory, which stays: the fixture sealed does it',
+      'EFAULT read': 'node:fs throws it: see test/guard/system-calls.test.mjs',
+      'EFAULT write': 'node:fs throws it: see test/guard/system-calls.test.mjs',
       'EFAULT madvise': () => whole(mapFile(source()), (mapping) => {
         truncateSync(mapping.path, PAGE_SIZE);
         mapping.populate();
