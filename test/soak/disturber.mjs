@@ -68,12 +68,13 @@ export class Disturber {
   }
 
   async #want(until) {
+    let periods = 0;
     while (Date.now() < until) {
       await setTimeout(LEAST_BETWEEN + this.#next(2 * LEAST_BETWEEN));
       // Nobody can start a thread without descriptors; to end one takes none.
       while (this.#starting) await setTimeout(5);
       this.#period = once(this.#orders, 'message');
-      this.#orders.postMessage(this.#next(2) === 0 ? 'descriptors' : 'mappings');
+      this.#orders.postMessage(periods++ % 2 === 0 ? 'descriptors' : 'mappings');
       await this.#period;
       this.#period = undefined;
     }

@@ -16,7 +16,7 @@ import { Control } from './control.mjs';
 import { counter } from './figures.mjs';
 import { PAGE } from './files.mjs';
 
-const { index, name, seed, guarded, files, steady, folder, without, next: borrower, previous: lender } = workerData;
+const { index, name, seed, guarded, files, steady, folder, without, next: borrower, previous: lender, reader } = workerData;
 const control = new Control(workerData.control);
 const figure = counter(workerData.figures);
 const MOST = 6;
@@ -103,6 +103,11 @@ function lend({ buffer, bytes }, readOnly) {
   return true;
 }
 
+/** To a thread that reads on, whatever becomes of it. */
+function expose({ buffer, bytes }) {
+  if (buffer instanceof SharedArrayBuffer) reader?.postMessage(bytes);
+}
+
 /** Closing never fails, whatever has run out: no code, so that nobody takes it for a want. */
 function close(mapping) {
   try {
@@ -168,11 +173,6 @@ const acts = {
 /** Often what is quick and of little consequence. */
 const CHANCES = ['read', 'read', 'read', 'read', 'write', 'write', 'protect', 'repair', 'repair', 'copyOut', 'copyIn', 'lend', 'close'];
 
-/** Reads while the owner may be putting something else there. */
-function hammer(bytes) {
-  for (let i = 0; i < 3000; i++) void bytes[next(bytes.length)];
-}
-
 /** What is lent may be truncated, protected, closed by its owner at any moment. */
 function borrow() {
   if (lender === undefined) return;
@@ -181,15 +181,12 @@ function borrow() {
   if (borrowed.length === 0) return;
   const { bytes, readOnly } = one(borrowed);
   if (bytes.length === 0) return;
-  if (readOnly) hammer(bytes);
-  else {
-    findZero(bytes);
-    write(bytes);
-  }
+  findZero(bytes);
+  if (!readOnly) write(bytes);
 }
 
 const context = {
-  next, one, files, steady, folder, name, count: figure, lend, close,
+  next, one, files, steady, folder, name, count: figure, lend, expose, close,
   /** Closed, or left to the collector. */
   gone: (mapping) => next(4) > 0 && close(mapping),
 };
@@ -230,4 +227,5 @@ while (held.length > 0) acts.close(held[0]);
 for (const part of more) part.end?.();
 borrower.close();
 lender?.close();
+reader?.close();
 parentPort.postMessage({ seen, counted });

@@ -6,11 +6,11 @@ import { assertBytes, FULL, PAGE } from '../files.mjs';
 const PAGES = 16;
 /** Placements until the reservation is given back for another one. */
 const LIFE = 200;
-const MOST_ROUNDS = 30;
+const MOST_ROUNDS = 100;
 /** Only where the runtime can put such a buffer over addresses that stay. */
 const SHARED = Number(process.versions.node.split('.')[0]) >= 22 ? ['shared', 'array'] : ['array'];
 
-export function placingActs({ one, next, steady, count, lend, close }) {
+export function placingActs({ one, next, steady, count, lend, expose, close }) {
   let space;
   let left = 0;
   const placed = [];
@@ -33,6 +33,8 @@ export function placingActs({ one, next, steady, count, lend, close }) {
       close(other.mapping);
       placed.splice(placed.indexOf(other), 1);
     }
+    // So long that somebody's read may be in the middle of its fault.
+    for (let spin = next(50) * 20; spin > 0; spin--);
     const filePage = next(FULL / PAGE - pages);
     const mapping = renewed().place(at * PAGE, {
       file: one(steady), offset: filePage * PAGE, length: pages * PAGE, access: one(['read', 'read-write']), buffer: one(SHARED),
@@ -44,11 +46,11 @@ export function placingActs({ one, next, steady, count, lend, close }) {
   }
 
   return {
-    /** Who borrows a view reads on while it is closed, and while something else is placed there. */
+    /** A thread reads on while the mapping is closed, and while something else is placed there. */
     place() {
       const at = next(PAGES);
       const pages = 1 + next(PAGES - at);
-      lend(placeOne(at, pages), true);
+      expose(placeOne(at, pages));
       for (let rounds = next(MOST_ROUNDS); rounds > 0; rounds--) placeOne(at, pages);
     },
     /** Stray writes through a mapping that is for reading: they never reach the file. */
