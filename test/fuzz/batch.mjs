@@ -6,6 +6,7 @@ import { mkdirSync, openSync, writeSync } from 'node:fs';
 import { mapAnonymous } from 'memmap';
 import { Event, Mutex } from 'memmap/shm';
 import { seeded } from '../support/random.mjs';
+import { native } from './addon.mjs';
 import { facadeTargets, show } from './facade.mjs';
 import { nativeTargets } from './native.mjs';
 import { plantedTargets } from './planted.mjs';
@@ -211,5 +212,6 @@ if (only !== undefined) {
   if (found !== undefined) fail(`${found}\n${JSON.stringify(looks)}`);
 }
 first.close();
+native.shmUnlink(`/memmap-fuzz-${process.pid}`);
 console.log(JSON.stringify({ calls: made, counts: [...counts].map(([name, { returned, refused }]) => [name, returned, refused]) }));
 process.exit(0);

@@ -28,7 +28,7 @@ const OPTIONS = {
   lock: [true, 'on-fault'], advice: ['normal', 'random', 'sequential', 'willneed'], create: [true], sync: [true], droppable: [true],
   growsDown: [true], placement: ['hint', 'fixed', 'fixed-noreplace'], address: [0n, 4096n, 2n ** 46n], hugePages: ['2MB', 'transparent'],
   rate: [1, 2 ** 20], mode: ['default', 'bind', 'local', 'preferred', 0o600], nodes: [[0]], move: [true], capacity: [1, 5000],
-  kind: ['queue', 'broadcast'], slow: ['drop', 'wait'], spin: [0, 1], limit: [1, 100], overlap: [0, 1], name: ['fuzz'], secret: [true],
+  kind: ['queue', 'broadcast'], slow: ['drop', 'wait'], spin: [0, 1], limit: [1, 100], overlap: [0, 1], name: [`memmap-fuzz-${process.pid}`], secret: [true],
   require: [['shrink'], []], onFault: [true], allowWriteExec: [true], most: [1], durability: ['none', 'commit'], readOnly: [true], salvage: [true],
   waste: [0, 0.5], at: [4096n, 0], usage: [true], pid: [process.pid], objectMode: [true], highWaterMark: [1], shared: [true],
 };
@@ -86,6 +86,8 @@ const SLOW = /^(memmap\.(features|numaNodes|hugePagePools|maps|touch|dump|restor
 const NEEDS = { 'shm.sendFds': ['connection'], 'shm.receiveFds': ['connection'], 'shm.connect': ['connection'], 'Channel.connect': ['connection'] };
 
 const isLong = (value) => typeof value === 'number' && value > 2 ** 24 && value < 2 ** 47;
+/** Names that a file of shared memory can have. */
+const isName = (value) => typeof value === 'string' && /^[^/\0]{1,255}$/.test(value) && !/^\.{1,2}$/.test(value);
 const FDS = /^sys\.(ftruncate|fallocate|posix_fadvise|cachestat|fcntl)|\.fromFd$|^memmap\.(mapFile|residencyOf|dump)$/;
 
 /** What the machine or this process would suffer from, in ways that no library can prevent. */
@@ -97,6 +99,10 @@ function isTooMuch(name, args) {
   // Sealed memory can neither be mended nor unmapped, as documented.
   if (name === 'sys.mseal') return (args[2] ?? 0) === 0;
   if (name.endsWith('Mapping#seal')) return true;
+  // Files of shared memory are of all processes.
+  if (/shm_|SharedMemory\.(open|create|unlink)$/.test(name)) {
+    if ([args[0], isPlain(args[0]) ? Object.getOwnPropertyDescriptor(args[0], 'name')?.value : undefined].some((one) => isName(one) && !one.startsWith('memmap-'))) return true;
+  }
   if (FDS.test(name) && typeof args[0] === 'number' && args[0] > 0 && args[0] < 3) return true;
   const lengths = args.flatMap((value) => (isPlain(value) ? Object.entries(Object.getOwnPropertyDescriptors(value)).map(([, { value: inner }]) => inner) : [value]));
   return lengths.some(isLong);

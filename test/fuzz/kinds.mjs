@@ -81,7 +81,8 @@ const address = (scene) => scene.one([
 /** Poisoning takes pages from the machine. */
 const advice = flags(MADV, (value) => (value | 0) !== MADV.HWPOISON && (value | 0) !== MADV.SOFT_OFFLINE);
 const node = (scene) => (scene.next(4) > 0 ? 0 : scene.one([1, -1, MOST, MOST + 1, 2 ** 31 - 1, -(2 ** 31)]));
-const WORDS = ['', '.', '..', 'a/b', 'x'.repeat(300), 'a\0b', 'ä'];
+const NO_NAMES = ['', '.', '..', 'a/b', 'x'.repeat(300)];
+const WORDS = [...NO_NAMES, 'a\0b', 'ä'];
 
 /** kind: (scene) => value */
 export const KINDS = {
@@ -113,7 +114,8 @@ export const KINDS = {
   heldFd: (scene) => scene.one([() => scene.heldFd, () => scene.one(scene.heldFds) ?? -1, () => scene.one([-1, 4096, NaN, 2 ** 53, 2 ** 31])])(),
   file: (scene) => scene.one([() => scene.path, () => scene.path, () => scene.fd, () => scene.folder, () => scene.one(WORDS), () => scene.one([-1, 4096, NaN])])(),
   path: (scene) => scene.one([() => scene.path, () => scene.folder, () => scene.one(WORDS)])(),
-  name: (scene) => scene.one([() => scene.name, () => `/${scene.name}`, () => scene.one(WORDS)])(),
+  /** Of shared memory: none that could be another's. */
+  name: (scene) => scene.one([() => scene.name, () => `/${scene.name}`, () => `${scene.name}\0b`, () => scene.one(NO_NAMES)])(),
   nameOrNull: (scene) => scene.one([() => scene.name, () => null, () => scene.one(WORDS)])(),
   socketAddress: (scene) => scene.one([() => Buffer.from(scene.socket), () => Buffer.from('x'), () => KINDS.bytes(scene), () => new Uint8Array(108), () => new Uint8Array(200)])(),
   paths: (scene) => scene.one([() => Buffer.from(`${scene.path}\0`), () => Buffer.from(`${scene.path}\0x\0`), () => Buffer.from(scene.path), () => KINDS.bytes(scene)])(),

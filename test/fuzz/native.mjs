@@ -78,7 +78,10 @@ export function nativeTargets(anyType) {
         if (!wrong) return args;
         // Left out, or one of them of any type.
         if (scene.next(4) === 0) return args.slice(0, scene.next(args.length + 1));
-        args[scene.next(args.length + 1)] = scene.one(ANYTHING);
+        const place = scene.next(args.length + 1);
+        const value = scene.one(ANYTHING);
+        // Files of others, which would be made or opened.
+        if (!(kinds[place] === 'name' && typeof value === 'string')) args[place] = value;
         return args;
       },
       call: (scene, args) => settle(scene, name, args, native[name](...args)),

@@ -196,6 +196,7 @@ export class Scene {
       }
     }
     this.#undo = busy;
+    native.shmUnlink(`/${this.name}`);
     for (const handle of this.#handles.splice(0)) native.close(handle);
     for (const fd of this.#held) native.closeFd(fd);
     for (const fd of this.#raw) closeSync(fd);

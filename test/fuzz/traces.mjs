@@ -32,7 +32,8 @@ export async function look() {
   return {
     descriptors: paths.length,
     mappings: readFileSync('/proc/self/maps', 'latin1').split('\n').length,
-    resident: status('VmRSS'),
+    // Not what is there of files, the program itself among them.
+    resident: status('RssAnon') + status('RssShmem'),
     open: paths.filter((path) => /memmap|memfd|socket|pidfd|dev\/zero/.test(path)),
   };
 }
