@@ -11,7 +11,7 @@ import { facadeTargets, show } from './facade.mjs';
 import { nativeTargets } from './native.mjs';
 import { plantedTargets } from './planted.mjs';
 import { Scene } from './scene.mjs';
-import { descriptors, leaks, look } from './traces.mjs';
+import { descriptors, leaks, look, resident } from './traces.mjs';
 
 const { seed, calls, folder, record, scene: only, each, anyType, match, except, plant } = JSON.parse(process.argv[2]);
 /** Calls of a scene, at most. */
@@ -24,6 +24,8 @@ const DEAR = /^(Store|DuplexChannel|ChannelServer|Connection|Listener|shm|Mutex|
 /** Looks at what is left in the life of a process. */
 const LOOKS = 5;
 const TITLE = 96;
+/** Bytes. */
+const MUCH = 2 ** 23;
 /** Milliseconds in which a promise has to settle when all that it waits for has gone. */
 const PATIENCE = 5000;
 
@@ -194,8 +196,13 @@ if (only !== undefined) {
 } else {
   const looks = [];
   let before = descriptors();
+  let memory = resident();
   for (; made < calls; number++) {
     await play();
+    if (each && Math.abs(resident() - memory) > MUCH) {
+      writeSync(2, `scene ${number} leaves ${resident() - memory} bytes\n`);
+      memory = resident();
+    }
     if (each && descriptors() > before) {
       // What the collector takes is no leak.
       const after = (await look()).descriptors;

@@ -61,7 +61,8 @@ function run(batch) {
   const settings = {
     anyType: !values['right-types'], each: values.each, match: values.match, except: values.except, plant: values.plant, ...batch, record, folder: join(folder, String(batch.seed)),
   };
-  const program = [process.execPath, '--expose-gc', child, JSON.stringify(settings)];
+  // Space for young objects that grows at some moment, and stays, would look like a leak.
+  const program = [process.execPath, '--expose-gc', '--max-semi-space-size=2', child, JSON.stringify(settings)];
   const running = spawn('sh', ['-c', `ulimit -f ${FILE_BLOCKS}; exec "$@"`, 'sh', ...program], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';

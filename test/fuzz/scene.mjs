@@ -52,7 +52,7 @@ const MAKERS = {
   windows: ({ path }) => memmap.mapFile(path).windows({ size: PAGE_SIZE }),
   // Of the addon alone, without what lib/ keeps of it.
   handle: (scene) => scene.handled(native.map(0n, LENGTH, RW, scene.one([sys.MAP.PRIVATE, sys.MAP.SHARED]) | sys.MAP.ANONYMOUS, -1, 0)),
-  heldFd: (scene) => scene.held(native.createSharedMemory('fuzz', 0, false, LENGTH, new Float64Array(1))),
+  heldFd: (scene) => scene.held(native.createSharedMemory(null, 0, false, LENGTH, new Float64Array(1))),
   nativeSocket: (scene) => scene.held(native.socketUnix()),
 };
 

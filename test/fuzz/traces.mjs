@@ -16,6 +16,11 @@ export function descriptors() {
   return readdirSync('/proc/self/fd').length;
 }
 
+/** Bytes, but for pages of files: the program itself is among them. */
+export function resident() {
+  return status('RssAnon') + status('RssShmem');
+}
+
 /** What is left when the collector has taken all it can. */
 export async function look() {
   for (let i = 0; i < ROUNDS; i++) {
@@ -32,8 +37,7 @@ export async function look() {
   return {
     descriptors: paths.length,
     mappings: readFileSync('/proc/self/maps', 'latin1').split('\n').length,
-    // Not what is there of files, the program itself among them.
-    resident: status('RssAnon') + status('RssShmem'),
+    resident: resident(),
     open: paths.filter((path) => /memmap|memfd|socket|pidfd|dev\/zero/.test(path)),
   };
 }
