@@ -12,8 +12,8 @@ describe('Random calls of every function with hostile values', () => {
   });
 
   it('are found to be unsound where a function is: the tool can fail', async () => {
-    // Native code that ends the process, a call that does not end, and descriptors that stay open.
-    for (const [fault, said] of [['crash', /ended by SIG(SEGV|ABRT|BUS)/], ['hang', /hangs/], ['leak', /descriptors grew/]]) {
+    // Native code that ends the process, a call that does not end, descriptors and memory that stay.
+    for (const [fault, said] of [['crash', /ended by SIG(SEGV|ABRT|BUS)/], ['hang', /hangs/], ['leak', /descriptors grew/], ['memory', /resident grew/]]) {
       const { code, stderr } = await run('../fuzz/main', ['--calls', 2000, '--jobs', 1, '--seed', 1, '--match', '^planted', '--plant', fault]);
       assert.equal(code, 1, fault);
       assert.match(stderr, said, fault);
