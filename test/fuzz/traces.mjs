@@ -49,7 +49,7 @@ export async function look() {
 export function leaks([, ...looks]) {
   if (looks.length < 4) return undefined;
   const grown = Object.entries(SLACK).filter(([what, slack]) => {
-    const steps = looks.slice(1).map((look, i) => look[what] - looks[i][what]);
+    const steps = looks.slice(1).map((next, i) => next[what] - looks[i][what]);
     const total = looks.at(-1)[what] - looks[0][what];
     return total > slack && (slack === 0 || steps.filter((step) => step > slack / 4).length > 1);
   });
