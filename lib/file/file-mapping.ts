@@ -73,7 +73,7 @@ export class FileMapping extends Mapping {
    * @returns whether the length changed
    */
   refresh(): boolean {
-    this.mend();
+    this.repair();
     const { offset, length: asked = Infinity } = this.#source;
     const available = () => Math.min(asked, Math.max(0, this.size() - offset));
     for (let length = available(); length !== this.length; length = available()) {
@@ -83,7 +83,7 @@ export class FileMapping extends Mapping {
       } catch (error) {
         // It has shrunk meanwhile, or another thread has met its end.
         if (!(error instanceof RangeError) && available() >= length && this.pages.fixedUp === -1) throw error;
-        this.mend();
+        this.repair();
       }
     }
     return false;
@@ -98,7 +98,7 @@ export class FileMapping extends Mapping {
   override resize(length: number): void {
     validateInteger(length, 'length', 1);
     this.pages.open();
-    this.mend();
+    this.repair();
     const end = this.#source.offset + length;
     const size = this.size();
     if (end > size) {

@@ -28,7 +28,7 @@ export function copyIn(mapping: Guarded, offset: number, bytes: Uint8Array): voi
   copy(mapping, offset, bytes, true);
 }
 
-/** Throws if a byte must not be reached. The memory itself may tell otherwise where the guard mended it. */
+/** Throws if a byte must not be reached. The memory itself may tell otherwise where the guard fixed it up. */
 function refuse(mapping: Guarded, offset: number, length: number, writes: boolean): void {
   const { byteOffset, log } = mapping.pages;
   for (let at = byteOffset + offset; at < byteOffset + offset + length; ) {

@@ -4,7 +4,7 @@ import { FaultError, type FaultErrorKind, type FaultKind } from '../errors.js';
 import { type CountsId, binding } from '../internal/binding.js';
 import { checkStarted } from '../internal/thread.js';
 
-/** How often an access met something the guard had to mend. */
+/** How often an access met something the guard had to fix up. */
 export interface Faults {
   /** Past the end of a file that shrank. */
   readonly truncated: number;
@@ -137,7 +137,7 @@ export class FaultLog {
     });
   }
 
-  /** What has been counted so far: for {@link forgive}, after what it stands for is mended. */
+  /** What has been counted so far: for {@link forgive}, after what it stands for is repaired. */
   counted(): readonly number[] {
     this.#update();
     return this.#counts;

@@ -51,7 +51,7 @@ export abstract class Guarded {
     const handle = this.pages.settled();
     if (length === 0) return;
     this.permit(access);
-    this.mend();
+    this.repair();
     const prot = PROTECTION[access];
     check(binding.mprotect(handle, offset, length, prot), 'mprotect', { remedy: readOnlyFile });
     const end = offset + length;
@@ -65,7 +65,7 @@ export abstract class Guarded {
   }
 
   /**
-   * How often an access met something the guard had to mend, since the mapping was made.
+   * How often an access met something the guard had to fix up, since the mapping was made.
    * Counts go on after `close()`, of views that are left.
    */
   get faults(): Faults {
@@ -172,8 +172,8 @@ export abstract class Guarded {
   }
 
   /** @internal Puts pages that the guard has replaced back in place. */
-  mend(): void {
-    for (const piece of this.pieces()) piece.mend();
+  repair(): void {
+    for (const piece of this.pieces()) piece.repair();
     const { pages } = this;
     if (pages.fixedUp === -1) return;
     const prot = this.prot;

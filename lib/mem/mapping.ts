@@ -227,7 +227,7 @@ export abstract class Mapping extends Placed implements Disposable {
       throw outOfRange('length', `an integer >= ${minimum}`, length);
     }
     const handle = this.pages.open();
-    this.mend();
+    this.repair();
     const fd = this.pages.descriptor;
     const before = binding.mappedLength(handle);
     if (fd >= 0 && length > before) {

@@ -91,7 +91,7 @@ export class SharedMapping extends Mapping {
     const has = fstatSync(this.pages.descriptor).size;
     validateInteger(length, 'length', 1);
     if (length > has) throw outOfRange('length', `<= ${has}, the length of the memory`, length);
-    this.mend();
+    this.repair();
     const handle = this.pages.open();
     this.pages.resize(length, () => {
       check(binding.resize(handle, length), 'mremap', { feature: 'remapKeepingFiles', remedy: mapRemedy(0) });
@@ -106,7 +106,7 @@ export class SharedMapping extends Mapping {
    * @returns whether the length changed
    */
   refresh(): boolean {
-    this.mend();
+    this.repair();
     const has = fstatSync(this.pages.descriptor).size;
     if (has >= this.length || has === 0) return false;
     this.resize(has);

@@ -33,7 +33,7 @@ struct Entry {
 struct Registry {
   std::map<uintptr_t, Entry> ranges;
   AddressRange::Census census = {};
-  size_t of_runtime = 0;
+  size_t engine_owned = 0;
   size_t sweep_at = kFirstSweep;
 
   static constexpr size_t kFirstSweep = 1024;
@@ -49,7 +49,7 @@ uintptr_t number(const void* address) { return reinterpret_cast<uintptr_t>(addre
 // Takes an entry out; its range may die with what is returned.
 std::shared_ptr<AddressRange> take_out(Registry& all,
                                        std::map<uintptr_t, Entry>::iterator entry) {
-  if (entry->second.kept != nullptr) all.of_runtime -= 1;
+  if (entry->second.kept != nullptr) all.engine_owned -= 1;
   std::shared_ptr<AddressRange> kept = std::move(entry->second.kept);
   all.ranges.erase(entry);
   return kept;
@@ -106,12 +106,12 @@ std::shared_ptr<AddressRange> AddressRange::take(void* address, size_t length,
       new AddressRange(static_cast<char*>(address), length, owner, grows_down));
   Registry& all = registry();
   const PageReplacementLock lock;
-  if (owner == Owner::kRuntime && all.of_runtime >= all.sweep_at) sweep();
+  if (owner == Owner::kRuntime && all.engine_owned >= all.sweep_at) sweep();
   forget_stale(all, number(address), number(address) + length);
   Entry entry{range.get(), range, nullptr};
   if (owner == Owner::kRuntime) {
     entry.kept = range;
-    all.of_runtime += 1;
+    all.engine_owned += 1;
   }
   all.ranges.emplace(number(address), std::move(entry));
   all.census.live += 1;
@@ -163,7 +163,7 @@ void AddressRange::sweep() {
       const auto gone = take_out(all, all.ranges.find(candidate.start));
     }
   }
-  all.sweep_at = std::max(Registry::kFirstSweep, 2 * all.of_runtime);
+  all.sweep_at = std::max(Registry::kFirstSweep, 2 * all.engine_owned);
 }
 
 AddressRange::~AddressRange() {
@@ -195,7 +195,7 @@ void AddressRange::fill(char* address, size_t length, Extent extent) {
   extent.start = extent.origin = number(address);
   extent.end = extent.start + length;
   extent.range = this;
-  extent.of_runtime = owner_ == Owner::kRuntime;
+  extent.engine_owned = owner_ == Owner::kRuntime;
   extent.pristine = !extent.backing.shared && (extent.prot & PROT_WRITE) == 0;
   if (guard_enabled()) {
     learn_shown(extent.backing, extent.start);
@@ -215,7 +215,7 @@ void AddressRange::fill_as(const std::vector<Extent>& before, const char* from, 
     extent.end = last ? end : std::min(extent.end, end);
     if (extent.start >= extent.end) break;
     extent.range = this;
-    extent.of_runtime = owner_ == Owner::kRuntime;
+    extent.engine_owned = owner_ == Owner::kRuntime;
     add_extent(std::move(extent));
   }
 }

@@ -77,7 +77,7 @@ Standing standing(Extent& extent, const Vma& vma) {
   const bool anonymous = vma.inode == 0 && !vma.shared;
   const bool reaches_out = vma.start < extent.start || vma.end > extent.end;
   // What the engine has mapped at its addresses since looks the same, but reaches further.
-  if (extent.of_runtime && reaches_out && (anonymous || !extent.backing.shown())) {
+  if (extent.engine_owned && reaches_out && (anonymous || !extent.backing.shown())) {
     return Standing::kForeign;
   }
   const bool replaced = extent.fixed_up;

@@ -26,7 +26,7 @@ struct Extent {
   // Where its mapping begins: offsets of faults, and of its file, count from there.
   uintptr_t origin = 0;
   const AddressRange* range = nullptr;  // whose addresses they are
-  bool of_runtime = false;  // which unmaps them without a word, and maps them again
+  bool engine_owned = false;  // which unmaps them without a word, and maps them again
   size_t unit = 0;          // bytes in a page
   int prot = 0;             // as it was last asked for; -1: unknown
   Backing backing;

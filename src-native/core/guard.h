@@ -1,5 +1,5 @@
 // The guard: a handler of SIGBUS and SIGSEGV that lets an access to our memory go on
-// where the kernel would end the process (core/mend.h), and passes everything else on to
+// where the kernel would end the process (core/fault_fixup.h), and passes everything else on to
 // whoever was there before (core/previous_handlers.h).
 //
 // Threads: all functions may be called from any thread.

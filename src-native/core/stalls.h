@@ -1,4 +1,4 @@
-// Faults that another thread has mended already: the access succeeds when it is tried
+// Faults that another thread has fixed up already: the access succeeds when it is tried
 // again. One that never does would be tried for ever.
 #pragma once
 

@@ -1,4 +1,4 @@
-// The guard as JavaScript sees it: counts, what was mended, checked copies.
+// The guard as JavaScript sees it: counts, fixups, checked copies.
 #include "core/guard.h"
 
 #include <unistd.h>

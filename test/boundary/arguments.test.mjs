@@ -119,7 +119,7 @@ describe('Arguments', () => {
       'SharedMemory.close', 'SharedMapping.close', 'DuplexChannel.close', 'Store.close',
       // @internal
       ...CHANNEL_INTERNALS,
-      ...['part', 'mend', 'backed', 'restore', 'permit', 'pieces', 'unreachable', 'protectionAt', 'claimed', 'withFile'].flatMap((name) => [`FileMapping.${name}`, `SharedMapping.${name}`])];
+      ...['part', 'repair', 'backed', 'restore', 'permit', 'pieces', 'unreachable', 'protectionAt', 'claimed', 'withFile'].flatMap((name) => [`FileMapping.${name}`, `SharedMapping.${name}`])];
     assert.deepEqual(all.filter((name) => !covered.has(name) && !without.includes(name)), []);
   });
 

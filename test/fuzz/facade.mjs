@@ -98,7 +98,7 @@ function isTooMuch(name, args) {
   if (name === 'sys.mlockall') return (args[0] & 4) === 0;
   if (/process_madvise/.test(name) && Array.isArray(args[1])) return args[1].some((range) => typeof range?.address === 'bigint' && !(typeof range.length === 'number' && range.length <= 4096));
   if (/migrate_pages|move_pages/.test(name)) return typeof args[0] === 'number' && args[0] > 0 && args[0] < 2 ** 22;
-  // Sealed memory can neither be mended nor unmapped, as documented.
+  // Sealed memory can neither be fixed up nor unmapped, as documented.
   if (name === 'sys.mseal') return (args[2] ?? 0) === 0;
   if (name.endsWith('Mapping#seal')) return true;
   // Files of shared memory are of all processes.

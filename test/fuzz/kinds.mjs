@@ -101,7 +101,7 @@ export const KINDS = {
   mapFlags: flags(MAP, (value) => ((value | 0) & MAP.HUGETLB) === 0 || ((value | 0) & MAP.POPULATE) === 0),
   remapFlags: flags(MREMAP),
   advice,
-  /** What is sealed can neither be mended nor unmapped, as documented. */
+  /** What is sealed can neither be fixed up nor unmapped, as documented. */
   sealFlags: (scene) => 1 + scene.next(2 ** 31 - 2),
   lockAllFlags: (scene) => scene.one([4, 5, 6, 7, 0, -1, 8, 2 ** 31]),
   flags: (scene) => scene.one([0, 0, 1, 2, 4, -1, 2 ** 31, 1 << scene.next(31)]),
@@ -153,7 +153,7 @@ export const KINDS = {
   positions: array(Uint32Array, 4),
   descriptors: array(Int32Array, 253, (scene) => scene.one([-1, 0, 1, 4096])),
   sentDescriptors: array(Int32Array, 1, (scene) => scene.one([0, 0, 4096])),
-  slot: (scene) => scene.one([() => native.holdSlot?.(scene.handle) ?? 0, () => 0, () => scene.one(STRANGE), () => scene.next(1000)])(),
+  countsId: (scene) => scene.one([() => native.holdCounts?.(scene.handle) ?? 0, () => 0, () => scene.one(STRANGE), () => scene.next(1000)])(),
   wait: (scene) => scene.one([1, 2, 1000 + scene.next(1000), 2 ** 48, 2 ** 52, -1, NaN, Infinity, 2 ** 53]),
   callback: () => () => {},
   /** What detaching does to others is their fault. */

@@ -1,4 +1,4 @@
-// npm run fuzz [-- --calls 200000] [--seed N] [--jobs 2] [--match REGEXP] [--except REGEXP] [--right-types] [--asan] [--each]
+// npm run fuzz [-- --calls 200000] [--seed N] [--jobs 2] [--match REGEXP] [--except REGEXP] [--any-types] [--asan] [--each]
 // npm run fuzz -- --seed N --scene K
 //
 // Calls every function of the addon and of the package with hostile values, in scenes of a few calls
@@ -22,7 +22,7 @@ const { values } = parseArgs({
     match: { type: 'string' },
     plant: { type: 'string' },
     except: { type: 'string' },
-    'right-types': { type: 'boolean', default: false },
+    'any-types': { type: 'boolean', default: false },
     asan: { type: 'boolean', default: false },
   },
 });
@@ -45,7 +45,7 @@ const child = fileURLToPath(new URL('batch.mjs', import.meta.url));
 const env = { ...process.env, MALLOC_MMAP_THRESHOLD_: '262144', ...(values.asan ? sanitized() : {}) };
 const chosen = [
   ...(values.match === undefined ? [] : ['--match', `'${values.match}'`]), ...(values.except === undefined ? [] : ['--except', `'${values.except}'`]),
-  ...(values['right-types'] ? ['--right-types'] : []), ...(values.asan ? ['--asan'] : []),
+  ...(values['any-types'] ? ['--any-types'] : []), ...(values.asan ? ['--asan'] : []),
 ];
 
 function recorded(record) {
@@ -60,7 +60,7 @@ function recorded(record) {
 function run(batch) {
   const record = join(folder, `${batch.seed}.record`);
   const settings = {
-    anyType: !values['right-types'], each: values.each, match: values.match, except: values.except, plant: values.plant, ...batch, record, folder: join(folder, String(batch.seed)),
+    anyType: values['any-types'], each: values.each, match: values.match, except: values.except, plant: values.plant, ...batch, record, folder: join(folder, String(batch.seed)),
   };
   // Space for young objects that grows at some moment, and stays, would look like a leak.
   const program = [process.execPath, '--expose-gc', '--max-semi-space-size=2', child, JSON.stringify(settings)];

@@ -13,10 +13,10 @@ const SIGNATURES = {
   close: 'handle', release: 'handle', resize: 'handle newLength', address: 'handle', mappedLength: 'handle', descriptor: 'handle',
   growFile: 'fd fileLength fileLength',
   residency: `${RANGE} fd offset boolean`, residencyOf: 'file offset fileLength facts',
-  writeBackInstruction: '', writeBack: RANGE, census: '',
+  writeBackInstruction: '', writeBack: RANGE, census: '', sweep: '', reserve: 'newLength',
   arrayBuffer: 'handle newLength', sharedBuffer: 'handle newLength', overlay: 'handle over', hasExternalShared: '', detach: 'buffer', collect: '',
-  guardEnabled: '', disableGuard: '', rearmGuard: '', holdSlot: 'handle', dropSlot: 'slot', forgetSlot: 'slot', faults: 'slot faults',
-  faultCounter: '', mended: 'handle', restore: 'handle fd offset prot mapFlags boolean',
+  guardEnabled: '', disableGuard: '', rearmGuard: '', missingOfGuard: '', holdCounts: 'handle', dropCounts: 'countsId', faults: 'countsId faults',
+  faultCounter: '', fixedUp: 'handle', restore: 'handle fd offset prot mapFlags boolean',
   copyOut: `${RANGE} bytes`, copyIn: `${RANGE} bytes`, onFault: 'callback',
   munmap: RANGE, mprotect: `${RANGE} prot`, msync: `${RANGE} flags`, madvise: `${RANGE} advice`, mlock: RANGE, mlock2: `${RANGE} flags`,
   munlock: RANGE, mseal: `${RANGE} sealFlags`, mremap: `${RANGE} newLength remapFlags address`, mincore: `${RANGE} vec`,
@@ -41,7 +41,7 @@ const SIGNATURES = {
 
 /** What becomes of the result. */
 const AFTER = {
-  ...Object.fromEntries(['map', 'mapFile', 'mapMemfd', 'mapMirrored', 'mremap'].map((name) => [name, 'handled'])),
+  ...Object.fromEntries(['map', 'reserve', 'mapFile', 'mapMemfd', 'mapMirrored', 'mremap'].map((name) => [name, 'handled'])),
   ...Object.fromEntries(['createSharedMemory', 'openSharedMemory', 'dupFd', 'socketUnix', 'accept', 'openWitness'].map((name) => [name, 'held'])),
   ...Object.fromEntries(['memfdCreate', 'pidfdOpen', 'shmOpen', 'memfdSecret', 'openFd'].map((name) => [name, 'raw'])),
 };
@@ -54,7 +54,7 @@ function settle(scene, name, args, result) {
   if (after !== undefined && typeof result === 'number') scene[after](result);
   if (name === 'giveFd') scene.gave(args[0]);
   if (name === 'closeFd') scene.closed(args[0]);
-  if (name === 'holdSlot' && result > 0) native.dropSlot(result);
+  if (name === 'holdCounts' && result > 0) native.dropCounts(result);
   if (name === 'watch' && result > 0) native.unwatch(result);
   if (name === 'waitAsync' && result > 0) native.cancelWait(result);
   if (name === 'mlockall') native.munlockall();

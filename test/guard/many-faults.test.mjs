@@ -9,5 +9,5 @@ describe('many faults', () => {
   it('are one, in a mapping without access', goesOn('without access'));
   it('in closed mappings count apart, and closed ones that nobody touches cost nothing', goesOn('closed'));
   it('leave no memory behind, after 10,000 mappings that were truncated, touched and closed', goesOn('rounds'));
-  it('on four threads at once in twenty mappings are all mended, and refresh() restores each', goesOn('threads'));
+  it('on four threads at once in twenty mappings are all fixed up, and refresh() restores each', goesOn('threads'));
 });

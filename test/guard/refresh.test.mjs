@@ -1,4 +1,4 @@
-// Putting mended pages right again: refresh(), protect() and resize().
+// Putting pages right again that were fixed up: refresh(), protect() and resize().
 import assert from 'node:assert/strict';
 import { truncateSync } from 'node:fs';
 import { mapAnonymous, mapFile } from 'memmap';
@@ -166,7 +166,7 @@ describe('protect() after a violation', () => {
   }
 });
 
-describe('resize() of a mended mapping', () => {
+describe('resize() of a mapping that was fixed up', () => {
   it('gives a file its pages again', () => {
     const { path, mapping } = shrunkAndGrown({ access: 'read-write' });
     mapping.resize(LENGTH + PAGE);

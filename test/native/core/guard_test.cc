@@ -207,7 +207,7 @@ TEST_ALONE("a signal that is sent goes to whoever asked for it last") {
 
 struct sigaction ours = {};
 
-TEST_ALONE("a handler that calls ours as its predecessor gets each fault once") {
+TEST_ALONE("a handler that calls ours as its previous handler gets each fault once") {
   static volatile int calls = 0;
   constexpr auto kFirst = [](int, siginfo_t*, void*) { ::_exit(calls == 1 ? 42 : 1); };
   constexpr auto kCallsOurs = [](int signal, siginfo_t* info, void* context) {

@@ -218,12 +218,12 @@ TEST_ALONE(
     "the runtime's handler is asked where a plain one, SIG_DFL or SIG_IGN took its "
     "place") {
   for (void (*handler)(int) : {+plain, SIG_DFL, SIG_IGN}) {
-    for (bool of_runtime : {false, true}) {
+    for (bool engine_owned : {false, true}) {
       const Record seen = recorded([=] {
         does = Does::kReturn;
         First::install();
         // Of the file that holds the handler, or of another.
-        memmap::core::note_previous_handlers(of_runtime
+        memmap::core::note_previous_handlers(engine_owned
                                                  ? reinterpret_cast<const void*>(&note)
                                                  : ::dlsym(RTLD_DEFAULT, "getpid"));
         set(SIGSEGV, handler);
@@ -231,8 +231,8 @@ TEST_ALONE(
         read_at(wild());
       });
       const int asked = handler == +plain ? 1 : 0;
-      CHECK(seen.end.signal == SIGSEGV && seen.count == asked + (of_runtime ? 1 : 0));
-      CHECK(!of_runtime || seen.calls[asked].handler == 1);
+      CHECK(seen.end.signal == SIGSEGV && seen.count == asked + (engine_owned ? 1 : 0));
+      CHECK(!engine_owned || seen.calls[asked].handler == 1);
     }
   }
 }

@@ -183,7 +183,7 @@ void look(int, siginfo_t*, void*) {
 }
 
 TEST_ALONE(
-    "faults of ours in a previous handler are mended unless it blocks their signal") {
+    "faults of ours in a previous handler are fixed up unless it blocks their signal") {
   const auto kReport = [](int signal, int flags) {
     return recorded([=] {
       Subject subject(1, PROT_READ, kAnonymous);

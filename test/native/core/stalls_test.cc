@@ -72,7 +72,7 @@ void write_beside_others(Subject& subject, int times) {
   }
 }
 
-TEST_ALONE("any number of faults that others have mended is borne") {
+TEST_ALONE("any number of faults that others have fixed up is borne") {
   CHECK(in_child([] {
           Subject subject(1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
           constexpr int kMoreThanARow = 100'100;
