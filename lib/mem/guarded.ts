@@ -178,9 +178,11 @@ export abstract class Guarded {
     if (pages.fixedUp === -1) return;
     const prot = this.prot;
     const handle = pages.settled();
-    // What other threads meet from here on may come after the mending.
+    // What other threads meet from here on may come after the repair.
     const counts = pages.log.counted();
-    this.restore(handle, prot);
+    // What strays took is back without the file; what it has lost, or nobody could keep, comes from there.
+    check(binding.restore(handle, -1, 0, prot, 0, false), 'mprotect');
+    if (pages.fixedUp !== -1) this.restore(handle, prot);
     for (const part of this.#protected) {
       check(binding.mprotect(pages.open(), part.offset, part.end - part.offset, part.prot), 'mprotect');
     }

@@ -222,7 +222,7 @@ void AddressRange::fill_as(const std::vector<Extent>& before, const char* from, 
 
 // What the kernel has added below the first page, as it does for MAP_GROWSDOWN.
 void AddressRange::unmap_below() {
-  if (!grows_down_) return;
+  if (!grows_down_ || prepare_find_vma().failed()) return;
   const std::unique_ptr<VmaText> text(new (std::nothrow) VmaText);
   Vma vma = {};
   if (text == nullptr || !find_vma(number(begin_), vma, *text)) return;

@@ -86,13 +86,19 @@ int64_t file_size(const Scene& scene) {
   return is_file(scene.extent->backing, status) ? status.st_size : -1;
 }
 
+// Gives the whole up to zeros: at the limit of mappings, in place of the process.
+bool lose(const Scene& scene, Span whole) {
+  scene.extent->broken = true;
+  return give_up(whole);
+}
+
 bool in_the_file(const Scene& scene, FaultKind kind) {
   const Span block = block_of(scene, 0);
   scene.extent->broken = true;
   count_block(*scene.extent);
   count(scene, kind, block);
   return replace_by_copy(block, scene.unit) || replace_by_zeros(block) ||
-         give_up(scene.common());
+         lose(scene, scene.common());
 }
 
 // Whether the access would succeed now: the file may have grown back since it failed.
@@ -157,7 +163,7 @@ bool memory_failure(const Scene& scene) {
   scene.extent->broken = true;
   count_block(*scene.extent);
   count(scene, FaultKind::kMemoryFailure, block);
-  return replace_by_zeros(block) || give_up(common);
+  return replace_by_zeros(block) || lose(scene, common);
 }
 
 bool allow(Span span, int prot) {
@@ -180,8 +186,8 @@ bool write_to_shared(const Scene& scene) {
   count(scene, FaultKind::kReadOnly, span);
   if (whole) return true;
   count_block(extent);
-  static_cast<void>(stash_shared(extent.stash, span.start, span.length()));
-  return replace_by_copy(span, scene.unit) || give_up(common);
+  if (!stash_shared(extent.stash, span.start, span.length())) extent.broken = true;
+  return replace_by_copy(span, scene.unit) || lose(scene, common);
 }
 
 bool read_only(const Scene& scene) {
@@ -191,6 +197,7 @@ bool read_only(const Scene& scene) {
   // secret.
   if (is_secret(scene.vma)) {
     count(scene, FaultKind::kReadOnly, common);
+    scene.extent->broken = true;
     return replace_by_zeros(common);
   }
   if (scene.vma.shared) return write_to_shared(scene);
@@ -203,11 +210,10 @@ bool read_only(const Scene& scene) {
   const Span block = block_of(scene, kLeastStray);
   count_block(extent);
   count(scene, FaultKind::kReadOnly, block);
-  if (!extent.pristine) {
-    static_cast<void>(
-        stash_copy(extent.stash, block.start, block.length(), scene.unit));
-    if (allow(block, kReadWrite)) return true;
-  }
+  const bool kept = !extent.pristine && stash_copy(extent.stash, block.start,
+                                                   block.length(), scene.unit);
+  if (!kept) extent.broken = true;
+  if (kept && allow(block, kReadWrite)) return true;
   return replace_by_copy(block, scene.unit) || allow(common, kReadWrite);
 }
 
@@ -220,6 +226,7 @@ bool no_access(const Scene& scene, Span span) {
                         ? stash_shared(extent.stash, span.start, span.length())
                         : stash_pages(extent.stash, span.start, span.length());
   // What JavaScript maps has a descriptor or a path to come back from.
+  if (!kept && extent.fd >= 0) extent.broken = true;
   if (kept || extent.fd >= 0) return replace_by_zeros(span) || allow(span, kReadWrite);
   // Linux before 5.7: rather let the access through than lose the pages.
   return allow(span, scene.vma.shared ? PROT_READ : kReadWrite);

@@ -5,6 +5,8 @@
 // Threads: all functions may be called from any thread.
 #pragma once
 
+#include "sys/result.h"
+
 namespace memmap::core {
 
 // On unless turned off before the first map.

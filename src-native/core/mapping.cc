@@ -70,6 +70,7 @@ Result<Mapping> Mapping::create(const Request& request) {
     host = AddressRange::find(address, length, false);
     if (host == nullptr) {
       flags = (flags & ~MAP_FIXED) | MAP_FIXED_NOREPLACE;
+      lock.reset();
     } else if (Errno cut = cut_extents(address, address + length); cut.failed()) {
       return cut;
     }

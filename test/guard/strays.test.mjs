@@ -1,6 +1,6 @@
 // A stray access costs no byte: what was there before it is there again once access is given.
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, unlinkSync } from 'node:fs';
 import { mapAnonymous, mapFile } from 'memmap';
 import { MADV, MAP, MREMAP, PROT, PAGE_SIZE as PAGE, madvise, mmap, mprotect, mremap, munmap } from 'memmap/sys';
 import { temporaryFiles } from '../support/temp.mjs';
@@ -130,6 +130,25 @@ describe('after stray accesses, a Mapping', () => {
       mapping.bytes[3 * PAGE] = 2;
       assert.equal(readFileSync(path)[3 * PAGE], 2);
       assert.equal(mapping.faults.violations, 1);
+      mapping.close();
+    });
+
+    it(`of a file that no path leads to has them, too: protect('${access}')`, () => {
+      const path = file('gone', Buffer.alloc(LENGTH, 'x'));
+      const mapping = mapFile(path, { access: 'read-write' });
+      const fd = openSync(path, 'r');
+      unlinkSync(path);
+      mapping.protect(access);
+      mapping.bytes[3 * PAGE] = 1;
+      assert.equal(readFileSync(fd)[3 * PAGE], 120);
+      mapping.protect('read-write');
+      assert.ok(whole(mapping.bytes));
+      mapping.check();
+      mapping.bytes[3 * PAGE] = 2;
+      const byte = Buffer.alloc(1);
+      readSync(fd, byte, 0, 1, 3 * PAGE);
+      assert.equal(byte[0], 2);
+      closeSync(fd);
       mapping.close();
     });
 
