@@ -1,4 +1,4 @@
-// The guard on an alternate stack that is too small for it.
+// What stops the guard's handler: a stack that is too small for it, and nothing else.
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -11,6 +11,7 @@
 
 namespace {
 
+using memmap::core::arm_guard;
 using memmap::core::page_size;
 using memmap::core::round_up;
 using memmap::test::in_child;
@@ -40,6 +41,19 @@ TEST_ALONE("a guard that has no room to work in ends the process, it does not go
           stand_on(round_up(frame, 16) + 64);
           *static_cast<volatile char*>(subject.at(0)) = 'w';
         }).signal == SIGSEGV);
+}
+
+TEST_ALONE("no other handler interrupts the guard's, nor a fault of its own") {
+  CHECK(in_child([] {
+          arm_guard();
+          for (int signal : {SIGSEGV, SIGBUS}) {
+            struct sigaction guards = {};
+            ::sigaction(signal, nullptr, &guards);
+            for (int other : {SIGPROF, SIGUSR1, SIGSEGV, SIGBUS}) {
+              CHECK(::sigismember(&guards.sa_mask, other) == 1);
+            }
+          }
+        }).well());
 }
 
 }  // namespace

@@ -190,26 +190,40 @@ TEST_ALONE("a handler that was uninstalled is not called") {
   }
 }
 
-TEST_ALONE("a handler whose library is gone is passed over") {
+// A handler that stays when its library goes.
+void install_and_unload() {
 #if defined(__x86_64__)
   const unsigned char returns[] = {0xc3};
 #elif defined(__aarch64__)
   const unsigned char returns[] = {0xc0, 0x03, 0x5f, 0xd6};
 #endif
-  CHECK(calls(crashed([&] {
+  void* code = ::mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, kAnonymous, -1, 0);
+  std::memcpy(code, returns, sizeof returns);
+  ::mprotect(code, page_size(), PROT_READ | PROT_EXEC);
+  struct sigaction action = {};
+  action.sa_sigaction = reinterpret_cast<void (*)(int, siginfo_t*, void*)>(code);
+  action.sa_flags = SA_SIGINFO;
+  ::sigaction(SIGSEGV, &action, nullptr);
+  arm_guard();
+  ::munmap(code, page_size());
+}
+
+TEST_ALONE("a handler whose library is gone is passed over: to the one before it") {
+  CHECK(calls(crashed([] {
                 First::install();
                 arm_guard();
-                void* code = ::mmap(nullptr, page_size(), PROT_READ | PROT_WRITE,
-                                    kAnonymous, -1, 0);
-                std::memcpy(code, returns, sizeof returns);
-                ::mprotect(code, page_size(), PROT_READ | PROT_EXEC);
-                struct sigaction action = {};
-                action.sa_sigaction =
-                    reinterpret_cast<void (*)(int, siginfo_t*, void*)>(code);
-                action.sa_flags = SA_SIGINFO;
-                ::sigaction(SIGSEGV, &action, nullptr);
+                install_and_unload();
+              }),
+              {1}));
+  // Not to one that was uninstalled.
+  CHECK(calls(crashed([] {
+                First::install();
                 arm_guard();
-                ::munmap(code, page_size());
+                Second::install();
+                arm_guard();
+                Second::uninstall();
+                arm_guard();
+                install_and_unload();
               }),
               {1}));
 }
