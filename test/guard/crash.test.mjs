@@ -78,6 +78,10 @@ describe('a real crash under the guard', function () {
     assert.deepEqual(await crash('null', 'plain', 'memmap'), told);
     assert.deepEqual(await crash('null', 'memmap', 'plain', 'memmap'), told);
   });
+  it('is not passed to and fro between two copies that mapped in turns', async () => {
+    const reported = { code: 3, signal: null, stderr: 'reported\n' };
+    assert.deepEqual(await crash('null on 32 KiB of stack', 'ends', 'another copy'), reported);
+  });
   it('is the same with two copies of the package, whichever mapped last', async () => {
     for (const steps of [['another copy'], ['another copy', 'memmap']]) {
       assert.deepEqual(await crash('null', ...steps), { code: null, signal: 'SIGSEGV', stderr: '' });

@@ -28,7 +28,7 @@ describe('a child process', () => {
 });
 
 describe('a second copy of the package', () => {
-  it('does not touch what the first one mapped', () => runs('two-addons'));
+  it('does not touch what the first one mapped', () => runs('two-addons', ['traps']));
 });
 
 describe('a large JavaScript heap', () => {
