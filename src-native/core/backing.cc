@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
 
+#include <cstring>
 #include <memory>
 #include <new>
 #include <vector>
@@ -19,6 +20,12 @@ bool is_shared(int flags) {
 }
 
 dev_t device_of(const Vma& vma) { return makedev(vma.device_major, vma.device_minor); }
+
+// The names of what is in Backing::Kind::kKernel.
+bool is_of_kernel(const Vma& vma) {
+  return std::strcmp(vma.path, "/dev/zero (deleted)") == 0 ||
+         std::strcmp(vma.path, "/anon_hugepage (deleted)") == 0;
+}
 
 // Devices of which /proc shows what fstat(2) says. The others are asked about each time:
 // they may show the file of another layer. Under the page replacement lock.
@@ -98,6 +105,7 @@ bool stands_behind(Backing& backing, const Vma& vma, uint64_t into) {
     return vma.inode == 0 && (vma.path[0] == '\0' || vma.path[0] == '[');
   }
   if (vma.inode == 0) return false;
+  if (backing.kind == Backing::Kind::kKernel && !is_of_kernel(vma)) return false;
   if (vma.offset - backing.offset != into) return false;
   if (!backing.shown()) {
     backing.shown_device = device_of(vma);

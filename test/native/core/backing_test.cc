@@ -146,6 +146,8 @@ TEST("a file is not taken for memory without one, nor the other way round") {
   vma.inode = 1;
   CHECK(!stands_behind(*memory, vma, 0));
   auto shared = backing_of(-1, kSharedAnonymous, 0);
+  // The first answer would be taken for the truth, but not a file of others.
+  CHECK(!stands_behind(*shared, vma, 0));
   vma.path = "/dev/zero (deleted)";
   CHECK(stands_behind(*shared, vma, 0));
   vma.inode = 2;
