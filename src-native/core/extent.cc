@@ -27,6 +27,9 @@ uint32_t total_blocks = 0;
 
 void* at(uintptr_t address) { return reinterpret_cast<void*>(address); }
 
+// What /proc shows of a protection. Others are PROT_SEM, PROT_GROWSDOWN, PROT_BTI.
+constexpr int kAccess = PROT_READ | PROT_WRITE | PROT_EXEC;
+
 int protection_of(const Vma& vma) {
   return (vma.readable ? PROT_READ : 0) | (vma.writable ? PROT_WRITE : 0) |
          (vma.executable ? PROT_EXEC : 0);
@@ -87,7 +90,8 @@ Standing standing(Extent& extent, const Vma& vma) {
                                                  : Standing::kForeign;
   }
   // Memory without a file has no other mark than its protection.
-  if (anonymous && !replaced && extent.prot != -1 && protection_of(vma) != extent.prot) {
+  const bool as_asked = extent.prot == -1 || protection_of(vma) == (extent.prot & kAccess);
+  if (anonymous && !replaced && !as_asked) {
     return Standing::kForeign;
   }
   // Wraps where the kernel's mapping begins before ours: so does its offset.
