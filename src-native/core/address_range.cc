@@ -261,11 +261,7 @@ Errno AddressRange::protect(size_t offset, size_t length, int prot) {
   };
   if (Errno error = each_extent(start, end, refuse_closed); error.failed()) return error;
   if (Errno error = each_extent(start, end, undo_strays); error.failed()) return error;
-  // Private memory without access must not merge with the engine's around it, which is
-  // told from ours by where it ends; how it is read ahead means nothing to it.
-  if (owner_ == Owner::kRuntime && prot == PROT_NONE) {
-    static_cast<void>(sys::madvise(address, length, MADV_RANDOM));
-  }
+  if (owner_ == Owner::kRuntime && prot == PROT_NONE) keep_apart(address, length);
   const Errno error =
       with_spares([&] { return sys::mprotect(address, length, prot); });
   if (Errno cut = cut_extents(start, end); cut.failed()) return cut;

@@ -24,6 +24,10 @@ sys::Errno place_closed_pages(char* address, size_t length);
 // lock held.
 sys::Errno replace_by_closed(char* address, size_t length, bool& stays);
 
+// Private memory without access must not merge with the engine's around it, which is told
+// from ours by where it ends; how it is read ahead means nothing to it.
+void keep_apart(char* address, size_t length);
+
 // Async-signal-safe.
 bool is_closed(const Vma& vma);
 
