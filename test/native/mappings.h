@@ -89,6 +89,13 @@ inline std::shared_ptr<core::FaultCounts> counts_at(const void* address) {
   return extent == nullptr ? nullptr : extent->counts;
 }
 
+// The descriptor that the guard may ask about what is at the address, or -1.
+inline int fd_at(const void* address) {
+  const core::PageReplacementLock lock;
+  const core::Extent* extent = core::find_extent(number(address));
+  return extent == nullptr ? -1 : extent->fd;
+}
+
 // What find_vma() says of an address.
 struct Asked {
   explicit Asked(const void* address)

@@ -22,6 +22,7 @@ using memmap::sys::Result;
 using memmap::test::all_bytes;
 using memmap::test::Call;
 using memmap::test::closed_at;
+using memmap::test::counts_at;
 using memmap::test::map_foreign;
 using memmap::test::mapped;
 using memmap::test::Owner;
@@ -186,6 +187,52 @@ TEST("overlay of a placed mapping does not retire the range around it") {
   CHECK(!inner->overlay(reserved).failed());
   CHECK(AddressRange::census().retired == retired);
   ::munmap(reserved, page);
+}
+
+TEST("overlay whose old addresses cannot be emptied has moved all the same") {
+  const size_t page = page_size();
+  for (const bool of_file : {false, true}) {
+    char* reserved = map_foreign(2);
+    TemporaryFile file(2 * page, 'f');
+    Result<Mapping> mapping = Mapping::create(of_file ? pages_of(file) : pages(2));
+    auto holder = mapping->range();
+    char* old = mapping->address();
+    old[page] = 'a';
+    const auto counts = mapping->counts();
+    {
+      Refuse sealed(Call::kMmap, MAP_FIXED, EPERM);
+      CHECK(!mapping->overlay(reserved).failed() && sealed.refused() == 1);
+    }
+    CHECK(mapping->address() == reserved && mapping->counts() == counts);
+    CHECK(reserved[page] == 'a' && vma_at(old).mapped());
+    // What is left there is still guarded.
+    if (of_file) {
+      CHECK(::ftruncate(file.fd(), 0) == 0);
+      CHECK(old[page] == 0 && reserved[page] == 0 && counts->all == 2);
+    } else {
+      CHECK(old[page] == 0 && !holder->protect(0, page, PROT_NONE).failed());
+      CHECK(old[0] == 0);
+    }
+    CHECK(!mapping->close().failed());
+    ::munmap(reserved, 2 * page);
+  }
+}
+
+TEST("a mapping that moves keeps its counts, its descriptor and its page size") {
+  const size_t page = page_size();
+  for (const bool held : {false, true}) {
+    TemporaryFile file(4 * page, 'f');
+    Result<Mapping> mapping = Mapping::create(pages_of(file));
+    mapping->keep(memmap::sys::UniqueFd(::dup(file.fd())));
+    CHECK(::unlink(file.path()) == 0);
+    auto holder = held ? mapping->range() : nullptr;
+    const auto counts = mapping->counts();
+    CHECK(!mapping->resize(8 * page).failed() && mapping->counts() == counts);
+    CHECK(counts_at(mapping->address()) == counts);
+    // Only the descriptor tells where the file ends.
+    CHECK(mapping->address()[6 * page] == 0 && counts->all == 1);
+    CHECK(counts->offsets[0] == 4 * page && counts->lengths[0] == 4 * page);
+  }
 }
 
 }  // namespace

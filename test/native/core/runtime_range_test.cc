@@ -10,6 +10,7 @@
 #include "check.h"
 #include "child.h"
 #include "core/address_range.h"
+#include "core/fault_fixup.h"
 #include "core/guard.h"
 #include "core/page.h"
 #include "kernel.h"
@@ -131,6 +132,33 @@ TEST("a range that grows forgets those it grows over") {
   range->extend(page);
   CHECK(AddressRange::find(number(address) + page, page, false) == range);
   CHECK(counts_at(address + page) == counts_at(address));
+}
+
+TEST("memory of the runtime is told from the engine's around it, without access as well") {
+  const size_t page = page_size();
+  for (const bool at_the_limit : {false, true}) {
+    char* around = map_foreign(4, PROT_NONE);
+    char* address = around + page;
+    CHECK(::mprotect(address, 2 * page, kReadWrite) == 0);
+    auto range = note_runtime(address, 2, kReadWrite, kAnonymous);
+    const auto counts = counts_at(address);
+    if (at_the_limit) {
+      Refuse full(Call::kMmap, MAP_FIXED, ENOMEM);
+      CHECK(!range->vacate(0, 2 * page).failed());
+    } else {
+      CHECK(!range->protect(0, 2 * page, PROT_NONE).failed());
+    }
+    CHECK(std::strcmp(vma_at(address).permissions, "---p") == 0);
+    const memmap::core::Fixup fixup = memmap::core::fix_up({.address = number(address),
+                                                            .signal = SIGSEGV,
+                                                            .code = SEGV_ACCERR,
+                                                            .lsb = 0,
+                                                            .access = {},
+                                                            .fetch = false});
+    CHECK(fixup == memmap::core::Fixup::kNow && counts->all == 1);
+    CHECK(std::strcmp(vma_at(around).permissions, "---p") == 0);
+    ::munmap(around, 4 * page);
+  }
 }
 
 TEST("ranges that the runtime has unmapped are swept as they become many") {
