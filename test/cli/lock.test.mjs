@@ -8,6 +8,7 @@ import { fincore } from '../support/in-memory.mjs';
 import { python, start } from '../support/program.mjs';
 import { despiteReclaim } from '../support/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { needsTools } from '../support/tools.mjs';
 import { until } from '../support/until.mjs';
 
 const PAGE = 4096;
@@ -243,7 +244,8 @@ while True:
     print(text, flush=True)
     if 'STOPPING' in text: break`;
 
-    it('tells its manager when all is locked, how much, and when it stops', async () => {
+    it('tells its manager when all is locked, how much, and when it stops', async function () {
+      needsTools(this, 'systemd-notify');
       const socket = file('notify');
       rmSync(socket, { force: true }); // it may be tried again: see despiteReclaim()
       const manager = python(MANAGER, [socket]);
