@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import * as sys from 'memmap/sys';
 import { hole } from '../support/addresses.mjs';
 import { ABSENT_NODE, withoutCapabilities } from '../support/numa-errors.mjs';
-import { numaMapAt } from '../support/proc.mjs';
+import { numaMapAt, smapsAt } from '../support/proc.mjs';
 
 const { MAP, MPOL, PAGE_SIZE, PROT } = sys;
 const PAGES = 4;
@@ -124,7 +124,9 @@ describe('calls on the placement of memory', () => {
       const statuses = sys.move_pages(0, [second, buffer, third, address + BigInt(PAGE_SIZE)], null, 0);
       assert.ok(statuses instanceof Int32Array);
       const [present, absent, zeros, again] = statuses;
-      assert.deepEqual([present, zeros, again], [0, -EFAULT, 0]);
+      // Some kernels give a page of its own to who only reads, too.
+      const haveOneEach = smapsAt(address).Rss * 1024 === 2 * PAGE_SIZE;
+      assert.deepEqual([present, zeros, again], [0, haveOneEach ? 0 : -EFAULT, 0]);
       assert.ok(isAbsent(absent));
       assert.deepEqual([...sys.move_pages(0, BigUint64Array.of(address + BigInt(PAGE_SIZE)), null, 0)], [0]);
       assert.equal(sys.move_pages(0, [], null, 0).length, 0);
