@@ -176,16 +176,42 @@ describe('Arguments', () => {
     assert.throws(() => store.size, { code: 'ERR_MEMMAP_CLOSED' });
   });
 
-  it('new of a class that only functions make is ERR_ILLEGAL_CONSTRUCTOR', () => {
-    for (const name of ['SharedMemory', 'SharedMapping', 'Connection', 'Listener', 'Channel', 'ChannelServer', 'DuplexChannel']) {
-      for (const args of [[], [null], [{}], ['x', {}]]) {
-        assert.throws(() => new shm[name](...args), { code: 'ERR_ILLEGAL_CONSTRUCTOR', name: 'TypeError' }, name);
+  /** What no function of ours would pass. */
+  const OTHERS = [
+    [], [null], [0], [1], ['x', {}], [{}], [undefined, 'read', {}], [{ handle: 1, byteOffset: 0, length: 4096 }, 'read', 0, false], [{ fd: 1 }, () => true],
+    [Symbol('ours'), 0], [Symbol.for('ours'), 0, () => true],
+  ];
+  const ILLEGAL = { code: 'ERR_ILLEGAL_CONSTRUCTOR', name: 'TypeError' };
+  const MADE = {
+    memmap: [memmap, ['Mapping', 'AnonymousMapping', 'FileMapping', 'Reservation']],
+    'memmap/shm': [
+      shm, ['SharedMemory', 'SharedMapping', 'Connection', 'Listener', 'Channel', 'ChannelServer', 'DuplexChannel', 'Producer', 'Consumer'],
+    ],
+    'memmap/store': [{ Store }, ['Store']],
+  };
+
+  it('new of a class that only functions make is ERR_ILLEGAL_CONSTRUCTOR, and so are its internal statics', () => {
+    const before = traces();
+    for (const [module, names] of Object.values(MADE)) {
+      for (const name of names) {
+        for (const args of OTHERS) {
+          assert.throws(() => new module[name](...args), ILLEGAL, name);
+          assert.throws(() => new (class extends module[name] {})(...args), ILLEGAL, name);
+          for (const internal of ['of', 'start']) {
+            if (typeof module[name][internal] === 'function') assert.throws(() => module[name][internal](...args), ILLEGAL, `${name}.${internal}`);
+          }
+        }
       }
     }
-    for (const args of [[], [null], [{}], ['x']]) assert.throws(() => new Store(...args), { code: 'ERR_ILLEGAL_CONSTRUCTOR' });
-    for (const name of ['Mapping', 'AnonymousMapping', 'FileMapping', 'Reservation']) {
-      for (const args of [[], [null], [{}], [undefined, 'read', {}], [{ handle: '1', length: 4096 }, 'read', {}]]) {
-        assert.throws(() => new memmap[name](...args), { code: 'ERR_ILLEGAL_CONSTRUCTOR', name: 'TypeError' });
+    assert.deepEqual(traces(), before);
+  });
+
+  it('knows all public classes: those that only functions make, errors, and those that check their arguments', () => {
+    const free = ['Barrier', 'Event', 'Mutex', 'RwLock', 'Semaphore'];
+    for (const [module, names] of Object.values(MADE)) {
+      const classes = Object.entries(module).filter(([, value]) => typeof value === 'function' && value.prototype !== undefined && /^class\b/.test(String(value)));
+      for (const [name, value] of classes) {
+        assert.ok(names.includes(name) || free.includes(name) || value.prototype instanceof Error, `${name} is in no list`);
       }
     }
   });

@@ -1,0 +1,112 @@
+// The addon itself, called as lib/ never would: what it is given is not what it takes. It touches nothing
+// that was not given, and numbers of mappings that are no more lead nowhere.
+import assert from 'node:assert/strict';
+import { constants } from 'node:os';
+import { binding } from '../support/features.mjs';
+import { runs } from '../support/run.mjs';
+import { temporaryFiles } from '../support/temp.mjs';
+
+const { MAP, PROT, O } = binding;
+const { EINVAL } = constants.errno;
+const NOT_OURS = -4096;
+const LENGTH = 2 ** 16;
+const map = () => binding.map(0n, LENGTH, PROT.READ | PROT.WRITE, MAP.PRIVATE | MAP.ANONYMOUS, -1, 0);
+
+/** Of what a call returns and what it throws. */
+function outcome(call) {
+  try {
+    return call();
+  } catch (error) {
+    return error;
+  }
+}
+
+describe('the addon', () => {
+  const file = temporaryFiles();
+
+  it('never gives two mappings one number', () => {
+    let last = 0;
+    for (let i = 0; i < 3000; i++) {
+      const handle = map();
+      assert.ok(Number.isSafeInteger(handle) && handle > last, `${handle} after ${last}`);
+      binding.close(handle);
+      assert.equal(binding.address(handle), 0n);
+      last = handle;
+    }
+  });
+
+  it('finds nothing by a number that is none of a mapping', () => {
+    const handle = map();
+    const wrong = [
+      0, -0, -1, -handle, handle + 0.5, handle + 1, handle + 2 ** 32, handle + 2 ** 52, 2 ** 53, 2 ** 53 + handle, 2 ** 64, 2 ** 64 + handle,
+      -(2 ** 63), Number.MAX_VALUE, Number.MIN_VALUE, NaN, Infinity, -Infinity,
+    ];
+    for (const number of wrong) {
+      assert.equal(binding.address(number), 0n, `${number}`);
+      assert.equal(binding.owns(number, 0, 0), false, `${number}`);
+      binding.close(number);
+      binding.release(number);
+    }
+    assert.notEqual(binding.address(handle), 0n);
+    binding.close(handle);
+  });
+
+  it('finds no memory where an address and an offset go round the end of all addresses', () => {
+    const handle = map();
+    const address = binding.address(handle);
+    assert.equal(binding.owns(address, 0, LENGTH), true);
+    for (const [from, offset] of [[2n ** 64n - 1n, 1], [2n ** 64n - 1n, Number.MAX_SAFE_INTEGER], [0n, -1], [address + 4096n, -4096], [2n ** 64n - 4096n, LENGTH]]) {
+      assert.equal(binding.owns(from, offset, 1), false, `${from} + ${offset}`);
+      assert.equal(binding.mprotect(from, offset, LENGTH, PROT.NONE), NOT_OURS);
+    }
+    assert.equal(binding.owns(address, 0, -1), false);
+    assert.equal(binding.owns(address, 0, Number.MAX_SAFE_INTEGER), false);
+    binding.close(handle);
+  });
+
+  it('fills no array that is too short, of another type or none, and does nothing then', () => {
+    const path = file('subject', Buffer.alloc(LENGTH));
+    const handle = map();
+    const live = binding.census()[0];
+    const fd = binding.openFd(path, O.RDONLY | O.CLOEXEC);
+    const calls = {
+      mapFile: (facts) => binding.mapFile(path, O.RDONLY, 0, -1, -1, PROT.READ, MAP.PRIVATE, 0n, 0, facts),
+      mapMemfd: (facts) => binding.mapMemfd('x', 0, LENGTH, PROT.READ, MAP.SHARED, 0n, facts),
+      residencyOf: (facts) => binding.residencyOf(path, 0, -1, facts),
+      mincore: (vec) => binding.mincore(handle, 0, LENGTH, vec),
+      nodesOf: (nodes) => binding.nodesOf(handle, 0, LENGTH, 4096, nodes),
+      migrate: (counts) => binding.migrate(handle, 0, LENGTH, 4096, 0, counts),
+      movePages: (status) => binding.movePages(0, BigUint64Array.of(binding.address(handle)), null, status, 0),
+      cachestat: (counts) => binding.cachestat(fd, 0, LENGTH, 0, counts),
+      createSharedMemory: (step) => binding.createSharedMemory(null, 0, false, LENGTH, step),
+      examineSharedMemory: (facts) => binding.examineSharedMemory(fd, facts),
+      peerCredentials: (out) => binding.peerCredentials(fd, out),
+      receivePart: (facts) => binding.receivePart(fd, Buffer.alloc(8), new Int32Array(8), facts),
+      mapAt: (facts) => binding.mapAt(binding.address(handle), facts),
+      behind: (facts) => binding.behind(new Int32Array(4), facts),
+    };
+    const wrong = [undefined, null, 0, {}, [], 'facts', new ArrayBuffer(256), new DataView(new ArrayBuffer(256)), new Float64Array(0), new Int32Array(0), new Uint8Array(0)];
+    for (const [name, call] of Object.entries(calls)) {
+      for (const out of [...wrong, new Float32Array(512), new Uint8ClampedArray(512), new BigInt64Array(512)]) {
+        assert.equal(call(out), -EINVAL, `${name}: ${Object.prototype.toString.call(out)}`);
+      }
+    }
+    for (const out of wrong) assert.doesNotThrow(() => binding.faults(0, out));
+    binding.close(handle);
+    assert.equal(binding.census()[0], live - 1);
+    assert.equal(binding.xxh32(Buffer.alloc(8), 4, 8, 0), NaN);
+    assert.equal(binding.xxh32(Buffer.alloc(8), -1, 1, 0), NaN);
+    assert.equal(binding.xxh32(undefined, 0, 1, 0), NaN);
+    assert.ok(outcome(() => binding.openFd(1, 0)) instanceof Error);
+    binding.giveFd(fd);
+  });
+
+  it('is called before what must come first', () => runs('unannounced'));
+
+  it('sleeps for no time that is no time', () => {
+    const words = new Int32Array(new SharedArrayBuffer(8));
+    for (const ms of [NaN, -1, -Infinity, 0]) assert.equal(binding.futexWait(words, 0, 0, ms), -constants.errno.ETIMEDOUT, `${ms}`);
+    for (const ms of [Infinity, Number.MAX_VALUE]) assert.equal(binding.futexWait(words, 0, 1, ms), -constants.errno.EAGAIN, `${ms}`);
+    for (const words2 of [undefined, {}, new Float64Array(8), new Int32Array(0)]) assert.equal(binding.futexWait(words2, 0, 0, 0), -constants.errno.EFAULT);
+  });
+});
