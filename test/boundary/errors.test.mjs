@@ -242,6 +242,7 @@ describe('Errors', () => {
       'ENOMEM mlock': () => whole(mapAnonymous({ length: 4096, access: 'none' }), (mapping) => mapping.lock()),
       'ESRCH read': 'it takes a process that ends meanwhile: see test/mem/maps.test.mjs',
       'EAGAIN read': 'it takes nodes that come and go: see test/mem/topology.test.mjs',
+      'EAGAIN pthread_create': 'it takes a user with no threads left: see test/guard/threads.test.mjs',
       'EPERM mlock': 'it takes RLIMIT_MEMLOCK 0: see test/sys/memory.test.mjs',
       'EAGAIN mlock': 'it takes pages that cannot be brought in; the fixture lock-limit reaches the limit',
       'EPERM any': 'it takes sealed memory, which stays: the fixture sealed does it',

@@ -1,6 +1,7 @@
 #include "core/waiter.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -12,19 +13,27 @@
 #include <vector>
 
 #include "check.h"
+#include "child.h"
+#include "core/guard.h"
 #include "kernel.h"
+#include "subject.h"
 #include "sys/futex.h"
+#include "temporary.h"
 
 namespace {
 
 using memmap::core::cancel_wait;
 using memmap::core::cancel_waits;
 using memmap::core::heard_wait;
+using memmap::core::page_size;
 using memmap::core::start_wait;
 using memmap::core::Wait;
 using memmap::sys::futex_wake;
 using memmap::test::Call;
+using memmap::test::in_child;
 using memmap::test::Refuse;
+using memmap::test::Subject;
+using memmap::test::TemporaryFile;
 using Clock = std::chrono::steady_clock;
 using Word = std::atomic<uint32_t>;
 
@@ -192,6 +201,21 @@ TEST("waiter: tells of each change of a word that it watches, once it is heard")
   change(word);
   CHECK(settled(listener));
   CHECK(listener.told(id) == 5);
+}
+
+TEST_ALONE("waiter: a word whose file is cut off is looked at, and the process lives") {
+  CHECK(in_child([] {
+          memmap::core::arm_guard();
+          const TemporaryFile file(page_size(), 'x');
+          Subject words(1, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd());
+          auto& word = *reinterpret_cast<Word*>(words.at(0));
+          Listener listener;
+          const uint64_t id = listener.watch(word, word);
+          CHECK(settled(listener) && listener.told(id) == 0);
+          CHECK(::ftruncate(file.fd(), 0) == 0);
+          CHECK(settled(listener));
+          CHECK(listener.hears(id) && word == 0);
+        }).well());
 }
 
 TEST("waiter: tells nothing of what was cancelled") {
