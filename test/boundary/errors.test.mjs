@@ -246,8 +246,7 @@ describe('Errors', () => {
       'EPERM mlock': 'it takes RLIMIT_MEMLOCK 0: see test/sys/memory.test.mjs',
       'EAGAIN mlock': 'it takes pages that cannot be brought in; the fixture lock-limit reaches the limit',
       'EPERM any': 'it takes sealed memory, which stays: the fixture sealed does it',
-      'EFAULT read': 'node:fs throws it: see test/guard/system-calls.test.mjs',
-      'EFAULT write': 'node:fs throws it: see test/guard/system-calls.test.mjs',
+      ...Object.fromEntries(['read', 'write'].map((call) => [`EFAULT ${call}`, 'node:fs throws it: see test/guard/system-calls.test.mjs'])),
       'EFAULT madvise': () => whole(mapFile(source()), (mapping) => {
         truncateSync(mapping.path, PAGE_SIZE);
         mapping.populate();

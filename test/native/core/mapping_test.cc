@@ -316,17 +316,4 @@ TEST_ALONE("addresses that are reserved trap until something is mapped there") {
   }
 }
 
-TEST("what else mprotect(2) takes beside access is no mark of what stands there") {
-  constexpr int kSemaphores = 0x8;  // PROT_SEM: ignored by the kernel
-  const size_t page = page_size();
-  Mapping::Request request = pages(1);
-  request.prot = PROT_READ | kSemaphores;
-  Result<Mapping> mapping = Mapping::create(request);
-  CHECK(bool{mapping});
-  mapping->address()[0] = 'w';
-  CHECK(mapping->counts()->all == 1);
-  CHECK(!mapping->range()->protect(0, page, PROT_NONE | kSemaphores).failed());
-  CHECK(mapping->address()[0] == 0 && mapping->counts()->all == 2);
-}
-
 }  // namespace

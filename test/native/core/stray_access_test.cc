@@ -306,19 +306,4 @@ TEST("pages of MADV_GUARD_INSTALL read zeros, and are guards again with access")
   CHECK(subject.at(1)[0] == 0 && subject.all() == 2);
 }
 
-TEST("memory that may only be run can be read, or reads zeros") {
-  const size_t page = page_size();
-  TemporaryFile file(2 * page, 'f');
-  for (int flags : {MAP_PRIVATE, MAP_SHARED}) {
-    Subject subject(2, PROT_EXEC, flags, file.fd());
-    // Without protection keys the processor lets it be read.
-    const char byte = *static_cast<volatile char*>(subject.at(1));
-    CHECK(byte == 'f' || byte == 0);
-    CHECK(subject.all() == 0 || subject.counted(FaultKind::kNoAccess, 1, 0, 2));
-    CHECK(vma_at(subject.at(1)).permissions[2] == 'x');
-    *static_cast<volatile char*>(subject.at(0)) = 'w';
-    CHECK(file.all('f'));
-  }
-}
-
 }  // namespace
