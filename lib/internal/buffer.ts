@@ -120,7 +120,7 @@ export function refuseBuffer(length: number, kind: BufferKind | undefined, movab
     throw new UnsupportedError(
       'ERR_MEMMAP_BUFFER_TOO_LARGE',
       `A buffer of ${length} bytes is more than Node ${process.versions.node} can make (${BUFFER_LIMIT}). ` +
-        'Read the mapping piece by piece with windows(), or use Node 22.23, 24.16, 26.1 or later',
+        `Read the mapping piece by piece with windows()${hasExternalBuffers ? ', or use Node 22.23, 24.16, 26.1 or later' : ''}`,
     );
   }
   if (kind === 'shared' && !hasExternalShared && !movable) throw noSharedBuffer('');

@@ -83,7 +83,6 @@ export class Place {
     if (!(memory instanceof Mapping)) return;
     memory.pages.open();
     if (this.current) return;
-    memory.pages.refuseDetached();
     this.words = memory.view(Int32Array, { offset: this.#offset, length: this.#length });
     this.#version = memory.pages.version;
   }

@@ -5,13 +5,10 @@ import { mapFile } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 
 import { randomBytes } from '../support/random.mjs';
+import { hasExternalShared } from '../support/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const GIB = 2 ** 30;
-
-/** Whether a buffer of this runtime can be longer than 4 GiB. */
-const [major, minor] = process.versions.node.split('.').map(Number);
-const HOLDS_ANY_LENGTH = major > 26 || minor >= { 22: 23, 24: 16, 26: 1 }[major];
 
 describe('windows', () => {
   const file = temporaryFiles();
@@ -122,7 +119,7 @@ describe('windows', () => {
       const marks = [[0, 'head'], [5 * GIB - 2, 'edge'], [100 * GIB - 4, 'tail']];
       const mapping = mapFile(sparse('huge', 100 * GIB, marks));
       assert.equal(mapping.length, 100 * GIB);
-      if (HOLDS_ANY_LENGTH) {
+      if (hasExternalShared) {
         assert.equal(mapping.buffer.byteLength, 100 * GIB);
         assert.equal(mapping.dataView({ offset: 100 * GIB - 4 }).getUint8(0), 't'.charCodeAt(0));
       } else {

@@ -13,6 +13,7 @@ import { withHugePages } from '../support/huge-pages.mjs';
 import { inherited } from '../support/peer.mjs';
 import { mapAt, smapsAt } from '../support/proc.mjs';
 import { run, runs } from '../support/run.mjs';
+import { itExternal } from '../support/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const { PAGE_SIZE } = sys;
@@ -68,7 +69,7 @@ describe('SharedMemory', () => {
       assert.equal(code, 0, stderr);
     });
 
-    it('lies on huge pages of a pool, of which it takes whole ones', async function () {
+    itExternal('lies on huge pages of a pool, of which it takes whole ones', async function () {
       await withHugePages(this, 2 ** 21, 2, () => {
         const memory = create({ length: 2 ** 21 + 1, hugePages: '2MB' });
         assert.equal(memory.length, 2 ** 22);
@@ -130,7 +131,7 @@ describe('SharedMemory', () => {
       assert.equal(mapping.bytes[0], 1);
     });
 
-    it('gives an ArrayBuffer on request', () => {
+    itExternal('gives an ArrayBuffer on request', () => {
       assert.ok(keep(create().map({ buffer: 'array' })).buffer instanceof ArrayBuffer);
     });
 
