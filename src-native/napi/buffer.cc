@@ -115,8 +115,8 @@ Napi::Value overlay(const Napi::CallbackInfo& info) {
   return to_js(info.Env(), mapping->overlay(view.data()));
 }
 
-// hasExternalBuffers() -> boolean: whether the engine lets a buffer lie over memory that is
-// not its own. One with a sandbox does not: Electron's.
+// hasExternalBuffers() -> boolean: whether the engine lets a buffer lie over memory that
+// is not its own. One with a sandbox does not: Electron's.
 Napi::Value has_external_buffers(const Napi::CallbackInfo& info) {
   static uint8_t byte = 0;
   napi_value buffer = nullptr;
