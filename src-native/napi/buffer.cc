@@ -12,6 +12,7 @@
 #include "napi/convert.h"
 #include "napi/environment.h"
 #include "napi/exports.h"
+#include "napi/pages.h"
 
 namespace memmap::napi {
 namespace {
@@ -73,12 +74,17 @@ CreateShared create_shared() {
   return function;
 }
 
+// Whether a buffer of that length can be over the mapping: not over a reservation.
+bool holds(const core::Mapping& mapping, size_t length) {
+  return mapping.at(0, length) != nullptr && has_pages(mapping.address(), length);
+}
+
 // arrayBuffer(handle, length) -> ArrayBuffer | -errno. V8 counts its length as external
 // memory; the caller has checked it against the runtime's limit.
 Napi::Value array_buffer(const Napi::CallbackInfo& info) {
   core::Mapping* mapping = mapping_of(info);
   const size_t length = size(info[1]);
-  if (mapping == nullptr || mapping->at(0, length) == nullptr) {
+  if (mapping == nullptr || !holds(*mapping, length)) {
     return number(info.Env(), -kNotOurs);
   }
   void* reference = hold(mapping->range());
@@ -92,7 +98,7 @@ Napi::Value array_buffer(const Napi::CallbackInfo& info) {
 Napi::Value shared_buffer(const Napi::CallbackInfo& info) {
   core::Mapping* mapping = mapping_of(info);
   const size_t length = size(info[1]);
-  if (mapping == nullptr || mapping->at(0, length) == nullptr) {
+  if (mapping == nullptr || !holds(*mapping, length)) {
     return number(info.Env(), -kNotOurs);
   }
   if (create_shared() == nullptr) return number(info.Env(), -ENOSYS);
@@ -108,6 +114,9 @@ Napi::Value overlay(const Napi::CallbackInfo& info) {
   core::Mapping* mapping = mapping_of(info);
   if (mapping == nullptr) return number(info.Env(), -kNotOurs);
   const auto view = elements<uint8_t>(info[1]);
+  if (!has_pages(mapping->address(), mapping->length())) {
+    return number(info.Env(), -kNotOurs);
+  }
   // The engine reserved whole pages for the buffer, and none behind them.
   if (core::round_up(view.size(), core::page_size()) != mapping->length()) {
     return number(info.Env(), -EINVAL);

@@ -8,6 +8,7 @@
 #include "core/residency_of.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
+#include "napi/pages.h"
 
 namespace memmap::napi {
 namespace {
@@ -72,7 +73,7 @@ Napi::Value write_back_instruction(const Napi::CallbackInfo& info) {
 
 // writeBack(target, offset, length) -> 0 | -errno
 Napi::Value write_back(const Napi::CallbackInfo& info) {
-  Target at = target(info);
+  Target at = pages(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
   core::write_back(at.address, at.length);
   return number(info.Env(), 0);

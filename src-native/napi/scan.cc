@@ -9,6 +9,7 @@
 #include "core/page.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
+#include "napi/pages.h"
 #include "sys/abi.h"
 #include "sys/memory.h"
 
@@ -31,7 +32,7 @@ void populate(char* address, size_t length) {
 
 // count(target, offset, length, byte) -> times
 Napi::Value count(const Napi::CallbackInfo& info) {
-  Target at = target(info);
+  Target at = pages(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
   const auto byte = static_cast<unsigned char>(int32(info[3]));
   size_t total = 0;
@@ -46,7 +47,7 @@ Napi::Value count(const Napi::CallbackInfo& info) {
 
 // indexOf(target, offset, length, needle: Uint8Array) -> index from offset | -1
 Napi::Value index_of(const Napi::CallbackInfo& info) {
-  Target at = target(info);
+  Target at = pages(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
   const auto needle = elements<uint8_t>(info[3]);
   for (size_t done = 0; done < at.length;) {
@@ -64,7 +65,7 @@ Napi::Value index_of(const Napi::CallbackInfo& info) {
 
 // positions(target, offset, length, byte, out: Uint32Array) -> how many
 Napi::Value positions(const Napi::CallbackInfo& info) {
-  Target at = target(info);
+  Target at = pages(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
   const auto out = elements<uint32_t>(info[4]);
   const size_t found = core::positions(bytes(at.address), at.length,

@@ -95,11 +95,11 @@ const FDS = /^sys\.(ftruncate|fallocate|posix_fadvise|cachestat|fcntl)|\.fromFd$
 /** What the machine or this process would suffer from, in ways that no library can prevent. */
 function isTooMuch(name, args) {
   if (name.endsWith('madvise') && args.some((value) => typeof value === 'number' && ((value | 0) === 100 || (value | 0) === 101))) return true;
-  if (name === 'sys.mlockall') return (args[0] & 4) === 0;
+  if (name === 'sys.mlockall') return typeof args[0] === 'number' && (args[0] & 4) === 0;
   if (/process_madvise/.test(name) && Array.isArray(args[1])) return args[1].some((range) => typeof range?.address === 'bigint' && !(typeof range.length === 'number' && range.length <= 4096));
   if (/migrate_pages|move_pages/.test(name)) return typeof args[0] === 'number' && args[0] > 0 && args[0] < 2 ** 22;
   // Sealed memory can neither be fixed up nor unmapped, as documented.
-  if (name === 'sys.mseal') return (args[2] ?? 0) === 0;
+  if (name === 'sys.mseal') return !args[2];
   if (name.endsWith('Mapping#seal')) return true;
   // Files of shared memory are of all processes.
   if (/shm_|SharedMemory\.(open|create|unlink)$/.test(name)) {

@@ -1,0 +1,30 @@
+// Targets whose bytes a call touches.
+#pragma once
+
+#include "core/extent.h"
+#include "core/page_replacement_lock.h"
+#include "napi/convert.h"
+
+namespace memmap::napi {
+
+// Whether something is mapped at all of the addresses, or closed: in a reservation a touch
+// of what has not been placed is a fault that the guard leaves alone.
+inline bool has_pages(const char* address, size_t length) {
+  const core::PageReplacementLock lock;
+  auto next = reinterpret_cast<uintptr_t>(address);
+  const uintptr_t end = next + length;
+  while (next < end) {
+    const core::Extent* extent = core::find_extent(next);
+    if (extent == nullptr) return false;
+    next = extent->end;
+  }
+  return true;
+}
+
+// As target(), but not ours where nothing has been placed.
+inline Target pages(const Napi::CallbackInfo& info) {
+  Target at = target(info);
+  return at.range != nullptr && has_pages(at.address, at.length) ? at : Target{};
+}
+
+}  // namespace memmap::napi
