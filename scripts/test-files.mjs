@@ -25,7 +25,7 @@ const ALONE = [
   'test/shm/watch.test.mjs', // kernel.io_uring_disabled
   'test/cli/{doctor,maps}.test.mjs', // vm.max_map_count
   'test/cli/presence-process.test.mjs', // swap
-  'test/cli/bench.test.mjs', // figures
+  'test/{cli/bench,store/examples}.test.mjs', // what is done in so many seconds
 ];
 
 const matches = (patterns) => (patterns.length > 0 ? picomatch(patterns) : () => false);
