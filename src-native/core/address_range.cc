@@ -27,9 +27,9 @@ struct Entry {
 };
 
 // Every live range of the process, by first address; no two overlap. Process-wide because
-// MAP_FIXED from one worker must know what another one mapped, and because a backing store
-// dies on any thread. Under the page replacement lock. Never destroyed: finalizers can run
-// after static destructors.
+// MAP_FIXED from one worker must know what another one mapped, and because a backing
+// store dies on any thread. Under the page replacement lock. Never destroyed: finalizers
+// can run after static destructors.
 struct Registry {
   std::map<uintptr_t, Entry> ranges;
   AddressRange::Census census = {};
@@ -262,8 +262,7 @@ Errno AddressRange::protect(size_t offset, size_t length, int prot) {
   if (Errno error = each_extent(start, end, refuse_closed); error.failed()) return error;
   if (Errno error = each_extent(start, end, undo_strays); error.failed()) return error;
   if (owner_ == Owner::kRuntime && prot == PROT_NONE) keep_apart(address, length);
-  const Errno error =
-      with_spares([&] { return sys::mprotect(address, length, prot); });
+  const Errno error = with_spares([&] { return sys::mprotect(address, length, prot); });
   if (Errno cut = cut_extents(start, end); cut.failed()) return cut;
   static_cast<void>(each_extent(start, end, [&](Extent& extent) {
     extent.prot = error.failed() ? -1 : prot;  // part of it may have been changed

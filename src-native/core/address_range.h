@@ -6,9 +6,9 @@
 // them lives the addresses stay taken: emptied by vacate(), never unmapped, never
 // reused. The last one to let go unmaps, on whatever thread it runs.
 //
-// Where the JavaScript engine owns the addresses it unmaps them with the buffer, and tells
-// nobody. The registry itself holds such a range until the kernel shows something else
-// there: until a new range lies over it, or a sweep finds it gone.
+// Where the JavaScript engine owns the addresses it unmaps them with the buffer, and
+// tells nobody. The registry itself holds such a range until the kernel shows something
+// else there: until a new range lies over it, or a sweep finds it gone.
 //
 // What stands at the addresses is noted in extents (core/extent.h), which live as long as
 // the range.
@@ -79,8 +79,8 @@ class AddressRange {
   // Replaces the pages of a part by closed pages in one step, so that no other thread
   // finds a hole: what still points there reads zeros, and its writes reach nobody.
   // Files and huge pages are released. EPERM if mseal(2) forbids it. Without the guard,
-  // which counts the accesses, it is zero pages at once. At the kernel's limit of mappings
-  // the pages stay, without access.
+  // which counts the accesses, it is zero pages at once. At the kernel's limit of
+  // mappings the pages stay, without access.
   sys::Errno vacate(size_t offset, size_t length);
 
   // mprotect(2), after the pages have got back what stray accesses took from them. ENOMEM

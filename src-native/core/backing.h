@@ -19,7 +19,7 @@ namespace memmap::core {
 struct Backing {
   enum class Kind : uint8_t {
     kAnonymous,  // private memory: no file, whatever /proc shows
-    kKernel,     // a file of the kernel's own: shared anonymous memory, anonymous huge pages
+    kKernel,  // a file of the kernel's own: shared anonymous memory, anonymous huge pages
     kFile,
   };
   Kind kind = Kind::kAnonymous;

@@ -58,9 +58,8 @@ sys::Errno replace_by_closed(char* address, size_t length, bool& stays) {
     if (placed.value != ENOSYS) return placed;
   }
   constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-  sys::Result<void*> zeros = with_spares([&] {
-    return sys::mmap(address, length, PROT_READ | PROT_WRITE, kFlags, -1, 0);
-  });
+  sys::Result<void*> zeros = with_spares(
+      [&] { return sys::mmap(address, length, PROT_READ | PROT_WRITE, kFlags, -1, 0); });
   // Under strict overcommit writable memory is charged whatever the flags say;
   // read-only memory never is.
   if (!zeros && zeros.error().value == ENOMEM) {
@@ -71,8 +70,7 @@ sys::Errno replace_by_closed(char* address, size_t length, bool& stays) {
 
 bool is_closed(const Vma& vma) {
   return vma.inode != 0 && vma.inode == the_inode.load(std::memory_order_relaxed) &&
-         vma.offset == vma.start &&
-         std::strncmp(vma.path, kPath, sizeof kPath - 1) == 0;
+         vma.offset == vma.start && std::strncmp(vma.path, kPath, sizeof kPath - 1) == 0;
 }
 
 }  // namespace memmap::core

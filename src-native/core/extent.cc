@@ -52,8 +52,8 @@ void split(uintptr_t address) {
 bool alike(const Extent& a, const Extent& b) {
   return a.end == b.start && a.origin == b.origin && a.range == b.range &&
          a.counts == b.counts && a.prot == b.prot && a.pristine == b.pristine &&
-         a.closed == b.closed && a.stays == b.stays && a.unit == b.unit && !a.fixed_up && !b.fixed_up &&
-         a.stash == nullptr && b.stash == nullptr;
+         a.closed == b.closed && a.stays == b.stays && a.unit == b.unit && !a.fixed_up &&
+         !b.fixed_up && a.stash == nullptr && b.stash == nullptr;
 }
 
 }  // namespace
@@ -79,7 +79,8 @@ Standing standing(Extent& extent, const Vma& vma) {
   if (is_closed(vma)) return Standing::kClosed;
   const bool anonymous = vma.inode == 0 && !vma.shared;
   const bool reaches_out = vma.start < extent.start || vma.end > extent.end;
-  // What the engine has mapped at its addresses since looks the same, but reaches further.
+  // What the engine has mapped at its addresses since looks the same, but reaches
+  // further.
   if (extent.engine_owned && reaches_out && (anonymous || !extent.backing.shown())) {
     return Standing::kForeign;
   }
@@ -90,7 +91,8 @@ Standing standing(Extent& extent, const Vma& vma) {
                                                  : Standing::kForeign;
   }
   // Memory without a file has no other mark than its protection.
-  const bool as_asked = extent.prot == -1 || protection_of(vma) == (extent.prot & kAccess);
+  const bool as_asked =
+      extent.prot == -1 || protection_of(vma) == (extent.prot & kAccess);
   if (anonymous && !replaced && !as_asked) {
     return Standing::kForeign;
   }
@@ -167,8 +169,8 @@ Errno undo_strays(Extent& extent) {
     if (dropped.failed()) return dropped;
   }
   const int prot = extent.prot == -1 ? PROT_READ : extent.prot;
-  Errno error = with_spares(
-      [&] { return sys::mprotect(at(extent.start), extent.length(), prot); });
+  Errno error =
+      with_spares([&] { return sys::mprotect(at(extent.start), extent.length(), prot); });
   if (error.failed()) return error;
   extent.opened = false;
   if (extent.broken) return {};

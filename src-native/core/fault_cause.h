@@ -1,5 +1,5 @@
-// What a fault is due to: the extent it lies in, what the kernel says stands there, and the
-// access, put together.
+// What a fault is due to: the extent it lies in, what the kernel says stands there, and
+// the access, put together.
 //
 // With the page replacement lock held. Async-signal-safe.
 #pragma once

@@ -179,7 +179,8 @@ bool write_to_shared(const Scene& scene) {
   Extent& extent = *scene.extent;
   const Span common = scene.common();
   bool whole = false;
-  if (file_size(scene) >= 0 && stash_shared(extent.stash, common.start, common.length())) {
+  if (file_size(scene) >= 0 &&
+      stash_shared(extent.stash, common.start, common.length())) {
     whole = replace_by_file(common, scene.file, scene.file_offset(common.start));
   }
   const Span span = whole ? common : block_of(scene, 0);
@@ -210,8 +211,8 @@ bool read_only(const Scene& scene) {
   const Span block = block_of(scene, kLeastStray);
   count_block(extent);
   count(scene, FaultKind::kReadOnly, block);
-  const bool kept = !extent.pristine && stash_copy(extent.stash, block.start,
-                                                   block.length(), scene.unit);
+  const bool kept = !extent.pristine &&
+                    stash_copy(extent.stash, block.start, block.length(), scene.unit);
   if (!kept) extent.broken = true;
   if (kept && allow(block, kReadWrite)) return true;
   return replace_by_copy(block, scene.unit) || allow(common, kReadWrite);

@@ -87,8 +87,8 @@ struct OpenFile {
   int64_t block;        // f_bsize, bytes
 };
 
-// The file system of a mount never changes, and Linux 6.8 gives each mount a number that no
-// other ever has: then it is asked once for each.
+// The file system of a mount never changes, and Linux 6.8 gives each mount a number that
+// no other ever has: then it is asked once for each.
 class Mounts {
  public:
   // False if it has not been asked yet.
@@ -194,9 +194,8 @@ Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& 
 
   facts.step = Step::kMap;
   if (facts.length == 0) return Errno{ENODATA};
-  const size_t unit = facts.filesystem == HUGETLBFS_MAGIC
-                          ? static_cast<size_t>(file.block)
-                          : page_size();
+  const size_t unit =
+      facts.filesystem == HUGETLBFS_MAGIC ? static_cast<size_t>(file.block) : page_size();
   const size_t start = round_down(static_cast<size_t>(request.offset), unit);
   Mapping::Request pages;
   pages.address = request.address;

@@ -1,6 +1,6 @@
 // The guard: a handler of SIGBUS and SIGSEGV that lets an access to our memory go on
-// where the kernel would end the process (core/fault_fixup.h), and passes everything else on to
-// whoever was there before (core/previous_handlers.h).
+// where the kernel would end the process (core/fault_fixup.h), and passes everything else
+// on to whoever was there before (core/previous_handlers.h).
 //
 // Threads: all functions may be called from any thread.
 #pragma once
@@ -17,7 +17,6 @@ bool disable_guard();
 // Notes the runtime's own handlers, if it has any and nobody has taken their place yet:
 // V8's, whose WebAssembly raises the signals. `runtime`: any function of the runtime.
 void note_previous_handlers(const void* runtime);
-
 
 // What the guard would lack if it had to be armed now: 0, or what prepare_guard() would
 // answer. Arms nothing.

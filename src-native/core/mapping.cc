@@ -54,10 +54,9 @@ Result<Mapping> Mapping::create(const Request& request) {
   if (length == 0) return Errno{request.length == 0 ? EINVAL : ENOMEM};
 
   if (Errno error = arm_guard(); error.failed()) return error;
-  Result<Backing> backing =
-      request.backing.has_value()
-          ? Result<Backing>(*request.backing)
-          : backing_of(request.fd, request.flags, request.offset);
+  Result<Backing> backing = request.backing.has_value()
+                                ? Result<Backing>(*request.backing)
+                                : backing_of(request.fd, request.flags, request.offset);
   if (!backing) return backing.error();
 
   // Nobody else replaces pages there, and no fault is answered, until it is noted.
@@ -89,8 +88,7 @@ Result<Mapping> Mapping::create(const Request& request) {
   auto range = std::move(host);
   if (range == nullptr) {
     const bool grows_down = (flags & MAP_GROWSDOWN) != 0;
-    range =
-        AddressRange::take(address, length, AddressRange::Owner::kMemmap, grows_down);
+    range = AddressRange::take(address, length, AddressRange::Owner::kMemmap, grows_down);
     // A kernel before 4.17 takes MAP_FIXED_NOREPLACE for a hint.
     if ((flags & MAP_FIXED_NOREPLACE) != 0 && address != request.address) {
       return Errno{EEXIST};
@@ -105,8 +103,8 @@ Result<Mapping> Mapping::create(const Request& request) {
   lock.reset();
   if (((request.flags & ~flags) & MAP_POPULATE) != 0) {
     const bool writes = (request.prot & PROT_WRITE) != 0;
-    static_cast<void>(sys::madvise(address, length,
-                                   writes ? MADV_POPULATE_WRITE : MADV_POPULATE_READ));
+    static_cast<void>(
+        sys::madvise(address, length, writes ? MADV_POPULATE_WRITE : MADV_POPULATE_READ));
   }
   return Mapping(std::move(range), address, length);
 }
@@ -175,7 +173,8 @@ Errno Mapping::overlay(void* address) {
   if (Errno error = undo_strays_in(address_, length_); error.failed()) {
     return error;
   }
-  // Where an earlier buffer can reach the old addresses they stay mapped, as closed pages.
+  // Where an earlier buffer can reach the old addresses they stay mapped, as closed
+  // pages.
   const bool leave = !alone();
   const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (leave ? MREMAP_DONTUNMAP : 0);
   const std::vector<Extent> extents = extents_in(address_, length_);
@@ -249,11 +248,10 @@ Errno Mapping::restore(const Source& source, int prot) {
   if (before.empty()) return {EINVAL};
   const auto start = reinterpret_cast<uintptr_t>(address_) + from;
   // What was stashed of the pages is the file's, and comes from there.
-  static_cast<void>(
-      each_extent(start, start + length_ - from, [](Extent& extent) {
-        if (extent.stash != nullptr) return undo_strays(extent);
-        return Errno{};
-      }));
+  static_cast<void>(each_extent(start, start + length_ - from, [](Extent& extent) {
+    if (extent.stash != nullptr) return undo_strays(extent);
+    return Errno{};
+  }));
   Result<void*> mapped = with_spares([&] {
     return sys::mmap(address_ + from, length_ - from, prot, source.flags | MAP_FIXED,
                      source.file, source.offset + static_cast<int64_t>(from));

@@ -46,8 +46,7 @@ Result<Mapping> map_mirrored(int fd, int64_t offset, size_t length, void* over) 
   extent.counts = std::make_shared<FaultCounts>();
   for (size_t image = 0; image < 2; ++image) {
     char* address = range->begin() + image * length;
-    Result<void*> mapped =
-        sys::mmap(address, length, extent.prot, kFlags, fd, offset);
+    Result<void*> mapped = sys::mmap(address, length, extent.prot, kFlags, fd, offset);
     if (!mapped) {
       // A buffer of the runtime keeps its pages: memory, if not the file's.
       if (image > 0) static_cast<void>(range->vacate(0, length));

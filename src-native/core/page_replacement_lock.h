@@ -1,12 +1,13 @@
-// The page replacement lock: who holds it may look at what stands at addresses of ours and
-// put something else there. One for the process, because it is addresses that are
-// replaced, whatever mapping they belong to; the kernel runs such calls one by one anyway.
+// The page replacement lock: who holds it may look at what stands at addresses of ours
+// and put something else there. One for the process, because it is addresses that are
+// replaced, whatever mapping they belong to; the kernel runs such calls one by one
+// anyway.
 //
 // Everyone who replaces takes it: the guard's handler, a map into a range, vacate, remap,
 // protect, close. The table of extents is read and changed under it, too.
 //
-// A thread that holds it touches no mapped page, so that it meets no fault the guard would
-// answer for. Async-signal-safe: no allocation, no call but futex(2).
+// A thread that holds it touches no mapped page, so that it meets no fault the guard
+// would answer for. Async-signal-safe: no allocation, no call but futex(2).
 #pragma once
 
 namespace memmap::core {
@@ -15,8 +16,8 @@ class PageReplacementLock {
  public:
   struct ForHandler {};
 
-  // Waits until it is free. A thread that holds it already goes on, and gives it back with
-  // the last of its objects.
+  // Waits until it is free. A thread that holds it already goes on, and gives it back
+  // with the last of its objects.
   PageReplacementLock() : held_(enter(true)) {}
   // As above, but not held() if this thread holds it already: a fault of the code under
   // the lock is nobody's to answer for.

@@ -34,8 +34,7 @@ Result<std::shared_ptr<AddressRange>> destination(void* address, size_t length) 
 }
 
 // Undoes detach_pages: they return to their old addresses, which are still ours.
-void reattach_pages(void* detached, char* address, size_t old_length,
-                    size_t new_length) {
+void reattach_pages(void* detached, char* address, size_t old_length, size_t new_length) {
   const size_t kept = new_length < old_length ? new_length : old_length;
   constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
   static_cast<void>(with_spares(

@@ -1,6 +1,6 @@
-// Spare mappings: mappings of the kernel that the guard holds in reserve. When the process
-// has reached vm.max_map_count, giving one up makes room for what must not fail: a fault
-// that is fixed up, a mapping that is closed.
+// Spare mappings: mappings of the kernel that the guard holds in reserve. When the
+// process has reached vm.max_map_count, giving one up makes room for what must not fail:
+// a fault that is fixed up, a mapping that is closed.
 //
 // Under the page replacement lock. Async-signal-safe, except for fill_spares().
 #pragma once
@@ -16,7 +16,8 @@ void fill_spares();
 // Gives some up. False if there are none left.
 bool give_up_spares();
 
-// Tries a call again after each spare given up, as long as the limit may be what it meets.
+// Tries a call again after each spare given up, as long as the limit may be what it
+// meets.
 template <typename Call>
 auto with_spares(Call call) {
   for (;;) {

@@ -100,8 +100,8 @@ bool stash_pages(Stash*& list, uintptr_t start, size_t length) {
     return false;
   }
   constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
-  Result<void*> moved = with_spares(
-      [&] { return sys::mremap(at(start), length, length, kFlags, *area); });
+  Result<void*> moved =
+      with_spares([&] { return sys::mremap(at(start), length, length, kFlags, *area); });
   if (moved) return true;
   Stash* record = list;
   list = record->next;

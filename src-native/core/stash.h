@@ -38,8 +38,8 @@ sys::Errno unstash(Stash*& list);
 // Frees what was stashed.
 void drop_stash(Stash*& list);
 
-// Copies what can be read of [from, from + length) to `to`, and leaves out pages of `unit`
-// bytes that cannot.
+// Copies what can be read of [from, from + length) to `to`, and leaves out pages of
+// `unit` bytes that cannot.
 void copy_readable(char* to, uintptr_t from, size_t length, size_t unit);
 
 }  // namespace memmap::core

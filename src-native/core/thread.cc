@@ -8,7 +8,8 @@
 namespace memmap::core {
 namespace {
 
-// They call little; the handler of a fault runs here too, and sanitizers want their share.
+// They call little; the handler of a fault runs here too, and sanitizers want their
+// share.
 constexpr size_t kStack = size_t{256} << 10;
 
 struct Start {
@@ -53,8 +54,6 @@ FaultsLetThrough::FaultsLetThrough() {
   pthread_sigmask(SIG_UNBLOCK, &faults, &before_);
 }
 
-FaultsLetThrough::~FaultsLetThrough() {
-  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-}
+FaultsLetThrough::~FaultsLetThrough() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
 }  // namespace memmap::core

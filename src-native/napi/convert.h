@@ -1,9 +1,9 @@
 // JavaScript values in, JavaScript values out.
 //
-// lib/ has checked what users pass. Whatever else comes is answered with a TypeError, once
-// the call has gone on with 0 or with no elements: never by touching memory that was not
-// given. Nor does any of it rely on a value being made: in a worker that is being ended
-// Node-API makes no objects, and nobody is left to see them.
+// lib/ has checked what users pass. Whatever else comes is answered with a TypeError,
+// once the call has gone on with 0 or with no elements: never by touching memory that was
+// not given. Nor does any of it rely on a value being made: in a worker that is being
+// ended Node-API makes no objects, and nobody is left to see them.
 #pragma once
 
 #include <napi.h>
@@ -71,11 +71,10 @@ Napi::Value new_array(napi_env env, const std::vector<T>& numbers) {
   void* data = nullptr;
   napi_value buffer = nullptr;
   napi_value array = nullptr;
-  const bool made =
-      napi_create_arraybuffer(env, numbers.size() * sizeof(T), &data, &buffer) ==
-          napi_ok &&
-      napi_create_typedarray(env, array_type<T>(), numbers.size(), buffer, 0, &array) ==
-          napi_ok;
+  const bool made = napi_create_arraybuffer(env, numbers.size() * sizeof(T), &data,
+                                            &buffer) == napi_ok &&
+                    napi_create_typedarray(env, array_type<T>(), numbers.size(), buffer,
+                                           0, &array) == napi_ok;
   if (!made) return {};
   std::copy(numbers.begin(), numbers.end(), static_cast<T*>(data));
   return {env, array};

@@ -41,9 +41,7 @@ core::FaultCounts* Environment::counts(double number) {
   return found != counts_.end() ? found->second.get() : nullptr;
 }
 
-void Environment::drop_counts(double number) {
-  counts_.erase(number_of(number));
-}
+void Environment::drop_counts(double number) { counts_.erase(number_of(number)); }
 
 int Environment::hold_fd(sys::UniqueFd fd) {
   const int number = fd.get();

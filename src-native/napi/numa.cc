@@ -98,9 +98,9 @@ Napi::Value move_pages(const Napi::CallbackInfo& info) {
   for (size_t i = 0; i < count; i++) {
     addresses[i] = reinterpret_cast<void*>(static_cast<uintptr_t>(numbers[i]));
   }
-  auto left = sys::move_pages(int32(info[0]), count, addresses.data(),
-                              given ? nodes.data() : nullptr, status.data(),
-                              int32(info[4]));
+  auto left =
+      sys::move_pages(int32(info[0]), count, addresses.data(),
+                      given ? nodes.data() : nullptr, status.data(), int32(info[4]));
   if (!left) return to_js(info.Env(), left.error());
   return number(info.Env(), static_cast<double>(*left));
 }

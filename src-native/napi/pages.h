@@ -7,8 +7,8 @@
 
 namespace memmap::napi {
 
-// Whether something is mapped at all of the addresses, or closed: in a reservation a touch
-// of what has not been placed is a fault that the guard leaves alone.
+// Whether something is mapped at all of the addresses, or closed: in a reservation a
+// touch of what has not been placed is a fault that the guard leaves alone.
 inline bool has_pages(const char* address, size_t length) {
   const core::PageReplacementLock lock;
   auto next = reinterpret_cast<uintptr_t>(address);

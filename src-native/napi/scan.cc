@@ -68,9 +68,9 @@ Napi::Value positions(const Napi::CallbackInfo& info) {
   Target at = pages(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
   const auto out = elements<uint32_t>(info[4]);
-  const size_t found = core::positions(bytes(at.address), at.length,
-                                       static_cast<unsigned char>(int32(info[3])),
-                                       out.data(), out.size());
+  const size_t found =
+      core::positions(bytes(at.address), at.length,
+                      static_cast<unsigned char>(int32(info[3])), out.data(), out.size());
   return number(info.Env(), static_cast<double>(found));
 }
 

@@ -124,8 +124,7 @@ Napi::Value on_wake(const Napi::CallbackInfo& info) {
   wanted.forget = forget_listener;
   wanted.stop = stop_listening;
   wanted.owner = listener.get();
-  const sys::Errno error =
-      make_thread_function(env, info[0], wanted, listener->function);
+  const sys::Errno error = make_thread_function(env, info[0], wanted, listener->function);
   if (error.failed()) return to_js(env, error);
   if (info[1].As<Napi::Boolean>().Value()) {
     listener->ring = Ring::start(env, info[0].As<Napi::Function>());
@@ -154,8 +153,8 @@ double start(const Napi::CallbackInfo& info, core::Wait wait) {
 Napi::Value wait_async(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   core::Wait wait;
-  wait.deadline = std::chrono::steady_clock::now() +
-                  std::chrono::nanoseconds(nanoseconds(info[3]));
+  wait.deadline =
+      std::chrono::steady_clock::now() + std::chrono::nanoseconds(nanoseconds(info[3]));
   wait.done = tell;
   const double id = start(info, std::move(wait));
   if (id < 0) return number(env, id);

@@ -19,8 +19,8 @@ struct ThreadFunction {
   // Of `hear`, and of `forget`, which is the last to be called with it.
   void* context = nullptr;
   napi_finalize forget = nullptr;
-  // Called with `owner` when the thread ends. It makes sure that nobody calls the function
-  // any more, and then ends it: end_thread_function().
+  // Called with `owner` when the thread ends. It makes sure that nobody calls the
+  // function any more, and then ends it: end_thread_function().
   void (*stop)(void* owner) = nullptr;
   void* owner = nullptr;
 };

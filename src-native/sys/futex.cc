@@ -29,8 +29,7 @@ Errno futex_wait_private(const void* word, uint32_t expected) {
 }
 
 Result<int> futex_wake_private(const void* word, int count) {
-  long woken =
-      ::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
+  long woken = ::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
   if (woken == -1) return Errno::last();
   return static_cast<int>(woken);
 }

@@ -1,5 +1,5 @@
-// Waiting on words of memory that processes share, but for the private ones. None of these
-// touches the word itself: where there is no memory they answer EFAULT.
+// Waiting on words of memory that processes share, but for the private ones. None of
+// these touches the word itself: where there is no memory they answer EFAULT.
 #pragma once
 
 #include <cstdint>

@@ -108,7 +108,10 @@ export class Scene {
   async prepare(name) {
     if (this.#made.has(name)) return;
     const other = WITH[name];
-    if (other !== undefined) return this.prepare(other);
+    if (other !== undefined) {
+      await this.prepare(other);
+      return;
+    }
     const make = LATER[name];
     if (make !== undefined) this.keep(name, await make(this));
   }

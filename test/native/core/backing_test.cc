@@ -164,7 +164,8 @@ TEST("memory of the kernel's own files is known again by what /proc showed") {
   CHECK(!stands_behind(*backing, theirs.vma, 0));
 }
 
-// The guard, a mapping of the one file, and at its address one of the other, which is cut.
+// The guard, a mapping of the one file, and at its address one of the other, which is
+// cut.
 void meet_at_the_address(const TemporaryFile& mapped, const TemporaryFile& met,
                          Owner owner) {
   const size_t length = 2 * page_size();
@@ -215,8 +216,9 @@ class Overlay {
     for (const char* name : {"/lower", "/upper", "/work", "/merged"}) {
       if (::mkdir((disk_.path() + name).c_str(), 0700) != 0) return;
     }
-    const std::string options = "lowerdir=" + disk_.path() + "/lower,upperdir=" +
-                                disk_.path() + "/upper,workdir=" + disk_.path() + "/work";
+    const std::string options = "lowerdir=" + disk_.path() +
+                                "/lower,upperdir=" + disk_.path() +
+                                "/upper,workdir=" + disk_.path() + "/work";
     mounted_ = ::mount("overlay", merged().c_str(), "overlay", 0, options.c_str()) == 0;
   }
   ~Overlay() {

@@ -41,11 +41,11 @@ constexpr Access kWrite = Access::kWrite;
 
 Fixup tell(const char* address, int signal, int code, Access access, unsigned lsb = 0) {
   return fix_up({.address = number(address),
-               .signal = signal,
-               .code = code,
-               .lsb = lsb,
-               .access = access,
-               .fetch = false});
+                 .signal = signal,
+                 .code = code,
+                 .lsb = lsb,
+                 .access = access,
+                 .fetch = false});
 }
 
 TEST("broken memory becomes zeros, as much of it as is lost") {
@@ -103,15 +103,17 @@ TEST("faults of other kinds at memory of ours are not fixed up") {
   CHECK(tell(address, SIGBUS, BUS_ADRALN, kRead) == Fixup::kNot);
   CHECK(tell(address, SIGBUS, BUS_OBJERR, kRead) == Fixup::kNot);
   CHECK(fix_up({.address = number(address),
-              .signal = SIGSEGV,
-              .code = SEGV_ACCERR,
-              .lsb = 0,
-              .access = kRead,
-              .fetch = true}) == Fixup::kNot);
+                .signal = SIGSEGV,
+                .code = SEGV_ACCERR,
+                .lsb = 0,
+                .access = kRead,
+                .fetch = true}) == Fixup::kNot);
   CHECK(subject.all() == 0 && vma_at(address).inode == file.inode());
 }
 
-TEST("a fault that another thread has fixed up meanwhile is tried again, and not counted") {
+TEST(
+    "a fault that another thread has fixed up meanwhile is tried again, and not "
+    "counted") {
   const size_t page = page_size();
   Subject subject(2, kReadWrite, kAnonymous);
   CHECK(tell(subject.at(0), SIGBUS, BUS_ADRERR, kRead) == Fixup::kAlready);

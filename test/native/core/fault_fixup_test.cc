@@ -36,7 +36,6 @@ using memmap::test::Subject;
 using memmap::test::TemporaryFile;
 using memmap::test::vma_at;
 
-
 // Cuts the file inside its third page.
 bool cut(const TemporaryFile& file) {
   return ::ftruncate(file.fd(), static_cast<off_t>(2 * page_size() + 100)) == 0;

@@ -147,7 +147,8 @@ TEST("a futex ring: there is an end to the watches, and room again") {
   CHECK(next(*ring) == again);
 }
 
-TEST("a futex ring: what the kernel would not take is handed over with the next request") {
+TEST(
+    "a futex ring: what the kernel would not take is handed over with the next request") {
   auto ring = open_ring();
   if (ring == nullptr) return;
   const Words words;

@@ -144,8 +144,9 @@ TEST("a copy is private, and zeros where it cannot be read") {
   }
 }
 
-TEST("a private mapping of the file shows it from the offset on, and keeps what is "
-     "written") {
+TEST(
+    "a private mapping of the file shows it from the offset on, and keeps what is "
+    "written") {
   const size_t page = page_size();
   TemporaryFile file(3 * page, 'f');
   CHECK(::pwrite(file.fd(), "x", 1, static_cast<off_t>(2 * page)) == 1);
@@ -161,8 +162,8 @@ TEST("the unreadable end is found wherever it begins") {
   const size_t page = page_size();
   for (size_t readable = 0; readable <= 9; readable++) {
     Pages pages(9);
-    CHECK(readable == 9 || ::mprotect(pages.at(readable), (9 - readable) * page,
-                                      PROT_NONE) == 0);
+    CHECK(readable == 9 ||
+          ::mprotect(pages.at(readable), (9 - readable) * page, PROT_NONE) == 0);
     CHECK(first_unreadable(pages.span(0, 9), page) == number(pages.at(readable)));
   }
 }

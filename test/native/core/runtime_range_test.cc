@@ -1,5 +1,5 @@
-// Ranges of the JavaScript engine, which unmaps them without a word: kept until the kernel
-// shows something else there, and nothing else is ever taken for them.
+// Ranges of the JavaScript engine, which unmaps them without a word: kept until the
+// kernel shows something else there, and nothing else is ever taken for them.
 #include <signal.h>
 #include <sys/mman.h>
 
@@ -49,8 +49,9 @@ bool known(const char* address) {
   return AddressRange::find(number(address), 1, true) != nullptr;
 }
 
-TEST("a range of the runtime that nobody holds is guarded until the kernel shows that it "
-     "is gone") {
+TEST(
+    "a range of the runtime that nobody holds is guarded until the kernel shows that it "
+    "is gone") {
   const size_t page = page_size();
   TemporaryFile file(2 * page, 'f');
   void* mapped = ::mmap(nullptr, 2 * page, PROT_READ, MAP_SHARED, file.fd(), 0);
@@ -134,7 +135,8 @@ TEST("a range that grows forgets those it grows over") {
   CHECK(counts_at(address + page) == counts_at(address));
 }
 
-TEST("memory of the runtime is told from the engine's around it, without access as well") {
+TEST(
+    "memory of the runtime is told from the engine's around it, without access as well") {
   const size_t page = page_size();
   for (const bool at_the_limit : {false, true}) {
     char* around = map_foreign(4, PROT_NONE);

@@ -21,8 +21,8 @@
 namespace {
 
 using memmap::core::arm_guard;
-using memmap::core::fill_spares;
 using memmap::core::FaultKind;
+using memmap::core::fill_spares;
 using memmap::core::give_up_spares;
 using memmap::core::Mapping;
 using memmap::core::page_size;
@@ -56,8 +56,8 @@ bool fill_limit() {
   if (file != nullptr) std::fclose(file);
   if (!read || limit > long{kTooMany}) return false;
   const size_t count = static_cast<size_t>(limit) + 2;
-  void* made = ::mmap(nullptr, count * page_size(), PROT_NONE,
-                      kAnonymous | MAP_NORESERVE, -1, 0);
+  void* made =
+      ::mmap(nullptr, count * page_size(), PROT_NONE, kAnonymous | MAP_NORESERVE, -1, 0);
   if (made == MAP_FAILED) return false;
   auto* bytes = static_cast<char*>(made);
   // Pages of alternate access do not merge.

@@ -1,5 +1,5 @@
-// Stray accesses, and what comes back after them: with access, from new addresses, in part
-// or when something fails half-way. All faults are real ones.
+// Stray accesses, and what comes back after them: with access, from new addresses, in
+// part or when something fails half-way. All faults are real ones.
 #include <sys/mman.h>
 
 #include <cstring>
@@ -60,8 +60,9 @@ TEST("a stray write to private memory changes a block, and its bytes come back")
   }
 }
 
-TEST("a stray write to a private mapping of a file that was written comes back as it "
-     "was") {
+TEST(
+    "a stray write to a private mapping of a file that was written comes back as it "
+    "was") {
   const size_t page = page_size();
   TemporaryFile file(32 * page, 'f');
   Subject subject(32, kReadWrite, MAP_PRIVATE, file.fd());
@@ -101,7 +102,8 @@ TEST("after a stray write to a shared mapping, writes reach the file again") {
     CHECK(!subject.protect(PROT_READ).failed());
     subject.at(2)[0] = 'w';
     subject.at(3)[0] = 'w';
-    CHECK(subject.counted(FaultKind::kReadOnly, path ? 1 : 2, path ? 0 : 3, path ? 4 : 1));
+    CHECK(
+        subject.counted(FaultKind::kReadOnly, path ? 1 : 2, path ? 0 : 3, path ? 4 : 1));
     CHECK(!subject.protect(kReadWrite).failed());
     CHECK(!subject.fixed_up() && vma_at(subject.at(2)).inode == file.inode());
     CHECK(all_bytes(subject.at(0), 4 * page, 'f') && file.all('f'));

@@ -50,9 +50,9 @@ bool agrees(const void* address) {
   const memmap::test::Vma seen = vma_at(address);
   if (!asked.found) return false;
   const Vma& found = asked.vma;
-  const std::string permissions = {
-      found.readable ? 'r' : '-', found.writable ? 'w' : '-',
-      found.executable ? 'x' : '-', found.shared ? 's' : 'p'};
+  const std::string permissions = {found.readable ? 'r' : '-', found.writable ? 'w' : '-',
+                                   found.executable ? 'x' : '-',
+                                   found.shared ? 's' : 'p'};
   return found.start == seen.start && found.end == seen.end &&
          found.inode == seen.inode && permissions == seen.permissions &&
          found.path == seen.path;
