@@ -3,7 +3,7 @@
 import { runs } from '../support/run.mjs';
 
 const times = Number(process.env.MEMMAP_TERMINATIONS ?? 1);
-const risky = Number(process.env.MEMMAP_TERMINATIONS ?? 12);
+const risky = Number(process.env.MEMMAP_TERMINATIONS ?? 6);
 
 describe('worker.terminate()', () => {
   it('in any function of the addon leaves the process alive, and nothing behind', () =>

@@ -71,8 +71,8 @@ export function uses(binding, { path, key, map, mapFile, memory, file, fd, serve
     sweep: () => binding.sweep(),
     reserve: () => once(binding.reserve(LENGTH), nothing),
 
-    arrayBuffer: () => once(map(), (handle) => binding.detach(binding.arrayBuffer(handle, LENGTH))),
-    sharedBuffer: () => once(map(), (handle) => binding.sharedBuffer(handle, LENGTH)),
+    arrayBuffer: () => binding.detach(binding.arrayBuffer(file, LENGTH)),
+    sharedBuffer: () => binding.sharedBuffer(file, LENGTH),
     overlay: () => once(map(), (handle) => binding.overlay(handle, bytes)),
     hasExternalShared: () => binding.hasExternalShared(),
     detach: () => binding.detach(new ArrayBuffer(8)),

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -309,6 +310,7 @@ TEST_ALONE("who waits for faults is woken once for all that have come") {
             memmap::core::wait_for_fault_news();
             CHECK(faulting);
           });
+          ::usleep(50'000);  // it sleeps by then
           faulting = true;
           CHECK(fixes_up());
           waiting.join();
