@@ -11,6 +11,8 @@
 #include <cstdarg>
 #include <cstddef>
 #include <cstring>
+#include <functional>
+#include <utility>
 
 #include "sys/abi.h"
 
@@ -30,6 +32,26 @@ Refusal refusal = {};
 // Several threads may be refused something, where each call is.
 std::atomic<int> refused = 0;
 unsigned ignored = 0;
+
+struct Interruption {
+  Call call;
+  unsigned flags;
+  std::function<void()> act;
+  std::atomic<int> after;
+};
+
+Interruption interruption = {};
+std::atomic<bool> interrupts = false;  // the rest is valid, and it has not happened yet
+
+void interrupt(Call call, unsigned flags) {
+  if (!interrupts || interruption.call != call) return;
+  if ((flags & interruption.flags) != interruption.flags) return;
+  if (interruption.after.fetch_sub(1) > 0) return;
+  const int saved = errno;
+  if (interrupts.exchange(false)) interruption.act();
+  errno = saved;
+}
+
 bool claims = false;
 
 struct Pinned {
@@ -74,6 +96,16 @@ Refuse::Refuse(Call call, unsigned flags, int error, int after, int times) {
 Refuse::~Refuse() { refusal.active = false; }
 int Refuse::refused() const { return memmap::test::refused; }
 
+Meanwhile::Meanwhile(Call call, unsigned flags, std::function<void()> act, int after) {
+  interruption.call = call;
+  interruption.flags = flags;
+  interruption.act = std::move(act);
+  interruption.after = after;
+  interrupts = true;
+}
+Meanwhile::~Meanwhile() { interrupts = false; }
+bool Meanwhile::happened() const { return !interrupts; }
+
 Pin::Pin(const void* page) { pinned = {page, 0, 0}; }
 Pin::~Pin() { pinned.page = nullptr; }
 int Pin::met() const { return pinned.met; }
@@ -88,6 +120,7 @@ Ignore::~Ignore() { ignored = 0; }
 }  // namespace memmap::test
 
 using memmap::test::Call;
+using memmap::test::interrupt;
 using memmap::test::refuses;
 
 // The names are those of the linker's --wrap.
@@ -97,6 +130,7 @@ extern "C" {
 void* __real_mmap(void* address, size_t length, int prot, int flags, int fd,
                   off_t offset);
 void* __real_mremap(void* address, size_t old_length, size_t length, int flags, void* to);
+int __real_mprotect(void* address, size_t length, int prot);
 int __real_mincore(void* address, size_t length, unsigned char* vec);
 int __real_madvise(void* address, size_t length, int advice);
 int __real_fallocate(int fd, int mode, off_t offset, off_t length);
@@ -112,8 +146,10 @@ void* __wrap_mmap(void* address, size_t length, int prot, int flags, int fd,
                   off_t offset) {
   auto bits = static_cast<unsigned>(flags);
   if (refuses(Call::kMmap, bits)) return MAP_FAILED;
-  return __real_mmap(address, length, prot,
-                     static_cast<int>(bits & ~memmap::test::ignored), fd, offset);
+  void* result = __real_mmap(address, length, prot,
+                             static_cast<int>(bits & ~memmap::test::ignored), fd, offset);
+  interrupt(Call::kMmap, bits);
+  return result;
 }
 
 void* __wrap_mremap(void* address, size_t old_length, size_t length, int flags, ...) {
@@ -124,7 +160,16 @@ void* __wrap_mremap(void* address, size_t old_length, size_t length, int flags, 
   if (refuses(Call::kMremap, static_cast<unsigned>(flags))) {
     return MAP_FAILED;
   }
-  return __real_mremap(address, old_length, length, flags, to);
+  void* result = __real_mremap(address, old_length, length, flags, to);
+  interrupt(Call::kMremap, static_cast<unsigned>(flags));
+  return result;
+}
+
+int __wrap_mprotect(void* address, size_t length, int prot) {
+  if (refuses(Call::kMprotect, static_cast<unsigned>(prot))) return -1;
+  const int result = __real_mprotect(address, length, prot);
+  interrupt(Call::kMprotect, static_cast<unsigned>(prot));
+  return result;
 }
 
 int __wrap_mincore(void* address, size_t length, unsigned char* vec) {
@@ -197,7 +242,9 @@ int __wrap_ioctl(int fd, unsigned long command, ...) {
   void* argument = va_arg(arguments, void*);
   va_end(arguments);
   if (refuses(Call::kIoctl, static_cast<unsigned>(command))) return -1;
-  return __real_ioctl(fd, command, argument);
+  const int result = __real_ioctl(fd, command, argument);
+  interrupt(Call::kIoctl, static_cast<unsigned>(command));
+  return result;
 }
 
 ssize_t __wrap_process_vm_readv(pid_t pid, const iovec* local, unsigned long local_count,

@@ -4,12 +4,14 @@
 #pragma once
 
 #include <climits>
+#include <functional>
 
 namespace memmap::test {
 
 enum class Call {
   kMmap,
   kMremap,
+  kMprotect,
   kMincore,
   kMadvise,
   kFallocate,
@@ -36,6 +38,18 @@ class Refuse {
   Refuse& operator=(const Refuse&) = delete;
   // How many calls it has failed.
   int refused() const;
+};
+
+// Lets something happen in the midst of what the code under test does: runs `act` once,
+// after the kernel has answered a call of the kind, as for Refuse, and before the caller
+// knows. In a handler, too: `act` does what a handler may.
+class Meanwhile {
+ public:
+  Meanwhile(Call call, unsigned flags, std::function<void()> act, int after = 0);
+  ~Meanwhile();
+  Meanwhile(const Meanwhile&) = delete;
+  Meanwhile& operator=(const Meanwhile&) = delete;
+  bool happened() const;
 };
 
 // Makes move_pages(2) give up at a page, as the kernel does at one that is in use: that
