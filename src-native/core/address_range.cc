@@ -98,6 +98,12 @@ bool look_for_candidates(void* context, const Vma& vma) {
   return sweep.next < all.size();
 }
 
+// Private memory must not merge with the engine's around it, which is told from ours by
+// where it ends; how it is read ahead means nothing to it.
+void keep_apart(char* address, size_t length) {
+  static_cast<void>(sys::madvise(address, length, MADV_RANDOM));
+}
+
 }  // namespace
 
 std::shared_ptr<AddressRange> AddressRange::take(void* address, size_t length,
@@ -216,6 +222,9 @@ void AddressRange::fill_as(const std::vector<Extent>& before, const char* from, 
     if (extent.start >= extent.end) break;
     extent.range = this;
     extent.engine_owned = owner_ == Owner::kRuntime;
+    if (extent.engine_owned && extent.backing.kind == Backing::Kind::kAnonymous) {
+      keep_apart(reinterpret_cast<char*>(extent.start), extent.length());
+    }
     add_extent(std::move(extent));
   }
 }

@@ -49,6 +49,23 @@ void split(uintptr_t address) {
   table().emplace(address, std::move(rest));
 }
 
+// Whether the kernel's mapping is of more than extents of the runtime. The kernel joins
+// those beside each other.
+bool reaches_out(const Extent& extent, const Vma& vma) {
+  const auto engine_owned = [](const Extent* beside) {
+    return beside != nullptr && beside->engine_owned;
+  };
+  for (const Extent* first = &extent; vma.start < first->start;) {
+    first = find_extent(first->start - 1);
+    if (!engine_owned(first)) return true;
+  }
+  for (const Extent* last = &extent; vma.end > last->end;) {
+    last = find_extent(last->end);
+    if (!engine_owned(last)) return true;
+  }
+  return false;
+}
+
 bool alike(const Extent& a, const Extent& b) {
   return a.end == b.start && a.origin == b.origin && a.range == b.range &&
          a.counts == b.counts && a.prot == b.prot && a.pristine == b.pristine &&
@@ -78,10 +95,10 @@ Extent* find_extent(uintptr_t address) {
 Standing standing(Extent& extent, const Vma& vma) {
   if (is_closed(vma)) return Standing::kClosed;
   const bool anonymous = vma.inode == 0 && !vma.shared;
-  const bool reaches_out = vma.start < extent.start || vma.end > extent.end;
   // What the engine has mapped at its addresses since looks the same, but reaches
   // further.
-  if (extent.engine_owned && reaches_out && (anonymous || !extent.backing.shown())) {
+  const bool like_others = anonymous || !extent.backing.shown();
+  if (extent.engine_owned && like_others && reaches_out(extent, vma)) {
     return Standing::kForeign;
   }
   const bool replaced = extent.fixed_up;
