@@ -1,6 +1,6 @@
 // Threads that replace the same pages: each act is stopped in its midst while another
-// begins, and the other way round. Who holds the page replacement lock comes first; without
-// it the later of two answers to the kernel's state of before would win.
+// begins, and the other way round. Who holds the page replacement lock comes first;
+// without it the later of two answers to the kernel's state of before would win.
 #include <sys/mman.h>
 #include <time.h>
 
@@ -226,7 +226,9 @@ TEST("a fault at addresses that pages are leaving waits until they have gone") {
   }
 }
 
-TEST("a mapping that moves while a thread looks at a fault in it leaves none of its pages") {
+TEST(
+    "a mapping that moves while a thread looks at a fault in it leaves none of its "
+    "pages") {
   NEED_LOOKS();
   const size_t page = page_size();
   for (int way = 0; way < 3; way++) {
@@ -361,8 +363,9 @@ TEST("a fault at a mirrored part that is being mapped waits until it is known") 
   ::munmap(over, 2 * page);
 }
 
-TEST("threads that touch closed pages see zeros or what is mapped there anew, and take "
-     "nothing from it") {
+TEST(
+    "threads that touch closed pages see zeros or what is mapped there anew, and take "
+    "nothing from it") {
   Slot slot;
   std::atomic<bool> over = false;
   std::atomic<int> wrong = 0;

@@ -1,6 +1,6 @@
-// Everything at once, from four threads: mappings placed, closed, protected, resized, moved
-// and lost, beside stray accesses of the other threads to all of it. Each byte that is read
-// must be one that can be there.
+// Everything at once, from four threads: mappings placed, closed, protected, resized,
+// moved and lost, beside stray accesses of the other threads to all of it. Each byte that
+// is read must be one that can be there.
 //
 // MEMMAP_STRESS_SECONDS: how long, 2 without it. MEMMAP_STRESS_SEED: other acts.
 #include <stdlib.h>
@@ -41,8 +41,8 @@ using memmap::test::pages;
 using memmap::test::TemporaryFile;
 
 constexpr size_t kThreads = 4;
-constexpr size_t kSlots = 6;   // of each thread
-constexpr size_t kPages = 8;   // in each slot
+constexpr size_t kSlots = 6;    // of each thread
+constexpr size_t kPages = 8;    // in each slot
 constexpr size_t kTouched = 1;  // the byte of a page that others write
 
 long setting(const char* name, long otherwise) {
@@ -184,7 +184,8 @@ class Actor {
     char page[4096];
     for (size_t i = 0; i < kPages; i++) {
       const auto offset = static_cast<off_t>(i * page_size());
-      if (::pread(slot.file->fd(), page, sizeof page, offset) != sizeof page) return false;
+      if (::pread(slot.file->fd(), page, sizeof page, offset) != sizeof page)
+        return false;
       for (size_t at = 0; at < sizeof page; at++) {
         if (page[at] != letter_ && at != kTouched) return false;
       }
@@ -290,7 +291,8 @@ class Actor {
     if (!of_file) fill(made->address(), kPages, letter_);
     const auto holder = choose(2) == 0 ? made->range() : nullptr;
     char* old = made->address();
-    expect(!made->range()->protect(0, kPages * page_size(), PROT_READ).failed(), "protect");
+    expect(!made->range()->protect(0, kPages * page_size(), PROT_READ).failed(),
+           "protect");
     store(old + kTouched, 's');
     const size_t count = 1 + choose(2 * kPages);
     expect(!made->resize(count * page_size()).failed(), "resize");
