@@ -98,12 +98,6 @@ bool look_for_candidates(void* context, const Vma& vma) {
   return sweep.next < all.size();
 }
 
-// Private memory must not merge with the engine's around it, which is told from ours by
-// where it ends; how it is read ahead means nothing to it.
-void keep_apart(char* address, size_t length) {
-  static_cast<void>(sys::madvise(address, length, MADV_RANDOM));
-}
-
 }  // namespace
 
 std::shared_ptr<AddressRange> AddressRange::take(void* address, size_t length,
@@ -141,6 +135,7 @@ bool AddressRange::any_in(uintptr_t address, size_t length) {
   Registry& all = registry();
   const PageReplacementLock lock;
   if (all.ranges.empty() || length == 0) return false;
+  length = std::min(length, UINTPTR_MAX - address);
   // Ranges are apart: the last that begins before the end is the one to look at.
   auto after = all.ranges.lower_bound(address + length);
   if (after == all.ranges.begin()) return false;

@@ -1,0 +1,121 @@
+// Threads that replace the same pages: each act is stopped in its midst while another
+// begins, and the other way round. Who holds the page replacement lock comes first;
+// without it the later of two answers to the kernel's state of before would win.
+#pragma once
+#include <sys/mman.h>
+#include <time.h>
+
+#include <atomic>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "check.h"
+#include "core/mapping.h"
+#include "core/mirror.h"
+#include "core/page.h"
+#include "core/remap.h"
+#include "core/vma.h"
+#include "kernel.h"
+#include "mappings.h"
+#include "subject.h"
+#include "sys/abi.h"
+#include "temporary.h"
+#include "witness.h"
+
+namespace memmap::test {
+
+using memmap::core::AddressRange;
+using memmap::core::FaultKind;
+using memmap::core::Mapping;
+using memmap::core::page_size;
+using memmap::core::remap;
+using memmap::sys::Result;
+using memmap::test::all_bytes;
+using memmap::test::Call;
+using memmap::test::closed_at;
+using memmap::test::kReadWrite;
+using memmap::test::map_foreign;
+using memmap::test::Meanwhile;
+using memmap::test::pages;
+using memmap::test::pages_of;
+using memmap::test::TemporaryFile;
+using memmap::test::vma_at;
+
+constexpr unsigned kLooks = static_cast<unsigned>(memmap::sys::kProcmapQuery);
+
+// Another thread, which begins in the midst of this one's act.
+class Other {
+ public:
+  explicit Other(std::function<void()> act)
+      : thread_([this, act = std::move(act)] {
+          while (!begins_) std::this_thread::yield();
+          act();
+          done_ = true;
+        }) {}
+  ~Other() { join(); }
+  Other(const Other&) = delete;
+  Other& operator=(const Other&) = delete;
+
+  // Lets it go, and waits as long as it would take if nothing held it up.
+  void begin() {
+    begins_ = true;
+    for (int i = 0; i < 100 && !done_; i++) {
+      const timespec millisecond = {0, 1'000'000};
+      ::nanosleep(&millisecond, nullptr);
+    }
+  }
+  void join() {
+    begins_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  std::atomic<bool> begins_ = false;
+  std::atomic<bool> done_ = false;
+  std::thread thread_;
+};
+
+char touch(const char* address) { return *const_cast<const volatile char*>(address); }
+inline void write_to(char* address) { *static_cast<volatile char*>(address) = 'w'; }
+
+// A part of a reservation that has been mapped and closed, where a view may still be.
+class Slot {
+ public:
+  Slot() : file_(2 * page_size(), 'f') {
+    auto space = Mapping::reserve(4 * page_size());
+    if (!space) return;
+    space_ = std::move(*space);
+    static_cast<void>(place()->close());
+  }
+
+  char* at() const { return space_.address() + page_size(); }
+  const TemporaryFile& file() const { return file_; }
+  Result<Mapping> place(int prot = kReadWrite) const {
+    Mapping::Request request = pages_of(file_);
+    request.address = at();
+    request.flags |= MAP_FIXED;
+    request.prot = prot;
+    return Mapping::create(request);
+  }
+  // Pages of the file are there, and nothing else.
+  bool shows_file() const {
+    return vma_at(at()).inode == file_.inode() &&
+           vma_at(at() + page_size()).inode == file_.inode() &&
+           all_bytes(at(), 2 * page_size(), 'f');
+  }
+
+ private:
+  TemporaryFile file_;
+  Mapping space_;
+};
+
+// Fails where PROCMAP_QUERY is missing: nothing else marks the handler's look.
+inline bool can_look() { return memmap::core::has_procmap_query(); }
+
+#define NEED_LOOKS() \
+  if (!can_look()) SKIP("PROCMAP_QUERY needs Linux 6.11")
+
+}  // namespace memmap::test
