@@ -33,16 +33,6 @@ using memmap::core::Mapping;
 using memmap::core::page_size;
 using memmap::core::remap;
 using memmap::sys::Result;
-using memmap::test::all_bytes;
-using memmap::test::Call;
-using memmap::test::closed_at;
-using memmap::test::kReadWrite;
-using memmap::test::map_foreign;
-using memmap::test::Meanwhile;
-using memmap::test::pages;
-using memmap::test::pages_of;
-using memmap::test::TemporaryFile;
-using memmap::test::vma_at;
 
 constexpr unsigned kLooks = static_cast<unsigned>(memmap::sys::kProcmapQuery);
 

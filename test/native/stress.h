@@ -36,11 +36,6 @@ using memmap::core::Mapping;
 using memmap::core::page_size;
 using memmap::core::remap;
 using memmap::sys::Result;
-using memmap::test::kAnonymous;
-using memmap::test::kReadWrite;
-using memmap::test::map_foreign;
-using memmap::test::pages;
-using memmap::test::TemporaryFile;
 
 class Actor {
  public:
