@@ -68,9 +68,6 @@ class Other {
   std::thread thread_;
 };
 
-char touch(const char* address) { return *const_cast<const volatile char*>(address); }
-inline void write_to(char* address) { *static_cast<volatile char*>(address) = 'w'; }
-
 // A part of a reservation that has been mapped and closed, where a view may still be.
 class Slot {
  public:

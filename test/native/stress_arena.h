@@ -10,6 +10,7 @@
 #include "core/mapping.h"
 #include "core/page.h"
 #include "temporary.h"
+#include "witness.h"
 
 namespace memmap::test {
 
@@ -25,10 +26,6 @@ inline long setting(const char* name, long otherwise) {
   const char* text = ::getenv(name);
   return text == nullptr ? otherwise : std::atol(text);
 }
-
-// All threads read and write the same memory: as they may, in single bytes.
-inline char load(const char* at) { return __atomic_load_n(at, __ATOMIC_RELAXED); }
-inline void store(char* at, char byte) { __atomic_store_n(at, byte, __ATOMIC_RELAXED); }
 
 // What a slot holds while it is open.
 enum class Kind { kReadOnlyFile, kFile, kPrivateFile, kMemory };

@@ -49,6 +49,13 @@ inline bool closed_at(const void* address) {
          vma.path == "/memfd:memmap-closed (deleted)";
 }
 
+// A byte of memory that other threads map and write. TSan does not look: it takes mmap(2)
+// for a write to all of it.
+#define UNSEEN __attribute__((noinline, no_sanitize("thread")))
+UNSEEN inline char load(const char* at) { return *const_cast<const volatile char*>(at); }
+UNSEEN inline void store(char* at, char byte) { *static_cast<volatile char*>(at) = byte; }
+#undef UNSEEN
+
 // Whether any byte of [address, address + length) is mapped.
 inline bool mapped(const void* address, size_t length) {
   const auto* bytes = static_cast<const char*>(address);

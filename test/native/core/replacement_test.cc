@@ -28,6 +28,7 @@ using memmap::core::Span;
 using memmap::test::all_bytes;
 using memmap::test::Call;
 using memmap::test::kReadWrite;
+using memmap::test::load;
 using memmap::test::map_foreign;
 using memmap::test::number;
 using memmap::test::Refuse;
@@ -174,7 +175,7 @@ TEST("threads that read pages while they are replaced find no hole") {
   std::atomic<int> wrong = 0;
   std::thread reader([&] {
     while (!over) {
-      const char byte = *static_cast<volatile char*>(pages.at(1));
+      const char byte = load(pages.at(1));
       if (byte != 'a' && byte != 0) wrong++;
     }
   });

@@ -11,7 +11,7 @@ TEST("a mapping made while a thread looks at a stale fault there keeps its pages
   Other creates([&] { made = slot.place(); });
   {
     Meanwhile look(Call::kIoctl, kLooks, [&] { creates.begin(); });
-    CHECK(touch(slot.at()) != 'w' && look.happened());
+    CHECK(load(slot.at()) != 'w' && look.happened());
   }
   creates.join();
   CHECK(made && slot.shows_file());
@@ -22,7 +22,7 @@ TEST("a mapping made while a thread looks at a stale fault there keeps its pages
 TEST("a fault at a mapping that is being made waits until it is known") {
   Slot slot;
   char seen = 'w';
-  Other touches([&] { seen = touch(slot.at()); });
+  Other touches([&] { seen = load(slot.at()); });
   Meanwhile mapped(Call::kMmap, MAP_SHARED | MAP_FIXED, [&] {
     // As if its pages could not be had for a moment: the touch faults.
     ::mprotect(slot.at(), page_size(), PROT_NONE);
@@ -43,7 +43,7 @@ TEST("a mapping closed while a thread looks at a fault in it stays closed") {
   Other closes([&] { static_cast<void>(made->close()); });
   {
     Meanwhile look(Call::kIoctl, kLooks, [&] { closes.begin(); });
-    CHECK(touch(slot.at()) == 0 && look.happened());
+    CHECK(load(slot.at()) == 0 && look.happened());
   }
   closes.join();
   // Closed pages; or the read came after them, and zeros with it.
@@ -58,7 +58,7 @@ TEST("a fault at pages that are being closed waits until they are") {
   const auto counts = made->counts();
   constexpr auto kAfterClose = static_cast<size_t>(FaultKind::kAfterClose);
   char seen = 'w';
-  Other touches([&] { seen = touch(slot.at()); });
+  Other touches([&] { seen = load(slot.at()); });
   Meanwhile vacated(Call::kMmap, MAP_PRIVATE | MAP_FIXED, [&] { touches.begin(); });
   CHECK(!made->close().failed() && vacated.happened());
   touches.join();
@@ -78,7 +78,7 @@ TEST("pages that come by remap while a thread looks at a stale fault there stay"
   });
   {
     Meanwhile look(Call::kIoctl, kLooks, [&] { moves.begin(); });
-    CHECK(touch(slot.at()) != 'w' && look.happened());
+    CHECK(load(slot.at()) != 'w' && look.happened());
   }
   moves.join();
   CHECK(moved && all_bytes(slot.at(), 2 * page, 'a'));
@@ -93,7 +93,7 @@ TEST("a fault at addresses that pages are leaving waits until they have gone") {
     const auto counts = made->counts();
     char* old = made->address();
     char seen = 'w';
-    Other touches([&] { seen = touch(old); });
+    Other touches([&] { seen = load(old); });
     Meanwhile detached(Call::kMremap, MREMAP_DONTUNMAP, [&] {
       ::mprotect(old, page, PROT_NONE);
       touches.begin();
@@ -137,7 +137,7 @@ TEST(
     });
     {
       Meanwhile look(Call::kIoctl, kLooks, [&] { moves.begin(); });
-      write_to(old);
+      store(old, 'w');
       CHECK(look.happened());
     }
     moves.join();
@@ -161,7 +161,7 @@ TEST("access given while a thread looks at a stray write goes to the file's page
   });
   {
     Meanwhile look(Call::kIoctl, kLooks, [&] { protects.begin(); });
-    write_to(slot.at());
+    store(slot.at(), 'w');
     CHECK(look.happened());
   }
   protects.join();
@@ -177,7 +177,7 @@ TEST("a fault at pages whose access is being taken waits until it is known") {
   Result<Mapping> made = Mapping::create(pages(2));
   std::memset(made->address(), 'a', 2 * page);
   char seen = 'w';
-  Other touches([&] { seen = touch(made->address()); });
+  Other touches([&] { seen = load(made->address()); });
   Meanwhile taken(Call::kMprotect, 0, [&] { touches.begin(); });
   CHECK(!made->range()->protect(0, 2 * page, PROT_NONE).failed() && taken.happened());
   touches.join();
@@ -192,7 +192,7 @@ TEST("pages mapped anew while a thread looks at a fault in the old ones stay") {
   Slot slot;
   Result<Mapping> made = slot.place();
   CHECK(::ftruncate(slot.file().fd(), 0) == 0);
-  CHECK(touch(slot.at()) == 0);
+  CHECK(load(slot.at()) == 0);
   const std::string bytes(2 * page, 'f');
   CHECK(::pwrite(slot.file().fd(), bytes.data(), bytes.size(), 0) > 0);
   CHECK(!made->range()->protect(page, 2 * page, PROT_NONE).failed());
@@ -203,7 +203,7 @@ TEST("pages mapped anew while a thread looks at a fault in the old ones stay") {
   });
   {
     Meanwhile look(Call::kIoctl, kLooks, [&] { restores.begin(); });
-    static_cast<void>(touch(slot.at()));
+    static_cast<void>(load(slot.at()));
     CHECK(look.happened());
   }
   restores.join();
@@ -228,7 +228,7 @@ TEST("threads that make mappings in one place leave the pages of one, and know w
   CHECK(shows_second || slot.shows_file());
   // Its faults are its own.
   const TemporaryFile& shown = shows_second ? other_file : slot.file();
-  CHECK(::ftruncate(shown.fd(), 0) == 0 && touch(slot.at()) == 0);
+  CHECK(::ftruncate(shown.fd(), 0) == 0 && load(slot.at()) == 0);
   CHECK((shows_second ? second : first)->counts()->all == 1);
 }
 
@@ -237,7 +237,7 @@ TEST("a fault at a mirrored part that is being mapped waits until it is known") 
   TemporaryFile file(page, 'f');
   char* over = map_foreign(2);
   char seen = 'w';
-  Other touches([&] { seen = touch(over); });
+  Other touches([&] { seen = load(over); });
   Meanwhile mapped(Call::kMmap, MAP_SHARED | MAP_FIXED, [&] {
     ::mprotect(over, page, PROT_NONE);
     touches.begin();
