@@ -216,15 +216,16 @@ export class Pages {
 
   /** Replaces the pages by those of a longer or shorter mapping. Ends earlier views. */
   resize(length: number, resized: () => Handle): void {
-    const before = this.#held;
+    const held = this.#held;
     const handle = resized();
-    const mappedAnew = before.handle === 0 && handle !== 0;
-    this.#held.handle = handle;
+    const mappedAnew = held.handle === 0 && handle !== 0;
+    held.handle = handle;
     this.#length = length;
     if (mappedAnew && this.#log !== undefined) {
-      if (before.counts !== 0) binding.dropCounts(before.counts);
+      const { counts } = held;
       this.#hold();
-      this.#log.follow(this.#held.counts);
+      this.#log.follow(held.counts);
+      if (counts !== 0) binding.dropCounts(counts);
     }
     this.#dropBuffer();
   }

@@ -224,11 +224,19 @@ Errno Mapping::resize(size_t length) {
     return error;
   }
   const std::vector<Extent> extents = extents_in(address_, length_);
+  bool joined = false;
+  if (Errno error = join_for_move(address_, length_, joined); error.failed()) {
+    return error;
+  }
   Result<void*> moved = sys::mremap(address_, length_, length, MREMAP_MAYMOVE);
-  if (!moved) return moved.error();
+  if (!moved) {
+    if (joined) protect_again(address_, length_);
+    return moved.error();
+  }
   range_->disown();
   auto range = AddressRange::take(*moved, length, AddressRange::Owner::kMemmap);
   range->fill_as(extents, address_, range->begin(), length);
+  if (joined) protect_again(range->begin(), length);
   settle(std::move(range));
   return {};
 }

@@ -1,5 +1,6 @@
 #include "core/remap.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/page.h"
@@ -100,21 +101,50 @@ Result<Mapping> remap_copying(char* address, size_t old_length, size_t new_lengt
 
 }  // namespace
 
+Errno join_for_move(char* address, size_t length, bool& joined) {
+  const std::vector<Extent> extents = extents_in(address, length);
+  joined = std::any_of(extents.begin(), extents.end(), [&](const Extent& extent) {
+    return extent.prot != extents.front().prot;
+  });
+  if (!joined) return {};
+  const Errno error =
+      with_spares([&] { return sys::mprotect(address, length, PROT_NONE); });
+  if (error.failed()) protect_again(address, length);
+  return error;
+}
+
+void protect_again(char* address, size_t length) {
+  for (const Extent& extent : extents_in(address, length)) {
+    void* start = reinterpret_cast<void*>(extent.start);
+    const int prot = extent.prot == -1 ? PROT_READ : extent.prot;
+    static_cast<void>(
+        with_spares([&] { return sys::mprotect(start, extent.length(), prot); }));
+  }
+}
+
 Result<std::shared_ptr<AddressRange>> move_out(AddressRange& range, char* address,
                                                size_t old_length, size_t new_length) {
   if (Errno error = undo_strays_in(address, old_length); error.failed()) {
     return error;
   }
   const std::vector<Extent> extents = extents_in(address, old_length);
+  bool joined = false;
+  if (Errno error = join_for_move(address, old_length, joined); error.failed()) {
+    return error;
+  }
   Result<void*> detached = detach_pages(address, old_length, new_length);
-  if (!detached) return detached.error();
-  Errno error = range.vacate(static_cast<size_t>(address - range.begin()), old_length);
+  Errno error = detached ? Errno{} : detached.error();
+  if (detached) {
+    error = range.vacate(static_cast<size_t>(address - range.begin()), old_length);
+    if (error.failed()) reattach_pages(*detached, address, old_length, new_length);
+  }
   if (error.failed()) {
-    reattach_pages(*detached, address, old_length, new_length);
+    if (joined) protect_again(address, old_length);
     return error;
   }
   auto moved = AddressRange::take(*detached, new_length, Owner::kMemmap);
   moved->fill_as(extents, address, moved->begin(), new_length);
+  if (joined) protect_again(moved->begin(), new_length);
   return moved;
 }
 
@@ -145,16 +175,24 @@ Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
   auto host = destination(new_address, new_length);
   if (!host) return host.error();
   const std::vector<Extent> extents = extents_in(address, old_length);
-  Result<void*> detached = detach_pages(address, old_length, new_length);
-  if (!detached) return detached.error();
-  Result<void*> landed = sys::mremap(*detached, new_length, new_length,
-                                     MREMAP_MAYMOVE | MREMAP_FIXED, new_address);
+  bool joined = false;
+  if (Errno error = join_for_move(address, old_length, joined); error.failed()) {
+    return error;
+  }
+  Result<void*> landed = detach_pages(address, old_length, new_length);
+  if (landed) {
+    void* detached = *landed;
+    landed = sys::mremap(detached, new_length, new_length, MREMAP_MAYMOVE | MREMAP_FIXED,
+                         new_address);
+    if (!landed) reattach_pages(detached, address, old_length, new_length);
+  }
   if (!landed) {
-    reattach_pages(*detached, address, old_length, new_length);
+    if (joined) protect_again(address, old_length);
     return landed.error();
   }
   char* to = static_cast<char*>(*landed);
   (*host)->fill_as(extents, address, to, new_length);
+  if (joined) protect_again(to, new_length);
   // Where it fails, empty pages of the same kind stay there, under the guard.
   static_cast<void>(
       range->vacate(static_cast<size_t>(address - range->begin()), old_length));

@@ -18,6 +18,13 @@ namespace memmap::core {
 sys::Result<std::shared_ptr<AddressRange>> move_out(AddressRange& range, char* address,
                                                     size_t old_length, size_t new_length);
 
+// The kernel moves one of its mappings at a time, and pages that are protected in parts are
+// several: they are one, without access, while they are moved. `joined`: whether they had
+// to be. On failure nothing has changed. With the page replacement lock held.
+sys::Errno join_for_move(char* address, size_t length, bool& joined);
+// Gives the pages at an address the protections that are noted.
+void protect_again(char* address, size_t length);
+
 // mremap(2) with its flags. MREMAP_FIXED follows the rule of MAP_FIXED: over memory of
 // this library or over nothing, else EEXIST.
 sys::Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,

@@ -52,8 +52,10 @@ void faults(const Napi::CallbackInfo& info) {
   const auto numbers_out = elements<double>(info[1]);
   if (numbers_out.size() < 3 * core::kFaultKinds) return;
   const double which = info[0].As<Napi::Number>().DoubleValue();
-  const core::FaultCounts* held = Environment::of(info.Env()).counts(which);
-  const core::FaultCounts& from = held != nullptr ? *held : core::process_counts();
+  const core::FaultCounts* held =
+      which == 0 ? &core::process_counts() : Environment::of(info.Env()).counts(which);
+  if (held == nullptr) return;
+  const core::FaultCounts& from = *held;
   double* out = numbers_out.data();
   // Pairs with the release in count_fault.
   static_cast<void>(from.all.load(std::memory_order_acquire));

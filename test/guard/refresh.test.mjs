@@ -117,6 +117,30 @@ describe('refresh() after a file shrank and grew again', () => {
   });
 });
 
+describe('the faults of a mapping that was empty for a while', () => {
+  it('are those of before and after, and nobody else\'s', () => {
+    const other = mapFile(file('other', Buffer.alloc(LENGTH, 'x')));
+    for (let i = 0; i < 3; i++) {
+      other.bytes[0] = 1;
+      other.refresh();
+    }
+    const path = file('emptied', Buffer.alloc(LENGTH, 'x'));
+    const mapping = mapFile(path);
+    mapping.bytes[0] = 1;
+    assert.equal(mapping.faults.violations, 1);
+    truncateSync(path, 0);
+    assert.equal(mapping.refresh(), true);
+    assert.equal(mapping.length, 0);
+    truncateSync(path, LENGTH);
+    assert.equal(mapping.refresh(), true);
+    assert.equal(mapping.faults.violations, 1);
+    mapping.bytes[0] = 1;
+    assert.equal(mapping.faults.violations, 2);
+    mapping.close();
+    other.close();
+  });
+});
+
 describe('protect() after a violation', () => {
   it("reaches the file again with 'read-write'", () => {
     const path = file('protect', Buffer.alloc(LENGTH, 'x'));

@@ -133,6 +133,26 @@ describe('after stray accesses, a Mapping', () => {
       mapping.close();
     });
 
+    for (const length of [2 * LENGTH, LENGTH / 2]) {
+      it(`keeps what protect() did to a part over resize() to ${length}: protect('${access}')`, () => {
+        const path = file('part', Buffer.alloc(LENGTH, 'x'));
+        const mapping = mapFile(path, { access: 'read-write' });
+        const part = { offset: PAGE, length: 2 * PAGE };
+        mapping.protect(access, part);
+        mapping.bytes[2 * PAGE] = 1;
+        mapping.resize(length);
+        assert.equal(mapping.bytes[0], 120);
+        mapping.bytes[2 * PAGE] = 1;
+        assert.equal(mapping.faults.violations, 2, 'the part is protected still');
+        assert.equal(readFileSync(path)[2 * PAGE], 120);
+        mapping.protect('read-write', part);
+        assert.ok(whole(mapping.bytes.subarray(0, Math.min(length, LENGTH))));
+        mapping.bytes[2 * PAGE] = 2;
+        assert.equal(readFileSync(path)[2 * PAGE], 2);
+        mapping.close();
+      });
+    }
+
     it(`of a file that no path leads to has them, too: protect('${access}')`, () => {
       const path = file('gone', Buffer.alloc(LENGTH, 'x'));
       const mapping = mapFile(path, { access: 'read-write' });
