@@ -141,6 +141,7 @@ Fixup past_the_end(const Scene& scene) {
     // holes there on a full tmpfs looks the same.)
     const Span common = scene.common();
     if (sys::readable(reinterpret_cast<void*>(common.end - scene.unit))) {
+      if (!stays_out_of_reach(scene, size)) return Fixup::kAlready;
       return done(in_the_file(scene, FaultKind::kNoSpace));
     }
     tail.start = first_unreadable({common.start, scene.page}, scene.unit);
@@ -213,8 +214,8 @@ bool read_only(const Scene& scene) {
   count(scene, FaultKind::kReadOnly, block);
   const bool kept = !extent.pristine &&
                     stash_copy(extent.stash, block.start, block.length(), scene.unit);
-  if (!kept) extent.broken = true;
   if (kept && allow(block, kReadWrite)) return true;
+  extent.broken = true;
   return replace_by_copy(block, scene.unit) || allow(common, kReadWrite);
 }
 

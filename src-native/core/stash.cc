@@ -64,19 +64,42 @@ bool copy_page(int file, char* to, const void* from, size_t unit) {
   return bool{got};
 }
 
-Errno put_back(const Stash& stash) {
-  void* origin = at(stash.origin);
-  if (stash.copied) {
-    Result<ssize_t> copied = sys::process_vm_writev(
-        ::getpid(), {stash.pages, stash.length}, {origin, stash.length});
-    if (copied && *copied == static_cast<ssize_t>(stash.length)) {
-      static_cast<void>(sys::munmap(stash.pages, stash.length));
-      return {};
+// Copies the pages back as far as there are any: a file may have shrunk, and then they
+// are lost as in any other mapping of it. False if the system lets nobody copy.
+bool copy_back(const Stash& stash) {
+  const pid_t self = ::getpid();
+  const size_t page = page_size();
+  for (size_t done = 0; done < stash.length;) {
+    const size_t left = stash.length - done;
+    Result<ssize_t> copied = sys::process_vm_writev(self, {stash.pages + done, left},
+                                                    {at(stash.origin + done), left});
+    if (copied) {
+      done += static_cast<size_t>(*copied);
+      if (done < stash.length) done = round_down(done, page) + page;
+      continue;
     }
+    if (copied.error().value == EFAULT) {
+      done += page;
+      continue;
+    }
+    Result<sys::UniqueFd> file = sys::memfd_create("memmap-copy", MFD_CLOEXEC);
+    if (!file) return false;
+    for (; done < stash.length; done += page) {
+      copy_page(file->get(), reinterpret_cast<char*>(stash.origin + done),
+                stash.pages + done, page);
+    }
+  }
+  return true;
+}
+
+Errno put_back(const Stash& stash) {
+  if (stash.copied && copy_back(stash)) {
+    static_cast<void>(sys::munmap(stash.pages, stash.length));
+    return {};
   }
   Result<void*> moved = with_spares([&] {
     return sys::mremap(stash.pages, stash.length, stash.length,
-                       MREMAP_MAYMOVE | MREMAP_FIXED, origin);
+                       MREMAP_MAYMOVE | MREMAP_FIXED, at(stash.origin));
   });
   return moved ? Errno{} : moved.error();
 }
