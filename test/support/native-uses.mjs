@@ -75,6 +75,7 @@ export function uses(binding, { path, key, map, mapFile, memory, file, fd, serve
     sharedBuffer: () => binding.sharedBuffer(file, LENGTH),
     overlay: () => once(map(), (handle) => binding.overlay(handle, bytes)),
     hasExternalShared: () => binding.hasExternalShared(),
+    hasExternalBuffers: () => binding.hasExternalBuffers(),
     detach: () => binding.detach(new ArrayBuffer(8)),
     collect: () => binding.collect(),
 
