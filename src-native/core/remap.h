@@ -18,9 +18,9 @@ namespace memmap::core {
 sys::Result<std::shared_ptr<AddressRange>> move_out(AddressRange& range, char* address,
                                                     size_t old_length, size_t new_length);
 
-// The kernel moves one of its mappings at a time, and pages that are protected in parts are
-// several: they are one, without access, while they are moved. `joined`: whether they had
-// to be. On failure nothing has changed. With the page replacement lock held.
+// The kernel moves one of its mappings at a time, and pages that are protected in parts
+// are several: they are one, without access, while they are moved. `joined`: whether they
+// had to be. On failure nothing has changed. With the page replacement lock held.
 sys::Errno join_for_move(char* address, size_t length, bool& joined);
 // Gives the pages at an address the protections that are noted.
 void protect_again(char* address, size_t length);
