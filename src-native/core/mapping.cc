@@ -276,7 +276,11 @@ Errno Mapping::restore(const Source& source, int prot) {
   extent.backing.shown_device = extent.backing.shown_inode = 0;
   if (guard_enabled()) learn_shown(extent.backing, start);
   add_extent(std::move(extent));
-  return {};
+  // What lies before a lost end has been given back above.
+  return each_extent(reinterpret_cast<uintptr_t>(address_), start, [](Extent& left) {
+    left.fixed_up = left.broken;
+    return Errno{};
+  });
 }
 
 bool Mapping::fixed_up(size_t& lost_from) const {
