@@ -69,6 +69,8 @@ bool copy_page(int file, char* to, const void* from, size_t unit) {
 bool copy_back(const Stash& stash) {
   const pid_t self = ::getpid();
   const size_t page = page_size();
+  // Only a page that is not there is in the way then.
+  static_cast<void>(sys::mprotect(at(stash.origin), stash.length, kReadWrite));
   for (size_t done = 0; done < stash.length;) {
     const size_t left = stash.length - done;
     Result<ssize_t> copied = sys::process_vm_writev(self, {stash.pages + done, left},

@@ -1,40 +1,23 @@
-// Threads that replace the same pages: each act is stopped in its midst while another
-// begins, and the other way round. Who holds the page replacement lock comes first;
-// without it the later of two answers to the kernel's state of before would win.
+// Two threads that replace the same pages: each act is stopped in its midst while another
+// begins. Who holds the page replacement lock comes first; without it the later of two
+// answers to the kernel's state of before would win.
 #pragma once
+
 #include <sys/mman.h>
 #include <time.h>
 
 #include <atomic>
-#include <cstring>
 #include <functional>
-#include <memory>
 #include <thread>
 #include <utility>
 
-#include "check.h"
 #include "core/mapping.h"
-#include "core/mirror.h"
 #include "core/page.h"
-#include "core/remap.h"
-#include "core/vma.h"
-#include "kernel.h"
 #include "mappings.h"
-#include "subject.h"
-#include "sys/abi.h"
 #include "temporary.h"
 #include "witness.h"
 
 namespace memmap::test {
-
-using memmap::core::AddressRange;
-using memmap::core::FaultKind;
-using memmap::core::Mapping;
-using memmap::core::page_size;
-using memmap::core::remap;
-using memmap::sys::Result;
-
-constexpr unsigned kLooks = static_cast<unsigned>(memmap::sys::kProcmapQuery);
 
 // Another thread, which begins in the midst of this one's act.
 class Other {
@@ -71,38 +54,32 @@ class Other {
 // A part of a reservation that has been mapped and closed, where a view may still be.
 class Slot {
  public:
-  Slot() : file_(2 * page_size(), 'f') {
-    auto space = Mapping::reserve(4 * page_size());
+  Slot() : file_(2 * core::page_size(), 'f') {
+    auto space = core::Mapping::reserve(4 * core::page_size());
     if (!space) return;
     space_ = std::move(*space);
     static_cast<void>(place()->close());
   }
 
-  char* at() const { return space_.address() + page_size(); }
+  char* at() const { return space_.address() + core::page_size(); }
   const TemporaryFile& file() const { return file_; }
-  Result<Mapping> place(int prot = kReadWrite) const {
-    Mapping::Request request = pages_of(file_);
+  sys::Result<core::Mapping> place(int prot = kReadWrite) const {
+    core::Mapping::Request request = pages_of(file_);
     request.address = at();
     request.flags |= MAP_FIXED;
     request.prot = prot;
-    return Mapping::create(request);
+    return core::Mapping::create(request);
   }
   // Pages of the file are there, and nothing else.
   bool shows_file() const {
     return vma_at(at()).inode == file_.inode() &&
-           vma_at(at() + page_size()).inode == file_.inode() &&
-           all_bytes(at(), 2 * page_size(), 'f');
+           vma_at(at() + core::page_size()).inode == file_.inode() &&
+           all_bytes(at(), 2 * core::page_size(), 'f');
   }
 
  private:
   TemporaryFile file_;
-  Mapping space_;
+  core::Mapping space_;
 };
-
-// Fails where PROCMAP_QUERY is missing: nothing else marks the handler's look.
-inline bool can_look() { return memmap::core::has_procmap_query(); }
-
-#define NEED_LOOKS() \
-  if (!can_look()) SKIP("PROCMAP_QUERY needs Linux 6.11")
 
 }  // namespace memmap::test

@@ -1,41 +1,43 @@
-// What the threads of the stress share: settings, and the slots of each.
+// What the threads of the stress test share.
 #pragma once
-#include <stdlib.h>
 
-#include <array>
-#include <atomic>
 #include <cstddef>
-#include <memory>
 
 #include "core/mapping.h"
 #include "core/page.h"
-#include "temporary.h"
 #include "witness.h"
 
 namespace memmap::test {
 
-using memmap::core::Mapping;
-using memmap::core::page_size;
-
-constexpr size_t kThreads = 4;
-constexpr size_t kSlots = 6;    // of each thread
-constexpr size_t kPages = 8;    // in each slot
-constexpr size_t kTouched = 1;  // the byte of a page that others write
-
-inline long setting(const char* name, long otherwise) {
-  const char* text = ::getenv(name);
-  return text == nullptr ? otherwise : std::atol(text);
-}
+inline constexpr size_t kThreads = 4;
+inline constexpr size_t kSlots = 6;    // of each thread
+inline constexpr size_t kPages = 8;    // in each slot
+inline constexpr size_t kTouched = 1;  // the byte of a page that others write
 
 // What a slot holds while it is open.
 enum class Kind { kReadOnlyFile, kFile, kPrivateFile, kMemory };
-constexpr size_t kKinds = 4;
+inline constexpr size_t kKinds = 4;
 
 struct Arena {
-  Mapping space;
+  core::Mapping space;
   char* slot(size_t thread, size_t index) const {
-    return space.address() + (thread * kSlots + index) * kPages * page_size();
+    return space.address() + (thread * kSlots + index) * kPages * core::page_size();
   }
 };
+
+// Whether all pages begin and end with the byte, from one on.
+inline bool all(const char* begin, size_t first, size_t count, char byte) {
+  for (size_t i = first; i < count; i++) {
+    const char* page = begin + i * core::page_size();
+    if (load(page) != byte || load(page + core::page_size() - 1) != byte) return false;
+  }
+  return true;
+}
+inline void fill(char* begin, size_t count, char byte) {
+  for (size_t i = 0; i < count; i++) {
+    store(begin + i * core::page_size(), byte);
+    store(begin + (i + 1) * core::page_size() - 1, byte);
+  }
+}
 
 }  // namespace memmap::test

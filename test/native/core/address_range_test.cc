@@ -20,7 +20,6 @@ using memmap::core::AddressRange;
 using memmap::core::page_size;
 using memmap::test::all_bytes;
 using memmap::test::closed_at;
-using memmap::test::counts_at;
 using memmap::test::kAnonymous;
 using memmap::test::kReadWrite;
 using memmap::test::map_foreign;
@@ -190,7 +189,39 @@ TEST("an extended range is found, counted and unmapped whole") {
   CHECK(!mapped(address, 2 * page));
 }
 
+TEST("what the kernel adds below a range goes with it, closed or not") {
+  const size_t page = page_size();
+  for (const bool closed : {false, true}) {
+    constexpr int kFlags = kAnonymous | MAP_GROWSDOWN | MAP_NORESERVE;
+    // The kernel leaves a gap of 256 pages to what lies below.
+    char* space = map_foreign(2048);
+    char* address = space + 2000 * page;
+    ::munmap(space, 2048 * page);
+    CHECK(::mmap(address, page, kReadWrite, kFlags | MAP_FIXED, -1, 0) == address);
+    auto range = AddressRange::take(address, page, Owner::kMemmap, true);
+    range->fill(address, page, memmap::test::extent_of(kReadWrite, kFlags));
+    static_cast<volatile char*>(address)[-1] = 'w';
+    CHECK(vma_at(address - 1).mapped());
+    if (closed) {
+      CHECK(!range->vacate(0, page).failed());
+      CHECK(!vma_at(address - 1).mapped() && closed_at(address));
+    }
+    range.reset();
+    CHECK(!vma_at(address - 1).mapped() && !vma_at(address).mapped());
+  }
+}
+
+TEST("memory of the runtime is never sealed, ours where the kernel can") {
+  const size_t page = page_size();
+  char* address = map_foreign(1);
+  auto range = AddressRange::take(address, page, Owner::kRuntime);
+  CHECK(range->seal(0, page, 0).value == ENOTSUP);
+  CHECK(range->seal(0, 2 * page, 0).value == EINVAL);
+  CHECK(::munmap(address, page) == 0);
+}
+
 TEST("threads take, find and drop ranges at the same time") {
+  AddressRange::sweep();  // what other tests have left would go meanwhile
   const AddressRange::Census before = AddressRange::census();
   std::atomic<int> wrong = 0;
   // What the other threads look for: a range of another thread, or a range that has gone.

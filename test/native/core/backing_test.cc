@@ -38,7 +38,6 @@ using memmap::test::Owner;
 using memmap::test::SmallDisk;
 using memmap::test::Subject;
 using memmap::test::TemporaryFile;
-using memmap::test::vma_at;
 using Kind = Backing::Kind;
 
 constexpr int kSharedAnonymous = MAP_SHARED | MAP_ANONYMOUS;

@@ -16,7 +16,6 @@
 
 namespace {
 
-using memmap::core::AddressRange;
 using memmap::core::FaultCounts;
 using memmap::core::FaultKind;
 using memmap::core::is_closed;

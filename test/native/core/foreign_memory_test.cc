@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <cstdio>
-#include <memory>
 
 #include "check.h"
 #include "child.h"
@@ -15,7 +14,6 @@
 
 namespace {
 
-using memmap::core::AddressRange;
 using memmap::core::arm_guard;
 using memmap::core::page_size;
 using memmap::test::End;

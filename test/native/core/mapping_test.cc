@@ -1,13 +1,11 @@
 #include "core/mapping.h"
 
-#include <signal.h>
 #include <sys/mman.h>
 
 #include <memory>
 #include <utility>
 
 #include "check.h"
-#include "child.h"
 #include "core/guard.h"
 #include "core/page.h"
 #include "kernel.h"
@@ -27,9 +25,7 @@ using memmap::sys::Result;
 using memmap::test::all_bytes;
 using memmap::test::Call;
 using memmap::test::closed_at;
-using memmap::test::fd_at;
 using memmap::test::Ignore;
-using memmap::test::in_child;
 using memmap::test::map_foreign;
 using memmap::test::mapped;
 using memmap::test::Owner;
@@ -245,75 +241,6 @@ TEST("a kept descriptor is closed with the mapping") {
   Mapping moved = std::move(*mapping);
   CHECK(!moved.close().failed());
   CHECK(memmap::test::open_descriptors() == before);
-}
-
-TEST("the guard forgets a descriptor with the mapping that kept it") {
-  const size_t page = page_size();
-  for (const bool closed : {false, true}) {
-    TemporaryFile file(2 * page, 'f');
-    TemporaryFile other(2 * page, 'o');
-    std::shared_ptr<AddressRange> holder;
-    int number_of_fd = -1;
-    {
-      Mapping::Request request = pages_of(file);
-      request.prot = PROT_READ;
-      Result<Mapping> mapping = Mapping::create(request);
-      holder = mapping->range();
-      mapping->keep(memmap::sys::UniqueFd(::dup(file.fd())));
-      number_of_fd = mapping->fd();
-      CHECK(fd_at(holder->begin()) == number_of_fd);
-      if (closed) CHECK(!mapping->close().failed());
-    }
-    CHECK(fd_at(holder->begin()) == -1);
-    // Another file has the number now, and none of its bytes come under the view.
-    CHECK(::dup2(other.fd(), number_of_fd) == number_of_fd);
-    holder->begin()[1] = 'w';
-    CHECK(holder->begin()[0] == (closed ? '\0' : 'f') && holder->begin()[1] == 'w');
-    CHECK(file.all('f') && other.all('o'));
-    ::close(number_of_fd);
-  }
-}
-
-TEST("a mapping that is let go under a holder stays guarded, and counts") {
-  const size_t page = page_size();
-  TemporaryFile file(2 * page, 'f');
-  std::shared_ptr<AddressRange> holder;
-  std::shared_ptr<memmap::core::FaultCounts> counts;
-  {
-    Result<Mapping> mapping = Mapping::create(pages_of(file));
-    holder = mapping->range();
-    counts = mapping->counts();
-  }
-  CHECK(::ftruncate(file.fd(), 0) == 0);
-  CHECK(holder->begin()[page] == 0 && counts->all == 1);
-}
-
-TEST_ALONE("addresses that are reserved trap until something is mapped there") {
-  const size_t page = page_size();
-  CHECK(in_child([&] {
-          Result<Mapping> space = Mapping::reserve(16 * page);
-          CHECK(bool{space});
-          Result<Mapping> placed =
-              Mapping::create(pages(2, space->address() + 4 * page, MAP_FIXED));
-          CHECK(placed && placed->range() == space->range());
-          placed->address()[page] = 'a';
-          CHECK(!placed->range()->protect(4 * page, page, PROT_NONE).failed());
-          CHECK(placed->address()[0] == 0 && placed->address()[page] == 'a');
-          char* address = placed->address();
-          CHECK(!placed->close().failed() && address[page] == 0);
-        }).well());
-  for (size_t touched : {0U, 3U, 6U, 15U}) {
-    for (const bool write : {false, true}) {
-      CHECK(in_child([&] {
-              Result<Mapping> space = Mapping::reserve(16 * page);
-              Result<Mapping> placed =
-                  Mapping::create(pages(2, space->address() + 4 * page, MAP_FIXED));
-              volatile char* byte = space->address() + touched * page;
-              if (write) *byte = 'w';
-              CHECK(*byte == 0);
-            }).signal == SIGSEGV);
-    }
-  }
 }
 
 }  // namespace

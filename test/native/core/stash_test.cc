@@ -119,7 +119,7 @@ TEST("stashed pages of a shared mapping stay where they are, and come back the s
 
 TEST("a stashed copy is written back over what the pages have become") {
   const size_t page = page_size();
-  // By process_vm_writev, or where nobody may write there by moving the copy.
+  // Whoever may write there by then.
   for (int prot : {kReadWrite, PROT_READ}) {
     Hidden pages(3, 'a');
     pages.protect(kReadWrite);

@@ -1,15 +1,20 @@
-// Stray accesses, and what comes back after them: with access, from new addresses, in
-// part or when something fails half-way. All faults are real ones.
+// Stray accesses, and what comes back after them: with access, in part, or when something
+// fails half-way. All faults are real ones.
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <cstring>
-#include <string>
 
 #include "check.h"
+#include "core/guard.h"
 #include "core/mapping.h"
 #include "core/page.h"
 #include "core/page_replacement_lock.h"
-#include "core/remap.h"
 #include "kernel.h"
 #include "mappings.h"
 #include "subject.h"
@@ -21,15 +26,12 @@ namespace {
 
 using memmap::core::all_blocks;
 using memmap::core::FaultKind;
-using memmap::core::Mapping;
 using memmap::core::page_size;
 using memmap::core::PageReplacementLock;
-using memmap::core::remap;
 using memmap::test::all_bytes;
 using memmap::test::Call;
 using memmap::test::kAnonymous;
 using memmap::test::kReadWrite;
-using memmap::test::map_foreign;
 using memmap::test::Refuse;
 using memmap::test::Subject;
 using memmap::test::TemporaryFile;
@@ -161,7 +163,7 @@ TEST("protect refuses what leaves the range and what is not at a page") {
 
 TEST("access that cannot be given back yet loses nothing, and comes the next time") {
   const size_t page = page_size();
-  Subject subject(48, kReadWrite, kAnonymous);
+  Subject subject(48, kReadWrite, MAP_SHARED | MAP_ANONYMOUS);
   std::memset(subject.at(0), 'a', subject.length());
   CHECK(!subject.protect(PROT_NONE).failed());
   // In three parts.
@@ -170,7 +172,6 @@ TEST("access that cannot be given back yet loses nothing, and comes the next tim
     subject.at(i + 3)[0] = 'w';
   }
   for (int calls : {0, 1}) {
-    // Copies are written back, then the pages are moved: neither goes.
     Refuse full(Call::kMremap, MREMAP_FIXED, EAGAIN, calls);
     CHECK(::mprotect(subject.at(0), subject.length(), PROT_READ) == 0);
     CHECK(subject.protect(PROT_READ).value == EAGAIN);
@@ -179,116 +180,58 @@ TEST("access that cannot be given back yet loses nothing, and comes the next tim
   CHECK(all_bytes(subject.at(0), subject.length(), 'a'));
 }
 
-TEST("what stray writes changed is undone before a mapping gets another length") {
-  const size_t page = page_size();
-  for (const bool held : {false, true}) {
-    for (size_t count : {2U, 9U}) {
-      TemporaryFile file(16 * page, 'f');
-      Subject subject(4, kReadWrite, MAP_SHARED, file.fd());
-      auto holder = held ? subject.mapping().range() : nullptr;
-      const auto counts = subject.mapping().counts();
-      CHECK(!subject.protect(PROT_READ).failed());
-      subject.at(1)[0] = 'w';
-      CHECK(!subject.mapping().resize(count * page).failed());
-      CHECK(all_bytes(subject.at(0), count * page, 'f'));
-      CHECK(std::strcmp(vma_at(subject.at(0)).permissions, "r--s") == 0);
-      CHECK(subject.mapping().counts() == counts && counts->all == 1);
-      // What was noted of the pages has gone with them.
-      subject.at(count - 1)[0] = 'w';
-      CHECK(counts->all == 2 && file.all('f'));
-      CHECK(counts->lengths[static_cast<size_t>(FaultKind::kReadOnly)] == count * page);
-      CHECK(!subject.protect(kReadWrite).failed());
-      subject.at(1)[0] = 'x';
-      CHECK(file.content()[page] == 'x');
-    }
-  }
-}
-
-TEST("a lost end is known at the new addresses, too") {
-  const size_t page = page_size();
-  TemporaryFile file(8 * page, 'f');
-  Subject subject(8, PROT_READ, MAP_SHARED, file.fd());
-  auto holder = subject.mapping().range();
-  CHECK(::ftruncate(file.fd(), 0) == 0);
-  CHECK(subject.at(7)[0] == 0 && subject.lost_from() == 0);
-  CHECK(!subject.mapping().resize(6 * page).failed());
-  CHECK(subject.fixed_up() && subject.lost_from() == 0);
-  CHECK(all_bytes(subject.at(0), 6 * page, 0));
-  // The file has grown back, and comes back.
-  const std::string bytes(6 * page, 'g');
-  CHECK(::pwrite(file.fd(), bytes.data(), bytes.size(), 0) > 0);
-  const Mapping::Source source = {file.fd(), 0, MAP_SHARED, true};
-  CHECK(!subject.mapping().restore(source, PROT_READ).failed());
-  CHECK(!subject.fixed_up() && all_bytes(subject.at(0), 6 * page, 'g'));
-}
-
-TEST("what stray writes changed is undone before a remap, whichever") {
-  const size_t page = page_size();
-  for (int flags : {0, MREMAP_MAYMOVE, MREMAP_MAYMOVE | MREMAP_FIXED,
-                    MREMAP_MAYMOVE | MREMAP_DONTUNMAP}) {
-    TemporaryFile file(8 * page, 'f');
-    Subject subject(4, kReadWrite, MAP_SHARED, file.fd());
-    const auto counts = subject.mapping().counts();
-    CHECK(!subject.protect(PROT_READ).failed());
-    subject.at(1)[0] = 'w';
-    const bool fixed = (flags & MREMAP_FIXED) != 0;
-    // Shrunk in place, grown elsewhere, or of the same length.
-    const size_t count = flags == 0 ? 2 : flags == MREMAP_MAYMOVE ? 6 : 4;
-    char* to = fixed ? memmap::test::free_addresses(count) : nullptr;
-    auto moved = remap(subject.mapping().range(), subject.at(0), 4 * page, count * page,
-                       flags, to);
-    CHECK(moved && moved->length() == count * page);
-    char* address = moved->address();
-    CHECK(all_bytes(address, count * page, 'f'));
-    CHECK(std::strcmp(vma_at(address).permissions, "r--s") == 0);
-    CHECK(moved->counts() == counts);
-    address[page] = 'w';
-    CHECK(counts->all == 2 && file.all('f'));
-    const auto offset = static_cast<size_t>(address - moved->range()->begin());
-    CHECK(!moved->range()->protect(offset, count * page, kReadWrite).failed());
-    CHECK(address[page] == 'f');
-    address[page] = 'x';
-    CHECK(file.content()[page] == 'x');
-  }
-}
-
-TEST("a remap that fails half-way loses no byte, of a stray write or otherwise") {
-  const size_t page = page_size();
-  Subject subject(4, kReadWrite, kAnonymous);
-  std::memset(subject.at(0), 'a', 4 * page);
-  for (int calls = 0; calls < 4; calls++) {
-    CHECK(!subject.protect(PROT_NONE).failed());
-    CHECK(subject.at(2)[0] == 0);
-    char* to = memmap::test::free_addresses(8);
-    {
-      Refuse full(Call::kMremap, 0, EFAULT, calls, 1);
-      const bool moved{remap(subject.mapping().range(), subject.at(0), 4 * page, 8 * page,
-                             MREMAP_MAYMOVE | MREMAP_FIXED, to)};
-      CHECK(moved == (full.refused() == 0));
-      if (moved) break;
-      CHECK(!vma_at(to).mapped());
-    }
-    CHECK(!subject.protect(kReadWrite).failed());
-    CHECK(all_bytes(subject.at(0), 4 * page, 'a'));
-  }
-}
-
-TEST("what stray writes changed is undone before the pages move onto the runtime's") {
-  const size_t page = page_size();
-  char* reserved = map_foreign(4);
-  Subject subject(4, kReadWrite, kAnonymous);
-  const auto counts = subject.mapping().counts();
-  std::memset(subject.at(0), 'a', 4 * page);
+TEST("with many blocks in the process a mapping is copied in few") {
+  Subject many(1, kReadWrite, kAnonymous);
+  Subject subject(1024, kReadWrite, kAnonymous);
+  subject.at(300)[1] = 'a';
   CHECK(!subject.protect(PROT_READ).failed());
-  subject.at(1)[0] = 'w';
-  CHECK(!subject.mapping().overlay(reserved).failed());
-  CHECK(subject.at(0) == reserved && all_bytes(reserved, 4 * page, 'a'));
-  CHECK(std::strcmp(vma_at(reserved).permissions, "r--p") == 0);
-  reserved[0] = 'w';
-  CHECK(subject.mapping().counts() == counts && counts->all == 2);
-  CHECK(!subject.protect(kReadWrite).failed());
-  CHECK(all_bytes(reserved, 4 * page, 'a'));
-  ::munmap(reserved, 4 * page);
+  const uint32_t before = blocks();
+  {
+    const PageReplacementLock lock;
+    auto* extent = memmap::core::find_extent(memmap::test::number(many.at(0)));
+    for (uint32_t i = before; i < 8192; i++) memmap::core::count_block(*extent);
+  }
+  subject.at(300)[0] = 'w';
+  CHECK(subject.counted(FaultKind::kReadOnly, 1, 256, 128));
+  CHECK(!subject.protect(PROT_READ).failed());
+  CHECK(subject.at(300)[0] == 0 && subject.at(300)[1] == 'a');
+  CHECK(!many.mapping().close().failed() && blocks() == before);
+}
+
+// As a sandbox does: these calls fail with EPERM from here on. False if it cannot be had.
+bool forbid_calls_between_processes() {
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_writev, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {sizeof filter / sizeof *filter, filter};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+TEST_ALONE(
+    "in a sandbox that forbids to read and write processes, nothing is lost either") {
+  const size_t page = page_size();
+  CHECK(!memmap::core::arm_guard().failed());
+  if (!forbid_calls_between_processes()) SKIP("no seccomp filters");
+  TemporaryFile file(4 * page, 'f');
+  Subject memory(32, kReadWrite, kAnonymous);
+  std::memset(memory.at(0), 'a', memory.length());
+  CHECK(!memory.protect(PROT_READ).failed());
+  memory.at(17)[3] = 'w';
+  CHECK(memory.counted(FaultKind::kReadOnly, 1, 16, 16));
+  CHECK(memory.at(17)[3] == 'w' && memory.at(17)[4] == 'a' && memory.at(16)[0] == 'a');
+  CHECK(!memory.protect(kReadWrite).failed());
+  CHECK(all_bytes(memory.at(0), memory.length(), 'a'));
+  Subject shared(4, PROT_READ, MAP_SHARED, file.fd());
+  CHECK(::unlink(file.path()) == 0);
+  shared.at(2)[0] = 'w';
+  CHECK(shared.at(2)[1] == 'f' && file.all('f'));
+  CHECK(!shared.protect(PROT_READ).failed());
+  CHECK(all_bytes(shared.at(0), 4 * page, 'f'));
 }
 
 TEST("pages of MADV_GUARD_INSTALL read zeros, and are guards again with access") {
@@ -306,6 +249,21 @@ TEST("pages of MADV_GUARD_INSTALL read zeros, and are guards again with access")
   CHECK(all_bytes(subject.at(0), page, 'a') && all_bytes(subject.at(2), 2 * page, 'a'));
   CHECK(!subject.protect(kReadWrite).failed());
   CHECK(subject.at(1)[0] == 0 && subject.all() == 2);
+}
+
+TEST("memory that may only be run can be read, or reads zeros") {
+  const size_t page = page_size();
+  TemporaryFile file(2 * page, 'f');
+  for (int flags : {MAP_PRIVATE, MAP_SHARED}) {
+    Subject subject(2, PROT_EXEC, flags, file.fd());
+    // Without protection keys the processor lets it be read.
+    const char byte = *static_cast<volatile char*>(subject.at(1));
+    CHECK(byte == 'f' || byte == 0);
+    CHECK(subject.all() == 0 || subject.counted(FaultKind::kNoAccess, 1, 0, 2));
+    CHECK(vma_at(subject.at(1)).permissions[2] == 'x');
+    *static_cast<volatile char*>(subject.at(0)) = 'w';
+    CHECK(file.all('f'));
+  }
 }
 
 }  // namespace

@@ -1,8 +1,39 @@
-// The stress of core/ from four threads: stress.h.
-#include "stress.h"
+// Everything at once, from four threads: mappings placed, closed, protected, resized,
+// moved and lost, beside stray accesses of the other threads to all of it. Each byte that
+// is read must be one that can be there.
+//
+// MEMMAP_STRESS_SECONDS: how long, 2 without it. MEMMAP_STRESS_SEED: other acts.
+#include <stdlib.h>
 
-namespace memmap::test {
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "check.h"
+#include "core/mapping.h"
+#include "core/page.h"
+#include "stress_actor.h"
+#include "temporary.h"
+
 namespace {
+
+using memmap::core::AddressRange;
+using memmap::core::Mapping;
+using memmap::core::page_size;
+using memmap::test::Actor;
+using memmap::test::Arena;
+using memmap::test::kPages;
+using memmap::test::kSlots;
+using memmap::test::kThreads;
+
+long setting(const char* name, long otherwise) {
+  const char* text = ::getenv(name);
+  return text == nullptr ? otherwise : std::atol(text);
+}
 
 TEST("threads do all that can be done to mappings at once, and find the right bytes") {
   const size_t live = AddressRange::census().live;
@@ -42,4 +73,3 @@ TEST("threads do all that can be done to mappings at once, and find the right by
 }
 
 }  // namespace
-}  // namespace memmap::test

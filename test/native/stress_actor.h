@@ -1,24 +1,18 @@
-// Everything at once, from four threads: mappings placed, closed, protected, resized,
-// moved and lost, beside stray accesses of the other threads to all of it. Each byte that
-// is read must be one that can be there.
-//
-// MEMMAP_STRESS_SECONDS: how long, 2 without it. MEMMAP_STRESS_SEED: other acts.
+// A thread of the stress test: it does all that can be done to mappings, at random, and
+// expects the bytes that must be there.
 #pragma once
-#include <stdlib.h>
+
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
-#include <chrono>
-#include <cstdio>
-#include <cstring>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
-#include <vector>
 
-#include "check.h"
 #include "core/mapping.h"
 #include "core/page.h"
 #include "core/remap.h"
@@ -30,13 +24,6 @@
 
 namespace memmap::test {
 
-using memmap::core::AddressRange;
-using memmap::core::FaultKind;
-using memmap::core::Mapping;
-using memmap::core::page_size;
-using memmap::core::remap;
-using memmap::sys::Result;
-
 class Actor {
  public:
   Actor(Arena& arena, size_t thread, uint64_t seed)
@@ -45,8 +32,8 @@ class Actor {
         letter_(static_cast<char>('A' + thread)),
         random_(seed * 1000 + thread + 1) {
     for (size_t i = 0; i < kSlots; i++) {
-      slots_[i].file = std::make_unique<TemporaryFile>(kPages * page_size(), letter_,
-                                                       i % 2 == 0 ? "/tmp" : "/dev/shm");
+      slots_[i].file = std::make_unique<TemporaryFile>(
+          kPages * core::page_size(), letter_, i % 2 == 0 ? "/tmp" : "/dev/shm");
       place(i);
       close(i);
     }
@@ -64,7 +51,7 @@ class Actor {
  private:
   struct Slot {
     std::unique_ptr<TemporaryFile> file;
-    Mapping mapping;
+    core::Mapping mapping;
     bool open = false;
     Kind kind = Kind::kFile;
     int prot = 0;
@@ -80,23 +67,8 @@ class Actor {
     if (!so && wrong_.empty()) wrong_ = what;
   }
   char* at(size_t index, size_t page) const {
-    return arena_.slot(thread_, index) + page * page_size();
+    return arena_.slot(thread_, index) + page * core::page_size();
   }
-  // Whether all pages begin and end with the byte, from one on.
-  static bool all(const char* begin, size_t first, size_t count, char byte) {
-    for (size_t i = first; i < count; i++) {
-      const char* page = begin + i * page_size();
-      if (load(page) != byte || load(page + page_size() - 1) != byte) return false;
-    }
-    return true;
-  }
-  static void fill(char* begin, size_t count, char byte) {
-    for (size_t i = 0; i < count; i++) {
-      store(begin + i * page_size(), byte);
-      store(begin + (i + 1) * page_size() - 1, byte);
-    }
-  }
-
   void act() {
     const size_t index = choose(kSlots);
     Slot& slot = slots_[index];
@@ -125,22 +97,22 @@ class Actor {
     Slot& slot = slots_[index];
     slot.kind = static_cast<Kind>(choose(kKinds));
     slot.prot = slot.kind == Kind::kReadOnlyFile ? PROT_READ : kReadWrite;
-    Mapping::Request request;
+    core::Mapping::Request request;
     request.address = at(index, 0);
-    request.length = kPages * page_size();
+    request.length = kPages * core::page_size();
     request.prot = slot.prot;
     request.flags = MAP_FIXED | (slot.kind == Kind::kMemory        ? kAnonymous
                                  : slot.kind == Kind::kPrivateFile ? MAP_PRIVATE
                                                                    : MAP_SHARED);
     if (slot.kind != Kind::kMemory) request.fd = slot.file->fd();
-    Result<Mapping> made = Mapping::create(request);
+    sys::Result<core::Mapping> made = core::Mapping::create(request);
     expect(bool{made}, "place");
     if (!made) return;
     slot.mapping = std::move(*made);
     slot.open = true;
     if (slot.kind == Kind::kMemory) fill(at(index, 0), kPages, letter_);
     expect(all(at(index, 0), 0, kPages, letter_), "a new mapping shows its pages");
-    if (choose(4) == 0) slot.mapping.keep(memmap::sys::UniqueFd(::dup(slot.file->fd())));
+    if (choose(4) == 0) slot.mapping.keep(sys::UniqueFd(::dup(slot.file->fd())));
   }
 
   void close(size_t index) {
@@ -155,7 +127,7 @@ class Actor {
   bool intact(const Slot& slot) const {
     char page[4096];
     for (size_t i = 0; i < kPages; i++) {
-      const auto offset = static_cast<off_t>(i * page_size());
+      const auto offset = static_cast<off_t>(i * core::page_size());
       if (::pread(slot.file->fd(), page, sizeof page, offset) != sizeof page)
         return false;
       for (size_t at = 0; at < sizeof page; at++) {
@@ -169,7 +141,9 @@ class Actor {
     Slot& slot = slots_[index];
     const auto offset =
         static_cast<size_t>(at(index, first) - slot.mapping.range()->begin());
-    return !slot.mapping.range()->protect(offset, count * page_size(), prot).failed();
+    return !slot.mapping.range()
+                ->protect(offset, count * core::page_size(), prot)
+                .failed();
   }
 
   void protect(size_t index) {
@@ -194,29 +168,31 @@ class Actor {
     const size_t kept = choose(kPages);
     const auto counts = slot.mapping.counts();
     const uint32_t before = counts->all;
-    expect(::ftruncate(slot.file->fd(), static_cast<off_t>(kept * page_size())) == 0,
-           "ftruncate");
+    expect(
+        ::ftruncate(slot.file->fd(), static_cast<off_t>(kept * core::page_size())) == 0,
+        "ftruncate");
     // What a private mapping has written stays its own.
     const char last = load(at(index, kPages - 1));
     expect(last == 0 || (slot.kind == Kind::kPrivateFile && last == letter_),
            "lost pages read zeros");
     expect(last != 0 || counts->all != before, "zeros are counted");
-    const std::string bytes(kPages * page_size(), letter_);
+    const std::string bytes(kPages * core::page_size(), letter_);
     expect(::pwrite(slot.file->fd(), bytes.data(), bytes.size(), 0) > 0, "pwrite");
     const int flags = slot.kind == Kind::kPrivateFile ? MAP_PRIVATE : MAP_SHARED;
-    const Mapping::Source source = {slot.file->fd(), 0, flags, choose(2) == 0};
+    const core::Mapping::Source source = {slot.file->fd(), 0, flags, choose(2) == 0};
     expect(!slot.mapping.restore(source, slot.prot).failed(), "restore");
     expect(all(at(index, 0), 0, kPages, letter_), "the file comes back");
   }
 
   void move_in(size_t index) {
-    Result<Mapping> from = Mapping::create(pages(kPages));
+    sys::Result<core::Mapping> from = core::Mapping::create(pages(kPages));
     expect(bool{from}, "create");
     if (!from) return;
     fill(from->address(), kPages, letter_);
-    const size_t length = kPages * page_size();
-    Result<Mapping> moved = remap(from->range(), from->address(), length, length,
-                                  MREMAP_MAYMOVE | MREMAP_FIXED, at(index, 0));
+    const size_t length = kPages * core::page_size();
+    sys::Result<core::Mapping> moved =
+        core::remap(from->range(), from->address(), length, length,
+                    MREMAP_MAYMOVE | MREMAP_FIXED, at(index, 0));
     expect(bool{moved}, "remap");
     if (!moved) return;
     Slot& slot = slots_[index];
@@ -232,9 +208,9 @@ class Actor {
     Slot& slot = slots_[index];
     if (!slot.open) return;
     const size_t count = 1 + choose(2 * kPages);
-    Result<Mapping> moved =
-        remap(slot.mapping.range(), at(index, 0), kPages * page_size(),
-              count * page_size(), MREMAP_MAYMOVE, nullptr);
+    sys::Result<core::Mapping> moved =
+        core::remap(slot.mapping.range(), at(index, 0), kPages * core::page_size(),
+                    count * core::page_size(), MREMAP_MAYMOVE, nullptr);
     // Pages that a stray access has split cannot be moved by mremap(2) in one.
     if (!moved) return expect(moved.error().value == EFAULT, "remap away");
     const size_t kept = count < kPages ? count : kPages;
@@ -244,7 +220,7 @@ class Actor {
       // Shrunk: the rest has been closed already.
       expect(!moved->close().failed(), "close what was shrunk");
     }
-    slot.mapping = Mapping();
+    slot.mapping = core::Mapping();
     expect(all(at(index, 0), 0, kPages, 0), "left pages read zeros");
   }
 
@@ -252,22 +228,22 @@ class Actor {
   void resize() {
     const bool of_file = choose(2) == 0;
     TemporaryFile& file = *slots_[0].file;
-    Mapping::Request request = pages(kPages);
+    core::Mapping::Request request = pages(kPages);
     if (of_file) {
       request.fd = file.fd();
       request.flags = MAP_SHARED;
     }
-    Result<Mapping> made = Mapping::create(request);
+    sys::Result<core::Mapping> made = core::Mapping::create(request);
     expect(bool{made}, "create");
     if (!made) return;
     if (!of_file) fill(made->address(), kPages, letter_);
     const auto holder = choose(2) == 0 ? made->range() : nullptr;
     char* old = made->address();
-    expect(!made->range()->protect(0, kPages * page_size(), PROT_READ).failed(),
+    expect(!made->range()->protect(0, kPages * core::page_size(), PROT_READ).failed(),
            "protect");
     store(old + kTouched, 's');
     const size_t count = 1 + choose(2 * kPages);
-    expect(!made->resize(count * page_size()).failed(), "resize");
+    expect(!made->resize(count * core::page_size()).failed(), "resize");
     const size_t kept = count < kPages ? count : kPages;
     expect(all(made->address(), 0, kept, letter_), "bytes after resize");
     if (holder != nullptr && made->address() != old) {
@@ -281,26 +257,27 @@ class Actor {
   // Memory of the engine, which it takes back without a word.
   void overlay() {
     char* reserved = map_foreign(kPages);
-    Result<Mapping> made = Mapping::create(pages(kPages));
+    sys::Result<core::Mapping> made = core::Mapping::create(pages(kPages));
     expect(bool{made}, "create");
     if (!made) return;
     fill(made->address(), kPages, letter_);
     expect(!made->overlay(reserved).failed(), "overlay");
-    const size_t length = kPages * page_size();
+    const size_t length = kPages * core::page_size();
     expect(!made->range()->protect(0, length, PROT_NONE).failed(), "protect");
     expect(all(reserved, 0, kPages, 0), "zeros without access");
     expect(!made->range()->protect(0, length, PROT_READ).failed(), "protect");
     expect(all(reserved, 0, kPages, letter_), "bytes of an overlay");
     if (choose(2) == 0) expect(!made->close().failed(), "close");
-    *made = Mapping();
+    *made = core::Mapping();
     ::munmap(reserved, length);
-    if (choose(16) == 0) AddressRange::sweep();
+    if (choose(16) == 0) core::AddressRange::sweep();
   }
 
   void touch_others() {
     for (int i = 0; i < 20; i++) {
       const size_t thread = choose(kThreads);
-      char* page = arena_.slot(thread, choose(kSlots)) + choose(kPages) * page_size();
+      char* page =
+          arena_.slot(thread, choose(kSlots)) + choose(kPages) * core::page_size();
       const char byte = load(page);
       expect(byte == 0 || byte == static_cast<char>('A' + thread), "a byte of its own");
       if (i % 4 == 0) store(page + kTouched, 't');
