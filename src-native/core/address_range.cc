@@ -262,12 +262,6 @@ Errno AddressRange::protect(size_t offset, size_t length, int prot) {
   };
   if (Errno error = each_extent(start, end, refuse_closed); error.failed()) return error;
   if (Errno error = each_extent(start, end, undo_strays); error.failed()) return error;
-  const Extent* first = find_extent(start);
-  const bool anonymous =
-      first != nullptr && first->backing.kind == Backing::Kind::kAnonymous;
-  if (owner_ == Owner::kRuntime && anonymous && prot == PROT_NONE) {
-    keep_apart(address, length);
-  }
   const Errno error = with_spares([&] { return sys::mprotect(address, length, prot); });
   if (Errno cut = cut_extents(start, end); cut.failed()) return cut;
   static_cast<void>(each_extent(start, end, [&](Extent& extent) {

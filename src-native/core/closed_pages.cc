@@ -41,17 +41,12 @@ sys::Errno place_closed_pages(char* address, size_t length) {
   return placed ? sys::Errno{} : placed.error();
 }
 
-void keep_apart(char* address, size_t length) {
-  static_cast<void>(sys::madvise(address, length, MADV_DONTDUMP));
-}
-
 sys::Errno replace_by_closed(char* address, size_t length, bool& stays) {
   if (guard_enabled()) {
     sys::Errno placed = with_spares([&] { return place_closed_pages(address, length); });
     if (placed.value == ENOMEM) {
       // The limit of mappings. The guard knows them as closed.
       stays = true;
-      keep_apart(address, length);
       placed = sys::mprotect(address, length, PROT_NONE);
     }
     if (placed.value == ENOMEM) return {};

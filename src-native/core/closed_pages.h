@@ -24,10 +24,6 @@ sys::Errno place_closed_pages(char* address, size_t length);
 // lock held.
 sys::Errno replace_by_closed(char* address, size_t length, bool& stays);
 
-// Private memory without access must not merge with the engine's around it, which is told
-// from ours by where it ends: it is left out of core dumps, as the engine's is not.
-void keep_apart(char* address, size_t length);
-
 // Async-signal-safe.
 bool is_closed(const Vma& vma);
 
