@@ -148,6 +148,9 @@ TEST(
   for (const bool at_the_limit : {false, true}) {
     char* around = map_foreign(4, PROT_NONE);
     char* address = around + page;
+    // As V8 does with what it reserves, and not with what we move there.
+    CHECK(::madvise(around, 4 * page, MADV_DONTFORK) == 0);
+    CHECK(::madvise(address, 2 * page, MADV_DOFORK) == 0);
     CHECK(::mprotect(address, 2 * page, kReadWrite) == 0);
     auto range = note_runtime(address, 2, kReadWrite, kAnonymous);
     const auto counts = counts_at(address);
@@ -166,7 +169,9 @@ TEST(
 
 TEST("what the kernel joins of the runtime's ranges beside each other is theirs") {
   const size_t page = page_size();
-  char* address = map_foreign(4);
+  char* around = map_foreign(6, PROT_READ);
+  char* address = around + page;
+  CHECK(::mprotect(address, 4 * page, kReadWrite) == 0);
   auto one = note_runtime(address, 2, kReadWrite, kAnonymous);
   auto two = note_runtime(address + 2 * page, 2, kReadWrite, kAnonymous);
   for (const auto& range : {one, two}) {
@@ -179,7 +184,7 @@ TEST("what the kernel joins of the runtime's ranges beside each other is theirs"
   CHECK(known(address) && known(address + 2 * page));
   CHECK(stray(address + 3 * page) && counts_at(address + 2 * page)->all == 1);
   CHECK(stray(address) && counts_at(address)->all == 1);
-  ::munmap(address, 4 * page);
+  ::munmap(around, 6 * page);
 }
 
 TEST("what the kernel joins of parts of one range is the range's") {
