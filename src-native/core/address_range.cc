@@ -262,6 +262,13 @@ Errno AddressRange::protect(size_t offset, size_t length, int prot) {
   };
   if (Errno error = each_extent(start, end, refuse_closed); error.failed()) return error;
   if (Errno error = each_extent(start, end, undo_strays); error.failed()) return error;
+  // Private memory that may fault must not merge with others', from which it is told by
+  // where it ends. What a child would see of it is of no consequence: it calls exec.
+  if (owner_ == Owner::kRuntime) {
+    const bool apart = (prot & PROT_WRITE) == 0;
+    static_cast<void>(
+        sys::madvise(address, length, apart ? MADV_WIPEONFORK : MADV_KEEPONFORK));
+  }
   const Errno error = with_spares([&] { return sys::mprotect(address, length, prot); });
   if (Errno cut = cut_extents(start, end); cut.failed()) return cut;
   static_cast<void>(each_extent(start, end, [&](Extent& extent) {

@@ -47,6 +47,7 @@ sys::Errno replace_by_closed(char* address, size_t length, bool& stays) {
     if (placed.value == ENOMEM) {
       // The limit of mappings. The guard knows them as closed.
       stays = true;
+      static_cast<void>(sys::madvise(address, length, MADV_WIPEONFORK));
       placed = sys::mprotect(address, length, PROT_NONE);
     }
     if (placed.value == ENOMEM) return {};

@@ -49,19 +49,32 @@ void split(uintptr_t address) {
   table().emplace(address, std::move(rest));
 }
 
-// Whether the kernel's mapping is of more than extents of the runtime. The kernel joins
-// those beside each other.
-bool reaches_out(const Extent& extent, const Vma& vma) {
-  const auto engine_owned = [](const Extent* beside) {
-    return beside != nullptr && beside->engine_owned;
-  };
-  for (const Extent* first = &extent; vma.start < first->start;) {
-    first = find_extent(first->start - 1);
-    if (!engine_owned(first)) return true;
+// An extent of the runtime, or what has been stashed of one, around the address: what it
+// could be joined with by the kernel. False if there is neither.
+bool find_joined(uintptr_t address, uintptr_t& start, uintptr_t& end) {
+  const Extent* beside = find_extent(address);
+  const Stash* stash = beside == nullptr ? find_stash(address) : nullptr;
+  if (stash != nullptr) {
+    start = reinterpret_cast<uintptr_t>(stash->pages);
+    end = start + stash->length;
+    return true;
   }
-  for (const Extent* last = &extent; vma.end > last->end;) {
-    last = find_extent(last->end);
-    if (!engine_owned(last)) return true;
+  if (beside == nullptr || !beside->engine_owned) return false;
+  start = beside->start;
+  end = beside->end;
+  return true;
+}
+
+// Whether the kernel's mapping is of more than what it has joined of the runtime's.
+bool reaches_out(const Extent& extent, const Vma& vma) {
+  uintptr_t start = extent.start;
+  uintptr_t end = extent.end;
+  uintptr_t other = 0;
+  while (vma.start < start) {
+    if (!find_joined(start - 1, start, other)) return true;
+  }
+  while (vma.end > end) {
+    if (!find_joined(end, other, end)) return true;
   }
   return false;
 }

@@ -107,6 +107,7 @@ Errno join_for_move(char* address, size_t length, bool& joined) {
     return extent.prot != extents.front().prot;
   });
   if (!joined) return {};
+  static_cast<void>(sys::madvise(address, length, MADV_KEEPONFORK));
   const Errno error =
       with_spares([&] { return sys::mprotect(address, length, PROT_NONE); });
   if (error.failed()) protect_again(address, length);

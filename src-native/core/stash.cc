@@ -35,6 +35,7 @@ Stash* take_record() {
 }
 
 void give_record(Stash* record) {
+  record->length = 0;
   record->next = free_records;
   free_records = record;
 }
@@ -173,6 +174,14 @@ void drop_stash(Stash*& list) {
     list = record->next;
     give_record(record);
   }
+}
+
+const Stash* find_stash(uintptr_t address) {
+  for (size_t i = 0; i < used; i++) {
+    const Stash& stash = records[i];
+    if (address - reinterpret_cast<uintptr_t>(stash.pages) < stash.length) return &stash;
+  }
+  return nullptr;
 }
 
 void copy_readable(char* to, uintptr_t from, size_t length, size_t unit) {

@@ -38,6 +38,9 @@ sys::Errno unstash(Stash*& list);
 // Frees what was stashed.
 void drop_stash(Stash*& list);
 
+// What has been stashed at the address, of whatever mapping, or null: not by its origin.
+const Stash* find_stash(uintptr_t address);
+
 // Copies what can be read of [from, from + length) to `to`, and leaves out pages of
 // `unit` bytes that cannot.
 void copy_readable(char* to, uintptr_t from, size_t length, size_t unit);
