@@ -61,22 +61,31 @@ TEST("a mapping made while a thread looks at a stale fault there keeps its pages
   CHECK(slot.file().content()[0] == 'x');
 }
 
-TEST("a mapping closed while a thread looks at a fault in it stays closed") {
+TEST("pages closed while a thread looks at a fault in them stay closed") {
   NEED_LOOKS();
-  Slot slot;
-  Result<Mapping> made = slot.place();
-  const auto counts = made->counts();
-  CHECK(::ftruncate(slot.file().fd(), 0) == 0);
-  Other closes([&] { static_cast<void>(made->close()); });
-  {
-    Meanwhile look(Call::kIoctl, kLooks, [&] { closes.begin(); });
-    CHECK(load(slot.at()) == 0 && look.happened());
+  // By their mapping, or as munmap(2) of a part of it.
+  for (const bool by_mapping : {true, false}) {
+    Slot slot;
+    Result<Mapping> made = slot.place();
+    const auto counts = made->counts();
+    const auto range = made->range();
+    CHECK(::ftruncate(slot.file().fd(), 0) == 0);
+    bool failed = false;
+    Other closes([&] {
+      failed = (by_mapping ? made->close() : range->vacate(page_size(), 2 * page_size()))
+                   .failed();
+    });
+    {
+      Meanwhile look(Call::kIoctl, kLooks, [&] { closes.begin(); });
+      CHECK(load(slot.at()) == 0 && look.happened());
+    }
+    closes.join();
+    // Closed pages; or the read came after them, and zeros with it.
+    const uint32_t after = counts->counts[static_cast<size_t>(FaultKind::kAfterClose)];
+    CHECK(!failed);
+    CHECK(after == 1 || (closed_at(slot.at()) && closed_at(slot.at() + page_size())));
+    CHECK(counts->all - after == counts->counts[0] && counts->all > 0);
   }
-  closes.join();
-  // Closed pages; or the read came after them, and zeros with it.
-  const uint32_t after = counts->counts[static_cast<size_t>(FaultKind::kAfterClose)];
-  CHECK(after == 1 || (closed_at(slot.at()) && closed_at(slot.at() + page_size())));
-  CHECK(counts->all - after == counts->counts[0] && counts->all > 0);
 }
 
 TEST("pages that come by remap while a thread looks at a stale fault there stay") {

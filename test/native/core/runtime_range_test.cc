@@ -11,6 +11,8 @@
 #include "core/fault_fixup.h"
 #include "core/mapping.h"
 #include "core/page.h"
+#include "core/page_replacement_lock.h"
+#include "core/stash.h"
 #include "kernel.h"
 #include "mappings.h"
 #include "temporary.h"
@@ -22,6 +24,8 @@ using memmap::core::AddressRange;
 using memmap::core::fix_up;
 using memmap::core::Fixup;
 using memmap::core::page_size;
+using memmap::core::PageReplacementLock;
+using memmap::test::Asked;
 using memmap::test::Call;
 using memmap::test::counts_at;
 using memmap::test::free_addresses;
@@ -50,6 +54,12 @@ bool stray(const char* address) {
                  .lsb = 0,
                  .access = memmap::sys::Access::kRead,
                  .fetch = false}) == Fixup::kNow;
+}
+
+// What is at the address, of the extent there.
+memmap::core::Standing standing_at(const char* address) {
+  const Asked asked(address);
+  return memmap::core::standing(*memmap::core::find_extent(number(address)), asked.vma);
 }
 
 bool known(const char* address) {
@@ -185,6 +195,27 @@ TEST("what the kernel joins of the runtime's ranges beside each other is theirs"
   CHECK(stray(address + 3 * page) && counts_at(address + 2 * page)->all == 1);
   CHECK(stray(address) && counts_at(address)->all == 1);
   ::munmap(around, 6 * page);
+}
+
+TEST("stashed pages beside a range of the runtime do not make it others'") {
+  const size_t page = page_size();
+  const PageReplacementLock lock;
+  char* address = map_foreign(4);
+  auto range = note_runtime(address + 2 * page, 2, kReadWrite, kAnonymous);
+  CHECK(!range->protect(0, 2 * page, PROT_NONE).failed());
+  auto other = note_runtime(map_foreign(2), 2, kReadWrite, kAnonymous);
+  other->begin()[0] = 'a';
+  CHECK(!other->protect(0, 2 * page, PROT_NONE).failed());
+  memmap::core::Extent* extent = memmap::core::find_extent(number(other->begin()));
+  CHECK(memmap::core::stash_pages(extent->stash, extent->start, extent->length()));
+  // Where the kernel might have put them.
+  CHECK(::mremap(extent->stash->pages, 2 * page, 2 * page, MREMAP_MAYMOVE | MREMAP_FIXED,
+                 address) == address);
+  extent->stash->pages = address;
+  CHECK(standing_at(address + 3 * page) == memmap::core::Standing::kOriginal);
+  CHECK(!other->protect(0, 2 * page, PROT_READ).failed() && other->begin()[0] == 'a');
+  ::munmap(other->begin(), 2 * page);
+  ::munmap(address + 2 * page, 2 * page);
 }
 
 TEST("what the kernel joins of parts of one range is the range's") {
