@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <string>
 #include <thread>
 
 #include "check.h"
@@ -128,6 +129,46 @@ TEST("threads that make mappings in one place leave the pages of one, and know w
   const TemporaryFile& shown = shows_second ? other_file : slot.file();
   CHECK(::ftruncate(shown.fd(), 0) == 0 && load(slot.at()) == 0);
   CHECK((shows_second ? second : first)->counts()->all == 1);
+}
+
+TEST("a fault at pages that are being mapped anew waits until it is known") {
+  const size_t page = page_size();
+  Slot slot;
+  Result<Mapping> made = slot.place();
+  CHECK(::ftruncate(slot.file().fd(), 0) == 0 && load(slot.at()) == 0);
+  const std::string bytes(2 * page, 'f');
+  CHECK(::pwrite(slot.file().fd(), bytes.data(), bytes.size(), 0) > 0);
+  char seen = 'w';
+  Other touches([&] { seen = load(slot.at()); });
+  Meanwhile mapped(Call::kMmap, MAP_SHARED | MAP_FIXED, [&] {
+    ::mprotect(slot.at(), page, PROT_NONE);
+    touches.begin();
+    ::mprotect(slot.at(), page, kReadWrite);
+  });
+  const Mapping::Source source = {slot.file().fd(), 0, MAP_SHARED, false};
+  CHECK(!made->restore(source, kReadWrite).failed() && mapped.happened());
+  touches.join();
+  CHECK(seen == 'f' && slot.shows_file());
+}
+
+TEST(
+    "a fault at memory of the runtime onto which pages move waits until they are known") {
+  const size_t page = page_size();
+  TemporaryFile file(2 * page, 'f');
+  char* reserved = map_foreign(2);
+  Result<Mapping> made = Mapping::create(pages_of(file));
+  char seen = 'w';
+  Other touches([&] { seen = load(reserved); });
+  Meanwhile moved(Call::kMremap, MREMAP_FIXED, [&] {
+    ::mprotect(reserved, page, PROT_NONE);
+    touches.begin();
+    ::mprotect(reserved, page, kReadWrite);
+  });
+  CHECK(!made->overlay(reserved).failed() && moved.happened());
+  touches.join();
+  CHECK(seen == 'f' && all_bytes(reserved, 2 * page, 'f'));
+  CHECK(!made->close().failed());
+  ::munmap(reserved, 2 * page);
 }
 
 TEST("a fault at a mirrored part that is being mapped waits until it is known") {

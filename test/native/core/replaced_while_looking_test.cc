@@ -118,6 +118,8 @@ TEST(
     request.prot = PROT_READ;
     Result<Mapping> made = Mapping::create(request);
     auto holder = made->range();
+    // With a descriptor at hand one look is enough.
+    made->keep(memmap::sys::UniqueFd(::dup(file.fd())));
     char* old = made->address();
     char* reserved = map_foreign(2);
     Result<Mapping> moved = Mapping();
