@@ -133,6 +133,25 @@ TEST_ALONE("after zeros of the guard, too, what is larger or a file traps") {
   CHECK(in_child([&] { touch_after(formers[1], guard, PROT_READ); }).signal == SIGSEGV);
 }
 
+TEST_ALONE("what others map of the same file is theirs if it is shared otherwise") {
+  const size_t page = page_size();
+  for (const bool shared : {false, true}) {
+    const End end = in_child([&] {
+      TemporaryFile file(2 * page, 'f');
+      CHECK(!arm_guard().failed());
+      const int ours = shared ? MAP_SHARED : MAP_PRIVATE;
+      const int theirs = shared ? MAP_PRIVATE : MAP_SHARED;
+      void* mapped = ::mmap(nullptr, 2 * page, PROT_READ, ours, file.fd(), 0);
+      auto range = note(mapped, 2, PROT_READ, ours, file.fd(), Owner::kRuntime);
+      char* address = range->begin();
+      CHECK(::mmap(address, 2 * page, PROT_READ, theirs | MAP_FIXED, file.fd(), 0) ==
+            address);
+      *static_cast<volatile char*>(address) = 'w';
+    });
+    CHECK(end.signal == SIGSEGV);
+  }
+}
+
 TEST_ALONE("what others map over memory of ours traps like theirs") {
   const size_t page = page_size();
   const auto over = [&](int prot, int flags, int wanted, int by) {

@@ -22,6 +22,7 @@ using memmap::core::remap;
 using memmap::sys::Result;
 using memmap::test::all_bytes;
 using memmap::test::Call;
+using memmap::test::closed_at;
 using memmap::test::free_addresses;
 using memmap::test::Ignore;
 using memmap::test::kAnonymous;
@@ -110,6 +111,7 @@ TEST("a remap onto free addresses takes them, and leaves zeros behind") {
   Result<Mapping> mapping = remap(range, range->begin(), 2 * page, 2 * page, kFixed, to);
   CHECK(mapping && mapping->address() == to);
   CHECK(letter(to, 0, 'a') && letter(to, 1, 'b'));
+  CHECK(closed_at(range->begin()) && closed_at(range->begin() + page));
   CHECK(all_bytes(range->begin(), 2 * page, 0));
   CHECK(!mapping->close().failed());
   CHECK(!mapped(to, 2 * page));

@@ -69,6 +69,8 @@ TEST("pages closed while a thread looks at a fault in them stay closed") {
     Result<Mapping> made = slot.place();
     const auto counts = made->counts();
     const auto range = made->range();
+    // With a descriptor at hand one look is enough.
+    made->keep(memmap::sys::UniqueFd(::dup(slot.file().fd())));
     CHECK(::ftruncate(slot.file().fd(), 0) == 0);
     bool failed = false;
     Other closes([&] {
@@ -118,7 +120,6 @@ TEST(
     request.prot = PROT_READ;
     Result<Mapping> made = Mapping::create(request);
     auto holder = made->range();
-    // With a descriptor at hand one look is enough.
     made->keep(memmap::sys::UniqueFd(::dup(file.fd())));
     char* old = made->address();
     char* reserved = map_foreign(2);
