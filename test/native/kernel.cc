@@ -205,7 +205,9 @@ int __wrap_open(const char* path, int flags, ...) {
   mode_t mode = va_arg(arguments, mode_t);  // sys::open always passes it
   va_end(arguments);
   if (refuses(Call::kOpen, static_cast<unsigned>(flags))) return -1;
-  return __real_open(path, flags, mode);
+  const int result = __real_open(path, flags, mode);
+  interrupt(Call::kOpen, static_cast<unsigned>(flags));
+  return result;
 }
 
 long __wrap_syscall(long number, ...) {

@@ -40,6 +40,11 @@ class Other {
       ::nanosleep(&millisecond, nullptr);
     }
   }
+  // Lets it go, and waits until it is done.
+  void finish() {
+    begins_ = true;
+    while (!done_) std::this_thread::yield();
+  }
   void join() {
     begins_ = true;
     if (thread_.joinable()) thread_.join();

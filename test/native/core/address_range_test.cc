@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "check.h"
+#include "core/mapping.h"
 #include "core/page.h"
 #include "mappings.h"
 #include "temporary.h"
@@ -187,6 +188,21 @@ TEST("an extended range is found, counted and unmapped whole") {
   CHECK(AddressRange::find(number(address) + page, page, false) == range);
   range.reset();
   CHECK(!mapped(address, 2 * page));
+}
+
+TEST("of closed pages nothing is known that was done before") {
+  const size_t page = page_size();
+  TemporaryFile file(4 * page, 'f');
+  auto mapping = memmap::core::Mapping::create(memmap::test::pages_of(file));
+  CHECK(bool{mapping});
+  mapping->keep(memmap::sys::UniqueFd(::dup(file.fd())));
+  CHECK(::ftruncate(file.fd(), static_cast<off_t>(page)) == 0);
+  CHECK(mapping->address()[3 * page] == 0);
+  size_t lost_from = 0;
+  CHECK(mapping->fixed_up(lost_from) && lost_from == page);
+  CHECK(!mapping->range()->vacate(0, 4 * page).failed());
+  CHECK(!mapping->fixed_up(lost_from) && lost_from == SIZE_MAX);
+  CHECK(memmap::test::fd_at(mapping->address()) == -1);
 }
 
 TEST("what the kernel adds below a range goes with it, closed or not") {

@@ -139,10 +139,10 @@ TEST(
     "a write to a private read-only mapping makes all of it writable, and the file never "
     "sees it") {
   const size_t page = page_size();
-  TemporaryFile file(4 * page, 'f');
-  Subject subject(4, PROT_READ, MAP_PRIVATE, file.fd());
-  for (size_t i : {2U, 0U, 3U}) subject.at(i)[1] = 'w';
-  CHECK(subject.counted(FaultKind::kReadOnly, 1, 0, 4));
+  TemporaryFile file(64 * page, 'f');
+  Subject subject(64, PROT_READ, MAP_PRIVATE, file.fd());
+  for (size_t i : {2U, 0U, 63U}) subject.at(i)[1] = 'w';
+  CHECK(subject.counted(FaultKind::kReadOnly, 1, 0, 64));
   CHECK(subject.at(2)[0] == 'f' && subject.at(2)[1] == 'w');
   CHECK(std::strcmp(vma_at(subject.at(1)).permissions, "rw-p") == 0);
   CHECK(vma_at(subject.at(1)).inode == file.inode());
@@ -239,6 +239,13 @@ TEST(
   char byte = 'x';
   CHECK(::pread(file.fd(), &byte, 1, static_cast<off_t>(10 * page)) == 1 && byte == 0);
   CHECK(file.size() == kPages * page);
+  // The file has no page to put back there.
+  for (int prot : {PROT_NONE, kReadWrite}) CHECK(!subject.protect(prot).failed());
+  CHECK(subject.fixed_up() && subject.at(10)[0] == 'w');
+  CHECK(!subject.protect(PROT_READ).failed());
+  subject.at(11)[4] = 'w';
+  CHECK(!subject.protect(kReadWrite).failed());
+  CHECK(subject.fixed_up() && subject.at(11)[4] == 0);
 }
 
 TEST("threads that meet the same lost end all read zeros, and it is counted once") {

@@ -50,6 +50,21 @@ TEST("the guard forgets a descriptor with the mapping that kept it") {
   }
 }
 
+TEST("a descriptor that means another file by now is not mapped under a stray write") {
+  const size_t page = page_size();
+  TemporaryFile file(2 * page, 'f');
+  TemporaryFile other(2 * page, 'o');
+  Mapping::Request request = pages_of(file);
+  request.prot = PROT_READ;
+  Result<Mapping> mapping = Mapping::create(request);
+  CHECK(bool{mapping});
+  mapping->keep(memmap::sys::UniqueFd(::dup(file.fd())));
+  CHECK(::dup2(other.fd(), mapping->fd()) == mapping->fd());
+  mapping->address()[1] = 'w';
+  CHECK(mapping->address()[0] == 'f' && mapping->address()[1] == 'w');
+  CHECK(mapping->address()[page] == 'f' && file.all('f') && other.all('o'));
+}
+
 TEST("a mapping that is let go under a holder stays guarded, and counts") {
   const size_t page = page_size();
   TemporaryFile file(2 * page, 'f');

@@ -127,6 +127,21 @@ TEST("MAP_FIXED inside a range of ours replaces the pages and shares the range")
   CHECK(!mapped(address, 4 * page));
 }
 
+TEST("a map into a range that failed and left a hole is closed pages there") {
+  const size_t page = page_size();
+  Result<Mapping> outer = Mapping::create(pages(3));
+  TemporaryFile file(page, 'f');
+  Mapping::Request request = pages_of(file);
+  request.address = outer->address() + page;
+  request.flags |= MAP_FIXED;
+  CHECK(::munmap(request.address, page) == 0);
+  {
+    Refuse full(Call::kMmap, MAP_SHARED | MAP_FIXED, EAGAIN);
+    CHECK(Mapping::create(request).error().value == EAGAIN);
+  }
+  CHECK(closed_at(request.address) && outer->address()[page] == 0);
+}
+
 TEST("a placed mapping closes to zeros, and its neighbours keep their bytes") {
   const size_t page = page_size();
   Result<Mapping> outer = Mapping::create(pages(3));

@@ -1,10 +1,12 @@
 // A thread looks at what it has to fix up, and another one replaces the pages meanwhile.
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include <cstring>
 #include <string>
 
 #include "check.h"
+#include "core/guard.h"
 #include "core/mapping.h"
 #include "core/page.h"
 #include "core/remap.h"
@@ -88,6 +90,16 @@ TEST("pages closed while a thread looks at a fault in them stay closed") {
     CHECK(after == 1 || (closed_at(slot.at()) && closed_at(slot.at() + page_size())));
     CHECK(counts->all - after == counts->counts[0] && counts->all > 0);
   }
+}
+
+TEST_ALONE("while a thread opens a file to fix a fault up, others go on") {
+  CHECK(!memmap::core::arm_guard().failed());
+  Slot slot;
+  Result<Mapping> made = slot.place();
+  CHECK(::ftruncate(slot.file().fd(), 0) == 0);
+  Other closes([&] { static_cast<void>(made->close()); });
+  Meanwhile opened(Call::kOpen, static_cast<unsigned>(O_PATH), [&] { closes.finish(); });
+  CHECK(load(slot.at()) == 0 && opened.happened());
 }
 
 TEST("pages that come by remap while a thread looks at a stale fault there stay") {

@@ -74,6 +74,7 @@ TEST(
   subject.at(4)[0] = 'w';
   CHECK(!subject.protect(kReadWrite).failed());
   CHECK(subject.at(3)[0] == 'a' && subject.at(4)[0] == 'f' && file.all('f'));
+  CHECK(vma_at(subject.at(4)).inode == file.inode());
 }
 
 TEST("a stray write to memory that never could be written leaves what is behind it") {
@@ -130,6 +131,29 @@ TEST("access given to a part brings the bytes back, of the rest as well") {
   CHECK(all_bytes(subject.at(2), 2 * page, 'a'));
   CHECK(!subject.protect(PROT_READ).failed());
   CHECK(all_bytes(subject.at(0), 8 * page, 'a'));
+  // Protected alike again, it is one extent again.
+  const PageReplacementLock lock;
+  const auto* extent = memmap::core::find_extent(memmap::test::number(subject.at(0)));
+  CHECK(extent->length() == 8 * page);
+}
+
+TEST("what was stashed of pages goes when they are closed, and so do their blocks") {
+  const uint32_t before = blocks();
+  for (int prot : {PROT_NONE, PROT_READ}) {
+    Subject subject(4, kReadWrite, kAnonymous);
+    auto holder = subject.mapping().range();
+    CHECK(!subject.protect(prot).failed());
+    subject.at(1)[0] = 'w';
+    const char* stashed = nullptr;
+    {
+      const PageReplacementLock lock;
+      stashed =
+          memmap::core::find_extent(memmap::test::number(subject.at(0)))->stash->pages;
+    }
+    CHECK(vma_at(stashed).mapped());
+    CHECK(!holder->vacate(0, subject.length()).failed());
+    CHECK(!vma_at(stashed).mapped() && blocks() == before);
+  }
 }
 
 TEST("access cannot be given to a part that has been closed, nor to any of it then") {
