@@ -6,6 +6,7 @@
 #include <atomic>
 #include <utility>
 
+#include "core/closed_pages.h"
 #include "core/fault_cause.h"
 #include "core/page.h"
 #include "core/page_replacement_lock.h"
@@ -189,7 +190,12 @@ bool write_to_shared(const Scene& scene) {
   if (whole) return true;
   count_block(extent);
   if (!stash_shared(extent.stash, span.start, span.length())) extent.broken = true;
-  return replace_by_copy(span, scene.unit) || lose(scene, common);
+  if (replace_by_copy(span, scene.unit)) return true;
+  // The limit of mappings. The whole can still be replaced, and is the file's to restore.
+  extent.lost_from = extent.start;
+  return (file_size(scene) >= 0 &&
+          replace_by_file(common, scene.file, scene.file_offset(common.start))) ||
+         lose(scene, common);
 }
 
 bool read_only(const Scene& scene) {
@@ -237,7 +243,9 @@ bool no_access(const Scene& scene, Span span) {
 bool after_close(const Scene& scene) {
   const Span common = scene.common();
   count(scene, FaultKind::kAfterClose, common);
-  return replace_by_zeros(common) || give_up(common);
+  if (replace_by_zeros(common) || give_up(common)) return true;
+  // The limit of mappings. Closed pages around them have nothing to lose.
+  return is_closed(scene.vma) && replace_by_zeros({scene.vma.start, scene.vma.end});
 }
 
 Fixup act(const Scene& scene, Cause cause) {
