@@ -232,6 +232,10 @@ TEST("an extent that was opened is dropped and protected again, locked or not") 
     extent.end = extent.start + 2 * page;
     extent.pristine = extent.opened = extent.fixed_up = true;
     address[0] = 'w';
+    {
+      Refuse full(Call::kMprotect, 0, EACCES);
+      CHECK(undo_strays(extent).value == EACCES && extent.opened && extent.fixed_up);
+    }
     CHECK(!undo_strays(extent).failed());
     CHECK(!extent.opened && !extent.fixed_up);
     CHECK(address[0] == 0);

@@ -73,7 +73,11 @@ TEST("pages closed while a thread looks at a fault in them stay closed") {
     const auto range = made->range();
     // With a descriptor at hand one look is enough.
     made->keep(memmap::sys::UniqueFd(::dup(slot.file().fd())));
-    CHECK(::ftruncate(slot.file().fd(), 0) == 0);
+    if (by_mapping) {
+      CHECK(::ftruncate(slot.file().fd(), 0) == 0);
+    } else {
+      CHECK(!range->protect(page_size(), 2 * page_size(), PROT_NONE).failed());
+    }
     bool failed = false;
     Other closes([&] {
       failed = (by_mapping ? made->close() : range->vacate(page_size(), 2 * page_size()))
@@ -88,7 +92,7 @@ TEST("pages closed while a thread looks at a fault in them stay closed") {
     const uint32_t after = counts->counts[static_cast<size_t>(FaultKind::kAfterClose)];
     CHECK(!failed);
     CHECK(after == 1 || (closed_at(slot.at()) && closed_at(slot.at() + page_size())));
-    CHECK(counts->all - after == counts->counts[0] && counts->all > 0);
+    CHECK(counts->all > 0);
   }
 }
 

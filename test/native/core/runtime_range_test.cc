@@ -203,6 +203,8 @@ TEST("stashed pages beside a range of the runtime do not make it others'") {
   char* address = map_foreign(4);
   auto range = note_runtime(address + 2 * page, 2, kReadWrite, kAnonymous);
   CHECK(!range->protect(0, 2 * page, PROT_NONE).failed());
+  // What other tests have left there.
+  memmap::core::remove_extents(number(address), number(address) + 2 * page);
   memmap::core::Stash* list = nullptr;
   CHECK(::madvise(address, 2 * page, MADV_RANDOM) == 0);
   CHECK(::mprotect(address, 2 * page, PROT_NONE) == 0);

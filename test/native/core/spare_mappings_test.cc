@@ -33,8 +33,10 @@ using memmap::test::all_bytes;
 using memmap::test::closed_at;
 using memmap::test::kAnonymous;
 using memmap::test::kReadWrite;
+using memmap::test::load;
 using memmap::test::mapped;
 using memmap::test::pages;
+using memmap::test::store;
 using memmap::test::Subject;
 using memmap::test::TemporaryFile;
 using memmap::test::vma_at;
@@ -160,10 +162,93 @@ TEST_ALONE("at the limit of mappings access is given and taken") {
   CHECK(all_bytes(subject.at(0), 8 * page, 'f'));
   subject.at(4)[0] = 'w';
   CHECK(file.content()[4 * page] == 'w');
-  for (size_t i : {1U, 3U, 5U}) {
+}
+
+TEST_ALONE("at the limit of mappings parts are protected as long as there are spares") {
+  const size_t page = page_size();
+  CHECK(!arm_guard().failed());
+  Subject subject(16, kReadWrite, MAP_SHARED | MAP_ANONYMOUS);
+  FILL_LIMIT();
+  // Each makes two mappings more.
+  for (size_t i : {1U, 3U, 5U, 7U, 9U}) {
     CHECK(!subject.mapping().range()->protect(i * page, page, PROT_READ).failed());
     CHECK(std::strcmp(vma_at(subject.at(i)).permissions, "r--s") == 0);
   }
+}
+
+// As above, and nothing left to give up: whole mappings can still be replaced.
+#define FILL_LIMIT_AND_SPARES()             \
+  FILL_LIMIT();                             \
+  {                                         \
+    const PageReplacementLock lock;         \
+    while (give_up_spares() || another()) { \
+    }                                       \
+    ::munmap(filled, page_size());          \
+  }
+
+TEST_ALONE(
+    "at the limit of mappings, without a spare, no fault kills, nor reaches a file") {
+  const size_t page = page_size();
+  CHECK(!arm_guard().failed());
+  TemporaryFile file(8 * page, 'f');
+  TemporaryFile unlinked(8 * page, 'f');
+  TemporaryFile lost(8 * page, 'f');
+  Subject shared(8, PROT_READ, MAP_SHARED, file.fd());
+  Subject pathless(8, PROT_READ, MAP_SHARED, unlinked.fd());
+  CHECK(::unlink(unlinked.path()) == 0);
+  Subject fileless(8, kReadWrite, MAP_SHARED | MAP_ANONYMOUS);
+  CHECK(!fileless.protect(PROT_READ).failed());
+  Subject pristine(64, PROT_READ, MAP_PRIVATE, file.fd());
+  Subject written(64, kReadWrite, MAP_PRIVATE | MAP_ANONYMOUS);
+  std::memset(written.at(0), 'a', written.length());
+  CHECK(!written.protect(PROT_READ).failed());
+  Subject secret(8, kReadWrite, MAP_SHARED, file.fd());
+  CHECK(!secret.protect(PROT_NONE).failed());
+  Subject hidden(8, kReadWrite, kAnonymous);
+  CHECK(!hidden.protect(PROT_NONE).failed());
+  Subject cut(8, kReadWrite, MAP_SHARED, lost.fd());
+  CHECK(::ftruncate(lost.fd(), static_cast<off_t>(3 * page)) == 0);
+  FILL_LIMIT_AND_SPARES();
+  CHECK(load(shared.at(3)) == 'f');
+  for (Subject* each : {&shared, &pathless, &fileless, &pristine}) {
+    store(each->at(3), 'w');
+    CHECK(load(each->at(3)) == 'w' && each->all() > 0);
+  }
+  CHECK(load(cut.at(7)) == 0 && load(hidden.at(3)) == 0);
+  // Pages that cannot be stashed are rather shown than lost, but not written.
+  CHECK(load(secret.at(3)) == 0 || load(secret.at(3)) == 'f');
+  store(secret.at(2), 'w');
+  store(cut.at(7), 'w');
+  CHECK(file.all('f') && unlinked.all('f') && lost.size() == 3 * page);
+  CHECK(load(pristine.at(3) + 1) == 'f');
+  // With the file at hand all of it comes back.
+  const Mapping::Source source = {file.fd(), 0, MAP_SHARED, true};
+  for (int prot : {PROT_READ, kReadWrite}) {
+    CHECK(!shared.mapping().restore(source, prot).failed());
+    CHECK(all_bytes(shared.at(0), 8 * page, 'f'));
+  }
+  store(shared.at(3), 'x');
+  CHECK(file.content()[3 * page] == 'x');
+  // What is stashed of it takes the last mapping.
+  store(written.at(3), 'w');
+  CHECK(load(written.at(3)) == 'w' && load(written.at(40)) == 'a');
+}
+
+TEST_ALONE("at the limit of mappings, without a spare, closed pages read zeros") {
+  const size_t page = page_size();
+  CHECK(!arm_guard().failed());
+  // Neighbours, which closed are one mapping of the kernel.
+  auto space = Mapping::reserve(8 * page);
+  CHECK(bool{space});
+  for (size_t i = 0; i < 8; i++) {
+    auto placed = Mapping::create(pages(1, space->address() + i * page, MAP_FIXED));
+    CHECK(placed && !placed->close().failed());
+  }
+  CHECK(vma_at(space->address()).end - vma_at(space->address()).start >= 8 * page);
+  FILL_LIMIT_AND_SPARES();
+  for (size_t i : {3U, 0U, 7U, 5U}) CHECK(load(space->address() + i * page) == 0);
+  auto again = Mapping::create(pages(1, space->address() + 3 * page, MAP_FIXED));
+  CHECK(again || again.error().value == ENOMEM);
 }
 
 TEST_ALONE("at the limit of mappings a new one is ENOMEM, and old ones stay") {
