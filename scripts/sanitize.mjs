@@ -39,6 +39,7 @@ const IGNORED = [
   'test/shm/*model.test.mjs',
   'test/boundary/{check-layers,syscalls,types}.test.mjs',
   'test/guard/matrix.test.mjs',
+  'test/guard/{crash,handler-stack}.test.mjs', // a sanitizer takes stack, and handles crashes
   'test/guard/soak.test.mjs',
   'test/lifecycle/exhaustion.test.mjs',
   'test/shm/{channel-death,distances,documents,lock-death,missing-calls,mutex}.test.mjs',

@@ -63,6 +63,7 @@ Errno affordable(int fd, int64_t length) {
 }  // namespace
 
 Errno grow_file(int fd, int64_t old_size, int64_t size) {
+  if (old_size < 0) return {EINVAL};
   if (size <= old_size) return {};
   if (Errno error = affordable(fd, size - old_size); error.failed()) return error;
   Errno error = retry([&] { return sys::fallocate(fd, 0, old_size, size - old_size); });

@@ -14,7 +14,8 @@ struct Address {
   explicit Address(const UnixAddress& address) {
     name.sun_family = AF_UNIX;
     if (address.length > sizeof name.sun_path) return;
-    std::memcpy(name.sun_path, address.bytes, address.length);
+    // The address of no bytes may be null.
+    if (address.length > 0) std::memcpy(name.sun_path, address.bytes, address.length);
     length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.length);
   }
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&name); }

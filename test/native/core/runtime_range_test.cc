@@ -205,8 +205,9 @@ TEST("stashed pages beside a range of the runtime do not make it others'") {
   CHECK(!range->protect(0, 2 * page, PROT_NONE).failed());
   // What other tests have left there.
   memmap::core::remove_extents(number(address), number(address) + 2 * page);
+  // As the range's own pages are marked, and so its stashed ones.
+  CHECK(::madvise(address, 2 * page, MADV_WIPEONFORK) == 0);
   memmap::core::Stash* list = nullptr;
-  CHECK(::madvise(address, 2 * page, MADV_RANDOM) == 0);
   CHECK(::mprotect(address, 2 * page, PROT_NONE) == 0);
   CHECK(memmap::core::stash_pages(list, number(address), 2 * page));
   // Where the kernel might have put them.
