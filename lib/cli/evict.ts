@@ -5,13 +5,13 @@ import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { type Residency, SystemError, residencyOf } from '../index.js';
 import { FADV, PAGE_SIZE, cachestat, posix_fadvise } from '../sys/index.js';
-import { acts, describe, newCommand } from './command.js';
-import { messageOf } from './outcome.js';
-import { ProgressBar } from './progress.js';
-import { formatBytes, formatCount, formatFiles, formatTime } from './sizes.js';
-import { type Target, type TargetOptions, Targets, clip, withTargets } from './targets.js';
-import type { Terminal } from './terminal.js';
-import { type SummaryOptions, summarize, untilInterrupted, withSummary } from './work.js';
+import { acts, describe, newCommand } from './common/command.js';
+import { messageOf } from './common/exit.js';
+import { ProgressBar } from './common/progress.js';
+import { formatBytes, formatCount, formatFiles, formatTime } from './common/units.js';
+import { type Target, type TargetOptions, Targets, clip, withTargets } from './common/targets.js';
+import type { Terminal } from './common/terminal.js';
+import { type SummaryOptions, summarize, untilInterrupted, withSummary } from './common/batch.js';
 
 interface EvictOptions extends TargetOptions, SummaryOptions {
   readonly sync?: boolean;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The executable.
 import { run } from './run.js';
-import { Terminal } from './terminal.js';
+import { Terminal } from './common/terminal.js';
 
 // The reader has gone: `| head`. What it has is all it wanted.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,18 +1,18 @@
 // The command `memmap` and its parts.
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { benchCommand } from './bench.js';
-import { describe, newCommand } from './command.js';
-import { completionCommand } from './completion.js';
-import { doctorCommand } from './doctor.js';
-import { dumpCommand } from './dump.js';
+import { benchCommand } from './bench/bench.js';
+import { describe, newCommand } from './common/command.js';
+import { completionCommand } from './shell/completion.js';
+import { doctorCommand } from './doctor/doctor.js';
+import { dumpCommand } from './dump/dump.js';
 import { evictCommand } from './evict.js';
-import { lockCommand } from './lock.js';
-import { mapsCommand } from './maps.js';
-import { EXIT, EXIT_MEANING } from './outcome.js';
-import { presenceCommand } from './presence.js';
-import { restoreCommand } from './restore.js';
-import type { Terminal } from './terminal.js';
+import { lockCommand } from './lock/lock.js';
+import { mapsCommand } from './maps/maps.js';
+import { EXIT, EXIT_MEANING } from './common/exit.js';
+import { presenceCommand } from './presence/presence.js';
+import { restoreCommand } from './dump/restore.js';
+import type { Terminal } from './common/terminal.js';
 import { touchCommand } from './touch.js';
 
 /** All commands: what --help, the man page and completion are made from. */

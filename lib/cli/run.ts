@@ -1,18 +1,18 @@
 // Running the command line: loads the command that is called and no other, since loading takes longer
 // than most of what they do.
 import { type Command, CommanderError } from 'commander';
-import { newCommand } from './command.js';
-import { EXIT, UsageError, messageOf } from './outcome.js';
-import type { Terminal } from './terminal.js';
+import { newCommand } from './common/command.js';
+import { EXIT, UsageError, messageOf } from './common/exit.js';
+import type { Terminal } from './common/terminal.js';
 
 /** The commands that are called from scripts, again and again. */
 const ALONE = {
-  presence: async () => (await import('./presence.js')).presenceCommand,
+  presence: async () => (await import('./presence/presence.js')).presenceCommand,
   touch: async () => (await import('./touch.js')).touchCommand,
   evict: async () => (await import('./evict.js')).evictCommand,
-  lock: async () => (await import('./lock.js')).lockCommand,
-  dump: async () => (await import('./dump.js')).dumpCommand,
-  restore: async () => (await import('./restore.js')).restoreCommand,
+  lock: async () => (await import('./lock/lock.js')).lockCommand,
+  dump: async () => (await import('./dump/dump.js')).dumpCommand,
+  restore: async () => (await import('./dump/restore.js')).restoreCommand,
 } as const;
 
 /** All commands, or the one that is called. */

@@ -1,13 +1,13 @@
 // memmap touch: brings into memory what is missing of files.
 import { type Command, Option } from 'commander';
 import type { TouchProgress, Touched } from '../index.js';
-import { acts, describe, newCommand } from './command.js';
-import { UsageError, messageOf } from './outcome.js';
-import { ProgressBar } from './progress.js';
-import { formatBytes, formatCount, formatFiles, formatTime, parseSize } from './sizes.js';
-import { type TargetOptions, Targets, clip, withTargets } from './targets.js';
-import type { Terminal } from './terminal.js';
-import { type SummaryOptions, summarize, untilInterrupted, withSummary } from './work.js';
+import { acts, describe, newCommand } from './common/command.js';
+import { UsageError, messageOf } from './common/exit.js';
+import { ProgressBar } from './common/progress.js';
+import { formatBytes, formatCount, formatFiles, formatTime, parseSize } from './common/units.js';
+import { type TargetOptions, Targets, clip, withTargets } from './common/targets.js';
+import type { Terminal } from './common/terminal.js';
+import { type SummaryOptions, summarize, untilInterrupted, withSummary } from './common/batch.js';
 
 interface TouchCommandOptions extends TargetOptions, SummaryOptions {
   readonly rate?: number;

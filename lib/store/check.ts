@@ -1,14 +1,14 @@
 // Checking: every record against its sum, every slot of the index against its record, and whether
 // the index leads to the newest record of each key.
 import { setImmediate } from 'node:timers/promises';
-import { covering, eachSlot } from './entries.js';
-import type { HashIndex } from './hash-index.js';
-import { Key } from './key.js';
-import { BLOCK_UNITS, DELETE, KEY_HASH, KIND, PUT, TAG, UNIT } from './layout.js';
-import { byteOf, unitOf } from './record.js';
+import { covering, eachSlot } from './scan.js';
+import type { HashIndex } from './index/hash-index.js';
+import { Key } from './log/key.js';
+import { BLOCK_UNITS, DELETE, KEY_HASH, KIND, PUT, TAG, UNIT } from './file/layout.js';
+import { byteOf, unitOf } from './log/record.js';
 import { type Damage, type Parts, usedOf } from './recovery.js';
-import { Salts } from './salts.js';
-import { type Found, Walk, readExtent } from './walk.js';
+import { Salts } from './log/extent-table.js';
+import { type Found, Walk, readExtent } from './log/log-reader.js';
 
 /** What `check()` found. */
 export interface CheckReport {

@@ -3,15 +3,15 @@
 // extent may have the key.
 import { setImmediate } from 'node:timers/promises';
 import { invalidType, validateFunction, validateOptions } from '../internal/validate.js';
-import type { Extent } from './header.js';
-import type { Key } from './key.js';
+import type { Extent } from './file/header.js';
+import type { Key } from './log/key.js';
 import {
   BATCH, BLOCK, BLOCK_SHIFT, DELETE, EXTENT_UNITS, GIANT, KIND, PUT, SHAPE, TEXT, UNIT, WINDOW_SHIFT,
-} from './layout.js';
-import { covering, eachSlot } from './entries.js';
-import { recordBytesAt, valueLengthOf } from './record.js';
+} from './file/layout.js';
+import { covering, eachSlot } from './scan.js';
+import { recordBytesAt, valueLengthOf } from './log/record.js';
 import { destroy, usedOf } from './recovery.js';
-import { Walk } from './walk.js';
+import { Walk } from './log/log-reader.js';
 import type { Writer } from './writer.js';
 
 /** How far `compact()` is. */

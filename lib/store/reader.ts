@@ -1,14 +1,14 @@
 // Reader: looking for a key, and making sure of what was found. Takes no lock and writes nothing.
 import { Bytes } from '../internal/bytes.js';
-import { recordSum, xxh32Copying, xxh32Mapped } from './checksum.js';
-import type { HashIndex } from './hash-index.js';
-import { Key, type StoreKey } from './key.js';
-import { GIANT, KEY_HASH, SHAPE, VALUE_LENGTH } from './layout.js';
-import type { OpenStore } from './opening.js';
-import { byteOf, lowOf, valueAt, valueLengthOf } from './record.js';
+import { recordSum, xxh32Copying, xxh32Mapped } from './file/checksum.js';
+import type { HashIndex } from './index/hash-index.js';
+import { Key, type StoreKey } from './log/key.js';
+import { GIANT, KEY_HASH, SHAPE, VALUE_LENGTH } from './file/layout.js';
+import type { OpenStore } from './open.js';
+import { byteOf, lowOf, valueAt, valueLengthOf } from './log/record.js';
 import { broken } from './recovery.js';
-import { Salts } from './salts.js';
-import { Windows } from './windows.js';
+import { Salts } from './log/extent-table.js';
+import { Windows } from './file/mapped-file.js';
 import type { Writer } from './writer.js';
 
 /** Bytes up to which copies share a buffer, and of that buffer. */

@@ -4,21 +4,21 @@
 // in the index: redo(). Else the disk has some pages old and some new; what the sums confirm of
 // the log is what the index is made from again: rebuild(). docs/durability.md has the reasons.
 import { PeerError, SystemError } from '../errors.js';
-import { Applying } from './applying.js';
-import { Blocks } from './blocks.js';
-import type { Disk } from './disk.js';
-import { startExtent } from './extent.js';
-import { HashIndex, segments } from './hash-index.js';
-import type { Extent, Header } from './header.js';
-import { IndexGrowth, liveSlots } from './index-growth.js';
+import { Applying } from './index-updater.js';
+import { Blocks } from './file/blocks.js';
+import type { Disk } from './file/store-file.js';
+import { startExtent } from './log/extent.js';
+import { HashIndex, segments } from './index/hash-index.js';
+import type { Extent, Header } from './file/header.js';
+import { IndexGrowth, liveSlots } from './index/growth.js';
 import {
   BLOCK, BLOCK_UNITS, BLOCK_WORDS, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, KIND,
   LEAST_EXTENT, MARK, UNIT,
-} from './layout.js';
-import { Log, type Place, isPast } from './log.js';
-import { type Records, valueAt } from './record.js';
-import { type FoundExtent, Walk, mendExtent, readExtent } from './walk.js';
-import type { Windows } from './windows.js';
+} from './file/layout.js';
+import { Log, type Place, isPast } from './log/log.js';
+import { type Records, valueAt } from './log/record.js';
+import { type FoundExtent, Walk, mendExtent, readExtent } from './log/log-reader.js';
+import type { Windows } from './file/mapped-file.js';
 
 /** What a writer works with. */
 export interface Parts {

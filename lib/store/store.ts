@@ -3,11 +3,11 @@ import { StateError } from '../errors.js';
 import { OURS, invalidType, outOfRange, validateFunction, validateOurs } from '../internal/validate.js';
 import { type CheckReport, verifyAll } from './check.js';
 import { type CompactOptions, type Compacted, compact } from './compaction.js';
-import { entries } from './entries.js';
-import { HashIndex, segments } from './hash-index.js';
-import type { StoreKey } from './key.js';
-import { BLOCK, MOST_VALUE } from './layout.js';
-import { type OpenStore, type StoreOptions, closeStore, openStore } from './opening.js';
+import { entries } from './scan.js';
+import { HashIndex, segments } from './index/hash-index.js';
+import type { StoreKey } from './log/key.js';
+import { BLOCK, MOST_VALUE } from './file/layout.js';
+import { type OpenStore, type StoreOptions, closeStore, openStore } from './open.js';
 import { Reader } from './reader.js';
 import { Writer } from './writer.js';
 

@@ -1,15 +1,15 @@
 // Writer: what only the one process does that has the store open for writing.
 import { StateError } from '../errors.js';
-import { Applying } from './applying.js';
-import { Key } from './key.js';
+import { Applying } from './index-updater.js';
+import { Key } from './log/key.js';
 import {
   BATCH, COMMIT, DELETE, MARK, MARK_BYTES, MOST_MAPPED, PUT, SHAPE, TEXT, recordBytes,
-} from './layout.js';
+} from './file/layout.js';
 import { outOfRange } from '../internal/validate.js';
-import { type Place, isPast } from './log.js';
-import { byteOf, recordBytesAt, valueLengthOf } from './record.js';
+import { type Place, isPast } from './log/log.js';
+import { byteOf, recordBytesAt, valueLengthOf } from './log/record.js';
 import { type Opened, type Parts, broken } from './recovery.js';
-import { chain } from './walk.js';
+import { chain } from './log/log-reader.js';
 
 const markWords = new Int32Array(MARK_BYTES / 4);
 const mark = new Uint8Array(markWords.buffer);

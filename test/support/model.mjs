@@ -3,14 +3,14 @@
 // A thread is a generator of steps: those of the locks' own code in lib/shm/*-steps.ts, and
 // `enter` and `leave`, which say what it does in between. A state is what the memory holds and
 // what each thread has been answered so far; states that are the same are visited once.
-import { ABORTED, ALIVE, CAS, EXPIRED, LOAD, SPIN, SWAP, WAIT, WAKE, WOKEN } from '../../dist/shm/steps.js';
+import { ABORTED, ALIVE, CAS, EXPIRED, LOAD, SPIN, SWAP, WAIT, WAKE, WOKEN } from '../../dist/shm/lock/algorithm/operation.js';
 
-export * from '../../dist/shm/steps.js';
-export { arrive, LAST } from '../../dist/shm/barrier-steps.js';
-export { awaitSet, reset, set } from '../../dist/shm/event-steps.js';
-export { acquire, release } from '../../dist/shm/mutex-steps.js';
-export { acquireExclusive, acquireShared, leave as leaveShared, releaseExclusive } from '../../dist/shm/rw-lock-steps.js';
-export { give, take } from '../../dist/shm/semaphore-steps.js';
+export * from '../../dist/shm/lock/algorithm/operation.js';
+export { arrive, LAST } from '../../dist/shm/lock/algorithm/barrier.js';
+export { awaitSet, reset, set } from '../../dist/shm/lock/algorithm/event.js';
+export { acquire, release } from '../../dist/shm/lock/algorithm/mutex.js';
+export { acquireExclusive, acquireShared, leave as leaveShared, releaseExclusive } from '../../dist/shm/lock/algorithm/rw-lock.js';
+export { give, take } from '../../dist/shm/lock/algorithm/semaphore.js';
 
 // None of these is a step of its own: `enter` and `note` come with the step before them,
 // `leave` and `begin` with the one after them, where others have the most to find fault with.

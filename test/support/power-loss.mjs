@@ -2,12 +2,12 @@
 // and which one is durable since when. A crash leaves, of each page, any version from the durable
 // one on, whatever other pages have; or sectors of two.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { Disk } from '../../dist/store/disk.js';
-import { HashIndex } from '../../dist/store/hash-index.js';
-import { Header } from '../../dist/store/header.js';
-import { Log } from '../../dist/store/log.js';
-import { Records } from '../../dist/store/record.js';
-import { Windows } from '../../dist/store/windows.js';
+import { Disk } from '../../dist/store/file/store-file.js';
+import { HashIndex } from '../../dist/store/index/hash-index.js';
+import { Header } from '../../dist/store/file/header.js';
+import { Log } from '../../dist/store/log/log.js';
+import { Records } from '../../dist/store/log/record.js';
+import { Windows } from '../../dist/store/file/mapped-file.js';
 
 const PAGE = 4096;
 const SECTOR = 512;

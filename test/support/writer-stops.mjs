@@ -1,11 +1,11 @@
 // A writer of a store that is stopped before and after each of its steps; and what it leaves.
 import assert from 'node:assert/strict';
 import { closeSync, copyFileSync, openSync, statSync, writeSync } from 'node:fs';
-import { Disk } from '../../dist/store/disk.js';
-import { HashIndex } from '../../dist/store/hash-index.js';
-import { Header } from '../../dist/store/header.js';
-import { AT_STAMP } from '../../dist/store/layout.js';
-import { Log } from '../../dist/store/log.js';
+import { Disk } from '../../dist/store/file/store-file.js';
+import { HashIndex } from '../../dist/store/index/hash-index.js';
+import { Header } from '../../dist/store/file/header.js';
+import { AT_STAMP } from '../../dist/store/file/layout.js';
+import { Log } from '../../dist/store/log/log.js';
 
 /** What changes the file, or comes between two changes. */
 const STEPS = [

@@ -1,0 +1,45 @@
+// Work on many files: how it is interrupted, what it tells in the end, and its exit code.
+import type { Command } from 'commander';
+import { EXIT, interruptible } from './exit.js';
+import type { ProgressBar } from './progress.js';
+import type { Terminal } from './terminal.js';
+
+/** What a command tells of its work. */
+export interface SummaryOptions {
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+/** Gives a command the options that say what it tells. */
+export function withSummary(command: Command): Command {
+  return command.option('-q, --quiet', 'tell of failures only').option('--json', 'the summary as JSON');
+}
+
+/** Runs until it is done, or interrupted. @returns whether it was interrupted */
+export async function untilInterrupted(bar: ProgressBar, run: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
+  const code = await interruptible(async (signal) => {
+    // At once: a second signal ends the process where it stands.
+    signal.addEventListener('abort', () => bar.stop());
+    await run(signal);
+    return EXIT.done;
+  }).finally(() => bar.stop());
+  return code === EXIT.interrupted;
+}
+
+export interface Summary {
+  /** For people. */
+  readonly text: string;
+  /** For programs. */
+  readonly data: object;
+  /** Files. */
+  readonly failed: number;
+  readonly interrupted: boolean;
+}
+
+/** Tells how it ended. @returns the exit code */
+export function summarize(terminal: Terminal, { quiet = false, json = false }: SummaryOptions, { text, data, failed, interrupted }: Summary): number {
+  if (json) terminal.json({ ...data, failed, interrupted });
+  else if (!quiet) terminal.line(interrupted ? `interrupted: ${text}` : text);
+  if (interrupted) return EXIT.interrupted;
+  return failed > 0 ? EXIT.failed : EXIT.done;
+}

@@ -1,0 +1,191 @@
+// The files that a command is about: paths, directories below them, lists; and what to leave out.
+import { type Stats, lstatSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, Option } from 'commander';
+import { UsageError } from './exit.js';
+import { type ByteRange, parseRange, parseSize } from './units.js';
+
+/** As the command line has them. */
+export interface TargetOptions {
+  readonly follow?: boolean;
+  readonly oneFileSystem?: boolean;
+  readonly hardLinks?: boolean;
+  readonly ignore?: readonly string[];
+  readonly only?: readonly string[];
+  readonly maxSize?: number;
+  readonly range?: ByteRange;
+  readonly batch?: string;
+  readonly null?: boolean;
+}
+
+/** A file to look at. */
+export interface Target {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** A file that nobody may have looked at. */
+export interface UnseenTarget {
+  readonly path: string;
+  /** Bytes, if they are known. */
+  readonly size: number | undefined;
+}
+
+function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
+}
+
+/** Gives a command the paths and what chooses among them. The letters are vmtouch's. */
+export function withTargets(command: Command): Command {
+  return command
+    .argument('[path...]', 'files, and directories with all that is below them')
+    .option('-f, --follow', 'follow symbolic links that directories contain')
+    .option('-F, --one-file-system', 'stay on the file system that a directory is on')
+    .option('-H, --hard-links', 'take each name of a file that has several, not one of them')
+    .addOption(new Option('-i, --ignore <glob>', 'leave out files and directories whose name or path matches; may be repeated').argParser(collect))
+    .addOption(new Option('-I, --only <glob>', 'of directories only files whose name matches; may be repeated').argParser(collect))
+    .addOption(new Option('-m, --max-size <size>', 'leave out larger files').argParser(parseSize))
+    .addOption(new Option('-p, --range <from-to>', 'bytes of each file: 1M-2M, 64K-, -1G').argParser(parseRange))
+    .option('-b, --batch <file>', "read paths from a file, a line each; '-' is standard input")
+    .option('-0, --null', 'the paths of --batch end with NUL, not with the line')
+    .hook('preAction', async (_, called) => {
+      const { ignore, only } = called.opts<TargetOptions>();
+      if (ignore !== undefined || only !== undefined) picomatch = (await import('picomatch')).default;
+    });
+}
+
+/** Loaded where globs are given. */
+let picomatch: typeof import('picomatch') | undefined;
+
+type Matcher = (text: string) => boolean;
+
+function matcher(globs: readonly string[] | undefined): Matcher | undefined {
+  if (globs === undefined || globs.length === 0) return undefined;
+  if (picomatch === undefined) throw new Error('only a command that has withTargets() knows globs');
+  return picomatch([...globs], { dot: true });
+}
+
+function listed({ batch, null: separated = false }: TargetOptions): string[] {
+  if (batch === undefined) {
+    if (separated) throw new UsageError('--null is about --batch');
+    return [];
+  }
+  const text = readFileSync(batch === '-' ? 0 : batch, 'utf8');
+  return text.split(separated ? '\0' : '\n').filter((line) => line !== '');
+}
+
+/** What is said of a path that cannot be looked at. */
+export type Complaint = (path: string, error: unknown) => void;
+
+/** Finds the files, once each, in the order of the paths. What fails is told of, and the rest goes on. */
+export class Targets {
+  readonly #options: TargetOptions;
+  readonly #complain: Complaint;
+  readonly #ignored: Matcher | undefined;
+  readonly #wanted: Matcher | undefined;
+  /** 'dev:ino' of files that have several names, and of directories on the way. */
+  readonly #seen = new Set<string>();
+  readonly #paths: readonly string[];
+
+  /** @throws {UsageError} if there is nothing to look at */
+  constructor(paths: readonly string[], options: TargetOptions, complain: Complaint) {
+    this.#options = options;
+    this.#complain = complain;
+    this.#ignored = matcher(options.ignore);
+    this.#wanted = matcher(options.only);
+    this.#paths = [...paths, ...listed(options)];
+    if (this.#paths.length === 0 && options.batch === undefined) throw new UsageError('which files? Give paths, or --batch');
+  }
+
+  [Symbol.iterator](): Generator<Target, void, undefined> {
+    return this.#walk(true) as Generator<Target, void, undefined>;
+  }
+
+  /**
+   * As the iteration, but looks at what directories list only if an option asks for it: where it does not, `size`
+   * is undefined, and of a file with several names each is given.
+   */
+  unseen(): Generator<UnseenTarget, void, undefined> {
+    const { follow = false, oneFileSystem = false, maxSize, range } = this.#options;
+    return this.#walk(follow || oneFileSystem || maxSize !== undefined || (range !== undefined && range.offset > 0));
+  }
+
+  /** @param look - whether the size of each file is wanted */
+  *#walk(look: boolean): Generator<UnseenTarget, void, undefined> {
+    for (const path of this.#paths) {
+      const found = this.#stat(path, true);
+      if (found === undefined) continue;
+      if (found.isDirectory()) yield* this.#below(path, found, found.dev, look);
+      else if (!found.isFile()) this.#complain(path, new Error('neither a file nor a directory'));
+      else if (look) yield* this.#file(path, found);
+      else yield { path, size: found.size };
+    }
+  }
+
+  #stat(path: string, follow: boolean): Stats | undefined {
+    try {
+      return follow ? statSync(path) : lstatSync(path);
+    } catch (error) {
+      this.#complain(path, error);
+      return undefined;
+    }
+  }
+
+  /** Whether it has been there before. */
+  #again({ dev, ino }: Stats): boolean {
+    const key = `${dev}:${ino}`;
+    if (this.#seen.has(key)) return true;
+    this.#seen.add(key);
+    return false;
+  }
+
+  *#file(path: string, found: Stats): Generator<Target, void, undefined> {
+    const { hardLinks = false, follow = false, maxSize = Infinity } = this.#options;
+    if (found.size > maxSize) return;
+    // With links to follow a file may have more ways to it than names.
+    if (!hardLinks && (found.nlink > 1 || follow) && this.#again(found)) return;
+    yield { path, size: found.size };
+  }
+
+  *#below(directory: string, found: Stats, device: number, look: boolean): Generator<UnseenTarget, void, undefined> {
+    const { follow = false, oneFileSystem = false } = this.#options;
+    if (this.#again(found)) return;
+    let entries;
+    try {
+      entries = readdirSync(directory, { withFileTypes: true });
+    } catch (error) {
+      this.#complain(directory, error);
+      return;
+    }
+    // join() of each name would take longer than all else here.
+    const prefix = join(directory, 'x').slice(0, -1);
+    for (const entry of entries) {
+      const path = prefix + entry.name;
+      if (this.#ignored?.(entry.name) === true || this.#ignored?.(path) === true) continue;
+      if (entry.isSymbolicLink() && !follow) continue;
+      if (entry.isFile()) {
+        if (this.#wanted?.(entry.name) === false) continue;
+        if (!look) {
+          yield { path, size: undefined };
+          continue;
+        }
+      }
+      if (!entry.isFile() && !entry.isDirectory() && !entry.isSymbolicLink()) continue;
+      const one = this.#stat(path, follow);
+      if (one === undefined) continue;
+      if (one.isDirectory()) {
+        if (!oneFileSystem || one.dev === device) yield* this.#below(path, one, device, look);
+      } else if (one.isFile() && this.#wanted?.(entry.name) !== false && (!oneFileSystem || one.dev === device)) {
+        yield* this.#file(path, one);
+      }
+    }
+  }
+}
+
+/** The part of a file that `range` is about; undefined if the file ends before it. */
+export function clip({ size }: { readonly size: number }, range: ByteRange | undefined): { offset: number; length: number } | undefined {
+  const { offset = 0, length = Infinity } = range ?? {};
+  if (offset > size || (offset === size && offset > 0)) return undefined;
+  return { offset, length: Math.min(length, size - offset) };
+}

@@ -1,0 +1,189 @@
+// memmap lock: keeps files in memory until it is told to stop.
+import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { type FileMapping, mapFile, touch } from '../../index.js';
+import { PAGE_SIZE } from '../../sys/index.js';
+import { acts, describe, newCommand } from '../common/command.js';
+import { lockObstacle } from './limit.js';
+import { EXIT, interruptible, messageOf } from '../common/exit.js';
+import { takePidFile } from './pid-file.js';
+import { ProgressBar } from '../common/progress.js';
+import { Service } from './systemd.js';
+import { formatBytes, formatCount, formatFiles } from '../common/units.js';
+import { type Target, type TargetOptions, Targets, clip, withTargets } from '../common/targets.js';
+import type { Terminal } from '../common/terminal.js';
+import { type SummaryOptions, withSummary } from '../common/batch.js';
+
+interface LockCommandOptions extends TargetOptions, SummaryOptions {
+  readonly pidfile?: string;
+}
+
+const UNIT = `[Unit]
+Description=Keep the index in memory
+
+[Service]
+Type=notify
+NotifyAccess=all
+ExecStart=/usr/bin/memmap lock --quiet /srv/index
+LimitMEMLOCK=infinity
+Restart=on-failure
+
+[Install]
+WantedBy=multi-user.target`;
+
+export function lockCommand(terminal: Terminal): Command {
+  const command = withSummary(withTargets(newCommand('lock')))
+    .summary('keep files in memory')
+    .description('Brings files into memory and keeps them there, until SIGINT or SIGTERM.')
+    .option('--pidfile <file>', 'write the number of the process there, unless a live process has done so; taken away at the end')
+    .action(acts((paths: string[], options: LockCommandOptions) => lockTargets(terminal, paths, options)));
+  return describe(command, {
+    examples: [
+      { call: 'memmap lock /srv/index', what: 'until Ctrl+C' },
+      { call: 'memmap lock -p 0-64M *.db', what: 'the first 64 MiB of each' },
+      { call: 'memmap lock --pidfile /run/hot.pid -q -b list', what: 'a service without systemd' },
+    ],
+    notes: [
+      'Stays in the foreground. It needs CAP_IPC_LOCK, or a limit on locked memory (ulimit -l, LimitMEMLOCK=) of at least the files, each rounded up to pages: it says so before anything is read. Each file takes a mapping, of which vm.max_map_count permits 65530.',
+      'What is locked are the pages that the files had when it started. A file may be written to, cut or removed meanwhile: pages that are cut off are free again, pages that are appended are not locked, and a file put in the place of another is not noticed until a restart.',
+      'Ends with 0 after SIGINT or SIGTERM, with 1 if some files could not be locked; with 130 if it had not come so far.',
+      'Under systemd, with NOTIFY_SOCKET set, it tells when all is locked (READY=1), how much, and when it stops. It does so with systemd-notify, another process, hence NotifyAccess=all. Type=exec does without, and then the unit is started before the files are locked.',
+      `An example unit:\n\n${UNIT}`,
+    ],
+  });
+}
+
+/** A file, and bytes of it. */
+interface Part extends Target {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Bytes locked at a time: between them signals are heard. */
+const PIECE = 2 ** 26;
+
+/** What is to be locked, and what is. */
+class Lock {
+  readonly parts: Part[] = [];
+  readonly mappings: FileMapping[] = [];
+  readonly bar: ProgressBar;
+  failed = 0;
+  /** Bytes of files that are locked. */
+  bytes = 0;
+  readonly #terminal: Terminal;
+
+  constructor(terminal: Terminal, paths: readonly string[], options: TargetOptions) {
+    this.#terminal = terminal;
+    this.bar = new ProgressBar(terminal, 'reading', 0);
+    for (const target of new Targets(paths, options, (path, error) => this.#fail(path, error))) {
+      const part = clip(target, options.range);
+      if (part === undefined || part.length === 0) continue;
+      this.parts.push({ ...target, ...part });
+      this.bar.grow(part.length);
+    }
+  }
+
+  #fail(path: string, error: unknown): void {
+    this.failed += 1;
+    this.bar.aside(() => this.#terminal.complain(`${path}: ${messageOf(error)}`));
+  }
+
+  /** Bytes of whole pages. */
+  get needed(): number {
+    const pages = ({ offset, length }: Part): number => Math.ceil((offset + length) / PAGE_SIZE) - Math.floor(offset / PAGE_SIZE);
+    return this.parts.reduce((sum, part) => sum + pages(part) * PAGE_SIZE, 0);
+  }
+
+  /** Several files at a time: locking then finds them in memory. What cannot be read fails when it is locked. */
+  async read(range: TargetOptions['range'], signal: AbortSignal): Promise<void> {
+    const counted = new Map<string, number>();
+    const count = (path: string, done: number): void => {
+      this.bar.advance(done - (counted.get(path) ?? 0));
+      counted.set(path, done);
+    };
+    await touch(
+      this.parts.map(({ path }) => path),
+      { ...range, signal, onFile: ({ path }, index) => count(path, this.parts[index]?.length ?? 0), onProgress: ({ path, done }) => count(path, done) },
+    );
+  }
+
+  async lock(signal: AbortSignal): Promise<void> {
+    for (const part of this.parts) {
+      await setImmediate();
+      signal.throwIfAborted();
+      try {
+        await this.#lockPart(part, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#fail(part.path, error);
+      }
+    }
+  }
+
+  async #lockPart({ path, offset, length }: Part, signal: AbortSignal): Promise<void> {
+    const mapping = mapFile(path, { noReserve: true });
+    try {
+      const end = Math.min(offset + length, mapping.length);
+      for (let at = offset; at < end; at += PIECE) {
+        if (at > offset) await setImmediate();
+        signal.throwIfAborted();
+        mapping.lock({ offset: at, length: Math.min(PIECE, end - at) });
+      }
+      this.bytes += Math.max(0, end - offset);
+    } catch (error) {
+      mapping.close();
+      throw error;
+    }
+    this.mappings.push(mapping);
+  }
+
+  close(): void {
+    for (const mapping of this.mappings) mapping.close();
+  }
+}
+
+async function lockTargets(terminal: Terminal, paths: string[], options: LockCommandOptions): Promise<number> {
+  const { range, pidfile, quiet = false, json = false } = options;
+  const lock = new Lock(terminal, paths, options);
+  const obstacle = lockObstacle(lock.needed);
+  if (obstacle !== undefined) throw new Error(obstacle);
+  const service = new Service((text) => terminal.complain(text));
+  let release: (() => void) | undefined;
+  let holding = false;
+  try {
+    const code = await interruptible(async (signal) => {
+      // At once: a second signal ends the process where it stands.
+      signal.addEventListener('abort', () => {
+        lock.bar.stop();
+        release?.();
+      });
+      release = pidfile === undefined ? undefined : takePidFile(pidfile);
+      await lock.read(range, signal);
+      await lock.lock(signal);
+      lock.bar.stop();
+      if (lock.mappings.length === 0 && lock.failed > 0) return EXIT.failed;
+      const text = `${formatFiles(lock.mappings.length)}, ${formatBytes(lock.bytes)} locked${lock.failed === 0 ? '' : `; ${formatCount(lock.failed)} failed`}`;
+      if (json) terminal.json({ files: lock.mappings.length, bytes: lock.bytes, failed: lock.failed, pid: process.pid });
+      else if (!quiet) terminal.line(text);
+      service.ready(text);
+      holding = true;
+      await heldUntil(signal);
+      return EXIT.done;
+    });
+    if (!holding) return code;
+    service.stopping();
+    return lock.failed > 0 ? EXIT.failed : EXIT.done;
+  } finally {
+    lock.bar.stop();
+    lock.close();
+    release?.();
+  }
+}
+
+/** Mappings need no one to run; a process needs something to wait for. */
+async function heldUntil(signal: AbortSignal): Promise<void> {
+  const awake = setInterval(() => undefined, 2 ** 30);
+  if (!signal.aborted) await once(signal, 'abort');
+  clearInterval(awake);
+}

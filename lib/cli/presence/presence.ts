@@ -1,0 +1,152 @@
+// memmap presence: which pages of files are in memory, as pictures.
+import { writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Command, Option } from 'commander';
+import { type Residency, residencyOf } from '../../index.js';
+import { acts, describe, newCommand } from '../common/command.js';
+import { EXIT, UsageError, interruptible, messageOf } from '../common/exit.js';
+import { type Picture, pictureOf } from '../picture/picture.js';
+import { JsonReport, type Presence, type Report, TextReport } from './report.js';
+import { mappingsOf } from './process.js';
+import { type ByteRange, parseCount, parseTime } from '../common/units.js';
+import { type Target, type TargetOptions, Targets, clip, withTargets } from '../common/targets.js';
+import type { Terminal } from '../common/terminal.js';
+
+interface PresenceOptions extends TargetOptions {
+  readonly summary?: boolean;
+  readonly json?: boolean;
+  readonly png?: string;
+  readonly svg?: string;
+  readonly html?: string;
+  readonly watch?: boolean;
+  readonly interval?: number;
+  readonly pid?: number;
+  readonly all?: boolean;
+}
+
+const CLAIMED = 'the kernel tells what is in memory only to those who own the file or may write to it, and calls all of it resident to others';
+const EVERY = 1000;
+
+export function presenceCommand(terminal: Terminal): Command {
+  const command = withTargets(newCommand('presence'))
+    .summary('show which pages of files are in memory')
+    .description('Shows which pages of files are in the page cache: resident, dirty, being written, evicted. Reads nothing in.')
+    .option('-s, --summary', 'only the sums')
+    .option('--json', 'as JSON')
+    .option('--png <file>', 'draw a picture, as PNG')
+    .option('--svg <file>', 'draw a picture, as SVG')
+    .option('--html <file>', 'make a page to look through with the mouse')
+    .option('-w, --watch', 'show it again and again, until SIGINT')
+    .addOption(new Option('--interval <time>', 'how often: 2, 500ms').default(EVERY, '1s').argParser(parseTime).implies({ watch: true }))
+    .addOption(new Option('--pid <pid>', 'what a process has mapped of the files, or of all its files: each page in its page tables, in the page cache only, in swap').argParser(parseCount))
+    .option('--all', 'with --pid: what is mapped of no file, too')
+    .action(acts((paths: string[], options: PresenceOptions) => presence(terminal, paths, options)));
+  return describe(command, {
+    examples: [
+      { call: 'memmap presence /var/lib/db/*.db', what: 'a map of each file' },
+      { call: 'memmap presence --watch data/', what: 'live, all files below data/' },
+      { call: 'memmap presence --html cache.html *.idx', what: 'a page to hover over' },
+      { call: 'memmap presence -s --json / -F -i "*.log"', what: 'sums of a file system, without logs' },
+      { call: 'find . -name "*.so" -print0 | memmap presence -0 -b -', what: 'a list of files' },
+      { call: 'memmap presence --pid 1234 data.db', what: 'what process 1234 has of it' },
+    ],
+    notes: [
+      'Directories are gone through with all that is below them. Symbolic links inside them are not followed, and of a file with several names one counts, unless options say otherwise. Paths that are given may be links.',
+      'On Linux before 6.5, and on file systems that do not tell, dirty, written and evicted pages are not told from others. Where the user neither owns a file nor may write to it, the kernel calls all pages resident: the command then says that its answer is not to be relied on.',
+      'In ASCII: # is in memory, + and : in part, * dirty, > being written, - evicted, . not in memory, @ in the page tables, s in swap.',
+    ],
+  });
+}
+
+function validate({ json, watch, png, svg, html, summary, pid, all, range }: PresenceOptions): void {
+  const pictures = png !== undefined || svg !== undefined || html !== undefined;
+  if (watch === true && (json === true || pictures)) throw new UsageError('--watch shows it in the terminal: without --json, --png, --svg, --html');
+  if (summary === true && pictures) throw new UsageError('--summary leaves no pictures to draw');
+  if (all === true && pid === undefined) throw new UsageError('--all is about --pid');
+  if (range !== undefined && pid !== undefined) throw new UsageError('--range is about files, not about mappings of a process');
+}
+
+async function presence(terminal: Terminal, paths: string[], options: PresenceOptions): Promise<number> {
+  validate(options);
+  if (options.watch === true) return showAgain(terminal, paths, options);
+  const report = options.json === true ? new JsonReport(terminal, options.summary === true) : new TextReport(terminal, options.summary === true);
+  const pictures = tell(report, paths, options);
+  await draw(pictures, options);
+  return report.failures > 0 ? EXIT.failed : EXIT.done;
+}
+
+function* found(paths: readonly string[], options: PresenceOptions, report: Report): Generator<Presence, void, undefined> {
+  const fail = (path: string, error: unknown): void => report.failure(path, messageOf(error));
+  if (options.pid !== undefined) {
+    yield* mappingsOf(options.pid, paths, options.all === true, fail);
+    return;
+  }
+  for (const target of new Targets(paths, options, fail)) {
+    try {
+      const one = presenceOf(target, options.range);
+      if (one !== undefined) yield one;
+    } catch (error) {
+      fail(target.path, error);
+    }
+  }
+}
+
+const EMPTY = { pageSize: 4096, runs: [], trust: 'exact', dirty: 0 } as unknown as Residency;
+
+/** Undefined if the file ends before the range. */
+function presenceOf(target: Target, range: ByteRange | undefined): Presence | undefined {
+  const part = clip(target, range);
+  if (part === undefined) return undefined;
+  const residency = target.size === 0 ? EMPTY : residencyOf(target.path, part);
+  const picture = pictureOf(target.path, residency, residency.trust === 'claimed' ? CLAIMED : undefined);
+  return { path: target.path, size: target.size, picture, detailed: residency.dirty !== undefined };
+}
+
+/** Tells of all; keeps what is to be drawn. */
+function tell(report: Report, paths: readonly string[], options: PresenceOptions): readonly Picture[] {
+  const { png, svg, html } = options;
+  const keep = png !== undefined || svg !== undefined || html !== undefined;
+  const pictures: Picture[] = [];
+  for (const one of found(paths, options, report)) {
+    report.file(one);
+    if (keep) pictures.push(one.picture);
+  }
+  report.end();
+  return pictures;
+}
+
+async function draw(pictures: readonly Picture[], { png, svg, html }: PresenceOptions): Promise<void> {
+  if (png !== undefined) writeFileSync(png, (await import('../picture/png.js')).pngOf(pictures));
+  if (svg !== undefined) writeFileSync(svg, (await import('../picture/svg.js')).svgOf(pictures));
+  if (html !== undefined) writeFileSync(html, (await import('../picture/html/html.js')).htmlOf(pictures));
+}
+
+const HOME = '\x1b[H';
+const CLEAR_LINE = '\x1b[K';
+const CLEAR_BELOW = '\x1b[J';
+const OTHER_SCREEN = '\x1b[?1049h\x1b[?25l';
+const BACK = '\x1b[?25h\x1b[?1049l';
+
+/** Shows it again and again, until SIGINT: on a screen of its own, which a terminal has. */
+function showAgain(terminal: Terminal, paths: readonly string[], options: PresenceOptions): Promise<number> {
+  const interactive = terminal.isInteractive;
+  if (interactive) terminal.write(OTHER_SCREEN);
+  const shown = interruptible(async (signal) => {
+    for (;;) {
+      const frame = terminal.frame();
+      tell(new TextReport(frame, options.summary === true), paths, options);
+      if (interactive) {
+        const lines = frame.text.split('\n').slice(0, terminal.rows - 1);
+        terminal.write(`${HOME}${lines.map((line) => `${line}${CLEAR_LINE}`).join('\n')}${CLEAR_BELOW}`);
+      } else {
+        terminal.line(`${new Date().toISOString()}\n${frame.text}`);
+      }
+      await delay(options.interval, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  });
+  return shown
+    .then((code) => (code === EXIT.interrupted ? EXIT.done : code))
+    .finally(() => {
+      if (interactive) terminal.write(BACK);
+    });
+}

@@ -1,0 +1,160 @@
+// What `memmap presence` tells of files: lines for people, JSON for programs.
+import { type Counts, NO_COUNTS, type PageState, type Picture, STATES, type StateRun, bytesOf, countsOf, pagesInMemoryOf, pagesOf } from '../picture/picture.js';
+import { formatBytes, formatCount, formatFiles, formatShare } from '../common/units.js';
+import { legend, mapLine } from '../picture/ansi.js';
+import type { Terminal } from '../common/terminal.js';
+
+/** What is known of a file, or of a mapping of a process. */
+export interface Presence {
+  readonly path: string;
+  /** Bytes of the file, or of the mapping. */
+  readonly size: number;
+  readonly picture: Picture;
+  /** False: this kernel does not tell what is dirty, being written or evicted (Linux before 6.5). */
+  readonly detailed: boolean;
+  /** Of a mapping of a process: its first address. */
+  readonly address?: bigint;
+}
+
+const WORDS: Partial<Record<PageState, string>> = {
+  dirty: 'dirty', writeback: 'being written', mapped: 'in the page tables', swapped: 'swapped', evicted: 'evicted',
+};
+
+/** '12 of 40 pages, 30.0%: 48 KiB of 160 KiB; 3 dirty'. */
+function counted(counts: Counts, pageSize: number): string {
+  const [inMemory, pages] = [pagesInMemoryOf(counts), pagesOf(counts)];
+  const details = STATES.flatMap((state) => (WORDS[state] !== undefined && counts[state] > 0 ? [`${formatCount(counts[state])} ${WORDS[state]}`] : []));
+  return (
+    `${formatCount(inMemory)} of ${formatCount(pages)} pages in memory, ${formatShare(inMemory, pages)}: ` +
+    `${formatBytes(inMemory * pageSize)} of ${formatBytes(pages * pageSize)}${details.length > 0 ? `; ${details.join(', ')}` : ''}`
+  );
+}
+
+/** Sums of all files told of. */
+export class Totals {
+  files = 0;
+  doubtful = 0;
+  failures = 0;
+  detailed = true;
+  #pageSize = 4096;
+  readonly #counts = { ...NO_COUNTS } as Record<PageState, number>;
+
+  add({ picture, detailed }: Presence, counts: Counts): void {
+    this.files += 1;
+    if (picture.doubt !== undefined) this.doubtful += 1;
+    if (!detailed) this.detailed = false;
+    this.#pageSize = picture.pageSize;
+    for (const state of STATES) this.#counts[state] += counts[state];
+  }
+
+  get text(): string {
+    return counted(this.#counts, this.#pageSize);
+  }
+
+  /** For programs. */
+  get numbers(): object {
+    const { files, doubtful, failures } = this;
+    return { files, failures, doubtful, pageSize: this.#pageSize, pages: pagesOf(this.#counts), inMemory: pagesInMemoryOf(this.#counts), byState: this.#counts };
+  }
+}
+
+/** Tells of one file after the other, and of them all at the end. */
+export abstract class Report {
+  protected readonly terminal: Terminal;
+  /** Only the sums are told. */
+  protected readonly summary: boolean;
+  protected readonly totals: Totals = new Totals();
+
+  constructor(terminal: Terminal, summary: boolean) {
+    this.terminal = terminal;
+    this.summary = summary;
+  }
+
+  /** How many could not be told of. */
+  get failures(): number {
+    return this.totals.failures;
+  }
+
+  file(presence: Presence): void {
+    const counts = countsOf(presence.picture);
+    this.totals.add(presence, counts);
+    if (!this.summary) this.tell(presence, counts);
+  }
+
+  failure(path: string, message: string): void {
+    this.totals.failures += 1;
+    this.tellFailure(path, message);
+  }
+
+  protected abstract tell(presence: Presence, counts: Counts): void;
+  protected abstract tellFailure(path: string, message: string): void;
+  abstract end(): void;
+}
+
+export class TextReport extends Report {
+  /** One picture for each set of states, for the legend: not those of a million files. */
+  readonly #states = new Map<PageState, StateRun>();
+
+  protected override tell({ picture }: Presence, counts: Counts): void {
+    const { colors } = this.terminal;
+    for (const run of picture.runs) if (!this.#states.has(run.state)) this.#states.set(run.state, run);
+    this.terminal.line(colors.bold(picture.title));
+    if (bytesOf(picture) > 0) this.terminal.line(`  ${mapLine(picture, this.terminal.width - 2, this.terminal)}`);
+    this.terminal.line(`  ${bytesOf(picture) === 0 ? 'empty' : counted(counts, picture.pageSize)}`);
+    if (picture.doubt !== undefined) this.terminal.line(`  ${colors.yellow(`not to be relied on: ${picture.doubt}`)}`);
+  }
+
+  protected override tellFailure(path: string, message: string): void {
+    this.terminal.complain(message.includes(path) ? message : `${path}: ${message}`);
+  }
+
+  override end(): void {
+    const totals = this.totals;
+    if (this.#states.size > 0) {
+      const runs = [...this.#states.values()];
+      this.terminal.line(`\n  ${legend([{ title: '', pageSize: 1, runs }], this.terminal)}`);
+    }
+    if (totals.files > 1 || this.summary) this.terminal.line(`${formatFiles(totals.files)}: ${totals.text}`);
+    if (totals.doubtful > 0 && (totals.files > 1 || this.summary)) {
+      this.terminal.line(`${formatFiles(totals.doubtful)} of them not to be relied on: the kernel tells only those who own a file or may write to it`);
+    }
+    if (totals.files === 0 && totals.failures === 0) this.terminal.line('no files');
+    if (!totals.detailed) this.terminal.line('this kernel does not tell what is dirty, being written or evicted: Linux 6.5 does, on most file systems');
+  }
+}
+
+/** One object, written as it comes: a million files need not be in memory. */
+export class JsonReport extends Report {
+  readonly #failed: { path: string; message: string }[] = [];
+  #begun = false;
+
+  protected override tell({ path, size, picture, detailed, address }: Presence, counts: Counts): void {
+    const [first] = picture.runs;
+    const told = {
+      path,
+      ...(address !== undefined && { address: `0x${address.toString(16)}` }),
+      size,
+      offset: first?.offset ?? 0,
+      length: bytesOf(picture),
+      pageSize: picture.pageSize,
+      pages: pagesOf(counts),
+      inMemory: pagesInMemoryOf(counts),
+      byState: counts,
+      detailed,
+      trust: picture.doubt === undefined ? 'exact' : 'claimed',
+      ...(picture.doubt !== undefined && { doubt: picture.doubt }),
+      runs: picture.runs,
+    };
+    this.terminal.write(`${this.#begun ? ',' : '{"files":['}\n${JSON.stringify(told)}`);
+    this.#begun = true;
+  }
+
+  protected override tellFailure(path: string, message: string): void {
+    this.#failed.push({ path, message });
+  }
+
+  override end(): void {
+    const rest = JSON.stringify({ failures: this.#failed, total: this.totals.numbers }).slice(1);
+    this.terminal.line(`${this.#begun ? '\n],' : '{"files":[],'}${rest}`);
+  }
+}

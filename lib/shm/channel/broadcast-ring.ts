@@ -1,0 +1,242 @@
+// The ring of a 'broadcast' channel: one writer, and readers that each have a cursor of their
+// own. A slow reader either holds the writer up, or loses the oldest messages and learns how
+// many. Byte layout: docs/abi.md.
+import { corrupt } from '../../errors.js';
+import { WORD } from './header.js';
+import type { Ends } from './members.js';
+import type { RingMemory } from './mirrored-buffer.js';
+import { RECORD_HEADER, distance, recordSize } from './ring.js';
+import type { Words } from './shared-words.js';
+
+/** Words of a reader's place, after its owner. */
+const CURSOR = 1;
+/** Whether the cursor counts. */
+const ACTIVE = 2;
+/** Of no meaning: an access that orders others. */
+const FENCE = 3;
+
+/** Attempts to get hold of a message before the writer takes it away again. */
+const MOST_LOOKS = 1_000_000;
+
+/** What a ring of this kind is made of. */
+export interface BroadcastParts {
+  readonly words: Words;
+  readonly memory: RingMemory;
+  readonly capacity: number;
+  readonly readers: Ends;
+  /** Whether a slow reader loses messages. */
+  readonly loses: boolean;
+}
+
+export class BroadcastWriter {
+  readonly #parts: BroadcastParts;
+  #head = 0;
+  /** As last published. */
+  #published = 0;
+  /** No reader needs what is before it; the oldest message that is whole starts here. */
+  #oldest = 0;
+  /** Of the next message. */
+  #number = 0;
+
+  constructor(parts: BroadcastParts) {
+    this.#parts = parts;
+  }
+
+  resume(): void {
+    const { words } = this.#parts;
+    this.#head = words.load(WORD.head);
+    this.#published = this.#head;
+    this.#number = words.load(WORD.number);
+    this.#oldest = words.load(WORD.oldest);
+    this.#accept(this.#oldest, WORD.oldest);
+  }
+
+  #accept(position: number, word: number): void {
+    const used = distance(position, this.#head);
+    if (used < 0 || used > this.#parts.capacity || ((position | this.#head) & 7) !== 0) {
+      throw corrupt('A position in the ring is impossible', word * 4);
+    }
+  }
+
+  fits(length: number): boolean {
+    const { capacity, loses } = this.#parts;
+    const size = recordSize(length);
+    if (size <= capacity - distance(this.#oldest, this.#head)) return true;
+    if (loses) this.#forget(size);
+    else this.#oldest = this.#slowest();
+    return size <= capacity - distance(this.#oldest, this.#head);
+  }
+
+  /** Where the slowest reader is; where what has been published ends if there is none. */
+  #slowest(): number {
+    const { words, capacity, readers } = this.#parts;
+    let most = distance(this.#published, this.#head);
+    for (const at of readers.taken()) {
+      if (words.load(at + ACTIVE) === 0) continue;
+      const cursor = words.load(at + CURSOR);
+      const behind = distance(cursor, this.#head);
+      if (behind < 0 || behind > capacity || (cursor & 7) !== 0) {
+        throw corrupt('The position of a reader is impossible', (at + CURSOR) * 4);
+      }
+      most = Math.max(most, behind);
+    }
+    return (this.#head - most) | 0;
+  }
+
+  /** Gives up the oldest messages, until `size` bytes are free. */
+  #forget(size: number): void {
+    const { words, memory, capacity } = this.#parts;
+    while (distance(this.#oldest, this.#head) > capacity - size) {
+      if (this.#oldest === this.#published) break; // nobody could have read the rest
+      const at = this.#oldest & (capacity - 1);
+      const length = memory.words[at >> 2] ?? -1;
+      if (length < 0 || length > distance(this.#oldest, this.#head) - RECORD_HEADER) {
+        throw corrupt(`A message of ${length} bytes is impossible`, at);
+      }
+      this.#oldest = (this.#oldest + recordSize(length)) | 0;
+    }
+    // Before the bytes are written, and nothing moves across it: a reader that copies them
+    // looks at it afterwards.
+    words.exchange(WORD.oldest, this.#oldest);
+  }
+
+  get offset(): number {
+    return (this.#head & (this.#parts.capacity - 1)) + RECORD_HEADER;
+  }
+
+  put(message: Uint8Array): void {
+    this.#parts.memory.bytes.set(message, this.offset);
+    this.end(message.length);
+  }
+
+  end(length: number): void {
+    const { memory, capacity } = this.#parts;
+    const word = (this.#head & (capacity - 1)) >> 2;
+    memory.words[word] = length;
+    memory.words[word + 1] = this.#number;
+    this.#number = (this.#number + 1) | 0;
+    this.#head = (this.#head + recordSize(length)) | 0;
+  }
+
+  publish(): void {
+    const { words, loses } = this.#parts;
+    if (!loses) words.store(WORD.oldest, this.#oldest);
+    words.store(WORD.number, this.#number);
+    this.#published = this.#head;
+    words.store(WORD.head, this.#head);
+  }
+}
+
+export class BroadcastReader {
+  readonly #parts: BroadcastParts;
+  /** Index of the words of this reader's place. */
+  readonly #at: number;
+  #tail = 0;
+  #released = 0;
+  #head = 0;
+  /** Of the next message. */
+  #number = 0;
+  /** Messages lost since the last call of {@link takeLost}. */
+  #lost = 0;
+
+  constructor(parts: BroadcastParts, at: number) {
+    this.#parts = parts;
+    this.#at = at;
+  }
+
+  /** Starts with what is sent from now on. */
+  resume(): void {
+    const { words } = this.#parts;
+    words.store(this.#at + ACTIVE, 0);
+    words.store(this.#at + CURSOR, words.load(WORD.head));
+    words.store(this.#at + ACTIVE, 1);
+    // Again: a writer that saw no reader goes no further than a ring's length from where it
+    // had published then, and that is no further than here.
+    this.#tail = words.load(WORD.head);
+    if ((this.#tail & 7) !== 0) throw corrupt('The position of the writer is impossible', WORD.head * 4);
+    words.store(this.#at + CURSOR, this.#tail);
+    this.#released = this.#tail;
+    this.#head = this.#tail;
+    // Of messages that are being published it may be that of the one behind them.
+    this.#number = words.load(WORD.number);
+  }
+
+  #refill(): boolean {
+    const { words, capacity, loses } = this.#parts;
+    const head = words.load(WORD.head);
+    const unread = distance(this.#tail, head);
+    // Who may lose messages may be any distance behind; who may not, a ring's length.
+    if ((head & 7) !== 0 || (!loses && (unread < distance(this.#tail, this.#head) || unread > capacity))) {
+      throw corrupt('The position of the writer is impossible', WORD.head * 4);
+    }
+    this.#head = head;
+    return unread !== 0;
+  }
+
+  next(): number {
+    const { capacity, loses, memory } = this.#parts;
+    for (let looks = 0; ; looks++) {
+      if (this.#tail === this.#head && !this.#refill()) return -1;
+      if (loses && !this.intact()) {
+        this.#catchUp(looks);
+        continue;
+      }
+      const at = this.#tail & (capacity - 1);
+      const length = memory.words[at >> 2] ?? -1;
+      const number = memory.words[(at >> 2) + 1] ?? 0;
+      if (loses && !this.intact()) continue;
+      if (length < 0 || length > Math.min(capacity, distance(this.#tail, this.#head)) - RECORD_HEADER) {
+        throw corrupt(`A message of ${length} bytes is impossible`, at);
+      }
+      this.#lost += Math.max(0, (number - this.#number) | 0);
+      this.#number = number;
+      return length;
+    }
+  }
+
+  /** Whether the writer has not begun to write over the next message, whose bytes have been read. */
+  intact(): boolean {
+    const { words, loses } = this.#parts;
+    if (!loses) return true;
+    // No read of the bytes comes after the look.
+    words.add(this.#at + FENCE, 0);
+    return distance(words.load(WORD.oldest), this.#tail) >= 0;
+  }
+
+  /** Goes on with the oldest message there is. */
+  #catchUp(looks: number): void {
+    const { words } = this.#parts;
+    const oldest = words.load(WORD.oldest);
+    // A writer that is far faster may pass us at some attempts, but not at all.
+    if ((oldest & 7) !== 0 || looks > MOST_LOOKS) {
+      throw corrupt('The position of the oldest message is impossible', WORD.oldest * 4);
+    }
+    this.#tail = oldest;
+    this.#head = oldest;
+  }
+
+  get offset(): number {
+    return (this.#tail & (this.#parts.capacity - 1)) + RECORD_HEADER;
+  }
+
+  skip(length: number): void {
+    this.#tail = (this.#tail + recordSize(length)) | 0;
+    this.#number = (this.#number + 1) | 0;
+  }
+
+  get held(): number {
+    return distance(this.#released, this.#tail);
+  }
+
+  release(): void {
+    this.#released = this.#tail;
+    this.#parts.words.store(this.#at + CURSOR, this.#tail);
+  }
+
+  /** How many messages have been lost since the last call. */
+  takeLost(): number {
+    const lost = this.#lost;
+    this.#lost = 0;
+    return lost;
+  }
+}

@@ -1,0 +1,300 @@
+// Consumer: the receiving end of a channel.
+import type { Readable } from 'node:stream';
+import { StateError } from '../../errors.js';
+import { Bytes } from '../../internal/bytes.js';
+import { type OURS, outOfRange, validateBytes, validateFunction, validateInteger, validateOptions } from '../../internal/validate.js';
+import { BroadcastReader } from './broadcast-ring.js';
+import { ChannelEnd, type Place } from './end.js';
+import { RingReader } from './ring.js';
+import { readableOf } from './streams.js';
+import type { AsyncTimeoutOptions, TimeoutOptions } from '../lock/acquire.js';
+import { Wait } from './deadline.js';
+
+export interface DrainOptions {
+  /** The most messages to take; all that are there by default. */
+  readonly most?: number;
+}
+
+export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
+  readonly #ring: RingReader | BroadcastReader;
+  /** Whether a message may be taken away while it is read. */
+  readonly #loses: boolean;
+  #lost = 0;
+  /** Read bytes that are given back together: the producer goes on meanwhile. */
+  readonly #batch: number;
+  #draining = false;
+  #readable: Readable | undefined;
+
+  /** @internal */
+  constructor(key: typeof OURS, place: Place) {
+    super(key, place);
+    const { words, memory } = this;
+    const { kind, capacity, slow } = place.shape;
+    this.#loses = kind === 'broadcast' && slow === 'lose';
+    this.#ring =
+      kind === 'broadcast'
+        ? new BroadcastReader({ words, memory, capacity, readers: this.own, loses: this.#loses }, this.own.at(this.place))
+        : new RingReader(words, memory, capacity);
+    this.start();
+    this.#batch = capacity / 4;
+  }
+
+  /**
+   * A copy of the next message, or undefined if there is none now.
+   *
+   * @throws {PeerError} ERR_MEMMAP_CORRUPT
+   */
+  tryReceive(): Buffer | undefined {
+    this.open();
+    if (this.#draining && this.memory.detached) this.memory.renew();
+    if (this.#draining) return this.#copy();
+    return this.tryEnter() ? this.#take() : undefined;
+  }
+
+  /**
+   * Copies the next message to the beginning of `target`: its bytes, or undefined if there is none
+   * now. Of large messages this is several times as fast as {@link tryReceive}, whose copy is new memory each time.
+   *
+   * @throws {RangeError} ERR_OUT_OF_RANGE: it is longer than the target; it stays the next message.
+   * @throws {PeerError} ERR_MEMMAP_CORRUPT
+   */
+  tryReceiveInto(target: Uint8Array): number | undefined {
+    validateBytes(target, 'target');
+    this.open();
+    if (this.#draining && this.memory.detached) this.memory.renew();
+    if (this.#draining) return this.#copyInto(target);
+    return this.tryEnter() ? this.#takeInto(target) : undefined;
+  }
+
+  /** Copies the next message out, and leaves. */
+  #take(): Buffer | undefined {
+    let message: Buffer | undefined;
+    try {
+      message = this.#copy();
+      if (message !== undefined) this.#ring.release();
+    } finally {
+      this.leave();
+    }
+    if (message !== undefined) this.vacancies.notify();
+    return message;
+  }
+
+  #takeInto(target: Uint8Array): number | undefined {
+    let length: number | undefined;
+    try {
+      length = this.#copyInto(target);
+      if (length !== undefined) this.#ring.release();
+    } finally {
+      this.leave();
+    }
+    if (length !== undefined) this.vacancies.notify();
+    return length;
+  }
+
+  #copy(): Buffer | undefined {
+    const ring = this.#ring;
+    for (;;) {
+      const length = ring.next();
+      if (length < 0) return undefined;
+      const message = Buffer.allocUnsafe(length);
+      const { offset } = ring;
+      this.memory.bytes.copy(message, 0, offset, offset + length);
+      if (!ring.intact()) continue;
+      ring.skip(length);
+      return message;
+    }
+  }
+
+  #copyInto(target: Uint8Array): number | undefined {
+    const ring = this.#ring;
+    for (;;) {
+      const length = ring.next();
+      if (length < 0) return undefined;
+      if (length > target.length) throw outOfRange('target.length', `>= ${length}, the length of the message`, target.length);
+      const { offset } = ring;
+      this.memory.bytes.copy(target, 0, offset, offset + length);
+      if (!ring.intact()) continue;
+      ring.skip(length);
+      return length;
+    }
+  }
+
+  /** The next message where it stands, if it can stay there. */
+  #inPlace(): Buffer | undefined {
+    if (this.#loses) return this.#copy();
+    const ring = this.#ring;
+    const length = ring.next();
+    if (length < 0) return undefined;
+    const { offset } = ring;
+    ring.skip(length);
+    return new Bytes(this.memory.buffer, offset, length);
+  }
+
+  /** Messages of a broadcast that were lost because this reader was slow, before the last one it got. */
+  get lost(): number {
+    this.#lost += this.#ring.takeLost();
+    return this.#lost;
+  }
+
+  /** Throws inside drain(). */
+  #free(): void {
+    this.open();
+    if (this.#draining) throw new StateError('ERR_MEMMAP_DRAINING', 'drain() is under way: its messages come first');
+  }
+
+  /** Whether nothing more can come: to be asked before the last look for a message. */
+  #over(): boolean {
+    return this.peerClosed || this.peerLost;
+  }
+
+  /** Nothing came, and nothing will. */
+  #finish(): undefined {
+    if (this.peerClosed) return undefined;
+    throw this.died();
+  }
+
+  /**
+   * The next message; undefined when the producer has closed and all is read.
+   *
+   * @throws {PeerError} ERR_MEMMAP_PEER_DIED once all is read that it had sent; ERR_MEMMAP_CORRUPT
+   * @throws ERR_MEMMAP_TIMEOUT, or the reason of the signal
+   */
+  receive(options?: AsyncTimeoutOptions): Promise<Buffer | undefined> {
+    return this.#wait(() => this.#take(), options);
+  }
+
+  /** As receive(), holding the thread up. */
+  receiveSync(options?: TimeoutOptions): Buffer | undefined {
+    return this.#waitSync(() => this.#take(), options);
+  }
+
+  /** As receive(), to the beginning of `target`, which is nobody else's until then: its bytes. See tryReceiveInto(). */
+  async receiveInto(target: Uint8Array, options?: AsyncTimeoutOptions): Promise<number | undefined> {
+    validateBytes(target, 'target');
+    return this.#wait(() => this.#takeInto(target), options);
+  }
+
+  /** As receiveInto(), holding the thread up. */
+  receiveIntoSync(target: Uint8Array, options?: TimeoutOptions): number | undefined {
+    validateBytes(target, 'target');
+    return this.#waitSync(() => this.#takeInto(target), options);
+  }
+
+  /** What `take` finds in its turn, once it finds something; it leaves. Undefined if nothing will come. */
+  async #wait<Found>(take: () => Found | undefined, options: AsyncTimeoutOptions | undefined): Promise<Found | undefined> {
+    const wait = Wait.until(options);
+    this.#free();
+    const first = this.#look(take) ?? this.spun(wait, () => this.#look(take));
+    if (first !== undefined) return first;
+    for (;;) {
+      wait.check();
+      const seen = this.arrivals.prepare();
+      const over = this.#over();
+      if (this.turn !== undefined) await this.enter(wait);
+      const found = take();
+      if (found !== undefined) return found;
+      if (over) return this.#finish();
+      await this.pause(this.arrivals, seen, wait);
+    }
+  }
+
+  #waitSync<Found>(take: () => Found | undefined, options: TimeoutOptions | undefined): Found | undefined {
+    const wait = Wait.until(options);
+    this.#free();
+    const first = this.#look(take) ?? this.spun(wait, () => this.#look(take));
+    if (first !== undefined) return first;
+    for (;;) {
+      const seen = this.arrivals.prepare();
+      const over = this.#over();
+      this.enterSync(wait);
+      const found = take();
+      if (found !== undefined) return found;
+      if (over) return this.#finish();
+      this.pauseSync(this.arrivals, seen, wait);
+    }
+  }
+
+  /** Nobody is told that we look: the other end need not wake us. */
+  #look<Found>(take: () => Found | undefined): Found | undefined {
+    return this.tryEnter() ? take() : undefined;
+  }
+
+  /**
+   * Calls `use` with each message that is there, in place, and returns how many. A view is dead
+   * once `use` has returned for the last message, or earlier; copy what must stay. The producer
+   * can write to the memory meanwhile if it is hostile: read each byte once, or copy. A message
+   * counts as read even if `use` throws. In an 'mpmc' channel other consumers wait meanwhile.
+   * Of a broadcast that may lose messages they are copies.
+   */
+  drain(use: (message: Buffer) => void, options: DrainOptions = {}): number {
+    this.#free();
+    validateFunction(use, 'use');
+    validateOptions<DrainOptions>(options, ['most']);
+    const { most = Number.MAX_SAFE_INTEGER } = options;
+    validateInteger(most, 'options.most', 1);
+    if (!this.tryEnter()) return 0;
+    const ring = this.#ring;
+    let count = 0;
+    this.#draining = true;
+    try {
+      for (let message; count < most && (message = this.#inPlace()) !== undefined; ) {
+        count += 1;
+        use(message);
+        if (ring.held >= this.#batch || this.memory.detached) this.#endViews();
+      }
+    } finally {
+      this.#draining = false;
+      if (!this.closed) {
+        if (ring.held > 0) this.#endViews();
+        this.leave();
+      }
+    }
+    return count;
+  }
+
+  #endViews(): void {
+    this.memory.renew();
+    this.#ring.release();
+    this.vacancies.notify();
+  }
+
+  /** Waits until there is a message, or none will come: then false. For drain(). */
+  async ready(options?: AsyncTimeoutOptions): Promise<boolean> {
+    return (await this.#wait(() => this.#has(), options)) ?? false;
+  }
+
+  #has(): true | undefined {
+    try {
+      return this.#ring.next() >= 0 || undefined;
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** Message by message, until the producer closes. Leaving the loop early leaves the channel open. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {
+    for (;;) {
+      const message = await this.receive();
+      if (message === undefined) return;
+      yield message;
+    }
+  }
+
+  /** What is received, as a stream of bytes, which owns this end. Always the same one. */
+  get readable(): Readable {
+    this.#readable ??= readableOf(this, this);
+    return this.#readable;
+  }
+
+  /** @internal */
+  protected override resume(): void {
+    this.#ring.resume();
+  }
+
+  /** @internal Inside drain() what has been read is given back. */
+  protected override end(): void {
+    if (!this.#draining) return;
+    this.#ring.release();
+    this.leave();
+  }
+}

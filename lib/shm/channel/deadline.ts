@@ -1,0 +1,55 @@
+// Wait: how long something may wait, by the clock and by an AbortSignal.
+import { performance } from 'node:perf_hooks';
+import { ABORTED, EXPIRED, WOKEN } from '../lock/algorithm/operation.js';
+import type { Turns } from '../wait/fifo.js';
+import { type AsyncTimeoutOptions, deadlineOf, resultOf } from '../lock/acquire.js';
+
+export class Wait {
+  readonly #deadline: number;
+  readonly signal: AbortSignal | undefined;
+
+  private constructor(options: AsyncTimeoutOptions | undefined, known: readonly (keyof AsyncTimeoutOptions)[]) {
+    this.#deadline = deadlineOf(options, known);
+    this.signal = options?.signal;
+    this.check();
+  }
+
+  static readonly #forever = new Wait(undefined, []);
+
+  /** Throws if the options are wrong, or the signal is aborted already. */
+  static until(options: AsyncTimeoutOptions | undefined): Wait {
+    return options === undefined ? Wait.#forever : new Wait(options, ['timeout', 'signal']);
+  }
+
+  get #ends(): boolean {
+    return this.#deadline !== Infinity;
+  }
+
+  /** Milliseconds of the next sleep. */
+  slice(most: number): number {
+    return this.#ends ? Math.max(0, Math.min(most, this.#deadline - performance.now())) : most;
+  }
+
+  /** What is left, as options of another wait. */
+  rest(): { readonly timeout: number; readonly signal?: AbortSignal } {
+    const timeout = this.slice(Infinity);
+    return this.signal === undefined ? { timeout } : { timeout, signal: this.signal };
+  }
+
+  /** Waits for the caller's turn, which it then passes on; undefined if it is now. */
+  turn(turns: Turns): Promise<void> | undefined {
+    const turn = turns.take(this.#deadline, this.signal);
+    const check = (why: number): void => {
+      if (why !== WOKEN) resultOf(why, this.signal);
+    };
+    if (typeof turn !== 'number') return turn.then(check);
+    check(turn);
+    return undefined;
+  }
+
+  /** Throws if it is over. */
+  check(): void {
+    if (this.signal?.aborted === true) resultOf(ABORTED, this.signal);
+    if (this.#ends && performance.now() > this.#deadline) resultOf(EXPIRED);
+  }
+}

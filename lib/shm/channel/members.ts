@@ -1,0 +1,104 @@
+// Ends: who stands at one side of a channel, written down where the other side sees it.
+import { StateError } from '../../errors.js';
+import type { Witness } from '../wait/liveness.js';
+import type { Words } from './shared-words.js';
+
+/** The most ends that a side can have. */
+export const MOST_ENDS = 64;
+
+/** Words of a side: whether its last end has closed, then a place of 32 words for each end. */
+const PLACE = 32;
+const CLOSED = 0;
+
+export class Ends {
+  readonly #words: Words;
+  readonly #base: number;
+  readonly #places: number;
+  readonly #witness: Witness;
+
+  /** @param base - index of the side's first word. @param places - ends that it may have at a time */
+  constructor(words: Words, base: number, places: number, witness: Witness) {
+    this.#words = words;
+    this.#base = base;
+    this.#places = places;
+    this.#witness = witness;
+  }
+
+  /** The kernel tells a thread of others only. */
+  #lives(id: number): boolean {
+    return id === this.#witness.id || this.#witness.lives(id);
+  }
+
+  /** Index of the first of the 32 words of a place: its owner. The others are the channel's. */
+  at(place: number): number {
+    return this.#base + PLACE * (1 + place);
+  }
+
+  /** Takes a place whose owner is gone: its number. */
+  join(): number {
+    for (let place = 0; place < this.#places; place++) {
+      const at = this.at(place);
+      const owner = this.#words.load(at);
+      if (owner !== 0 && this.#lives(owner)) continue;
+      if (this.#words.compareExchange(at, owner, this.#witness.id) !== owner) {
+        place -= 1; // another was faster: it may have left again
+        continue;
+      }
+      this.#words.store(this.#base + CLOSED, 0);
+      return place;
+    }
+    throw new StateError(
+      'ERR_MEMMAP_TAKEN',
+      this.#places === 1 ? 'Another thread has this end of the channel' : `The channel has ${this.#places} such ends already`,
+    );
+  }
+
+  leave(place: number): void {
+    this.#words.store(this.at(place), 0);
+    if (this.#empty) this.#words.store(this.#base + CLOSED, 1);
+  }
+
+  get #empty(): boolean {
+    for (let place = 0; place < this.#places; place++) {
+      if (this.#words.load(this.at(place)) !== 0) return false;
+    }
+    return true;
+  }
+
+  /** Of each place that has an owner, the index of its first word. */
+  *taken(): Generator<number> {
+    for (let place = 0; place < this.#places; place++) {
+      const at = this.at(place);
+      if (this.#words.load(at) !== 0) yield at;
+    }
+  }
+
+  /** Frees the places of those who have died. */
+  bury(): boolean {
+    let some = false;
+    for (const at of this.taken()) {
+      const owner = this.#words.load(at);
+      if (owner === 0 || this.#lives(owner)) continue;
+      this.#words.compareExchange(at, owner, 0);
+      some = true;
+    }
+    return some;
+  }
+
+  /** Whether all ends that were there have closed. Cheap while there is one. */
+  get closed(): boolean {
+    return this.#words.load(this.#base + CLOSED) !== 0 && this.#empty;
+  }
+
+  /** Whether there are only ends whose owners have died. Makes system calls. */
+  get died(): boolean {
+    let died = false;
+    for (const at of this.taken()) {
+      const owner = this.#words.load(at);
+      if (owner === 0) continue;
+      if (this.#lives(owner)) return false;
+      died = true;
+    }
+    return died;
+  }
+}

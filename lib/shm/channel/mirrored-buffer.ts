@@ -1,0 +1,96 @@
+// RingMemory: the data of a ring, mapped twice in a row, in a buffer that can be taken away
+// from whoever holds views of it.
+import { check } from '../../errors.js';
+import { type Handle, binding } from '../../internal/binding.js';
+import { refuseExternal } from '../../internal/buffer.js';
+import { mapRemedy } from '../../internal/remedy.js';
+
+/** Of WebAssembly we need memory only; its types come with the DOM's. */
+interface WasmMemory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+declare const WebAssembly: {
+  readonly Memory: new (pages: { initial: number; maximum: number }) => WasmMemory;
+};
+
+const WASM_PAGE = 2 ** 16;
+
+/** Rings that nobody closed. */
+const dropped = new FinalizationRegistry<Handle>((handle) => binding.release(handle));
+
+/**
+ * A buffer over the pages, and a way to end it and all its views while the pages stay. A
+ * memory of WebAssembly does both without a native call: growing it by nothing detaches its
+ * buffer. Under --jitless there is none, and the addon makes the buffers.
+ */
+interface Source {
+  readonly handle: Handle;
+  buffer(): ArrayBuffer;
+  end(buffer: ArrayBuffer): void;
+}
+
+function wasmSource(fd: number, offset: number, capacity: number): Source {
+  const pages = (2 * capacity) / WASM_PAGE;
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const handle = map(fd, offset, capacity, new Uint8Array(memory.buffer));
+  dropped.register(memory, handle);
+  return { handle, buffer: () => memory.buffer, end: () => void memory.grow(0) };
+}
+
+function ownSource(fd: number, offset: number, capacity: number): Source {
+  refuseExternal('array', false, 'Channels need WebAssembly there: start it without --jitless');
+  const handle = map(fd, offset, capacity);
+  const source = {
+    handle,
+    buffer: () => check(binding.arrayBuffer(handle, 2 * capacity), 'mmap'),
+    end: (buffer: ArrayBuffer) => binding.detach(buffer),
+  };
+  dropped.register(source, handle);
+  return source;
+}
+
+function map(fd: number, offset: number, capacity: number, over?: Uint8Array): Handle {
+  return check(binding.mapMirrored(fd, offset, capacity, over), 'mmap', { remedy: mapRemedy(0) });
+}
+
+export class RingMemory {
+  readonly #source: Source;
+  /** Twice the capacity: the second half is the first again. Changes with {@link renew}. */
+  buffer: ArrayBuffer;
+  /** The same memory in bytes. */
+  bytes: Buffer;
+  /** The same memory in words of 4 bytes. */
+  words: Int32Array;
+
+  /** @param offset - bytes into the file, whole pages. @param capacity - bytes: a multiple of 32 KiB */
+  constructor(fd: number, offset: number, capacity: number) {
+    const jit = typeof WebAssembly === 'object' && (2 * capacity) % WASM_PAGE === 0;
+    this.#source = jit ? wasmSource(fd, offset, capacity) : ownSource(fd, offset, capacity);
+    this.buffer = this.#source.buffer();
+    this.bytes = Buffer.from(this.buffer);
+    this.words = new Int32Array(this.buffer);
+  }
+
+  /** Whether who got a view of the memory has transferred its buffer. */
+  get detached(): boolean {
+    return this.bytes.length === 0;
+  }
+
+  /** Ends every view of the memory that has been handed out: their length is 0 from now on. */
+  renew(): void {
+    this.#source.end(this.buffer);
+    this.buffer = this.#source.buffer();
+    this.bytes = Buffer.from(this.buffer);
+    this.words = new Int32Array(this.buffer);
+  }
+
+  /** Ends every view, and gives the pages back. */
+  close(): void {
+    this.#source.end(this.buffer);
+    check(binding.close(this.#source.handle), 'mmap');
+    this.buffer = new ArrayBuffer(0);
+    this.bytes = Buffer.from(this.buffer);
+    this.words = new Int32Array(this.buffer);
+  }
+}

@@ -1,0 +1,255 @@
+// Producer: the sending end of a channel.
+import type { Writable } from 'node:stream';
+import { PeerError, StateError } from '../../errors.js';
+import { Bytes } from '../../internal/bytes.js';
+import { type OURS, invalidType, outOfRange, validateBytes, validateInteger } from '../../internal/validate.js';
+import { BroadcastWriter } from './broadcast-ring.js';
+import { ChannelEnd, type Place } from './end.js';
+import { RECORD_HEADER, RingWriter } from './ring.js';
+import { writableOf } from './streams.js';
+import { Turns } from '../wait/fifo.js';
+import type { AsyncTimeoutOptions, TimeoutOptions } from '../lock/acquire.js';
+import { Wait } from './deadline.js';
+
+/** Sends between two looks at the other end. */
+const SENDS = 256;
+
+export class Producer extends ChannelEnd {
+  readonly #ring: RingWriter | BroadcastWriter;
+  /** Whether it needs nobody who listens. */
+  readonly #alone: boolean;
+  /** Bytes of the longest message. */
+  readonly limit: number;
+  /** A message being made in place: its bytes, or -1. */
+  #reserved = -1;
+  /** Sends that wait, in order. */
+  readonly #waiting: Turns = new Turns();
+  #sends = 0;
+  #writable: Writable | undefined;
+
+  /** @internal */
+  constructor(key: typeof OURS, place: Place) {
+    super(key, place);
+    const { words, memory, peers } = this;
+    const { kind, capacity, slow } = place.shape;
+    this.#alone = kind === 'broadcast';
+    this.#ring = this.#alone
+      ? new BroadcastWriter({ words, memory, capacity, readers: peers, loses: slow === 'lose' })
+      : new RingWriter(words, memory, capacity);
+    this.start();
+    this.limit = capacity - RECORD_HEADER;
+  }
+
+  /** Throws unless a message may be sent now. */
+  #ready(length: number): void {
+    this.open();
+    if (length > this.limit) throw outOfRange('message.length', `<= ${this.limit}, what the channel can hold`, length);
+    if (this.#reserved !== -1) throw new StateError('ERR_MEMMAP_RESERVED', 'A message is being made in place: commit() it first');
+    if (this.#alone) return;
+    if (++this.#sends % SENDS === 0) this.lookForPeer();
+    if (this.peerClosed) throw new PeerError('ERR_MEMMAP_PEER_CLOSED', 'The consumer has closed the channel');
+    if (this.peerLost) throw this.died();
+  }
+
+  /**
+   * Sends a copy of the bytes, if there is room now and no other message waits.
+   *
+   * @throws {PeerError} ERR_MEMMAP_PEER_CLOSED, ERR_MEMMAP_PEER_DIED, ERR_MEMMAP_CORRUPT
+   */
+  trySend(message: Uint8Array): boolean {
+    validateBytes(message, 'message');
+    this.#ready(message.length);
+    if (this.#waiting.taken || !this.tryEnter()) return false;
+    return this.#put(message);
+  }
+
+  /** Sends the message if it fits, and leaves. */
+  #put(message: Uint8Array): boolean {
+    const ring = this.#ring;
+    try {
+      if (!ring.fits(message.length)) return false;
+      ring.put(message);
+      ring.publish();
+    } finally {
+      this.leave();
+    }
+    this.arrivals.notify();
+    return true;
+  }
+
+  /**
+   * Sends as many of the messages as there is room for, at once: the consumer sees none before
+   * the last. Returns how many.
+   */
+  trySendMany(messages: readonly Uint8Array[]): number {
+    if (!Array.isArray(messages)) throw invalidType('messages', 'an Array', messages);
+    for (const message of messages) {
+      validateBytes(message, 'message');
+      if (message.length > this.limit) this.#ready(message.length);
+    }
+    this.#ready(0);
+    if (this.#waiting.taken || !this.tryEnter()) return 0;
+    const ring = this.#ring;
+    let sent = 0;
+    try {
+      for (; sent < messages.length; sent++) {
+        const message = messages[sent] as Uint8Array;
+        if (!ring.fits(message.length)) break;
+        ring.put(message);
+      }
+      if (sent > 0) ring.publish();
+    } catch (error) {
+      // What has been put is not sent.
+      ring.resume();
+      throw error;
+    } finally {
+      this.leave();
+    }
+    if (sent > 0) this.arrivals.notify();
+    return sent;
+  }
+
+  /**
+   * Sends a copy of the bytes. The promise is kept when they are in the ring, at once if there
+   * is room: await it for back-pressure. Until then the bytes must stay as they are. Messages
+   * arrive in the order of the calls.
+   */
+  send(message: Uint8Array, options?: AsyncTimeoutOptions): Promise<void> {
+    try {
+      const wait = options === undefined ? undefined : Wait.until(options);
+      if (this.trySend(message)) return Promise.resolve();
+      return this.#sendInTurn(message, wait ?? Wait.until(undefined));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Nobody is told that we look: the other end need not wake us. */
+  #look(message: Uint8Array): true | undefined {
+    this.#ready(message.length);
+    return (this.tryEnter() && this.#put(message)) || undefined;
+  }
+
+  async #sendInTurn(message: Uint8Array, wait: Wait): Promise<void> {
+    const turn = wait.turn(this.#waiting);
+    if (turn !== undefined) await turn;
+    try {
+      if (this.spun(wait, () => this.#look(message)) !== undefined) return;
+      for (;;) {
+        wait.check();
+        const seen = this.vacancies.prepare();
+        this.#ready(message.length);
+        if (this.turn !== undefined) await this.enter(wait);
+        if (this.#put(message)) return;
+        await this.pause(this.vacancies, seen, wait);
+      }
+    } finally {
+      this.#waiting.pass();
+    }
+  }
+
+  /** As send(), holding the thread up while there is no room. */
+  sendSync(message: Uint8Array, options?: TimeoutOptions): void {
+    const wait = options === undefined ? undefined : Wait.until(options);
+    if (this.trySend(message)) return;
+    if (this.#waiting.taken) throw new StateError('ERR_MEMMAP_BUSY', 'Messages of send() wait for room: this one would overtake them');
+    this.#sendWhenRoom(message, wait ?? Wait.until(undefined));
+  }
+
+  #sendWhenRoom(message: Uint8Array, wait: Wait): void {
+    if (this.spun(wait, () => this.#look(message)) !== undefined) return;
+    for (;;) {
+      const seen = this.vacancies.prepare();
+      this.#ready(message.length);
+      this.enterSync(wait);
+      if (this.#put(message)) return;
+      this.pauseSync(this.vacancies, seen, wait);
+    }
+  }
+
+  /**
+   * Room for a message of up to `length` bytes, to be made in place, or undefined if there is
+   * none now. Its bytes start at a multiple of 8. Nothing else can be sent before commit(),
+   * which ends the view; in an 'mpmc' channel other producers wait for it, too.
+   */
+  reserve(length: number): Buffer | undefined {
+    validateInteger(length, 'length', 0);
+    this.#ready(length);
+    if (this.#waiting.taken || !this.tryEnter()) return undefined;
+    let fits = false;
+    try {
+      fits = this.#ring.fits(length);
+    } finally {
+      if (!fits) this.leave();
+    }
+    if (!fits) return undefined;
+    this.#reserved = length;
+    const { offset } = this.#ring;
+    return new Bytes(this.memory.buffer, offset, length);
+  }
+
+  /** Waits until a message of so many bytes fits: see reserve(). */
+  async room(length: number, options?: AsyncTimeoutOptions): Promise<void> {
+    validateInteger(length, 'length', 0);
+    const wait = Wait.until(options);
+    if ((this.#fits(length) ?? this.spun(wait, () => this.#fits(length))) !== undefined) return;
+    for (;;) {
+      const seen = this.vacancies.prepare();
+      if (this.#fits(length) !== undefined) return;
+      await this.pause(this.vacancies, seen, wait);
+    }
+  }
+
+  #fits(length: number): true | undefined {
+    this.#ready(length);
+    if (this.#waiting.taken || !this.tryEnter()) return undefined;
+    try {
+      return this.#ring.fits(length) || undefined;
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** Sends the message made in place: the first `length` bytes of it. Its view is dead from here on. */
+  commit(length: number = this.#reserved): void {
+    this.open();
+    if (this.#reserved === -1) throw new StateError('ERR_MEMMAP_NOT_RESERVED', 'No message is being made: reserve() comes first');
+    validateInteger(length, 'length', 0, this.#reserved);
+    this.memory.renew();
+    this.#reserved = -1;
+    this.#ring.end(length);
+    this.#ring.publish();
+    this.leave();
+    this.arrivals.notify();
+  }
+
+  /** What is written to it is sent, as a stream of bytes, which owns this end: its end() closes it. Always the same one. */
+  get writable(): Writable {
+    this.#writable ??= writableOf(this, this);
+    return this.#writable;
+  }
+
+  /** @internal When no send() waits any more. */
+  async flushed(): Promise<void> {
+    while (this.#waiting.taken) {
+      await this.#waiting.take(Infinity, undefined);
+      this.#waiting.pass();
+    }
+  }
+
+  /** @internal A broadcast waits for readers that live. */
+  protected override lookForPeer(): boolean {
+    return this.#alone ? this.peers.bury() : super.lookForPeer();
+  }
+
+  /** @internal */
+  protected override resume(): void {
+    this.#ring.resume();
+  }
+
+  /** @internal */
+  protected override end(): void {
+    if (this.#reserved !== -1) this.leave();
+    this.#reserved = -1;
+  }
+}

@@ -1,0 +1,163 @@
+// ChannelServer: a socket where whoever connects gets a pair of channels.
+import { PeerError, StateError } from '../../errors.js';
+import { OURS, validateFunction, validateInteger, validateOptions, validateOurs } from '../../internal/validate.js';
+import { type EndOptions, validateSpin } from './end.js';
+import { CAPACITY } from './header.js';
+import type { Connection, Peer } from '../socket/connection.js';
+import { DuplexChannel, PATIENCE } from './duplex.js';
+import { offer, within } from './handshake.js';
+import { type ListenOptions, Listener, listen, throwAlone } from '../socket/listener.js';
+import { validateSignal } from '../socket/epoll.js';
+import { validateTimeout } from '../lock/acquire.js';
+
+/** Called once for each client. What it returns, if it is a promise, is awaited: then the channel is closed. */
+export type ChannelHandler = (channel: DuplexChannel) => unknown;
+
+/** Options of {@link Channel.serve}. */
+export interface ServeOptions extends ListenOptions, EndOptions {
+  /** Bytes of each direction: see ChannelOptions. @default 1048576 */
+  readonly capacity?: number;
+  /** Clients at a time; others are hung up on. @default 1000 */
+  readonly limit?: number;
+  /** Milliseconds that a client has for the handshake. @default 10000 */
+  readonly timeout?: number;
+  /**
+   * Is told of each client that came to no channel, and of what the handler throws. Without it, what
+   * the handler throws is an uncaught exception, unless it is a PeerError: no client ends the server.
+   */
+  readonly onError?: (error: unknown, peer: Peer) => void;
+}
+
+const KNOWN = ['allow', 'capacity', 'limit', 'mode', 'onError', 'signal', 'spin', 'timeout'] as const;
+/** How what a handler waits for ends when the server closes. */
+const ENDED = /^ERR_(MEMMAP_CLOSED|STREAM_PREMATURE_CLOSE)$/;
+
+type Settings = Required<Pick<ServeOptions, 'capacity' | 'limit' | 'spin' | 'timeout'>> & Pick<ServeOptions, 'onError'>;
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+/** Made by `Channel.serve()`. Keeps the process alive. */
+export class ChannelServer implements AsyncDisposable, Disposable {
+  readonly #listener: Listener;
+  readonly #handler: ChannelHandler;
+  readonly #settings: Settings;
+  readonly #open = new Set<DuplexChannel>();
+  /** Of the handshakes under way. */
+  readonly #greeting = new Set<AbortController>();
+  #refused = 0;
+
+  private constructor(key: typeof OURS, listener: Listener, handler: ChannelHandler, settings: Settings) {
+    validateOurs(key, 'Channel.serve()');
+    this.#listener = listener;
+    this.#handler = handler;
+    this.#settings = settings;
+  }
+
+  /** @internal */
+  static start(key: typeof OURS, path: string, handler: ChannelHandler, options: ServeOptions): ChannelServer {
+    validateOurs(key, 'Channel.serve()');
+    validateFunction(handler, 'handler');
+    validateOptions<ServeOptions>(options, KNOWN);
+    const { capacity = 2 ** 20, limit = 1000, spin = 0, timeout = PATIENCE, allow, mode, onError, signal } = options;
+    validateInteger(capacity, 'options.capacity', 1, CAPACITY.most);
+    validateInteger(limit, 'options.limit', 1);
+    validateSpin(spin);
+    validateTimeout(timeout);
+    if (onError !== undefined) validateFunction(onError, 'options.onError');
+    validateSignal(signal);
+    signal?.throwIfAborted();
+    // The first connection is told of later than this function ends.
+    const listener = listen(path, (connection) => void server.#welcome(connection), {
+      ...(allow !== undefined && { allow }),
+      ...(mode !== undefined && { mode }),
+    });
+    const server = new ChannelServer(OURS, listener, handler, { capacity, limit, spin, timeout, ...(onError !== undefined && { onError }) });
+    signal?.addEventListener('abort', () => server.close(), { once: true });
+    return server;
+  }
+
+  async #welcome(connection: Connection): Promise<void> {
+    const { limit, timeout } = this.#settings;
+    const controller = new AbortController();
+    try {
+      if (this.clients >= limit) {
+        throw new PeerError('ERR_MEMMAP_PEER_REFUSED', `There are ${limit} clients already: see the option 'limit'`);
+      }
+      this.#greeting.add(controller);
+      const ends = await within(timeout, controller.signal, (signal) => offer(connection, this.#settings, signal));
+      this.#greeting.delete(controller);
+      const channel = DuplexChannel.of(OURS, connection, ends, () => this.#open.delete(channel));
+      this.#open.add(channel);
+      if (this.closed) channel.close();
+      else void this.#serve(channel);
+    } catch (error) {
+      this.#greeting.delete(controller);
+      connection.close();
+      if (this.closed) return;
+      this.#refused += 1;
+      this.#tell(error, connection.peer);
+    }
+  }
+
+  async #serve(channel: DuplexChannel): Promise<void> {
+    try {
+      const result = this.#handler(channel);
+      if (!isPromise(result)) return;
+      await result;
+      await channel.end();
+    } catch (error) {
+      this.#failed(error, channel.peer);
+    }
+    channel.close();
+  }
+
+  #failed(error: unknown, peer: Peer): void {
+    if (this.closed && error instanceof Error && 'code' in error && ENDED.test(String(error.code))) return;
+    if (this.#settings.onError === undefined && !(error instanceof PeerError)) throwAlone(error);
+    this.#tell(error, peer);
+  }
+
+  #tell(error: unknown, peer: Peer): void {
+    const { onError } = this.#settings;
+    if (onError !== undefined) queueMicrotask(() => onError(error, peer));
+  }
+
+  get path(): string {
+    return this.#listener.path;
+  }
+
+  /** Clients that have a channel, or are about to. */
+  get clients(): number {
+    return this.#open.size + this.#greeting.size;
+  }
+
+  /** How many came to no channel: see `allow`, `limit`, `timeout` and `onError`. */
+  get refused(): number {
+    return this.#listener.refused + this.#refused;
+  }
+
+  get closed(): boolean {
+    return this.#listener.closed;
+  }
+
+  /**
+   * Accepts no more, removes the path, and closes the channels of all clients: what has been sent
+   * stays readable for them. Handlers that wait get ERR_MEMMAP_CLOSED. Again: nothing.
+   */
+  close(): void {
+    if (this.closed) return;
+    this.#listener.close();
+    for (const controller of this.#greeting) controller.abort(new StateError('ERR_MEMMAP_CLOSED', 'The server was closed'));
+    for (const channel of this.#open) channel.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+}

@@ -1,0 +1,54 @@
+// Words: shared memory as the algorithms of a channel see it. All accesses are sequentially
+// consistent. A test gives them simulated memory instead, and runs them in every order.
+import { binding } from '../../internal/binding.js';
+import { Watch } from '../wait/futex.js';
+import { ALL } from '../lock/algorithm/operation.js';
+
+export class Words {
+  readonly #array: Int32Array;
+  readonly #watches = new Map<number, Watch>();
+
+  constructor(array: Int32Array) {
+    this.#array = array;
+  }
+
+  load(at: number): number {
+    return Atomics.load(this.#array, at);
+  }
+  store(at: number, value: number): void {
+    Atomics.store(this.#array, at, value);
+  }
+  /** Gives the value before, as the following do. */
+  add(at: number, value: number): number {
+    return Atomics.add(this.#array, at, value);
+  }
+  exchange(at: number, value: number): number {
+    return Atomics.exchange(this.#array, at, value);
+  }
+  compareExchange(at: number, expected: number, value: number): number {
+    return Atomics.compareExchange(this.#array, at, expected, value);
+  }
+
+  /** Sleeps while the word has the value, for `ms` at most. May wake early. */
+  sleep(at: number, value: number, ms: number): void {
+    binding.futexWait(this.#array, at, value, ms);
+  }
+  /** As sleep(), without holding the thread up; also until `look` says so, now and then. */
+  wait(at: number, value: number, ms: number, abort: AbortSignal | undefined, look: () => boolean): Promise<void> {
+    let watch = this.#watches.get(at);
+    if (watch === undefined) {
+      watch = new Watch(this.#array, at);
+      this.#watches.set(at, watch);
+    }
+    return watch.sleep(value, ms, abort, look);
+  }
+  /** Wakes all who sleep on the word. */
+  wake(at: number): void {
+    binding.futexWake(this.#array, at, ALL);
+  }
+
+  /** Before the memory goes: wakes who waits here. */
+  end(): void {
+    for (const watch of this.#watches.values()) watch.end();
+  }
+}

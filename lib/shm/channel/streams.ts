@@ -1,0 +1,202 @@
+// The ends of channels as streams of Node. A stream owns its end: where it ends, so does that.
+import type { Duplex, Readable, Writable } from 'node:stream';
+import { setImmediate as breath } from 'node:timers/promises';
+import { validateBoolean, validateInteger, validateOptions } from '../../internal/validate.js';
+import type { Consumer } from './consumer.js';
+import type { Producer } from './producer.js';
+import { validateSignal } from '../socket/epoll.js';
+
+/** Bytes that are passed on in one turn of the event loop. */
+const STRETCH = 2 ** 22;
+/** Messages that are. */
+const MESSAGES = 1024;
+
+export interface StreamOptions {
+  /**
+   * Keeps the borders of messages: each is an object of the stream, an empty one too, and what is
+   * longer than the channel can hold is an error. Otherwise it is a stream of bytes. @default false
+   */
+  readonly objectMode?: boolean;
+  /** As in node:stream: bytes, or messages in object mode. */
+  readonly highWaterMark?: number;
+  /** Destroys the stream. */
+  readonly signal?: AbortSignal;
+}
+
+function validate(options: StreamOptions): void {
+  validateOptions<StreamOptions>(options, ['objectMode', 'highWaterMark', 'signal']);
+  const { objectMode, highWaterMark, signal } = options;
+  if (objectMode !== undefined) validateBoolean(objectMode, 'options.objectMode');
+  if (highWaterMark !== undefined) validateInteger(highWaterMark, 'options.highWaterMark');
+  validateSignal(signal);
+}
+
+/** Loaded when it is asked for. */
+function streams(): typeof import('node:stream') {
+  return process.getBuiltinModule('node:stream');
+}
+
+/** Fills a stream from a consumer, one message after the other. */
+class Filling {
+  readonly #consumer: Consumer;
+  readonly #borders: boolean;
+  #wanted = false;
+  #runs = false;
+  /** Why nothing more comes. */
+  #failure: Error | undefined;
+
+  constructor(consumer: Consumer, borders: boolean) {
+    this.#consumer = consumer;
+    this.#borders = borders;
+  }
+
+  /** The stream has room. It may say so while we push. */
+  async read(stream: Readable): Promise<void> {
+    this.#wanted = true;
+    if (this.#runs) return;
+    this.#runs = true;
+    try {
+      while (this.#wanted) await this.#stretch(stream);
+    } catch (error) {
+      if (this.#consumer.closed) stream.destroy();
+      else this.#failure = error as Error;
+    }
+    this.#runs = false;
+    this.taken(stream);
+  }
+
+  /** Something has been taken out of the stream. It fails once that was the last of what it had read ahead. */
+  taken(stream: Readable): void {
+    if (this.#failure !== undefined && stream.readableLength === 0) stream.destroy(this.#failure);
+  }
+
+  /** Passes on what is there, until the stream is full or others should have a turn. */
+  async #stretch(stream: Readable): Promise<void> {
+    for (let bytes = 0, messages = 0; bytes < STRETCH && messages < MESSAGES; messages++) {
+      const message = this.#consumer.tryReceive() ?? (await this.#consumer.receive());
+      this.#wanted = false;
+      if (message === undefined) stream.push(null);
+      else if ((message.length === 0 && !this.#borders) || stream.push(message)) this.#wanted = true;
+      if (!this.#wanted) return;
+      bytes += message?.length ?? 0;
+    }
+    await breath();
+  }
+}
+
+type Tell = (error?: Error | null) => void;
+
+/** Empties a stream into a producer. */
+class Emptying {
+  readonly #producer: Producer;
+  /** Bytes of the longest message: so long that several are on their way at a time. */
+  readonly #most: number;
+
+  constructor(producer: Producer, borders: boolean) {
+    this.#producer = producer;
+    this.#most = borders ? Infinity : producer.limit >> 2;
+  }
+
+  /** Tells when they all are in the channel. */
+  write(chunks: readonly Uint8Array[], done: Tell): void {
+    let rest: readonly Uint8Array[];
+    try {
+      const messages = chunks.flatMap((chunk) => this.#messagesOf(chunk));
+      rest = messages.slice(this.#producer.trySendMany(messages));
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    if (rest.length === 0) done();
+    else void this.#wait(rest, done);
+  }
+
+  #messagesOf(chunk: Uint8Array): readonly Uint8Array[] {
+    const most = this.#most;
+    if (most === Infinity) return [chunk];
+    return Array.from({ length: Math.ceil(chunk.length / most) }, (_, i) => chunk.subarray(i * most, (i + 1) * most));
+  }
+
+  async #wait(messages: readonly Uint8Array[], done: Tell): Promise<void> {
+    let failure: unknown;
+    try {
+      for (const message of messages) await this.#producer.send(message);
+    } catch (error) {
+      failure = error;
+    }
+    done(failure as Error | undefined);
+  }
+}
+
+/** Makes a stream that is filled, and whose filling sees what is taken out of it. */
+function filled<Stream extends Readable>(
+  consumer: Consumer,
+  { objectMode = false }: StreamOptions,
+  make: (reading: { read(this: Readable): void }) => Stream,
+): Stream {
+  const filling = new Filling(consumer, objectMode);
+  const stream = make({
+    read() {
+      void filling.read(this);
+    },
+  });
+  const read = stream.read.bind(stream);
+  stream.read = (size) => {
+    const chunk: unknown = read(size);
+    filling.taken(stream);
+    return chunk;
+  };
+  return stream;
+}
+
+interface Writing {
+  write(chunk: Uint8Array, encoding: BufferEncoding, done: Tell): void;
+  writev(chunks: readonly { chunk: Uint8Array }[], done: Tell): void;
+  final(done: Tell): void;
+}
+
+function writing(producer: Producer, { objectMode = false }: StreamOptions): Writing {
+  const emptying = new Emptying(producer, objectMode);
+  return {
+    write: (chunk: Uint8Array, _encoding, done) => emptying.write([chunk], done),
+    writev: (chunks, done) => emptying.write(chunks.map(({ chunk }) => chunk), done),
+    final: (done) => {
+      producer.close();
+      done();
+    },
+  };
+}
+
+/** Closes what the stream owns, however it ends. */
+function closing(owned: { close(): void }): { destroy(error: Error | null, done: Tell): void } {
+  return {
+    destroy(error, done) {
+      owned.close();
+      done(error);
+    },
+  };
+}
+
+export function readableOf(consumer: Consumer, owned: { close(): void }): Readable {
+  const { Readable } = streams();
+  return filled(consumer, {}, (reading) => new Readable({ ...reading, ...closing(owned) }));
+}
+
+export function writableOf(producer: Producer, owned: { close(): void }): Writable {
+  const { Writable } = streams();
+  return new Writable({ ...writing(producer, {}), ...closing(owned) });
+}
+
+export function duplexOf(
+  { consumer, producer }: { readonly consumer: Consumer; readonly producer: Producer },
+  owned: { close(): void },
+  options: StreamOptions = {},
+): Duplex {
+  validate(options);
+  const { Duplex } = streams();
+  return filled(
+    consumer,
+    options,
+    (reading) => new Duplex({ ...options, ...reading, ...writing(producer, options), ...closing(owned) }),
+  );
+}

@@ -1,0 +1,58 @@
+// The algorithm of Barrier: how many have arrived, and in which round, in one word; how many
+// are to come in another.
+import { ALL, DONE, Impossible, type Party, type Steps, WOKEN, cas, load, spin, wait, wake } from './operation.js';
+
+const WORD = 0;
+const PARTIES = 1;
+/** Bits 0 to 15. */
+export const ARRIVED = 0xffff;
+/** Bits 16 to 30: the rounds, which wrap. */
+const ROUND = 0x7fff_0000;
+const NEXT_ROUND = 0x1_0000;
+
+/** This one was the last to arrive. */
+export const LAST = 16;
+/** The others count on another number of parties. */
+export const DISAGREE = 17;
+
+function verify(value: number, parties: number): void {
+  if (value < 0 || (value & ARRIVED) >= parties) throw new Impossible(WORD, value);
+}
+
+/** DONE, LAST, DISAGREE; EXPIRED or ABORTED: the arrival is taken back. */
+export function* arrive(me: Party, parties: number): Steps<number> {
+  const before = yield cas(PARTIES, 0, parties);
+  if (before !== 0 && before !== parties) {
+    if (before < 0 || before > ARRIVED) throw new Impossible(PARTIES, before);
+    return DISAGREE;
+  }
+  let round = 0;
+  for (;;) {
+    const value = yield load(WORD);
+    verify(value, parties);
+    round = value & ROUND;
+    if ((value & ARRIVED) + 1 === parties) {
+      if ((yield cas(WORD, value, (round + NEXT_ROUND) & ROUND)) !== value) continue;
+      yield wake(WORD, ALL);
+      return LAST;
+    }
+    if ((yield cas(WORD, value, value + 1)) === value) break;
+  }
+  let spun = false;
+  for (;;) {
+    const value = yield load(WORD);
+    verify(value, parties);
+    if ((value & ROUND) !== round) return DONE;
+    // It arrived itself.
+    if ((value & ARRIVED) === 0) throw new Impossible(WORD, value);
+    if (!spun && me.waits) {
+      spun = true;
+      yield spin(WORD, value);
+      continue;
+    }
+    const why = yield wait(WORD, value);
+    if (why === WOKEN) continue;
+    // Unless the last one has just come.
+    if ((yield cas(WORD, value, value - 1)) === value) return why;
+  }
+}

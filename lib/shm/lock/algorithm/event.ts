@@ -1,0 +1,52 @@
+// The algorithm of Event: whether it is set, and how often it was, in one word.
+import { ALL, DONE, EXPIRED, Impossible, type Party, type Steps, WAITERS, WOKEN, cas, load, spin, wait, wake } from './operation.js';
+
+const WORD = 0;
+export const SET = 1;
+/** Counts the times it was set, and wraps: bits 1 to 30. */
+const TIMES = 0x7fff_fffe;
+const ONCE = 2;
+
+export function verifyEvent(value: number): void {
+  if ((value & SET) !== 0 && (value & WAITERS) !== 0) throw new Impossible(WORD, value);
+}
+
+/** Waits until it is set, or has been since the call: DONE, EXPIRED or ABORTED. */
+export function* awaitSet(me: Party): Steps<number> {
+  const first = yield load(WORD);
+  let spun = false;
+  for (let value = first; ; value = yield load(WORD)) {
+    verifyEvent(value);
+    if ((value & SET) !== 0 || (value & TIMES) !== (first & TIMES)) return DONE;
+    if (!me.waits) return EXPIRED;
+    if (!spun) {
+      spun = true;
+      yield spin(WORD, value);
+      continue;
+    }
+    const marked = value | WAITERS;
+    if (marked !== value && (yield cas(WORD, value, marked)) !== value) continue;
+    const why = yield wait(WORD, marked);
+    if (why !== WOKEN) return why;
+  }
+}
+
+/** Sets it, and wakes all who wait. */
+export function* set(): Steps<number> {
+  for (;;) {
+    const value = yield load(WORD);
+    verifyEvent(value);
+    if ((value & SET) !== 0) return DONE;
+    if ((yield cas(WORD, value, ((value + ONCE) & TIMES) | SET)) !== value) continue;
+    if ((value & WAITERS) !== 0) yield wake(WORD, ALL);
+    return DONE;
+  }
+}
+
+export function* reset(): Steps<number> {
+  for (;;) {
+    const value = yield load(WORD);
+    verifyEvent(value);
+    if ((value & SET) === 0 || (yield cas(WORD, value, value & ~SET)) === value) return DONE;
+  }
+}

@@ -1,0 +1,60 @@
+// The algorithm of Mutex, and of the writer's side of RwLock: an owner's id in one word.
+import {
+  DIED, DONE, EXPIRED, ID, NOT_OWNER, Impossible, OWN, OWNER_DIED, type Party, type Steps, WAITERS, WOKEN, alive, cas, load, spin,
+  swap, wait, wake,
+} from './operation.js';
+
+/** Throws unless somebody can have written the word. `allowed`: DIED where that may be. */
+export function verifyOwner(at: number, value: number, allowed: number): void {
+  const free = (value & ID) === 0;
+  if (free ? (value & ~allowed) !== 0 : (value & ~(ID | WAITERS)) !== 0) throw new Impossible(at, value);
+}
+
+/**
+ * DONE, OWNER_DIED, OWN, EXPIRED or ABORTED.
+ *
+ * Whoever has slept does not know who else sleeps: it owns the word with WAITERS set, and so
+ * wakes the next one. A wake-up that went to one who died is made up for by the others, who
+ * look again after each slice of their sleep.
+ */
+export function* acquire(me: Party, at: number, allowed = 0): Steps<number> {
+  let mark = 0;
+  let spun = false;
+  for (;;) {
+    const value = yield load(at);
+    verifyOwner(at, value, allowed);
+    const owner = value & ID;
+    if (owner === 0) {
+      if ((yield cas(at, value, me.id | mark)) === value) return (value & DIED) === 0 ? DONE : OWNER_DIED;
+      continue;
+    }
+    if (owner === me.id) {
+      if (!me.tasks) return OWN;
+    } else if (!spun && me.waits) {
+      spun = true;
+      yield spin(at, value);
+      continue;
+    } else if ((yield alive(owner)) === 0) {
+      if ((yield cas(at, value, me.id | mark | (value & WAITERS))) === value) return OWNER_DIED;
+      continue;
+    }
+    if (!me.waits) return EXPIRED;
+    const marked = value | WAITERS;
+    if (marked !== value && (yield cas(at, value, marked)) !== value) continue;
+    const why = yield wait(at, marked);
+    if (why !== WOKEN) return why;
+    mark = WAITERS;
+  }
+}
+
+/** Leaves the word `left`, and wakes `count` of those who sleep. DONE, or NOT_OWNER. */
+export function* release(me: Party, at: number, count: number, left = 0): Steps<number> {
+  const value = yield cas(at, me.id, left);
+  if (value === me.id) return DONE;
+  verifyOwner(at, value, DIED);
+  if ((value & ID) !== me.id) return NOT_OWNER;
+  // Stored first: who is woken, or about to sleep, must find it free.
+  yield swap(at, left);
+  yield wake(at, count);
+  return DONE;
+}

@@ -1,0 +1,54 @@
+// The algorithm of Semaphore: permits counted in one word.
+import { DONE, EXPIRED, Impossible, type Party, type Steps, WAITERS, WOKEN, cas, load, spin, wait, wake } from './operation.js';
+
+const WORD = 0;
+/** Permits: bits 0 to 28. */
+export const PERMITS = 0x1fff_ffff;
+/** More permits than the word holds. */
+export const OVERFLOW = 16;
+
+export function verifyCount(value: number): void {
+  if ((value & ~(PERMITS | WAITERS)) !== 0) throw new Impossible(WORD, value);
+}
+
+/**
+ * Takes a permit: DONE, EXPIRED or ABORTED. Whoever has slept leaves the mark that others may
+ * sleep, and wakes one if there are permits left: one who was to wake it may have found no mark.
+ */
+export function* take(me: Party): Steps<number> {
+  let mark = 0;
+  let spun = false;
+  for (;;) {
+    const value = yield load(WORD);
+    verifyCount(value);
+    const permits = value & PERMITS;
+    if (permits > 0) {
+      if ((yield cas(WORD, value, (value - 1) | mark)) !== value) continue;
+      if (mark !== 0 && permits > 1) yield wake(WORD, 1);
+      return DONE;
+    }
+    if (!me.waits) return EXPIRED;
+    if (!spun) {
+      spun = true;
+      yield spin(WORD, value);
+      continue;
+    }
+    if (value === 0 && (yield cas(WORD, 0, WAITERS)) !== 0) continue;
+    const why = yield wait(WORD, WAITERS);
+    if (why !== WOKEN) return why;
+    mark = WAITERS;
+  }
+}
+
+/** Gives `count` permits: DONE or OVERFLOW. */
+export function* give(count: number): Steps<number> {
+  for (;;) {
+    const value = yield load(WORD);
+    verifyCount(value);
+    const permits = value & PERMITS;
+    if (count > PERMITS - permits) return OVERFLOW;
+    if ((yield cas(WORD, value, permits + count)) !== value) continue;
+    if ((value & WAITERS) !== 0) yield wake(WORD, count);
+    return DONE;
+  }
+}

@@ -1,0 +1,127 @@
+// SharedMapping: memory of several processes, mapped in this one.
+import { fstatSync } from 'node:fs';
+import { SystemError, check } from '../../errors.js';
+import { type Handle, binding } from '../../internal/binding.js';
+import { refuseExternal } from '../../internal/buffer.js';
+import type { BufferKind } from '../../internal/literals.js';
+import { withRoom } from '../../internal/reclaim.js';
+import { mapRemedy } from '../../internal/remedy.js';
+import { OURS, outOfRange, validateInteger, validateOurs } from '../../internal/validate.js';
+import type { Access } from '../../mem/guarded.js';
+import { Mapping } from '../../mem/mapping.js';
+import type { PagesOptions } from '../../mem/pages.js';
+
+const { MAP, PROT } = binding;
+
+/** How shared memory may be mapped. */
+export type SharedAccess = 'read' | 'read-write' | 'copy-on-write';
+
+export const ACCESS: Readonly<Record<SharedAccess, number>> = {
+  read: PROT.READ,
+  'read-write': PROT.READ | PROT.WRITE,
+  'copy-on-write': PROT.READ | PROT.WRITE,
+};
+
+/** The memory that a descriptor leads to, as it was found. */
+export interface Region {
+  readonly fd: number;
+  readonly secret: boolean;
+  /** Bytes in a page. */
+  readonly pageSize: number;
+  readonly kind: BufferKind | undefined;
+}
+
+/** The calls of core::FileFacts::Step. */
+const STEPS = ['open', 'fstat', 'mmap', 'fallocate', 'mmap'];
+
+/** Filled by the native call, read right after it. */
+const facts = new Float64Array(7);
+
+function flagsOf(access: SharedAccess, { secret, pageSize }: Region): number {
+  if (access === 'copy-on-write') return MAP.PRIVATE;
+  // As in mapFile(): a write that should not come then makes a copy. Secret memory has none,
+  // and huge pages for copies may be missing.
+  const copies = access === 'read' && !secret && pageSize === binding.pageSize && binding.guardEnabled();
+  return copies ? MAP.PRIVATE | MAP.NORESERVE : MAP.SHARED;
+}
+
+/**
+ * Shared memory as this process sees it: made by `SharedMemory.map()`. It keeps a descriptor of
+ * its own, and lives on when the SharedMemory is closed.
+ */
+export class SharedMapping extends Mapping {
+  readonly #flags: number;
+  readonly #secret: boolean;
+
+  private constructor(key: typeof OURS, pages: PagesOptions, access: Access, flags: number, secret: boolean) {
+    super(key, pages, access);
+    this.#flags = flags;
+    this.#secret = secret;
+  }
+
+  /** @internal */
+  override get secret(): boolean {
+    return this.#secret;
+  }
+
+  /** @internal */
+  static of(key: typeof OURS, region: Region, access: SharedAccess): SharedMapping {
+    validateOurs(key, 'SharedMemory.map()');
+    const { kind, pageSize } = region;
+    const movable = pageSize === binding.pageSize;
+    refuseExternal(kind, movable);
+    const flags = flagsOf(access, region);
+    const handle: Handle = withRoom(() =>
+      binding.mapFile(region.fd, 0, 0, -1, -1, ACCESS[access], flags, 0n, 0, facts),
+    );
+    const [step = 0, , length = 0] = facts;
+    if (handle < 0) {
+      throw new SystemError(handle, STEPS[step] ?? 'mmap', {
+        remedy: (code) => (code === 'EPERM' ? 'A seal forbids such mappings: see seals' : mapRemedy(flags)(code)),
+      });
+    }
+    return new SharedMapping(OURS, { handle, byteOffset: 0, length, kind, movable, pageSize }, access, flags, region.secret);
+  }
+
+  /**
+   * Maps another length of the memory, up to what it has now: a peer may have grown it. Never
+   * changes the memory itself. Ends earlier views.
+   */
+  override resize(length: number): void {
+    const has = fstatSync(this.pages.descriptor).size;
+    validateInteger(length, 'length', 1);
+    if (length > has) throw outOfRange('length', `<= ${has}, the length of the memory`, length);
+    this.repair();
+    const handle = this.pages.open();
+    this.pages.resize(length, () => {
+      check(binding.resize(handle, length), 'mremap', { feature: 'remapKeepingFiles', remedy: mapRemedy(0) });
+      return handle;
+    });
+  }
+
+  /**
+   * Puts the pages right that the guard has replaced, and makes the mapping as short as the
+   * memory if a peer has shrunk it: earlier views end then.
+   *
+   * @returns whether the length changed
+   */
+  refresh(): boolean {
+    this.repair();
+    const has = fstatSync(this.pages.descriptor).size;
+    if (has >= this.length || has === 0) return false;
+    this.resize(has);
+    return true;
+  }
+
+  /** @internal */
+  override backed(): number {
+    return fstatSync(this.pages.descriptor).size;
+  }
+
+  /** @internal */
+  protected override restore(handle: Handle, prot: number): void {
+    const { descriptor } = this.pages;
+    const lostEndOnly = this.access === 'copy-on-write';
+    check(binding.restore(handle, descriptor, 0, prot, this.#flags, lostEndOnly), 'mmap');
+  }
+}

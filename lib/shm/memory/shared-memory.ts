@@ -1,0 +1,292 @@
+// SharedMemory: memory that several processes map. It is a descriptor; mappings are made of it.
+import { fstatSync, lstatSync } from 'node:fs';
+import { PeerError, StateError, SystemError, check } from '../../errors.js';
+import { binding } from '../../internal/binding.js';
+import { BUFFER_KIND, HUGE_PAGES } from '../../internal/literals.js';
+import { mapRemedy } from '../../internal/remedy.js';
+import {
+  OURS,
+  invalidType,
+  invalidValue,
+  validateBoolean,
+  validateInteger,
+  validateOptions,
+  validateOurs,
+  validateWord,
+} from '../../internal/validate.js';
+import { disown, own } from '../../internal/owned-fd.js';
+import type { CreateOptions, FromFdOptions, OpenOptions, SharedMapOptions } from './options.js';
+import { SEAL, type Seal, sealsOf } from './seals.js';
+import { type Segment, list, pathOf, unlink, validateName } from './named.js';
+import { ACCESS, type Region, SharedMapping } from './shared-mapping.js';
+
+const { MFD, O } = binding;
+const MAX_FD = 2 ** 31 - 1;
+
+/** In the order of core::SharedMemoryStep. */
+const STEPS = ['', 'fchmod', 'fstat', 'fallocate', 'linkat'];
+const OPEN_ACCESS = { read: O.RDONLY, 'read-write': O.RDWR };
+
+/** Filled by the native calls, read right after them. */
+const facts = new Float64Array(6);
+
+interface Found {
+  readonly fd: number;
+  readonly name?: string | undefined;
+  readonly transparent?: boolean;
+}
+
+/**
+ * Memory that processes share. Give `fd` to a child (`stdio: [..., memory.fd]`), send it with
+ * `sendFds()`, or give it a name; each process maps it with `map()`.
+ *
+ * ```js
+ * using memory = SharedMemory.create({ length: 1 << 20 });
+ * using mapping = memory.map();
+ * mapping.view(Int32Array)[0] = 42;
+ * ```
+ *
+ * Every member but `close` throws ERR_MEMMAP_CLOSED after `close()`.
+ */
+export class SharedMemory implements Disposable {
+  readonly #fd: number;
+  readonly #secret: boolean;
+  readonly #pageSize: number;
+  readonly #transparent: boolean;
+  /** What the descriptor allows; seals may forbid more. */
+  readonly access: 'read' | 'read-write';
+  /** Undefined for a memfd. */
+  readonly name: string | undefined;
+  #closed = false;
+
+  private constructor(key: typeof OURS, found: Found) {
+    validateOurs(key, 'SharedMemory.create(), open() or fromFd()');
+    const { fd, name, transparent = false } = found;
+    check(binding.examineSharedMemory(fd, facts), 'fstat');
+    const [memory = 0, secret = 0, writable = 0, , pageSize = 0] = facts;
+    if (memory === 0) {
+      throw new PeerError('ERR_MEMMAP_NOT_MEMORY', 'The descriptor does not lead to memory that can be mapped: it is no file of tmpfs or hugetlbfs');
+    }
+    this.#fd = fd;
+    this.#secret = secret !== 0;
+    this.#pageSize = pageSize;
+    this.#transparent = transparent;
+    this.access = writable === 0 ? 'read' : 'read-write';
+    this.name = name;
+  }
+
+  /** Closes the descriptor if `verify` throws: from the end on, not before, it is the memory's. */
+  static #of(found: Found, verify?: (memory: SharedMemory) => void): SharedMemory {
+    try {
+      const memory = new SharedMemory(OURS, found);
+      verify?.(memory);
+      own(memory, found.fd);
+      return memory;
+    } catch (error) {
+      binding.closeFd(found.fd);
+      throw error;
+    }
+  }
+
+  /**
+   * Makes zeroed memory, with all its pages allocated: a machine or a /dev/shm that has not so
+   * much says so here. Not executable, closed on exec. A name appears once it is complete.
+   *
+   * @throws {SystemError} ENOSPC, ENOMEM; EEXIST if the name is taken
+   * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED if the kernel has no secret memory
+   */
+  static create(options: CreateOptions): SharedMemory {
+    validateOptions<CreateOptions>(options, ['length', 'name', 'hugePages', 'secret']);
+    const { length, name, hugePages, secret = false } = options;
+    validateInteger(length, 'options.length', 1);
+    if (name !== undefined) validateName(name, 'options.name');
+    if (hugePages !== undefined) validateWord(hugePages, 'options.hugePages', HUGE_PAGES);
+    validateBoolean(secret, 'options.secret');
+    const huge = hugePages === undefined ? undefined : HUGE_PAGES[hugePages];
+    if (name !== undefined && (secret || huge?.size !== undefined)) {
+      throw invalidValue('options.name', 'is for memory of /dev/shm, which is neither secret nor of a pool of huge pages', name);
+    }
+    if (secret && hugePages !== undefined) {
+      throw invalidValue('options.hugePages', 'cannot be had for secret memory', hugePages);
+    }
+    const flags = MFD.CLOEXEC | MFD.ALLOW_SEALING | (huge?.memfd ?? 0);
+    const step = new Float64Array(1);
+    const fd = binding.createSharedMemory(name ?? null, flags, secret, length, step);
+    const opened = secret ? 'memfd_secret' : name === undefined ? 'memfd_create' : 'shm_open';
+    const remedy = (code: string): string | undefined => {
+      if (code === 'EEXIST') return 'SharedMemory.open() opens what is there; SharedMemory.unlink() removes a name that a dead process has left';
+      if (code === 'ENOSPC' && name !== undefined) return '/dev/shm is full; SharedMemory.list() tells what is in it';
+      return mapRemedy(0, huge?.size)(code);
+    };
+    check(fd, STEPS[step[0] ?? 0] || opened, { remedy, ...(name !== undefined && { path: name }), ...(secret && { feature: 'secretMemory' }) });
+    return SharedMemory.#of({ fd, name, transparent: hugePages === 'transparent' });
+  }
+
+  /**
+   * Opens memory by its name, or makes it.
+   *
+   * @throws {SystemError} ENOENT, EACCES
+   * @throws {PeerError} ERR_MEMMAP_NOT_MEMORY, ERR_MEMMAP_TOO_SHORT
+   */
+  static open(name: string, options: OpenOptions = {}): SharedMemory {
+    validateName(name);
+    validateOptions<OpenOptions>(options, ['create', 'length', 'access']);
+    const { create = false, length, access = 'read-write' } = options;
+    validateBoolean(create, 'options.create');
+    if (create || length !== undefined) validateInteger(length, 'options.length', 1);
+    validateWord(access, 'options.access', OPEN_ACCESS);
+    for (;;) {
+      const fd = binding.openSharedMemory(name, OPEN_ACCESS[access]);
+      if (fd >= 0) return SharedMemory.#of({ fd, name }, (memory) => memory.#demand(length ?? 1, []));
+      const error = new SystemError(fd, 'shm_open', { path: name });
+      if (!create || error.code !== 'ENOENT') throw error;
+      try {
+        const memory = SharedMemory.create({ name, length: length ?? 1 });
+        if (access === 'read-write') return memory;
+        memory.close();
+      } catch (failure) {
+        // Somebody was faster: theirs is as good.
+        if (!(failure instanceof SystemError) || failure.code !== 'EEXIST') throw failure;
+      }
+    }
+  }
+
+  /**
+   * Takes memory that somebody else made, after a look at what it really is: its kind, seals
+   * and length. The descriptor stays the caller's; this has a copy.
+   *
+   * @throws {PeerError} ERR_MEMMAP_NOT_MEMORY, ERR_MEMMAP_NOT_SEALED, ERR_MEMMAP_TOO_SHORT
+   * @throws {SystemError} EBADF
+   */
+  static fromFd(fd: number, options: FromFdOptions = {}): SharedMemory {
+    validateInteger(fd, 'fd', 0, MAX_FD);
+    validateOptions<FromFdOptions>(options, ['require', 'length']);
+    const { require = [], length = 1 } = options;
+    if (!Array.isArray(require)) throw invalidType('options.require', 'an Array', require);
+    const seals = [...(require as readonly Seal[])];
+    for (const seal of seals) validateWord(seal, 'options.require', SEAL);
+    validateInteger(length, 'options.length', 1);
+    const copy = check(binding.dupFd(fd), 'dup');
+    return SharedMemory.#of({ fd: copy }, (memory) => memory.#demand(length, seals));
+  }
+
+  /** Named memory in /dev/shm, of anybody, with who maps it as far as /proc tells. */
+  static list(): readonly Segment[] {
+    return list();
+  }
+
+  /** Removes a name from /dev/shm: shm_unlink(3). @throws {SystemError} ENOENT, EACCES */
+  static unlink(name: string): void {
+    validateName(name);
+    unlink(name);
+  }
+
+  /** Of memory that somebody else made. */
+  #demand(length: number, seals: readonly Seal[]): void {
+    // The seals first: what they fix cannot change after it.
+    const missing = seals.filter((seal) => !this.seals.includes(seal));
+    if (missing.length > 0) {
+      throw new PeerError('ERR_MEMMAP_NOT_SEALED', `The memory lacks the seals ${missing.join(', ')}: whoever has it can still do that to it`);
+    }
+    if (this.length < length) {
+      throw new PeerError('ERR_MEMMAP_TOO_SHORT', `The memory has ${this.length} bytes, less than the ${length} it must have`);
+    }
+  }
+
+  #open(): number {
+    if (this.#closed) throw new StateError('ERR_MEMMAP_CLOSED', 'The shared memory is closed');
+    return this.#fd;
+  }
+
+  /** The descriptor, for a child or a peer. `close()` closes it. */
+  get fd(): number {
+    return this.#open();
+  }
+
+  /** Bytes it has now. Without the seals `'grow'` and `'shrink'` any peer may change it. */
+  get length(): number {
+    return fstatSync(this.#open()).size;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The seals it has now. Memory with a name has `['seal']`: it takes none. */
+  get seals(): readonly Seal[] {
+    check(binding.examineSharedMemory(this.#open(), facts), 'fcntl');
+    return sealsOf(facts[5] ?? 0);
+  }
+
+  /**
+   * Seals it for good, for all processes: fcntl(2) F_ADD_SEALS.
+   *
+   * @throws {SystemError} EPERM if it is sealed against seals, has a name, or is open for
+   * reading only; EBUSY for `'write'` while a writable mapping exists
+   */
+  seal(...seals: readonly Seal[]): void {
+    for (const seal of seals) validateWord(seal, 'seals', SEAL);
+    const bits = seals.reduce((all, seal) => all | SEAL[seal], 0);
+    check(binding.addSeals(this.#open(), bits), 'fcntl', {
+      remedy: (code) =>
+        code === 'EBUSY' ? "Close all writable mappings first, or seal 'future-write': those that exist may then go on" : undefined,
+    });
+  }
+
+  /**
+   * Maps all of it. Any number of mappings may exist; each is closed on its own, and lives on
+   * after `close()` of this.
+   *
+   * @throws {SystemError} EACCES, EPERM if the descriptor or a seal forbids to write
+   */
+  map(options: SharedMapOptions = {}): SharedMapping {
+    const fd = this.#open();
+    validateOptions<SharedMapOptions>(options, ['access', 'buffer']);
+    const { access = 'read-write', buffer } = options;
+    validateWord(access, 'options.access', ACCESS);
+    if (buffer !== undefined) validateWord(buffer, 'options.buffer', BUFFER_KIND);
+    const region: Region = { fd, secret: this.#secret, pageSize: this.#pageSize, kind: buffer };
+    const mapping = SharedMapping.of(OURS, region, access);
+    if (this.#transparent) mapping.advise('hugepage');
+    return mapping;
+  }
+
+  /**
+   * Another descriptor of the same memory, open for reading only: who has that one cannot map
+   * it writable. The caller closes it. Processes of the same user, and root, can open the
+   * memory again through /proc: seal `'future-write'` shuts that door, too.
+   *
+   * @throws {SystemError} ENXIO for secret memory, which cannot be opened again
+   */
+  readOnlyFd(): number {
+    const path = `/proc/self/fd/${this.#open()}`;
+    return check(binding.openFd(path, O.RDONLY | O.CLOEXEC), 'open', { path });
+  }
+
+  /**
+   * Removes its name. Those who have it keep it.
+   *
+   * @throws {StateError} ERR_MEMMAP_NO_NAME, ERR_MEMMAP_FILE_REPLACED if other memory has the name now
+   */
+  unlink(): void {
+    const fd = this.#open();
+    const { name } = this;
+    if (name === undefined) throw new StateError('ERR_MEMMAP_NO_NAME', 'The memory has no name: it goes with its last descriptor and mapping');
+    const [ours, named] = [fstatSync(fd), lstatSync(pathOf(name), { throwIfNoEntry: false })];
+    if (named !== undefined && (named.ino !== ours.ino || named.dev !== ours.dev)) {
+      throw new StateError('ERR_MEMMAP_FILE_REPLACED', `'${name}' is other memory now: SharedMemory.unlink() removes it`);
+    }
+    unlink(name);
+  }
+
+  /** Closes the descriptor. Mappings, and what others have, live on. Again: nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    disown(this, this.#fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

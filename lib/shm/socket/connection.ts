@@ -1,0 +1,224 @@
+// Connection: descriptors and bytes, to and from another process, over a Unix socket.
+import { constants } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { PeerError, StateError, SystemError, check } from '../../errors.js';
+import { binding } from '../../internal/binding.js';
+import { OURS, validateOurs } from '../../internal/validate.js';
+import { disown, own } from '../../internal/owned-fd.js';
+import { ANY, Frame, HEADER_LENGTH, type Limits, MAX_FDS_AT_ONCE, bareOf, partsOf } from './frame.js';
+import { Watch, orAborted } from './epoll.js';
+import { WOKEN } from '../lock/algorithm/operation.js';
+import { Turns } from '../wait/fifo.js';
+
+const { errno } = constants;
+/** Milliseconds between two tries where the kernel cannot tell when to try again. */
+export const PAUSE = 10;
+
+/** Who is at the other end: SO_PEERCRED, as it was when the socket was connected or made to listen. */
+export interface Peer {
+  /** 0 if it is in a pid namespace we cannot see into. */
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** What {@link receiveFds} gives. */
+export interface Message {
+  /** Close-on-exec. The receiver closes them. */
+  readonly fds: readonly number[];
+  /** Empty if only descriptors were sent. */
+  readonly payload: Buffer;
+}
+
+/** Filled by the native calls, read right after them. */
+const credentials = new Float64Array(3);
+const received = new Int32Array(MAX_FDS_AT_ONCE);
+const facts = new Float64Array(2);
+const head = Buffer.alloc(HEADER_LENGTH);
+const bytes = Buffer.alloc(2 ** 16);
+
+/** Runs it once all have ended that were called before it, unless the signal is aborted until then. */
+async function inTurn<T>(turns: Turns, run: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  const why = await turns.take(Infinity, signal);
+  if (why !== WOKEN) throw signal?.reason;
+  try {
+    return await run();
+  } finally {
+    turns.pass();
+  }
+}
+
+export function sameUser({ uid }: Peer): boolean {
+  return uid === process.geteuid?.();
+}
+
+/**
+ * One end of a Unix socket: made by `connect()`, or given by `listen()`. Iterating over it
+ * receives until the peer closes its end.
+ */
+export class Connection implements Disposable {
+  readonly #fd: number;
+  readonly #watch: Watch;
+  readonly #sending = new Turns();
+  readonly #receiving = new Turns();
+  #frame: Frame | undefined;
+  #closed = false;
+  readonly peer: Peer;
+
+  private constructor(key: typeof OURS, fd: number, peer: Peer) {
+    validateOurs(key, 'connect() or listen()');
+    this.#fd = fd;
+    this.peer = peer;
+    this.#watch = new Watch(fd);
+    own(this, fd);
+  }
+
+  /** @internal Takes `fd`. @throws {PeerError} ERR_MEMMAP_PEER_REFUSED */
+  static of(key: typeof OURS, fd: number, allow: (peer: Peer) => boolean): Connection {
+    validateOurs(key, 'connect() or listen()');
+    try {
+      check(binding.peerCredentials(fd, credentials), 'getsockopt');
+      const [pid = 0, uid = 0, gid = 0] = credentials;
+      const peer = { pid, uid, gid };
+      // A promise, too, is no yes.
+      const answer: unknown = allow(peer);
+      if (answer !== true) {
+        throw new PeerError('ERR_MEMMAP_PEER_REFUSED', `Process ${pid} of user ${uid} is not allowed: see the option 'allow'`);
+      }
+      return new Connection(OURS, fd, peer);
+    } catch (error) {
+      binding.closeFd(fd);
+      throw error;
+    }
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  #open(): number {
+    if (this.#closed) throw new StateError('ERR_MEMMAP_CLOSED', 'The connection is closed');
+    return this.#fd;
+  }
+
+  /** @internal */
+  send(fds: Int32Array, payload: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    return inTurn(this.#sending, () => this.#send(fds, payload, signal), signal);
+  }
+
+  async #send(fds: Int32Array, payload: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    let begun = false;
+    try {
+      for (const part of partsOf(fds, payload)) {
+        for (let done = 0; done < part.bytes.length; ) {
+          const sent = binding.sendPart(this.#open(), part.bytes.subarray(done), done === 0 ? part.fds : new Int32Array(0));
+          if (sent === -errno.EAGAIN) {
+            await this.#watch.ready('write', signal);
+          } else if (sent === -binding.E.TOOMANYREFS) {
+            await orAborted(delay(PAUSE), signal);
+          } else {
+            done += check(sent, 'sendmsg');
+            begun = true;
+          }
+        }
+      }
+    } catch (error) {
+      // Half a message is none, and what would follow could not be told from its rest.
+      if (begun) this.close();
+      throw error;
+    }
+  }
+
+  /** @internal A message without a frame may have more than `limits` says. */
+  receive(signal: AbortSignal | undefined, limits: Limits = ANY): Promise<Message | undefined> {
+    return inTurn(this.#receiving, () => this.#receive(signal, limits), signal);
+  }
+
+  /** @internal Waits until the peer sends something, which stays unread, or closes its end: then false. */
+  async stirs(): Promise<boolean> {
+    for (;;) {
+      const seen = binding.peek(this.#open(), head);
+      if (seen !== -errno.EAGAIN) return seen > 0;
+      await this.#watch.ready('read');
+    }
+  }
+
+  async #receive(signal: AbortSignal | undefined, limits: Limits): Promise<Message | undefined> {
+    for (;;) {
+      const message = this.#take(this.#open(), limits);
+      if (message !== 'wait') return message;
+      await this.#watch.ready('read', signal);
+    }
+  }
+
+  /** What is there of a message, without waiting. Undefined at the end. */
+  #take(fd: number, limits: Limits): Message | 'wait' | undefined {
+    try {
+      if (this.#frame === undefined) {
+        const seen = binding.peek(fd, head);
+        if (seen === -errno.EAGAIN) return 'wait';
+        if (check(seen, 'recv') === 0) return undefined;
+        if (!Frame.starts(head.subarray(0, seen))) return this.#takeBare(fd);
+        this.#frame = new Frame(limits);
+      }
+      while (!this.#frame.complete) {
+        const count = this.#part(fd, this.#frame.room, this.#frame.fds);
+        if (count === undefined) return 'wait';
+        if (count === 0) throw new PeerError('ERR_MEMMAP_BAD_MESSAGE', 'The peer closed its end in the middle of a message');
+        this.#frame.filled(count);
+      }
+      const { fds, payload } = this.#frame;
+      this.#frame = undefined;
+      return given(fds, payload);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  #takeBare(fd: number): Message | 'wait' {
+    const fds: number[] = [];
+    const count = this.#part(fd, bytes, fds);
+    return count === undefined ? 'wait' : given(fds, bareOf(bytes.subarray(0, count), fds));
+  }
+
+  /** Bytes received; undefined if there are none yet. The thread holds the descriptors. */
+  #part(fd: number, into: Buffer, fds: number[]): number | undefined {
+    const count = binding.receivePart(fd, into, received, facts);
+    if (count === -errno.EAGAIN) return undefined;
+    check(count, 'recvmsg');
+    const [many = 0, lost = 0] = facts;
+    fds.push(...received.subarray(0, many));
+    if (lost === 0) return count;
+    // Out of the list, that of a frame: close() must not close them again.
+    for (const one of fds.splice(0)) binding.closeFd(one);
+    throw new SystemError(-errno.EMFILE, 'recvmsg', { remedy: () => 'Descriptors were lost: raise the limit of open files' });
+  }
+
+  /** Closes the socket. Whoever waits for it gets ERR_MEMMAP_CLOSED. Again: nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const fd of this.#frame?.fds ?? []) binding.closeFd(fd);
+    this.#watch.stop(new StateError('ERR_MEMMAP_CLOSED', 'The connection was closed'));
+    disown(this, this.#fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
+    for (;;) {
+      const message = await this.receive(undefined);
+      if (message === undefined) return;
+      yield message;
+    }
+  }
+}
+
+/** The message is the caller's from here on. */
+function given(fds: readonly number[], payload: Buffer): Message {
+  for (const fd of fds) binding.giveFd(fd);
+  return { fds, payload };
+}

@@ -1,0 +1,112 @@
+// Descriptors from process to process: SCM_RIGHTS over a Unix socket.
+// https://man7.org/linux/man-pages/man7/unix.7.html
+import { constants } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { check } from '../../errors.js';
+import { binding } from '../../internal/binding.js';
+import { OURS, invalidType, outOfRange, validateFunction, validateInteger, validateOptions } from '../../internal/validate.js';
+import { addressOf } from './unix-address.js';
+import { Connection, type Message, PAUSE, type Peer, sameUser } from './connection.js';
+import { MAX_FDS, MAX_PAYLOAD } from './frame.js';
+import { orAborted, validateSignal } from './epoll.js';
+
+const { errno } = constants;
+const MAX_FD = 2 ** 31 - 1;
+
+/** A descriptor, or what has one: a SharedMemory, a FileHandle. */
+export type HasFd = number | { readonly fd: number };
+
+/** Options of {@link sendFds} and {@link receiveFds}. */
+export interface WaitOptions {
+  /** The promise rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of {@link connect}. */
+export interface ConnectOptions extends WaitOptions {
+  /** Whether to talk to this peer. @default only to our own user */
+  readonly allow?: (peer: Peer) => boolean;
+}
+
+function validateConnection(connection: unknown): asserts connection is Connection {
+  if (!(connection instanceof Connection)) throw invalidType('connection', 'a Connection', connection);
+}
+
+function numberOf(fd: unknown): number {
+  const number: unknown = typeof fd === 'object' && fd !== null ? (fd as { fd?: unknown }).fd : fd;
+  validateInteger(number, 'fds', 0, MAX_FD);
+  return number;
+}
+
+/**
+ * Sends descriptors, any number up to 65,536, and up to 16 MiB of bytes, as one message. The
+ * peer gets descriptors of its own; ours may be closed once the promise resolves. Waits while
+ * the peer does not read. A message that was cut short by `signal` closes the connection.
+ *
+ * @throws {SystemError} EPIPE, ECONNRESET if the peer has gone; EBADF
+ */
+export async function sendFds(
+  connection: Connection,
+  fds: readonly HasFd[],
+  payload: string | Uint8Array = '',
+  options: WaitOptions = {},
+): Promise<void> {
+  validateConnection(connection);
+  if (!Array.isArray(fds)) throw invalidType('fds', 'an Array', fds);
+  if (fds.length > MAX_FDS) throw outOfRange('fds.length', `<= ${MAX_FDS}`, fds.length);
+  const numbers = Int32Array.from(fds as readonly unknown[], numberOf);
+  if (typeof payload !== 'string' && !(payload instanceof Uint8Array)) {
+    throw invalidType('payload', 'of type string or a Uint8Array', payload);
+  }
+  const data = typeof payload === 'string' ? Buffer.from(payload) : payload;
+  if (data.length > MAX_PAYLOAD) throw outOfRange('payload.length', `<= ${MAX_PAYLOAD}`, data.length);
+  validateOptions<WaitOptions>(options, ['signal']);
+  validateSignal(options.signal);
+  await connection.send(numbers, data, options.signal);
+}
+
+/**
+ * The next message, or undefined when the peer has closed its end. What the peer is, says and
+ * sends is up to the peer: `SharedMemory.fromFd()` tells what a descriptor leads to. If
+ * `signal` ends the wait, nothing is lost: the next call goes on.
+ *
+ * @throws {PeerError} ERR_MEMMAP_BAD_MESSAGE: the connection is closed then
+ * @throws {SystemError} EMFILE if this process may not have so many descriptors: the same
+ */
+export async function receiveFds(connection: Connection, options: WaitOptions = {}): Promise<Message | undefined> {
+  validateConnection(connection);
+  validateOptions<WaitOptions>(options, ['signal']);
+  validateSignal(options.signal);
+  return connection.receive(options.signal);
+}
+
+/**
+ * Connects to a Unix socket: a path, or `'\0'` and an abstract name. Waits while the listener
+ * is too busy to accept.
+ *
+ * @throws {SystemError} ENOENT, EACCES; ECONNREFUSED if nobody listens
+ * @throws {PeerError} ERR_MEMMAP_PEER_REFUSED if `allow` says no
+ */
+export async function connect(path: string, options: ConnectOptions = {}): Promise<Connection> {
+  const address = addressOf(path);
+  validateOptions<ConnectOptions>(options, ['allow', 'signal']);
+  const { allow = sameUser, signal } = options;
+  validateFunction(allow, 'options.allow');
+  validateSignal(signal);
+  signal?.throwIfAborted();
+  const fd = check(binding.socketUnix(), 'socket');
+  try {
+    for (;;) {
+      const result = binding.connect(fd, address);
+      if (result !== -errno.EAGAIN) {
+        check(result, 'connect', { path });
+        break;
+      }
+      await orAborted(delay(PAUSE), signal);
+    }
+  } catch (error) {
+    binding.closeFd(fd);
+    throw error;
+  }
+  return Connection.of(OURS, fd, allow);
+}

@@ -1,0 +1,17 @@
+// Where a Unix socket is: a path, or an abstract name.
+import { invalidType, invalidValue, outOfRange } from '../../internal/validate.js';
+
+/** Bytes of sockaddr_un's sun_path, less the null that ends a path. */
+const MAX_PATH = 107;
+
+/** The bytes of sun_path. */
+export function addressOf(path: unknown): Uint8Array {
+  if (typeof path !== 'string') throw invalidType('path', 'of type string', path);
+  const isAbstract = path.startsWith('\0');
+  if (path.length === 0 || path.includes('\0', isAbstract ? 1 : 0)) {
+    throw invalidValue('path', "must be a path, or '\\0' and an abstract name", path);
+  }
+  const address = Buffer.from(path);
+  if (address.length > MAX_PATH) throw outOfRange('path', `at most ${MAX_PATH} bytes long`, `${address.length} bytes`);
+  return address;
+}

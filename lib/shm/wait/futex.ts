@@ -1,0 +1,143 @@
+// Sleeping on a word without blocking the thread: the waiter thread of the process sleeps, and
+// calls back (src-native/core/waiter.h).
+import { check } from '../../errors.js';
+import { binding } from '../../internal/binding.js';
+import { checkStarted } from '../../internal/thread.js';
+
+/** What is to be done about each wait of this thread, by its number. */
+const waits = new Map<number, () => void>();
+let listening = false;
+
+/** Bun and Deno have parts of libuv only, under its names. */
+const inLoop = process.versions['bun'] === undefined && process.versions['deno'] === undefined;
+
+function listen(): void {
+  if (listening) return;
+  check(binding.onWake((wait) => waits.get(wait)?.(), inLoop), 'napi_create_threadsafe_function');
+  listening = true;
+}
+
+/**
+ * Resolves when the word has been woken or does not hold `value`, after `ms`, and when the
+ * signal is aborted: never rejects. Keeps the process alive meanwhile.
+ */
+export function sleep(words: Int32Array, at: number, value: number, ms: number, signal: AbortSignal | undefined): Promise<void> {
+  listen();
+  const wait = checkStarted(binding.waitAsync(words, at, value, ms), 'futex_waitv');
+  return new Promise((resolve) => {
+    const end = (): void => {
+      waits.delete(wait);
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    };
+    const abort = (): void => {
+      // If it is over already a wake-up was taken: it must be made use of.
+      if (binding.cancelWait(wait)) end();
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    waits.set(wait, end);
+  });
+}
+
+/** Milliseconds between two looks at what no wake-up tells. */
+const TICK = 50;
+/** Ticks after which a word that nobody sleeps on is not watched any more. */
+const IDLE = 4;
+
+/** One who sleeps until the word holds something else than `value`. */
+interface Sleeper {
+  readonly value: number;
+  readonly wakeUp: () => void;
+  /** Whether to wake it though nobody did: asked at each tick. */
+  readonly look: () => boolean;
+}
+
+/** Watches that are told of changes; the clock ticks while there are any. */
+const running = new Set<Watch>();
+/** How many sleep: while some do, the clock keeps the process alive. */
+let asleep = 0;
+let clock: NodeJS.Timeout | undefined;
+
+function tick(): void {
+  for (const watch of running) watch.tick();
+  if (running.size > 0) return;
+  clearInterval(clock);
+  clock = undefined;
+}
+
+/**
+ * Sleeping on a word that is slept on again and again: its changes are told of until nobody has
+ * slept on it for a while, and a sleep makes no system call. The words must stay mapped until end().
+ */
+export class Watch {
+  readonly #words: Int32Array;
+  readonly #at: number;
+  readonly #sleepers = new Set<Sleeper>();
+  #wait = 0;
+  #idle = 0;
+
+  constructor(words: Int32Array, at: number) {
+    this.#words = words;
+    this.#at = at;
+  }
+
+  /**
+   * Resolves when the word does not hold `value`, after `ms`, when `look` says so, and when the
+   * signal is aborted: never rejects. Keeps the process alive meanwhile.
+   */
+  sleep(value: number, ms: number, signal: AbortSignal | undefined, look: () => boolean): Promise<void> {
+    if (this.#changed(value)) return Promise.resolve();
+    if (!running.has(this)) this.#start(value);
+    return new Promise((resolve) => {
+      const wakeUp = (): void => {
+        this.#sleepers.delete(sleeper);
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', wakeUp);
+        asleep -= 1;
+        if (asleep === 0) clock?.unref();
+        resolve();
+      };
+      const sleeper = { value, wakeUp, look };
+      const timer = ms === Infinity ? undefined : setTimeout(wakeUp, ms);
+      signal?.addEventListener('abort', wakeUp, { once: true });
+      this.#sleepers.add(sleeper);
+      asleep += 1;
+      if (asleep === 1) clock?.ref();
+    });
+  }
+
+  #changed(value: number): boolean {
+    return Atomics.load(this.#words, this.#at) !== value;
+  }
+
+  #start(value: number): void {
+    listen();
+    this.#wait = checkStarted(binding.watch(this.#words, this.#at, value), 'futex_waitv');
+    waits.set(this.#wait, () => this.#wake(({ value: seen }) => this.#changed(seen)));
+    running.add(this);
+    clock ??= setInterval(tick, TICK).unref();
+  }
+
+  #wake(which: (sleeper: Sleeper) => boolean): void {
+    for (const sleeper of this.#sleepers) if (which(sleeper)) sleeper.wakeUp();
+  }
+
+  /** To be called at each tick. */
+  tick(): void {
+    this.#wake(({ look }) => look());
+    this.#idle = this.#sleepers.size > 0 ? 0 : this.#idle + 1;
+    if (this.#idle > IDLE) this.#stop();
+  }
+
+  #stop(): void {
+    if (!running.delete(this)) return;
+    binding.unwatch(this.#wait);
+    waits.delete(this.#wait);
+  }
+
+  /** Wakes who sleeps, and lets the words go. */
+  end(): void {
+    this.#stop();
+    this.#wake(() => true);
+  }
+}

@@ -1,0 +1,144 @@
+// Witness: who this thread is to others that share memory with it, and who of them lives.
+//
+// A thread has a random id for each file of shared memory. That it lives the kernel says: it
+// holds a lock on a byte of the file, past its end, which the kernel drops when the thread's
+// descriptor closes, whatever the cause (src-native/core/witness.h).
+import { randomInt } from 'node:crypto';
+import { fstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { constants } from 'node:os';
+import { SystemError, check } from '../../errors.js';
+import { binding } from '../../internal/binding.js';
+import { invalidValue } from '../../internal/validate.js';
+import { ID } from '../lock/algorithm/operation.js';
+
+const { errno } = constants;
+
+/** What the kernel calls memory that no other process can open. */
+const NAMELESS = new Set(['/dev/zero (deleted)', '/anon_hugepage (deleted)']);
+const DELETED = ' (deleted)';
+
+/** Filled by the native call, read right after it: start, end, inode, shared, writable. */
+const facts = new Float64Array(5);
+
+/** A descriptor of this process that leads to the file: memfds have no path. */
+function* descriptors(path: string, inode: number): Generator<string> {
+  for (const name of readdirSync('/proc/self/fd')) {
+    const link = `/proc/self/fd/${name}`;
+    try {
+      if (readlinkSync(link) !== path || fstatSync(Number(name)).ino !== inode) continue;
+    } catch {
+      continue; // closed meanwhile: that of readdir, for one
+    }
+    yield link;
+  }
+}
+
+function* ways(path: string, [start = 0, end = 0, inode = 0]: Float64Array): Generator<string> {
+  if (!path.endsWith(DELETED)) yield path;
+  yield* descriptors(path, inode);
+  // Only for the privileged.
+  yield `/proc/self/map_files/${start.toString(16)}-${end.toString(16)}`;
+}
+
+function openBehind(path: string): number {
+  const inode = facts[2] ?? 0;
+  let result = -errno.ENOENT;
+  for (const way of ways(path, facts)) {
+    result = binding.openWitness(way, inode);
+    if (result >= 0) return result;
+  }
+  throw new SystemError(result, 'open', {
+    path,
+    remedy: () => 'Locks need the file behind the memory, open for reading and writing: keep a descriptor of it open',
+  });
+}
+
+function openLocal(): number {
+  const fd = check(binding.localWitness(), 'memfd_create');
+  return check(binding.openWitness(`/proc/self/fd/${fd}`, fstatSync(fd).ino), 'open');
+}
+
+/** Those in use, by file. */
+const known = new Map<string, WeakRef<Witness>>();
+const forgotten = new FinalizationRegistry<{ fd: number; key: string }>(({ fd, key }) => {
+  if (known.get(key)?.deref() === undefined) known.delete(key);
+  binding.closeFd(fd);
+});
+/** A witness lives as long as the memory it was made for, or a lock in it. */
+const witnesses = new WeakMap<object, Witness>();
+
+export class Witness {
+  /** This thread's, in this file. */
+  readonly id: number;
+  readonly #fd: number;
+  readonly #key: string;
+  /** How many will call release(). */
+  #holders = 0;
+  /** Whether there may be others, who have it as long as they live. */
+  #lent = false;
+
+  private constructor(fd: number, key: string) {
+    this.#fd = fd;
+    this.#key = key;
+    forgotten.register(this, { fd, key }, this);
+    for (;;) {
+      const id = randomInt(1, ID + 1);
+      const result = binding.takeLife(fd, id);
+      if (result === -errno.EAGAIN || result === -errno.EACCES) continue; // it is somebody's
+      check(result, 'fcntl');
+      this.id = id;
+      return;
+    }
+  }
+
+  /**
+   * @param words memory of `owner`, which keeps the witness as long as it lives
+   * @throws {SystemError} ENOENT if nothing leads to the file behind the memory any more
+   */
+  static of(owner: object, words: Int32Array): Witness {
+    const former = witnesses.get(owner);
+    if (former !== undefined) return former;
+    const witness = Witness.#behind(words, owner);
+    witness.#lent = true;
+    witnesses.set(owner, witness);
+    return witness;
+  }
+
+  /** As of(), until release(). */
+  static hold(owner: object, words: Int32Array): Witness {
+    const witness = Witness.#behind(words, owner);
+    witness.#holders += 1;
+    return witness;
+  }
+
+  static #behind(words: Int32Array, owner: object): Witness {
+    const path = binding.behind(words, facts);
+    if (typeof path === 'number') {
+      check(path, 'mmap');
+      throw new TypeError('unreachable');
+    }
+    const [, , inode, shared, writable] = facts;
+    if (writable === 0) throw invalidValue('memory', 'must be writable', owner);
+    const local = shared === 0 || inode === 0 || NAMELESS.has(path);
+    const key = local ? '' : `${inode} ${path}`;
+    const found = known.get(key)?.deref();
+    if (found !== undefined) return found;
+    const witness = new Witness(local ? openLocal() : openBehind(path), key);
+    known.set(key, new WeakRef(witness));
+    return witness;
+  }
+
+  /** Nobody may be written down under its id any more by who held it: the last one closes the descriptor. */
+  release(): void {
+    this.#holders -= 1;
+    if (this.#holders > 0 || this.#lent) return;
+    known.delete(this.#key);
+    forgotten.unregister(this);
+    binding.closeFd(this.#fd);
+  }
+
+  /** Whether the thread with this id lives. */
+  lives(id: number): boolean {
+    return check(binding.lives(this.#fd, id), 'fcntl') === 1;
+  }
+}

@@ -1,0 +1,209 @@
+// Header: block 0. What the store is, who has it open, and the catalog of extents.
+import { randomInt } from 'node:crypto';
+import { fstatSync, readFileSync } from 'node:fs';
+import { PeerError, StateError } from '../../errors.js';
+import { xxh32 } from './checksum.js';
+import type { Disk } from './store-file.js';
+import {
+  AT_CATALOG, AT_CLOSED_SUM, AT_COPY, AT_COUNT, AT_DIRECTORY, AT_GENERATION, AT_HEADER_SUM, AT_LIVE, AT_MAGIC, AT_PID, AT_SEED, AT_SEQUENCE, AT_STAMP,
+  AT_STATE, AT_VERSION, BLOCK, CATALOG_PLACES, CATALOG_WORDS, CLEAN, DEPTH_SHIFT, DIRECTORY_BLOCK, FIXED_WORDS, MAGIC, OPEN, STAMP_WORDS,
+  VERSION,
+} from './layout.js';
+import { load } from './memory-order.js';
+
+/** What the catalog knows of an extent. */
+export interface Extent {
+  /** Its first block, and how many it has. */
+  readonly block: number;
+  readonly blocks: number;
+  /** Extents follow each other in the log as these numbers do. */
+  readonly sequence: number;
+  /** Random: what an earlier extent left in the same place is no record of this one. */
+  readonly salt: number;
+}
+
+/** The boot of the kernel and the file's identity: the pages are the newest while these are the same. */
+function stampOf(fd: number): Int32Array {
+  const stamp = new Int32Array(STAMP_WORDS);
+  const boot = Buffer.from(readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').replace(/[^0-9a-f]/g, ''), 'hex');
+  for (let i = 0; i < 4; i++) stamp[i] = boot.readInt32LE(4 * i);
+  const { dev, ino } = fstatSync(fd, { bigint: true });
+  stamp.set([Number(BigInt.asIntN(32, dev)), Number(BigInt.asIntN(32, dev >> 32n))], 4);
+  stamp.set([Number(BigInt.asIntN(32, ino)), Number(BigInt.asIntN(32, ino >> 32n))], 6);
+  return stamp;
+}
+
+export class Header {
+  readonly words: Int32Array;
+  readonly #live: Float64Array;
+  readonly #stamp: Int32Array;
+
+  constructor(words: Int32Array, disk: Disk) {
+    this.words = words;
+    this.#live = new Float64Array(words.buffer, AT_LIVE * 4, 1);
+    this.#stamp = stampOf(disk.fd);
+  }
+
+  /** Whether nobody has made the file a store yet. */
+  static isMissing(words: Int32Array): boolean {
+    return words[AT_MAGIC] === 0 && words[AT_MAGIC + 1] === 0;
+  }
+
+  /** Writes what never changes; the magic last, which makes it a store. */
+  make(): void {
+    const { words } = this;
+    words.fill(0, 0, BLOCK / 4);
+    words[AT_VERSION] = VERSION;
+    words[AT_SEED] = randomInt(2 ** 32) | 0;
+    const fixed = Int32Array.from(MAGIC.concat(Array.from(words.subarray(AT_VERSION, FIXED_WORDS))));
+    words[AT_HEADER_SUM] = xxh32(fixed, 0, 4 * FIXED_WORDS, 0);
+    words[AT_MAGIC + 1] = MAGIC[1];
+    words.copyWithin(AT_COPY, 0, AT_HEADER_SUM + 1);
+    words[AT_COPY] = MAGIC[0];
+    Atomics.store(words, AT_MAGIC, MAGIC[0]);
+  }
+
+  /** Takes what never changes from its copy, if that is whole. */
+  mend(): boolean {
+    const copy = this.words.slice(AT_COPY, AT_COPY + AT_HEADER_SUM + 1);
+    const whole = copy[AT_MAGIC] === MAGIC[0] && copy[AT_HEADER_SUM] === xxh32(copy, 0, 4 * FIXED_WORDS, 0);
+    if (whole) this.words.set(copy);
+    return whole;
+  }
+
+  /** Throws unless the file is a store that this version can read. */
+  verify(path: string): void {
+    const { words } = this;
+    if (words[AT_MAGIC] !== MAGIC[0] || words[AT_MAGIC + 1] !== MAGIC[1]) {
+      throw new PeerError('ERR_MEMMAP_NOT_A_STORE', `'${path}' is not a store, or its first bytes were overwritten`, 0);
+    }
+    const version = words[AT_VERSION] as number;
+    if (version !== VERSION) {
+      throw new PeerError('ERR_MEMMAP_NOT_A_STORE', `'${path}' has format ${version}; this version of memmap knows ${VERSION}`, 4 * AT_VERSION);
+    }
+    if (words[AT_HEADER_SUM] !== xxh32(words, 0, 4 * FIXED_WORDS, 0)) {
+      throw new PeerError('ERR_MEMMAP_CORRUPT', `The header of '${path}' does not match its checksum`, 0);
+    }
+  }
+
+  get seed(): number {
+    return this.words[AT_SEED] as number;
+  }
+  get state(): number {
+    return Atomics.load(this.words, AT_STATE);
+  }
+  /** The process that has, or had, it open for writing: a hint. */
+  get pid(): number {
+    return this.words[AT_PID] as number;
+  }
+
+  /** Whether the index is that of the log: closed cleanly, or in the page cache of this boot. */
+  get current(): boolean {
+    return (this.state === CLEAN && this.words[AT_CLOSED_SUM] === this.#closedSum()) || (this.state === OPEN && this.#stamp.every((word, i) => this.words[AT_STAMP + i] === word));
+  }
+
+  /** Says that the index is current as long as this kernel runs. */
+  open(): void {
+    this.words.set(this.#stamp, AT_STAMP);
+    this.words[AT_PID] = process.pid;
+    Atomics.store(this.words, AT_STATE, OPEN);
+  }
+  close(): void {
+    Atomics.store(this.words, AT_STATE, CLEAN);
+    this.words[AT_CLOSED_SUM] = this.#closedSum();
+  }
+  #closedSum(): number {
+    return xxh32(this.words, AT_STATE, BLOCK - 4 * AT_STATE, 0);
+  }
+  /** Says that there is no index. */
+  invalidate(): void {
+    Atomics.store(this.words, AT_STATE, 0);
+  }
+
+  get generation(): number {
+    return load(this.words, AT_GENERATION);
+  }
+  /** To be called before what readers may be reading gets another use. */
+  advance(): void {
+    Atomics.add(this.words, AT_GENERATION, 1);
+  }
+
+  get directory(): { block: number; depth: number } {
+    const word = Atomics.load(this.words, AT_DIRECTORY);
+    return { block: word & DIRECTORY_BLOCK, depth: word >>> DEPTH_SHIFT };
+  }
+  setDirectory(block: number, depth: number): void {
+    Atomics.store(this.words, AT_DIRECTORY, block | (depth << DEPTH_SHIFT));
+  }
+
+  get count(): number {
+    return (this.words[AT_COUNT] as number) >>> 0;
+  }
+  set count(count: number) {
+    this.words[AT_COUNT] = count | 0;
+  }
+
+  /** Bytes of the records that the index leads to. */
+  get live(): number {
+    return this.#live[0] as number;
+  }
+  set live(bytes: number) {
+    this.#live[0] = bytes;
+  }
+
+  /** The last number given to an extent. */
+  get sequence(): number {
+    return this.words[AT_SEQUENCE] as number;
+  }
+  set sequence(sequence: number) {
+    this.words[AT_SEQUENCE] = sequence;
+  }
+
+  /** The extents, in the order of the log. */
+  extents(): Extent[] {
+    const { words } = this;
+    const found: Extent[] = [];
+    for (let place = 0; place < CATALOG_PLACES; place++) {
+      const at = AT_CATALOG + CATALOG_WORDS * place;
+      const block = words[at] as number;
+      if (block === 0) continue;
+      found.push({ block, blocks: words[at + 1] as number, sequence: words[at + 2] as number, salt: words[at + 3] as number });
+    }
+    return found.toSorted((a, b) => a.sequence - b.sequence);
+  }
+
+  /** @throws {StateError} ERR_MEMMAP_STORE_FULL: the catalog has no place for another extent */
+  reserve(): void {
+    this.#freePlace();
+  }
+
+  #freePlace(): number {
+    const at = this.#placeOf(0);
+    if (at === -1) throw new StateError('ERR_MEMMAP_STORE_FULL', 'The log is in too many pieces: compact() the store');
+    return at;
+  }
+
+  /** Puts an extent into the catalog, its block last. @throws {StateError} ERR_MEMMAP_STORE_FULL */
+  enter({ block, blocks, sequence, salt }: Extent): void {
+    const at = this.#freePlace();
+    this.words.set([blocks, sequence, salt], at + 1);
+    Atomics.store(this.words, at, block);
+  }
+
+  strike(block: number): void {
+    const at = this.#placeOf(block);
+    if (at !== -1) Atomics.store(this.words, at, 0);
+  }
+
+  #placeOf(block: number): number {
+    for (let place = 0; place < CATALOG_PLACES; place++) {
+      const at = AT_CATALOG + CATALOG_WORDS * place;
+      if (this.words[at] === block) return at;
+    }
+    return -1;
+  }
+
+  clearCatalog(): void {
+    this.words.fill(0, AT_CATALOG, AT_CATALOG + CATALOG_WORDS * CATALOG_PLACES);
+  }
+}

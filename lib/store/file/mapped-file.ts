@@ -1,0 +1,169 @@
+// Windows: the file as words and bytes, a mapping for each GiB of it. They reach past its end
+// from the start, so that a file that grows is followed without another call.
+import { FaultError, check } from '../../errors.js';
+import { binding } from '../../internal/binding.js';
+import { withRoom } from '../../internal/reclaim.js';
+import { mapRemedy } from '../../internal/remedy.js';
+import { faultCount } from '../../mem/faults.js';
+import { Pages } from '../../mem/pages.js';
+import type { Disk } from './store-file.js';
+import { BLOCK, BLOCK_SHIFT, IN_WINDOW, RECORD_WORDS, WINDOW, WINDOW_SHIFT } from './layout.js';
+
+const { MAP, PROT } = binding;
+
+export type WindowsAccess = 'read' | 'read-write';
+
+export class Windows {
+  /** By window: what is missing has not been reached. */
+  readonly words: Int32Array[] = [];
+  readonly bytes: Uint8Array[] = [];
+  readonly buffers: ArrayBufferLike[] = [];
+  readonly #pages: Pages[] = [];
+  /** Mappings of values that windows would cut, as long as the store is open. */
+  readonly #spans: Pages[] = [];
+  readonly #disk: Disk;
+  readonly #access: WindowsAccess;
+  /** That the file had when it was last looked at. */
+  #blocks = 0;
+  /** Of the process, when {@link check} last found nothing. */
+  #faults = faultCount();
+
+  constructor(disk: Disk, access: WindowsAccess) {
+    this.#disk = disk;
+    this.#access = access;
+  }
+
+  /**
+   * Maps windows up to this one, if the file has it: what a reader takes for a place in the file
+   * may be anything, until the generation says that it counts.
+   */
+  reach(window: number): void {
+    if (window < this.words.length || window * WINDOW >= this.#disk.size()) return;
+    for (let next = this.words.length; next <= window; next++) {
+      const pages = this.#map(next * WINDOW);
+      this.#pages.push(pages);
+      this.buffers.push(pages.buffer);
+      this.words.push(new Int32Array(pages.buffer as ArrayBuffer, 0, WINDOW / 4));
+      this.bytes.push(new Uint8Array(pages.buffer as ArrayBuffer, 0, WINDOW));
+    }
+  }
+
+  get #prot(): number {
+    return this.#access === 'read-write' ? PROT.READ | PROT.WRITE : PROT.READ;
+  }
+  /**
+   * Private pages are the file's until something writes to them: what writes to a view then gets
+   * a copy of its own, where the guard is on.
+   */
+  get #flags(): number {
+    return this.#access === 'read' && binding.guardEnabled() ? MAP.PRIVATE | MAP.NORESERVE : MAP.SHARED;
+  }
+
+  #map(offset: number): Pages {
+    const { fd, path } = this.#disk;
+    const handle = withRoom(() => binding.map(0n, WINDOW, this.#prot, this.#flags, fd, offset));
+    check(handle, 'mmap', { path, remedy: mapRemedy(this.#flags) });
+    const pages = new Pages({ handle, byteOffset: 0, length: WINDOW, kind: undefined, movable: true, path });
+    void pages.buffer;
+    void pages.log;
+    return pages;
+  }
+
+  /** The pages of a window. */
+  pages(window: number): Pages {
+    this.reach(window);
+    return this.#pages[window] as Pages;
+  }
+
+  /** Whether the file has the first words of a record there. It may have grown. */
+  holds(window: number, at: number): boolean {
+    return this.hasBlock((window << WINDOW_SHIFT) | ((at + RECORD_WORDS - 1) >> BLOCK_SHIFT));
+  }
+  hasBlock(block: number): boolean {
+    if (block >= this.#blocks) this.#blocks = Math.floor(this.#disk.size() / BLOCK);
+    return block < this.#blocks;
+  }
+
+  /** A mapping of its own of a part that windows may cut: the caller closes it. */
+  span(offset: number, length: number): Pages {
+    const { fd, path } = this.#disk;
+    const byteOffset = offset % binding.pageSize;
+    const flags = binding.guardEnabled() ? MAP.PRIVATE | MAP.NORESERVE : MAP.SHARED;
+    const handle = withRoom(() => binding.map(0n, byteOffset + length, PROT.READ, flags, fd, offset - byteOffset));
+    check(handle, 'mmap', { path, remedy: mapRemedy(flags) });
+    return new Pages({ handle, byteOffset, length, kind: undefined, movable: true, path });
+  }
+
+  /** As {@link span}, until {@link close}. */
+  lasting(offset: number, length: number): Buffer {
+    const pages = this.span(offset, length);
+    this.#spans.push(pages);
+    return pages.bytes;
+  }
+
+  /** The first word of a block that the file has. */
+  block(block: number): { readonly words: Int32Array; readonly at: number } {
+    const window = block >>> WINDOW_SHIFT;
+    this.reach(window);
+    return { words: this.words[window] as Int32Array, at: (block & IN_WINDOW) << BLOCK_SHIFT };
+  }
+
+  /** Has another thread bring in pages that will be written: bytes of a window. No failure matters. */
+  populate(window: number, offset: number, length: number): void {
+    void binding.madviseAsync(this.pages(window).open(), offset, length, binding.MADV.POPULATE_WRITE);
+  }
+
+  /** Waits until a part of the file is durable, as far as it was written through these. */
+  sync(offset: number, length: number): void {
+    for (const part of this.parts(offset, length)) this.#disk.sync(part.pages, part.offset, part.length);
+  }
+
+  /** The part of each window that a range of the file lies in, from the start of a page. */
+  *parts(offset: number, length: number): Generator<{ pages: Pages; offset: number; length: number }> {
+    const page = binding.pageSize;
+    for (let from = offset - (offset % page); from < offset + length; ) {
+      const window = Math.floor(from / WINDOW);
+      const end = Math.min((window + 1) * WINDOW, offset + length);
+      yield { pages: this.pages(window), offset: from - window * WINDOW, length: end - from };
+      from = end;
+    }
+  }
+
+  /**
+   * Whether an access has met something that the guard had to put right: what was read since is
+   * not to be relied on. A load from memory.
+   */
+  get faulted(): boolean {
+    return faultCount() !== this.#faults;
+  }
+
+  /**
+   * Throws if it was one of ours. A write to a view is told of once, and undone; what a truncated
+   * file lost stays lost.
+   */
+  check(): void {
+    const now = faultCount();
+    for (const [window, pages] of this.#pages.entries()) {
+      try {
+        pages.log.check();
+      } catch (error) {
+        if (error instanceof FaultError && error.kind === 'read-only') this.#restore(window, pages);
+        throw error;
+      }
+    }
+    this.#faults = now;
+  }
+
+  #restore(window: number, pages: Pages): void {
+    const counts = pages.log.counted();
+    check(binding.restore(pages.open(), this.#disk.fd, window * WINDOW, this.#prot, this.#flags, false), 'mmap');
+    pages.log.forgive(counts);
+  }
+
+  close(): void {
+    this.words.length = 0;
+    this.bytes.length = 0;
+    this.buffers.length = 0;
+    for (const pages of [...this.#pages.splice(0), ...this.#spans.splice(0)]) pages.close();
+  }
+}

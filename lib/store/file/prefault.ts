@@ -1,0 +1,42 @@
+// Ahead: another thread brings in the pages that the log will be written to, while somebody writes
+// fast. Who writes slowly has a fault a page: pages brought in long before would be written to the
+// disk twice.
+import { BLOCK_WORDS } from './layout.js';
+import type { Windows } from './mapped-file.js';
+
+/** Words brought in at a time, whole blocks: 4 MiB. The next are asked for when half of them are written. */
+const AHEAD: number = 64 * BLOCK_WORDS;
+/** Half of them in this time, in ms, is fast. */
+const FAST = 1000;
+
+export class Ahead {
+  readonly #windows: Windows;
+  /** Up to where they were asked for: a word of the window, where a block begins. */
+  #asked = 0;
+  #last = -Infinity;
+
+  constructor(windows: Windows) {
+    this.#windows = windows;
+  }
+
+  /** The log goes on at a word of another extent. */
+  enter(at: number): void {
+    this.#asked = at - (at % BLOCK_WORDS);
+  }
+
+  /**
+   * The log will be written up to a word of the window.
+   *
+   * @param end of the extent
+   * @returns up to where it may be written before this has to be told again
+   */
+  reach(window: number, at: number, end: number): number {
+    const now = performance.now();
+    const fast = now - this.#last < FAST;
+    this.#last = now;
+    const from = Math.max(this.#asked, at - (at % BLOCK_WORDS));
+    this.#asked = Math.min(from + AHEAD, end);
+    if (fast && this.#asked > from) this.#windows.populate(window, from * 4, (this.#asked - from) * 4);
+    return this.#asked === end ? end : this.#asked - AHEAD / 2;
+  }
+}

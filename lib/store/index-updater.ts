@@ -1,0 +1,54 @@
+// Applying: what a record of the log says, done to the index.
+import type { HashIndex } from './index/hash-index.js';
+import type { IndexGrowth } from './index/growth.js';
+import { Key } from './log/key.js';
+import { DELETE, KIND, PUT, recordBytes } from './file/layout.js';
+import { valueLengthOf } from './log/record.js';
+import type { Parts } from './recovery.js';
+import type { Found } from './log/log-reader.js';
+
+/** Brings records into the index. */
+export class Applying {
+  readonly #parts: Parts;
+  readonly #index: HashIndex;
+  readonly #growth: IndexGrowth;
+  readonly #key: Key;
+
+  constructor(parts: Parts, index: HashIndex, growth: IndexGrowth) {
+    this.#parts = parts;
+    this.#index = index;
+    this.#growth = growth;
+    this.#key = new Key(parts.header.seed);
+  }
+
+  /** There must be room for the slots of a batch already: half of it must not fail. */
+  apply({ window, at, length, shape }: Found): void {
+    const kind = shape & KIND;
+    if (kind !== PUT && kind !== DELETE) return;
+    const { windows, header } = this.#parts;
+    const words = windows.words[window] as Int32Array;
+    this.#key.takeStored(words, at);
+    this.#index.begin();
+    const found = this.#index.find(this.#key);
+    if (found) {
+      const { window: oldWindow, at: oldAt } = this.#index;
+      const old = windows.words[oldWindow] as Int32Array;
+      header.live -= recordBytes(this.#key.length, valueLengthOf(old, oldAt));
+      if (kind === PUT) this.#index.move(this.#key, window, at);
+      else this.#index.remove();
+      if (kind === DELETE) header.count -= 1;
+      else header.live += length;
+    } else if (kind === PUT) {
+      this.#growth.reserve(this.#key);
+      this.#index.add(this.#key.hash, window, at);
+      header.count += 1;
+      header.live += length;
+    }
+  }
+
+  /** As apply(), of a record that may be in the index already, or twice. */
+  again(record: Found): void {
+    this.apply(record);
+    if (this.#index.find(this.#key)) this.#index.removeOthers(this.#key);
+  }
+}

@@ -1,0 +1,196 @@
+// The index grows: a full segment is replaced by two, or by one without the slots of deleted keys.
+// The new ones are complete before the directory leads to them. It does so entry by entry, and
+// what is under way stands in the header: who finds the writer dead ends it.
+import { StateError } from '../../errors.js';
+import type { Blocks } from '../file/blocks.js';
+import { type HashIndex, homeOf, segments } from './hash-index.js';
+import type { Header } from '../file/header.js';
+import type { Key } from '../log/key.js';
+import {
+  AT_SPLIT, BLOCK, BLOCK_WORDS, EMPTY, FULL, GONE, MOST_DEPTH, SLOTS, SPLIT_WORDS, TAG,
+} from '../file/layout.js';
+import type { Windows } from '../file/mapped-file.js';
+
+/** Bytes of an entry of the directory. */
+const ENTRY = 8;
+
+const directoryBlocks = (depth: number): number => Math.ceil((2 ** depth * ENTRY) / BLOCK);
+
+interface Segment {
+  readonly words: Int32Array;
+  readonly at: number;
+}
+
+function empty(windows: Windows, block: number): Segment {
+  const segment = windows.block(block);
+  segment.words.fill(0, segment.at, segment.at + BLOCK_WORDS);
+  return segment;
+}
+
+/** Puts a slot into a segment that nobody looks at yet. */
+function insert({ words, at: base }: Segment, mark: number, low: number): void {
+  let slot = homeOf(mark & TAG);
+  while (words[base + 2 * slot + 1] !== EMPTY) slot = (slot + 1) & (SLOTS - 1);
+  words[base + 2 * slot] = mark;
+  words[base + 2 * slot + 1] = low;
+}
+
+/** Slots of a segment that lead to records. */
+export function liveSlots(windows: Windows, block: number): number {
+  const { words, at: base } = windows.block(block);
+  let live = 0;
+  for (let at = base + 1; at < base + BLOCK_WORDS; at += 2) {
+    // 1 unless EMPTY or GONE, without a branch that nobody could foresee.
+    const rest = (words[at] as number) >>> 1;
+    live += (rest | -rest) >>> 31;
+  }
+  return live;
+}
+
+export class IndexGrowth {
+  readonly #index: HashIndex;
+  readonly #windows: Windows;
+  readonly #header: Header;
+  readonly #blocks: Blocks;
+
+  constructor(index: HashIndex, blocks: Blocks) {
+    this.#index = index;
+    this.#windows = index.windows;
+    this.#header = index.header;
+    this.#blocks = blocks;
+  }
+
+  /** An index of nothing, in new blocks. Nothing that was there is given back. */
+  static make(windows: Windows, header: Header, blocks: Blocks): void {
+    const directory = blocks.take(directoryBlocks(0));
+    const segment = blocks.take(1);
+    empty(windows, segment);
+    const { words, at: base } = empty(windows, directory);
+    words[base] = segment;
+    header.words.fill(0, AT_SPLIT, AT_SPLIT + SPLIT_WORDS);
+    header.setDirectory(directory, 0);
+    header.advance();
+  }
+
+  /** The blocks of the index. */
+  *blocks(): Generator<{ block: number; blocks: number }> {
+    const { block, depth } = this.#header.directory;
+    yield { block, blocks: directoryBlocks(depth) };
+    for (const segment of segments(this.#index)) yield { block: segment.block, blocks: 1 };
+  }
+
+  /**
+   * Makes room for a key that find() has just not found. If the segment had to be replaced, it
+   * looks again where the key would go.
+   *
+   * @throws {SystemError} ENOSPC, and nothing has changed
+   */
+  reserve(key: Key): void {
+    if (this.#hasRoom(key.hash, 1)) return;
+    do this.#replace(key.hash, 1);
+    while (!this.#hasRoom(key.hash, 1));
+    this.#index.find(key);
+  }
+
+  /** Makes room for keys that are not there, by their hashes. @throws {SystemError} ENOSPC */
+  reserveAll(hashes: readonly number[]): void {
+    // A segment that one of them fills is replaced, which changes how many go to which.
+    for (let grown = true; grown; ) {
+      grown = false;
+      const wanted = new Map<number, { hash: number; count: number }>();
+      for (const hash of hashes) {
+        const entry = this.#index.entryOf(hash);
+        const segment = wanted.get(entry) ?? { hash, count: 0 };
+        segment.count += 1;
+        wanted.set(entry, segment);
+      }
+      for (const { hash, count } of wanted.values()) {
+        if (this.#hasRoom(hash, count)) continue;
+        this.#replace(hash, count);
+        grown = true;
+      }
+    }
+  }
+
+  #hasRoom(hash: number, more: number): boolean {
+    return this.#index.usedBy(hash) + more <= FULL;
+  }
+
+  /** Replaces the segment of a hash. There may be no room for `more` keys even then. */
+  #replace(hash: number, more: number): void {
+    const index = this.#index;
+    const depth = (index.directory[index.entryOf(hash) + 1] as number) >>> 16;
+    const entry = hash & ((1 << depth) - 1);
+    const block = index.directory[index.entryOf(hash)] as number;
+    const live = liveSlots(this.#windows, block);
+    // Many slots of deleted keys: the segment is emptied of them instead.
+    const splits = live + more > FULL / 2;
+    if (splits && depth === MOST_DEPTH) throw new StateError('ERR_MEMMAP_STORE_FULL', 'Too many keys have the same hash');
+    if (splits && 1 << depth > index.mask) this.#doubleDirectory();
+    const first = this.#blocks.take(1);
+    let second = first;
+    if (splits) {
+      try {
+        second = this.#blocks.take(1);
+      } catch (error) {
+        this.#blocks.give(first, 1);
+        throw error;
+      }
+    }
+    const inFirst = this.#fill(block, depth, first, second);
+    const { words } = this.#header;
+    words.set([depth, splits ? depth + 1 : depth, entry, first, second, splits ? inFirst : live, splits ? live - inFirst : live], AT_SPLIT + 1);
+    Atomics.store(words, AT_SPLIT, 1);
+    this.finish();
+    this.#blocks.give(block, 1);
+  }
+
+  /** @returns how many slots went into the first */
+  #fill(block: number, depth: number, first: number, second: number): number {
+    const { words, at: base } = this.#windows.block(block);
+    const one = empty(this.#windows, first);
+    const other = first === second ? one : empty(this.#windows, second);
+    let inFirst = 0;
+    for (let at = base; at < base + BLOCK_WORDS; at += 2) {
+      const mark = words[at] as number;
+      const low = words[at + 1] as number;
+      if (low === EMPTY || low === GONE) continue;
+      const bit = (mark >>> depth) & 1;
+      insert(bit === 0 ? one : other, mark, low);
+      inFirst += 1 - bit;
+    }
+    return inFirst;
+  }
+
+  /** Ends the replacement that stands in the header, if one does. */
+  finish(): void {
+    const { words } = this.#header;
+    if (Atomics.load(words, AT_SPLIT) === 0) return;
+    const [before = 0, depth = 0, entry = 0, first = 0, second = 0, inFirst = 0, inSecond = 0] = words.subarray(AT_SPLIT + 1);
+    const index = this.#index;
+    for (let i = entry; i <= index.mask; i += 1 << before) {
+      const isSecond = depth > before && ((i >>> before) & 1) === 1;
+      const at = index.directoryAt + 2 * i;
+      index.directory[at + 1] = (depth << 16) | (isSecond ? inSecond : inFirst);
+      Atomics.store(index.directory, at, isSecond ? second : first);
+    }
+    Atomics.store(words, AT_SPLIT, 0);
+    this.#header.advance();
+    index.begin();
+  }
+
+  #doubleDirectory(): void {
+    const index = this.#index;
+    const { block, depth } = this.#header.directory;
+    const blocks = this.#blocks.take(directoryBlocks(depth + 1));
+    const { words, at: base } = this.#windows.block(blocks);
+    const half = 2 * (index.mask + 1);
+    const former = index.directory.subarray(index.directoryAt, index.directoryAt + half);
+    words.set(former, base);
+    words.set(former, base + half);
+    this.#header.setDirectory(blocks, depth + 1);
+    this.#header.advance();
+    index.begin();
+    this.#blocks.give(block, directoryBlocks(depth));
+  }
+}

@@ -1,0 +1,230 @@
+// HashIndex: from the hash of a key to its record. A directory leads to segments of slots, by the
+// low bits of the hash; in a segment a slot is found by trying one after the other.
+//
+// Readers look while the writer writes. A slot's low word is stored last and at once, so it leads
+// nowhere or to a whole record. A segment is replaced as a whole, by one or two new ones; the old
+// one is given another use only after the generation has grown, which makes a reader look again.
+import type { Header } from '../file/header.js';
+import type { Key } from '../log/key.js';
+import {
+  BLOCK_SHIFT, EMPTY, GONE, HIGH_SHIFT, IN_WINDOW, KEY_HASH, KEY_LENGTH, LOW_IN_WINDOW, LOW_WINDOW_SHIFT, RECORD_WORDS, SHAPE, SLOTS, TAG,
+  WINDOW_SHIFT,
+} from '../file/layout.js';
+import { load, publish, settle } from '../file/memory-order.js';
+import type { Windows } from '../file/mapped-file.js';
+
+/** 2^32 divided by the golden ratio: spreads the tags of a segment over its slots. */
+const GOLDEN = 0x9e37_79b1 | 0;
+
+/** The first slot to try for a tag. */
+export function homeOf(tag: number): number {
+  return Math.imul(tag, GOLDEN) >>> 19;
+}
+
+export class HashIndex {
+  readonly windows: Windows;
+  readonly header: Header;
+  /** The directory's words, where it begins, and its depth. Two words an entry: block, and depth and count. */
+  directory: Int32Array;
+  directoryAt = 0;
+  mask = 0;
+  #generation = -1;
+  // What find() found: the slot, and the record.
+  slots: Int32Array;
+  slot = 0;
+  window = 0;
+  at = 0;
+  /** Where the key would go, if it was not found: a slot's word, or -1. And whether that was in use. */
+  free = -1;
+  freed = false;
+  /** A record whose key differs though the hash is the same, and that may be broken: its place, or -1. */
+  strangerWindow = -1;
+  strangerAt = 0;
+
+  constructor(windows: Windows, header: Header) {
+    this.windows = windows;
+    this.header = header;
+    this.directory = header.words;
+    this.slots = header.words;
+  }
+
+  /** Makes a look begin: what it finds counts if {@link holds} then. */
+  begin(): number {
+    const { generation } = this.header;
+    if (generation !== this.#generation) this.refresh(generation);
+    return generation;
+  }
+
+  /** Whether nothing that was read since {@link begin} can have got another use. */
+  holds(generation: number): boolean {
+    settle();
+    return this.header.generation === generation;
+  }
+
+  refresh(generation: number): void {
+    const { block, depth } = this.header.directory;
+    const window = block >>> WINDOW_SHIFT;
+    this.windows.reach(window);
+    this.directory = this.windows.words[window] ?? this.header.words;
+    this.directoryAt = (block & IN_WINDOW) << BLOCK_SHIFT;
+    this.mask = (1 << depth) - 1;
+    this.#generation = generation;
+  }
+
+  /** Looks for a key. Fills {@link slot}, {@link window} and {@link at}; or {@link free}. */
+  find(key: Key): boolean {
+    const { hash } = key;
+    const block = this.directory[this.directoryAt + ((hash & this.mask) << 1)] as number;
+    const window = block >>> WINDOW_SHIFT;
+    let slots = this.windows.words[window];
+    if (slots === undefined) {
+      this.windows.reach(window);
+      slots = this.windows.words[window] ?? this.header.words;
+    }
+    const base = (block & IN_WINDOW) << BLOCK_SHIFT;
+    this.free = -1;
+    this.strangerWindow = -1;
+    if (!this.windows.hasBlock(block)) {
+      this.strangerWindow = window;
+      this.strangerAt = base;
+      return false;
+    }
+    this.slots = slots;
+    const tag = hash & TAG;
+    let slot = homeOf(tag);
+    this.freed = false;
+    for (let tried = 0; tried < SLOTS; tried++) {
+      const at = base + (slot << 1);
+      const low = load(slots, at + 1);
+      if (low === EMPTY) {
+        if (this.free === -1) this.free = at;
+        return false;
+      }
+      if (low === GONE) {
+        if (this.free === -1) {
+          this.free = at;
+          this.freed = true;
+        }
+      } else {
+        const mark = slots[at] as number;
+        if ((mark & TAG) === tag && this.#leadsTo(key, mark, low)) {
+          this.slot = at;
+          return true;
+        }
+      }
+      slot = (slot + 1) & (SLOTS - 1);
+    }
+    return false;
+  }
+
+  #leadsTo(key: Key, mark: number, low: number): boolean {
+    const window = ((mark >>> HIGH_SHIFT) << 5) | (low >>> LOW_WINDOW_SHIFT);
+    let words = this.windows.words[window];
+    if (words === undefined) {
+      this.windows.reach(window);
+      words = this.windows.words[window];
+    }
+    const at = (low & LOW_IN_WINDOW) << 1;
+    if (words === undefined || !this.windows.holds(window, at)) {
+      this.strangerWindow = window;
+      this.strangerAt = at;
+      return false;
+    }
+    const { length } = key;
+    let same = ((words[at + SHAPE] as number) & KEY_LENGTH) === length && words[at + KEY_HASH] === key.hash;
+    const whole = (length + 3) >> 2;
+    const wanted = key.words;
+    for (let i = 0; same && i < whole; i++) same = words[at + RECORD_WORDS + i] === wanted[i];
+    if (same) {
+      this.window = window;
+      this.at = at;
+    } else {
+      this.strangerWindow = window;
+      this.strangerAt = at;
+    }
+    return same;
+  }
+
+  /** The word of the directory that the segment of a hash is counted in. */
+  entryOf(hash: number): number {
+    const at = this.directoryAt + ((hash & this.mask) << 1);
+    const depth = (this.directory[at + 1] as number) >>> 16;
+    return this.directoryAt + ((hash & ((1 << depth) - 1)) << 1);
+  }
+
+  /** Slots in use of the segment of a hash. */
+  usedBy(hash: number): number {
+    return (this.directory[this.entryOf(hash) + 1] as number) & 0xffff;
+  }
+
+  // What follows is the writer's.
+
+  /** Leads a key that find() has just not found to its record. */
+  add(hash: number, window: number, at: number): void {
+    const { slots, free } = this;
+    slots[free] = (hash & TAG) | ((window >>> 5) << HIGH_SHIFT);
+    publish(slots, free + 1, (window << LOW_WINDOW_SHIFT) | (at >> 1));
+    if (!this.freed) this.directory[this.entryOf(hash) + 1] = (this.directory[this.entryOf(hash) + 1] as number) + 1;
+  }
+
+  /** Whether the key that find() has just found needs another slot to lead to a record in a window. */
+  isFarFrom(window: number): boolean {
+    return (this.slots[this.slot] as number) >>> HIGH_SHIFT !== window >>> 5;
+  }
+
+  /** Leads a key that find() has just found to another record. */
+  move(key: Key, window: number, at: number): void {
+    const { slots, slot } = this;
+    if (!this.isFarFrom(window)) {
+      publish(slots, slot + 1, (window << LOW_WINDOW_SHIFT) | (at >> 1));
+      return;
+    }
+    // Both words change: in another slot, so that each time one of them leads to a record. Who
+    // has passed the one and finds the other gone looks again.
+    this.#findFree(key.hash);
+    this.add(key.hash, window, at);
+    this.header.advance();
+    publish(slots, slot + 1, GONE);
+  }
+
+  /** There is one: of a segment's slots some are always free, or were. */
+  #findFree(hash: number): void {
+    const block = this.directory[this.directoryAt + ((hash & this.mask) << 1)] as number;
+    const base = (block & IN_WINDOW) << BLOCK_SHIFT;
+    for (let slot = homeOf(hash & TAG); ; slot = (slot + 1) & (SLOTS - 1)) {
+      const at = base + (slot << 1);
+      const low = this.slots[at + 1];
+      if (low !== EMPTY && low !== GONE) continue;
+      this.free = at;
+      this.freed = low === GONE;
+      return;
+    }
+  }
+
+  /** Forgets the key that find() has just found. */
+  remove(): void {
+    publish(this.slots, this.slot + 1, GONE);
+  }
+
+  /** Forgets other slots of a key that find() has just found: a writer died between two stores. */
+  removeOthers(key: Key): void {
+    const { slots, slot: kept } = this;
+    const base = kept & ~((1 << BLOCK_SHIFT) - 1);
+    const tag = key.hash & TAG;
+    for (let i = 0; i < SLOTS; i++) {
+      const at = base + (i << 1);
+      const low = slots[at + 1] as number;
+      if (at === kept || low === EMPTY || low === GONE || ((slots[at] as number) & TAG) !== tag) continue;
+      if (this.#leadsTo(key, slots[at] as number, low)) publish(slots, at + 1, GONE);
+    }
+  }
+}
+
+/** Of the whole index: each segment once, with its entry, depth and block. */
+export function* segments(index: HashIndex): Generator<{ entry: number; depth: number; block: number }> {
+  for (let entry = 0; entry <= index.mask; entry++) {
+    const at = index.directoryAt + 2 * entry;
+    const depth = (index.directory[at + 1] as number) >>> 16;
+    if (entry < 1 << depth) yield { entry, depth, block: index.directory[at] as number };
+  }
+}

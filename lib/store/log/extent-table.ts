@@ -1,0 +1,49 @@
+// Salts: of the extent that a record lies in: its salt, which the record's sum depends on, and its end.
+import type { Header } from '../file/header.js';
+import { BLOCK, BLOCK_SHIFT, WINDOW_SHIFT } from '../file/layout.js';
+import { byteOf } from './record.js';
+
+export class Salts {
+  readonly #header: Header;
+  /** By block; 0: not known. */
+  #table: Int32Array = new Int32Array(1024);
+  /** By block: the one after the extent's last. */
+  #ends: Int32Array = new Int32Array(1024);
+
+  constructor(header: Header) {
+    this.#header = header;
+  }
+
+  /** Of what begins at a word of a window. 0 if no extent is there. */
+  of(window: number, at: number): number {
+    const block = (window << WINDOW_SHIFT) | (at >> BLOCK_SHIFT);
+    const table = this.#table;
+    const salt = block < table.length ? (table[block] as number) : 0;
+    if (salt !== 0) return salt;
+    this.refresh();
+    return this.#table[block] ?? 0;
+  }
+
+  /** Bytes from a word of a window to the end of the extent there; 0 if none is. */
+  room(window: number, at: number): number {
+    if (this.of(window, at) === 0) return 0;
+    const block = (window << WINDOW_SHIFT) | (at >> BLOCK_SHIFT);
+    return (this.#ends[block] as number) * BLOCK - byteOf(window, at);
+  }
+
+  /** Reads the catalog again: blocks get another use. */
+  refresh(): void {
+    const extents = this.#header.extents();
+    const end = extents.reduce((most, { block, blocks }) => Math.max(most, block + blocks), 0);
+    if (end > this.#table.length) {
+      this.#table = new Int32Array(2 * end);
+      this.#ends = new Int32Array(2 * end);
+    } else {
+      this.#table.fill(0);
+    }
+    for (const { block, blocks, salt } of extents) {
+      this.#table.fill(salt, block, block + blocks);
+      this.#ends.fill(block + blocks, block, block + blocks);
+    }
+  }
+}

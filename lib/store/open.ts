@@ -1,0 +1,214 @@
+// Opening: the file, the one writer's lock, and what has to be mended first.
+import { closeSync, constants as fsConstants, openSync } from 'node:fs';
+import { constants } from 'node:os';
+import { resolve } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { PeerError, StateError, check } from '../errors.js';
+import { binding } from '../internal/binding.js';
+import { invalidType, invalidValue, validateBoolean, validateOptions, validateWord } from '../internal/validate.js';
+import { validateTimeout } from '../shm/lock/acquire.js';
+import { Disk } from './file/store-file.js';
+import { Header } from './file/header.js';
+import { BLOCK, CLEAN } from './file/layout.js';
+import { Records } from './log/record.js';
+import { type Opened, type Parts, rebuild, resume } from './recovery.js';
+import { Windows } from './file/mapped-file.js';
+
+const { errno } = constants;
+
+/** When what was put is safe from a loss of power; from the death of the process it is at once. */
+export type Durability = 'commit' | 'put';
+const DURABILITY: Readonly<Record<Durability, true>> = { commit: true, put: true };
+
+/** Options of {@link Store.open}. */
+export interface StoreOptions {
+  /** Look only: any number of processes and threads may, while one writes. @default false */
+  readonly readOnly?: boolean;
+  /**
+   * `'commit'`: what was put before `commit()` survives a loss of power. `'put'`: each `put()`,
+   * `delete()`, `putMany()` and `transaction()` commits before it returns. @default 'commit'
+   */
+  readonly durability?: Durability;
+  /** Milliseconds to wait for another writer to close the store, or to make it. @default 5000 */
+  readonly timeout?: number;
+  /** Leave out what is broken, and make the index again from the rest. @default false */
+  readonly salvage?: boolean;
+}
+
+const KNOWN = ['readOnly', 'durability', 'timeout', 'salvage'] as const;
+const TIMEOUT = 5000;
+
+/** Milliseconds between two looks whether the writer has gone. */
+const PAUSE = 5;
+/** The byte that the writer locks (core/witness.h). */
+const WRITER = 1;
+
+export interface OpenStore extends Parts {
+  readonly path: string;
+  readonly durability: Durability;
+  /** Undefined: for reading. */
+  readonly opened: Opened | undefined;
+}
+
+function pathOf(path: unknown): string {
+  if (path instanceof URL) return fileURLToPath(path);
+  if (typeof path !== 'string') throw invalidType('path', 'a string or a file: URL', path);
+  if (path === '' || path.includes('\0')) throw invalidValue('path', 'must be a path without null bytes', path);
+  return resolve(path);
+}
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+/** Calls `act` until it gives something, and says in the end what it waited for. */
+function until<T>(deadline: number, act: () => T | undefined, why: () => string): T {
+  for (;;) {
+    const result = act();
+    if (result !== undefined) return result;
+    if (performance.now() >= deadline) throw new StateError('ERR_MEMMAP_TIMEOUT', why());
+    Atomics.wait(pause, 0, 0, PAUSE);
+  }
+}
+
+/** A descriptor of its own, which this thread holds: the kernel drops its lock with it. */
+function openFile(path: string, flags: number): Disk {
+  const fd = openSync(path, flags | fsConstants.O_NOCTTY | fsConstants.O_NONBLOCK, 0o666);
+  try {
+    return new Disk(check(binding.dupFd(fd), 'fcntl', { path }), path);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function openStore(path: string | URL, options: StoreOptions = {}): OpenStore {
+  const file = pathOf(path);
+  validateOptions<StoreOptions>(options, KNOWN);
+  const { readOnly = false, durability = 'commit', timeout = TIMEOUT, salvage = false } = options;
+  validateBoolean(readOnly, 'options.readOnly');
+  validateWord(durability, 'options.durability', DURABILITY);
+  validateTimeout(timeout);
+  validateBoolean(salvage, 'options.salvage');
+  if (readOnly && salvage) throw invalidValue('options.salvage', 'writes: not with readOnly: true', salvage);
+  const deadline = performance.now() + timeout;
+  return readOnly ? openForReading(file, deadline) : openForWriting(file, durability, deadline, salvage);
+}
+
+function partsOf(disk: Disk, windows: Windows): Parts {
+  windows.reach(0);
+  const header = new Header(windows.words[0] as Int32Array, disk);
+  return { disk, windows, header, records: new Records(windows, disk, header.seed) };
+}
+
+function openForWriting(path: string, durability: Durability, deadline: number, salvage: boolean): OpenStore {
+  const disk = openFile(path, fsConstants.O_RDWR | fsConstants.O_CREAT);
+  const windows = new Windows(disk, 'read-write');
+  try {
+    takeLock(disk, windows, deadline);
+    const made = disk.size() < BLOCK;
+    if (made) {
+      disk.allocate(0, BLOCK);
+      disk.syncName();
+    }
+    windows.reach(0);
+    const words = windows.words[0] as Int32Array;
+    if (Header.isMissing(words)) new Header(words, disk).make();
+    else if (salvage) new Header(words, disk).mend();
+    const parts = partsOf(disk, windows);
+    const { header } = parts;
+    header.verify(path);
+    const clean = header.state === CLEAN;
+    const opened = (!salvage && header.current ? resume(parts, clean) : undefined) ?? rebuild(parts, salvage);
+    windows.check();
+    header.open();
+    // From here on the index may be ahead of the log on the disk.
+    if (clean) windows.sync(0, BLOCK);
+    else disk.syncAll();
+    opened.log.takeUnsynced();
+    return { ...parts, path, durability, opened };
+  } catch (error) {
+    windows.close();
+    disk.close();
+    throw error;
+  }
+}
+
+function takeLock(disk: Disk, windows: Windows, deadline: number): void {
+  until(
+    deadline,
+    () => {
+      const result = binding.takeLife(disk.fd, WRITER);
+      if (result === -errno.EAGAIN || result === -errno.EACCES) return undefined;
+      return check(result, 'fcntl', { path: disk.path });
+    },
+    () => {
+      windows.reach(0);
+      const known = disk.size() >= BLOCK;
+      const who = known ? `process ${new Header(windows.words[0] as Int32Array, disk).pid}` : 'another process';
+      return `'${disk.path}' is open for writing: by ${who}, or by another thread. Open it with readOnly: true, or wait longer`;
+    },
+  );
+}
+
+function openForReading(path: string, deadline: number): OpenStore {
+  const disk = openFile(path, fsConstants.O_RDONLY);
+  const windows = new Windows(disk, 'read');
+  try {
+    until(
+      deadline,
+      () => (disk.size() >= BLOCK && !Header.isMissing(reached(windows)) ? true : undefined),
+      () => `'${path}' is not a store, or is being made`,
+    );
+    const parts = partsOf(disk, windows);
+    const { header } = parts;
+    header.verify(path);
+    until(
+      deadline,
+      () => {
+        const written = check(binding.lives(disk.fd, WRITER), 'fcntl') === 1;
+        if (header.current && (written || header.state === CLEAN)) return true;
+        return written ? undefined : recover(path, header.current);
+      },
+      () => `'${path}' is being recovered by process ${header.pid}`,
+    );
+    windows.check();
+    return { ...parts, path, durability: 'commit', opened: undefined };
+  } catch (error) {
+    windows.close();
+    disk.close();
+    throw error;
+  }
+}
+
+function reached(windows: Windows): Int32Array {
+  windows.reach(0);
+  return windows.words[0] as Int32Array;
+}
+
+/** Mends a store whose writer has died. @returns true if one can read on even without */
+function recover(path: string, current: boolean): true | undefined {
+  try {
+    closeStore(openForWriting(path, 'commit', 0, false));
+    return true;
+  } catch (error) {
+    if (error instanceof StateError && error.code === 'ERR_MEMMAP_TIMEOUT') return undefined;
+    const denied = error instanceof Error && 'code' in error && ['EACCES', 'EROFS', 'EPERM', 'ENOSPC'].includes(String(error.code));
+    if (!denied) throw error;
+    if (current) return true;
+    throw new PeerError('ERR_MEMMAP_UNCLEAN', `The machine went down while '${path}' was written: open it once for writing`, 0);
+  }
+}
+
+/** Ends what {@link openStore} began. A store that was open for writing is clean then. */
+export function closeStore({ disk, windows, header, opened }: OpenStore, failed = false): void {
+  try {
+    if (opened === undefined || failed) return;
+    disk.syncAll();
+    windows.check();
+    header.close();
+    windows.sync(0, BLOCK);
+  } finally {
+    windows.close();
+    disk.close();
+  }
+}
+
