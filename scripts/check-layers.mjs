@@ -1,39 +1,77 @@
-// Fails when a file reaches into a layer it must not know, does what one place only may do,
-// or has grown too long. Usage: check-layers.mjs [ROOT]
+// Fails when a file reaches into a room it must not know, does what one place only may do, has grown
+// too long, or shares a name with another; and when a room is too full. Usage: check-layers.mjs [ROOT]
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
 const root = resolve(process.argv[2] ?? '.');
 
-/** A layer may use itself and the layers listed for it. */
-const LAYERS = {
-  'src-native': { sys: [], core: ['sys'], napi: ['core', 'sys'] },
-  lib: {
-    internal: [],
-    sys: ['internal'],
-    mem: ['internal'],
-    file: ['mem', 'internal'],
-    shm: ['mem', 'internal'],
-    store: ['file', 'shm', 'mem', 'internal'],
-    cli: [],
-  },
+/**
+ * The rooms: folders of lib and src-native. A room may use the rooms that are listed for it, and
+ * whatever those may use; no other. `lib/errors.ts`, directly in lib, is the ground of all of lib.
+ */
+const ROOMS = {
+  'src-native/sys': [],
+  'src-native/core': ['src-native/sys'],
+  'src-native/core/bytes': ['src-native/core'],
+  'src-native/core/replacement': ['src-native/core'],
+  'src-native/core/extent': ['src-native/core/replacement'],
+  'src-native/core/guard': ['src-native/core/extent'],
+  'src-native/core/mapping': ['src-native/core/guard'],
+  'src-native/core/residency': ['src-native/core/mapping'],
+  'src-native/core/wait': ['src-native/core/mapping'],
+  'src-native/core/kernel': ['src-native/core/wait'],
+  'src-native/napi': ['src-native/core/bytes', 'src-native/core/residency', 'src-native/core/kernel'],
+  'src-native/napi/memory': ['src-native/napi'],
+  'src-native/napi/wait': ['src-native/napi'],
+  'lib/internal': [],
+  'lib/sys': ['lib/internal'],
+  'lib/mem': ['lib/internal'],
+  'lib/file': ['lib/mem'],
+  'lib/shm/memory': ['lib/mem'],
+  'lib/shm/wait': ['lib/internal'],
+  'lib/shm/socket': ['lib/shm/wait'],
+  'lib/shm/lock/algorithm': [],
+  'lib/shm/lock': ['lib/mem', 'lib/shm/wait', 'lib/shm/lock/algorithm'],
+  'lib/shm/channel': ['lib/shm/memory', 'lib/shm/socket', 'lib/shm/lock'],
+  'lib/shm': ['lib/shm/channel'],
+  'lib/store/file': ['lib/mem'],
+  'lib/store/log': ['lib/store/file'],
+  'lib/store/index': ['lib/store/log'],
+  'lib/store': ['lib/store/index'],
+  'lib/cli/common': [],
+  'lib/cli/picture': ['lib/cli/common'],
+  'lib/cli/picture/html': ['lib/cli/picture'],
+  'lib/cli/maps': ['lib/cli/common'],
+  'lib/cli/presence': ['lib/cli/picture/html', 'lib/cli/maps'],
+  'lib/cli/lock': ['lib/cli/common'],
+  'lib/cli/dump': ['lib/cli/common'],
+  'lib/cli/doctor/checks': ['lib/cli/common'],
+  'lib/cli/doctor': ['lib/cli/doctor/checks'],
+  'lib/cli/bench': ['lib/cli/common'],
+  'lib/cli/shell': ['lib/cli/common'],
+  'lib/cli': ['lib/cli/presence', 'lib/cli/lock', 'lib/cli/dump', 'lib/cli/doctor', 'lib/cli/bench', 'lib/cli/shell'],
 };
 
 /** What only the named files may do, and where the rule holds. */
 const RESERVED = [
   { where: /^src-native\/(?!napi\/)/, what: /#include <(napi|node_api|node|uv|v8)\b/, only: ['src-native/addon.cc'], why: 'only napi/ knows Node' },
-  { where: /^src-native\/(?!sys\/)/, what: /\b(?:sys::munmap|::munmap)\(/, only: ['src-native/core/address_range.cc', 'src-native/core/futex_ring.cc', 'src-native/core/replacement.cc', 'src-native/core/scratch_pages.cc', 'src-native/core/spare_mappings.cc', 'src-native/core/stash.cc'], why: 'only core/address_range unmaps, and the guard, the ring and probes what they alone know of' },
+  { where: /^src-native\/(?!sys\/)/, what: /\b(?:sys::munmap|::munmap)\(/, only: ['src-native/core/mapping/address_range.cc', 'src-native/core/wait/futex_ring.cc', 'src-native/core/replacement/', 'src-native/core/mapping/scratch_pages.cc'], why: 'only core/mapping/address_range unmaps, and the guard, the ring and probes what they alone know of' },
   { where: /^src-native\/(core|napi)\//, what: /(?<![\w:])::?(?:mmap|munmap|mremap|mprotect|madvise|msync|open|fstat|ioctl)\(/, only: [], why: 'system calls are made in sys/' },
-  { where: /^src-native\/napi\//, what: /\bNapi::\w*Array|napi_get_(?:typedarray|arraybuffer|buffer)_info|napi_create_(?:arraybuffer|typedarray|buffer)\w*\(/, only: ['src-native/napi/convert.h', 'src-native/napi/fault_listener.cc'], why: 'only convert.h makes arrays and looks into them: Node-API fails in a worker that is being ended' },
+  { where: /^src-native\/napi\//, what: /\bNapi::\w*Array|napi_get_(?:typedarray|arraybuffer|buffer)_info|napi_create_(?:arraybuffer|typedarray|buffer)\w*\(/, only: ['src-native/napi/convert.h', 'src-native/napi/memory/fault_listener.cc'], why: 'only convert.h makes arrays and looks into them: Node-API fails in a worker that is being ended' },
   { where: /^src-native\//, what: /\bpthread_create\(|\bstd::j?thread\b/, only: ['src-native/core/thread.cc'], why: 'only core/thread starts threads: with all signals blocked' },
   { where: /^lib\//, what: /createRequire|node-gyp-build/, only: ['lib/internal/binding.ts'], why: 'only binding.ts loads the addon' },
   { where: /^lib\//, what: /\bconsole\.|process\.(stdout|stderr)/, only: ['lib/cli/'], why: 'the library prints nothing' },
   { where: /^lib\//, what: /export default/, only: [], why: 'names, never defaults' },
+  { where: /^lib\/errors\.ts$/, what: /\bimport\b/, only: [], why: 'the ground imports nothing' },
   { where: /^(test|bench|examples)\//, what: /['"`][./]+\/(?:dist|lib)\//, only: ['test/boundary/', 'test/support/'], why: 'tests and examples import the package by its name' },
 ];
 
-const MAX_LINES = 320;
-const CODE = /\.(ts|mjs|js|cc|h)$/;
+/** Lines of a file that are neither blank nor a comment. */
+const MOST_LINES = 300;
+/** Sources of a folder. */
+const MOST_FILES = 20;
+
+const CODE = /\.(ts|mjs|js|cc|h|c)$/;
 
 const problems = [];
 
@@ -43,69 +81,123 @@ function files(folder) {
   return readdirSync(top, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && CODE.test(entry.name))
     .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
-    .filter((file) => !file.includes('node_modules/'));
+    .filter((file) => !file.includes('node_modules/'))
+    .toSorted();
 }
 
-/** Without comments: what they say is no code. */
+/** Without comments: what they say is not code. */
 function code(text) {
   return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
 }
+
+const linesOf = (statements) => statements.split('\n').filter((line) => line.trim() !== '').length;
 
 function checkIndex(file, text) {
   const rest = text.replace(/export (?:type )?(?:\*|\{[^}]*\}) from '[^']+';/g, '');
   if (rest.trim() !== '') problems.push(`${file}: an index re-exports and no more`);
 }
 
-/** The layer of a file below `folder`; undefined for files that stand above all layers. */
-function layerOf(folder, file) {
-  const parts = relative(folder, file).split('/');
-  return parts.length > 1 ? parts[0] : undefined;
-}
-
-function* dependencies(folder, file, text) {
-  if (folder === 'src-native') {
-    for (const [, target] of text.matchAll(/#include "([^"]+)"/g)) yield join(folder, target);
+/** The files that a file names, as paths of the tree. */
+function* dependencies(file, text) {
+  if (file.startsWith('src-native/')) {
+    for (const [, target] of text.matchAll(/#include "([^"]+)"/g)) yield join('src-native', target);
   } else {
-    for (const [, target] of text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)) yield join(dirname(file), target);
+    for (const [, target] of text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)) yield join(dirname(file), target).replace(/\.js$/, '.ts');
   }
 }
 
-function checkLayers(folder, file, text) {
-  const layers = LAYERS[folder];
-  const from = layerOf(folder, file);
-  if (from === undefined) return;
-  if (!(from in layers)) {
-    problems.push(`${file}: unknown layer '${from}'`);
+function mayUse(from, to) {
+  return from === to || ROOMS[from].some((room) => mayUse(room, to));
+}
+
+/** Above all rooms stand lib/index.ts and src-native/addon.cc. */
+const TOPS = ['lib', 'src-native'];
+
+function checkRooms(file, targets) {
+  const from = dirname(file);
+  if (TOPS.includes(from)) return;
+  if (!(from in ROOMS)) {
+    problems.push(`${file}: unknown room '${from}'`);
     return;
   }
-  for (const target of dependencies(folder, file, text)) {
-    const to = layerOf(folder, target);
+  for (const target of targets) {
+    const to = dirname(target);
+    const isEntry = target.endsWith('/index.ts');
     // The command line is a user of the package: it imports entry points only.
-    if (from === 'cli' && to !== 'cli') {
-      if (!target.endsWith('/index.js')) problems.push(`${file}: cli/ may use public entry points only (${target})`);
+    if (from.startsWith('lib/cli') && !to.startsWith('lib/cli')) {
+      if (!isEntry) problems.push(`${file}: lib/cli may use public entry points only (${target})`);
       continue;
     }
-    if (target.endsWith('/index.js')) problems.push(`${file}: only users import an index`);
-    if (to === undefined || to === from || layers[from].includes(to)) continue;
-    problems.push(`${file}: ${from}/ may not use ${to}/ (${target})`);
+    if (isEntry) problems.push(`${file}: only users import an index`);
+    if (TOPS.includes(to) || mayUse(from, to)) continue;
+    problems.push(`${file}: ${from} may not use ${to} (${target})`);
   }
 }
 
+/** Each file is looked at once, whatever leads to it. */
+function checkCircles(graph) {
+  const [done, path] = [new Set(), []];
+  function visit(file) {
+    if (path.includes(file)) {
+      problems.push(`${file}: a circle of imports: ${[...path.slice(path.indexOf(file)), file].join(' > ')}`);
+      return;
+    }
+    if (done.has(file)) return;
+    path.push(file);
+    for (const target of graph.get(file) ?? []) visit(target);
+    path.pop();
+    done.add(file);
+  }
+  for (const file of graph.keys()) visit(file);
+}
+
+function checkFull(folder, all) {
+  const counts = new Map();
+  for (const file of all) counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1);
+  for (const [room, count] of counts) {
+    if (count > MOST_FILES) problems.push(`${room}: ${count} sources; over ${MOST_FILES} a room is missing`);
+  }
+}
+
+const NAME = /^export (?:declare )?(?:abstract )?(?:async )?(?:class|interface|function\*?) (\w+)|^(?:abstract )?(?:class|interface) (\w+)/gm;
+
+/** One name, one meaning: no class, interface or exported function is declared in two files of lib. */
+function checkNames(declared) {
+  for (const [name, where] of declared) {
+    if (where.length > 1) problems.push(`${where[0]}: the name '${name}' is declared in ${where.slice(1).join(', ')}, too`);
+  }
+}
+
+const graph = new Map();
+const declared = new Map();
 for (const folder of ['src-native', 'lib', 'test', 'bench', 'examples', 'scripts']) {
-  for (const file of files(folder)) {
+  const all = files(folder);
+  if (['src-native', 'lib', 'test'].includes(folder)) checkFull(folder, all);
+  for (const file of all) {
     const text = readFileSync(join(root, file), 'utf8');
     const statements = code(text);
-    if (folder in LAYERS) checkLayers(folder, file, statements);
-    if (folder === 'lib' && file.endsWith('/index.ts')) checkIndex(file, statements);
+    if (TOPS.includes(folder)) {
+      const targets = [...dependencies(file, statements)];
+      checkRooms(file, targets);
+      graph.set(file, targets);
+    }
+    if (folder === 'lib') {
+      if (file.endsWith('/index.ts')) checkIndex(file, statements);
+      for (const name of new Set(Array.from(statements.matchAll(NAME), ([, exported, local]) => exported ?? local))) {
+        declared.set(name, [...(declared.get(name) ?? []), file]);
+      }
+    }
     for (const { where, what, only, why } of RESERVED) {
       if (where.test(file) && what.test(statements) && !only.some((allowed) => file.startsWith(allowed))) {
         problems.push(`${file}: ${why}`);
       }
     }
-    const lines = text.split('\n').length - 1;
-    if (lines > MAX_LINES) problems.push(`${file}: ${lines} lines; over ${MAX_LINES} a concept is missing`);
+    const lines = linesOf(statements);
+    if (lines > MOST_LINES) problems.push(`${file}: ${lines} lines of code; over ${MOST_LINES} a concept is missing`);
   }
 }
+checkCircles(graph);
+checkNames(declared);
 
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;

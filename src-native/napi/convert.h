@@ -16,8 +16,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "core/address_range.h"
-#include "core/mapping.h"
+#include "core/mapping/address_range.h"
+#include "core/mapping/mapping.h"
 #include "napi/environment.h"
 #include "sys/result.h"
 

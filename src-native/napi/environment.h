@@ -9,7 +9,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "core/mapping.h"
+#include "core/mapping/mapping.h"
 #include "sys/fd.h"
 
 namespace memmap::napi {

@@ -1,8 +1,8 @@
 // Targets whose bytes a call touches.
 #pragma once
 
-#include "core/extent.h"
-#include "core/page_replacement_lock.h"
+#include "core/extent/extent.h"
+#include "core/replacement/page_replacement_lock.h"
 #include "napi/convert.h"
 
 namespace memmap::napi {

@@ -51,7 +51,7 @@ describe('features', () => {
     for (const name of Object.keys(ORIGIN)) assert.notEqual(binding.probe(name), -2, name);
     assert.equal(binding.probe('nonsense'), -2);
     if (!existsSync('src-native')) return; // in an emulated machine
-    const names = [...readFileSync('src-native/core/probe.cc', 'utf8').matchAll(/^ {4}\{"(\w+)", /gm)].map(([, name]) => name);
+    const names = [...readFileSync('src-native/core/kernel/probe.cc', 'utf8').matchAll(/^ {4}\{"(\w+)", /gm)].map(([, name]) => name);
     assert.deepEqual(names.toSorted(), Object.keys(ORIGIN).toSorted());
   });
 

@@ -13,7 +13,7 @@
 #include <new>
 
 #include "child.h"
-#include "core/guard.h"
+#include "core/guard/guard.h"
 
 namespace memmap::test {
 

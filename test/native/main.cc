@@ -8,7 +8,7 @@
 
 #include "check.h"
 #include "child.h"
-#include "core/guard.h"
+#include "core/guard/guard.h"
 
 namespace {
 

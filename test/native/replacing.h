@@ -11,7 +11,7 @@
 #include <thread>
 #include <utility>
 
-#include "core/mapping.h"
+#include "core/mapping/mapping.h"
 #include "core/page.h"
 #include "mappings.h"
 #include "temporary.h"

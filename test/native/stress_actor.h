@@ -13,9 +13,9 @@
 #include <string>
 #include <utility>
 
-#include "core/mapping.h"
+#include "core/mapping/mapping.h"
 #include "core/page.h"
-#include "core/remap.h"
+#include "core/mapping/remap.h"
 #include "mappings.h"
 #include "stress_arena.h"
 #include "sys/abi.h"

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "core/mapping.h"
+#include "core/mapping/mapping.h"
 #include "core/page.h"
 #include "witness.h"
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <utility>
 
-#include "core/fault_counts.h"
-#include "core/mapping.h"
+#include "core/extent/fault_counts.h"
+#include "core/mapping/mapping.h"
 #include "core/page.h"
 
 namespace memmap::test {

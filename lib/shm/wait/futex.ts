@@ -1,5 +1,5 @@
 // Sleeping on a word without blocking the thread: the waiter thread of the process sleeps, and
-// calls back (src-native/core/waiter.h).
+// calls back (src-native/core/wait/waiter.h).
 import { check } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { checkStarted } from '../../internal/thread.js';

@@ -2,7 +2,7 @@
 //
 // A thread has a random id for each file of shared memory. That it lives the kernel says: it
 // holds a lock on a byte of the file, past its end, which the kernel drops when the thread's
-// descriptor closes, whatever the cause (src-native/core/witness.h).
+// descriptor closes, whatever the cause (src-native/core/wait/liveness.h).
 import { randomInt } from 'node:crypto';
 import { fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';

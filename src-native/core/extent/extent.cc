@@ -1,0 +1,267 @@
+#include "core/extent/extent.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "core/extent/closed_pages.h"
+#include "core/replacement/spare_mappings.h"
+#include "sys/abi.h"
+#include "sys/memory.h"
+
+namespace memmap::core {
+namespace {
+
+using sys::Errno;
+
+// By first address; no two overlap. Never destroyed: a fault can come after the static
+// destructors.
+using Table = std::map<uintptr_t, Extent>;
+
+Table& table() {
+  static Table& instance = *new Table;
+  return instance;
+}
+
+uint32_t total_blocks = 0;
+
+void* at(uintptr_t address) { return reinterpret_cast<void*>(address); }
+
+// What /proc shows of a protection. Others are PROT_SEM, PROT_GROWSDOWN, PROT_BTI.
+constexpr int kAccess = PROT_READ | PROT_WRITE | PROT_EXEC;
+
+int protection_of(const Vma& vma) {
+  return (vma.readable ? PROT_READ : 0) | (vma.writable ? PROT_WRITE : 0) |
+         (vma.executable ? PROT_EXEC : 0);
+}
+
+// Splits the extent that has `address` inside, if there is one. Nothing of it is stashed.
+void split(uintptr_t address) {
+  Extent* whole = find_extent(address);
+  if (whole == nullptr || whole->start == address) return;
+  Extent rest = *whole;
+  rest.start = address;
+  rest.blocks = 0;
+  rest.stash = nullptr;
+  if (rest.lost_from != 0) rest.lost_from = std::max(rest.lost_from, address);
+  whole->end = address;
+  if (whole->lost_from >= address) whole->lost_from = 0;
+  table().emplace(address, std::move(rest));
+}
+
+// An extent of the runtime, or what has been stashed of one, around the address: what it
+// could be joined with by the kernel. False if there is neither.
+bool find_joined(uintptr_t address, uintptr_t& start, uintptr_t& end) {
+  const Extent* beside = find_extent(address);
+  const Stash* stash = beside == nullptr ? find_stash(address) : nullptr;
+  if (stash != nullptr) {
+    start = reinterpret_cast<uintptr_t>(stash->pages);
+    end = start + stash->length;
+    return true;
+  }
+  if (beside == nullptr || !beside->engine_owned) return false;
+  start = beside->start;
+  end = beside->end;
+  return true;
+}
+
+// Whether the kernel's mapping is of more than what it has joined of the runtime's.
+bool reaches_out(const Extent& extent, const Vma& vma) {
+  uintptr_t start = extent.start;
+  uintptr_t end = extent.end;
+  uintptr_t other = 0;
+  while (vma.start < start) {
+    if (!find_joined(start - 1, start, other)) return true;
+  }
+  while (vma.end > end) {
+    if (!find_joined(end, other, end)) return true;
+  }
+  return false;
+}
+
+bool alike(const Extent& a, const Extent& b) {
+  return a.end == b.start && a.origin == b.origin && a.range == b.range &&
+         a.counts == b.counts && a.prot == b.prot && a.pristine == b.pristine &&
+         a.closed == b.closed && a.stays == b.stays && a.unit == b.unit && !a.fixed_up &&
+         !b.fixed_up && a.stash == nullptr && b.stash == nullptr;
+}
+
+}  // namespace
+
+Extent* first_extent(uintptr_t address) {
+  Table& all = table();
+  auto after = all.upper_bound(address);
+  if (after != all.begin()) {
+    auto before = std::prev(after);
+    if (before->second.end > address) return &before->second;
+  }
+  return after == all.end() ? nullptr : &after->second;
+}
+
+Extent* next_extent(const Extent& extent) { return first_extent(extent.end); }
+
+Extent* find_extent(uintptr_t address) {
+  Extent* found = first_extent(address);
+  return found != nullptr && found->start <= address ? found : nullptr;
+}
+
+Standing standing(Extent& extent, const Vma& vma) {
+  if (is_closed(vma)) return Standing::kClosed;
+  const bool anonymous = vma.inode == 0 && !vma.shared;
+  // What the engine has mapped at its addresses since looks the same, but reaches
+  // further.
+  const bool like_others = anonymous || !extent.backing.shown();
+  if (extent.engine_owned && like_others && reaches_out(extent, vma)) {
+    return Standing::kForeign;
+  }
+  const bool replaced = extent.fixed_up;
+  // Where closed pages were placed, nothing else is ours but the zeros for them.
+  if (extent.closed && !extent.stays) {
+    return replaced && anonymous && vma.readable ? Standing::kReplaced
+                                                 : Standing::kForeign;
+  }
+  // Memory without a file has no other mark than its protection.
+  const bool as_asked =
+      extent.prot == -1 || protection_of(vma) == (extent.prot & kAccess);
+  if (anonymous && !replaced && !as_asked) {
+    return Standing::kForeign;
+  }
+  // Wraps where the kernel's mapping begins before ours: so does its offset.
+  if (stands_behind(extent.backing, vma, vma.start - extent.origin)) {
+    if (vma.shared == extent.backing.shared) return Standing::kOriginal;
+    return replaced && !vma.shared ? Standing::kReplaced : Standing::kForeign;
+  }
+  return replaced && anonymous ? Standing::kReplaced : Standing::kForeign;
+}
+
+void add_extent(Extent extent) {
+  remove_extents(extent.start, extent.end);
+  const uintptr_t start = extent.start;
+  table().emplace(start, std::move(extent));
+}
+
+void remove_extents(uintptr_t start, uintptr_t end, const AddressRange* of) {
+  split(start);
+  split(end);
+  Table& all = table();
+  for (auto next = all.lower_bound(start); next != all.end() && next->first < end;) {
+    Extent& extent = next->second;
+    if (of != nullptr && extent.range != of) {
+      ++next;
+      continue;
+    }
+    drop_stash(extent.stash);
+    forget_blocks(extent);
+    next = all.erase(next);
+  }
+}
+
+Errno cut_extents(uintptr_t start, uintptr_t end) {
+  for (uintptr_t border : {start, end}) {
+    Extent* cut = find_extent(border);
+    if (cut == nullptr || cut->start == border) continue;
+    if (Errno error = undo_strays(*cut); error.failed()) return error;
+  }
+  split(start);
+  split(end);
+  return {};
+}
+
+void join_extents(uintptr_t start, uintptr_t end) {
+  Table& all = table();
+  Extent* left = first_extent(start == 0 ? 0 : start - 1);
+  while (left != nullptr && left->start <= end) {
+    Extent* right = next_extent(*left);
+    if (right == nullptr) return;
+    if (!alike(*left, *right)) {
+      left = right;
+      continue;
+    }
+    left->end = right->end;
+    left->blocks += right->blocks;
+    all.erase(right->start);
+  }
+}
+
+Errno undo_strays(Extent& extent) {
+  const bool strayed = extent.stash != nullptr || extent.opened;
+  if (!strayed) return {};
+  if (Errno error = unstash(extent.stash); error.failed()) return error;
+  if (extent.opened && !extent.broken) {
+    // Private pages that were written are dropped: the file, or nothing, is behind them.
+    Errno dropped = sys::madvise(at(extent.start), extent.length(), MADV_DONTNEED);
+    if (dropped.value == EINVAL) {
+      // Locked pages stay until they are unlocked.
+      static_cast<void>(sys::munlock(at(extent.start), extent.length()));
+      dropped = sys::madvise(at(extent.start), extent.length(), MADV_DONTNEED);
+      static_cast<void>(sys::mlock(at(extent.start), extent.length()));
+    }
+    if (dropped.failed()) return dropped;
+  }
+  const int prot = extent.prot == -1 ? PROT_READ : extent.prot;
+  Errno error =
+      with_spares([&] { return sys::mprotect(at(extent.start), extent.length(), prot); });
+  if (error.failed()) return error;
+  extent.opened = false;
+  if (extent.broken) return {};
+  forget_blocks(extent);
+  extent.fixed_up = extent.lost_from != 0;
+  return {};
+}
+
+Errno undo_strays_in(const void* address, size_t length) {
+  const auto start = reinterpret_cast<uintptr_t>(address);
+  return each_extent(start, start + length, undo_strays);
+}
+
+void close_extents(uintptr_t start, uintptr_t end, bool stays) {
+  static_cast<void>(each_extent(start, end, [stays](Extent& extent) {
+    drop_stash(extent.stash);
+    forget_blocks(extent);
+    extent.closed = true;
+    extent.stays = stays;
+    extent.prot = -1;
+    extent.fd = -1;
+    extent.opened = extent.fixed_up = extent.broken = false;
+    extent.lost_from = extent.suspect = 0;
+    return Errno{};
+  }));
+}
+
+std::vector<Extent> extents_in(const void* address, size_t length) {
+  const auto start = reinterpret_cast<uintptr_t>(address);
+  std::vector<Extent> found;
+  static_cast<void>(each_extent(start, start + length, [&](const Extent& extent) {
+    found.push_back(extent);
+    Extent& copy = found.back();
+    copy.start = std::max(copy.start, start);
+    copy.end = std::min(copy.end, start + length);
+    copy.stash = nullptr;
+    copy.blocks = 0;
+    return Errno{};
+  }));
+  return found;
+}
+
+Extent shifted(Extent extent, uintptr_t shift) {
+  extent.start += shift;
+  extent.end += shift;
+  extent.origin += shift;
+  if (extent.lost_from != 0) extent.lost_from += shift;
+  extent.suspect = 0;
+  return extent;
+}
+
+void forget_blocks(Extent& extent) {
+  total_blocks -= extent.blocks;
+  extent.blocks = 0;
+}
+
+uint32_t all_blocks() { return total_blocks; }
+
+void count_block(Extent& extent) {
+  extent.blocks += 1;
+  total_blocks += 1;
+}
+
+}  // namespace memmap::core

@@ -1,0 +1,318 @@
+#include "core/mapping/mapping.h"
+
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "core/guard/guard.h"
+#include "core/mapping/headroom.h"
+#include "core/page.h"
+#include "core/replacement/page_replacement_lock.h"
+#include "core/mapping/remap.h"
+#include "core/replacement/spare_mappings.h"
+#include "sys/abi.h"
+#include "sys/memory.h"
+
+namespace memmap::core {
+namespace {
+
+using sys::Errno;
+using sys::Result;
+
+size_t default_huge_page_size() {
+  std::unique_ptr<FILE, int (*)(FILE*)> meminfo(std::fopen("/proc/meminfo", "re"),
+                                                std::fclose);
+  char line[128];
+  size_t kilobytes = 0;
+  while (meminfo != nullptr && std::fgets(line, sizeof line, meminfo.get()) != nullptr) {
+    if (std::sscanf(line, "Hugepagesize: %zu kB", &kilobytes) == 1) break;
+  }
+  return kilobytes != 0 ? kilobytes * 1024 : page_size();
+}
+
+// A map over other pages that failed may have removed them.
+void keep_from_holes(AddressRange& range, void* address, size_t length) {
+  if (sys::msync(address, length, MS_ASYNC).value != ENOMEM) return;
+  const auto offset = static_cast<size_t>(static_cast<char*>(address) - range.begin());
+  static_cast<void>(range.vacate(offset, length));
+}
+
+}  // namespace
+
+size_t unit_of_flags(int flags) {
+  if ((flags & MAP_HUGETLB) == 0) return page_size();
+  unsigned shift =
+      (static_cast<unsigned>(flags) >> MAP_HUGE_SHIFT) & unsigned{MAP_HUGE_MASK};
+  return shift != 0 ? size_t{1} << shift : default_huge_page_size();
+}
+
+Result<Mapping> Mapping::create(const Request& request) {
+  size_t unit = request.unit != 0 ? request.unit : unit_of_flags(request.flags);
+  // What the kernel will take: whole pages. Zero, and a length no rounding can hold, are
+  // its to refuse.
+  size_t length = round_up(request.length, unit);
+  if (length == 0) return Errno{request.length == 0 ? EINVAL : ENOMEM};
+
+  if (Errno error = arm_guard(); error.failed()) return error;
+  Result<Backing> backing = request.backing.has_value()
+                                ? Result<Backing>(*request.backing)
+                                : backing_of(request.fd, request.flags, request.offset);
+  if (!backing) return backing.error();
+
+  // Nobody else replaces pages there, and no fault is answered, until it is noted.
+  std::optional<PageReplacementLock> lock;
+  int flags = request.flags;
+  std::shared_ptr<AddressRange> host;
+  if ((flags & MAP_FIXED) != 0) {
+    const auto address = reinterpret_cast<uintptr_t>(request.address);
+    lock.emplace();
+    host = AddressRange::find(address, length, false);
+    if (host == nullptr) {
+      flags = (flags & ~MAP_FIXED) | MAP_FIXED_NOREPLACE;
+      lock.reset();
+    } else if (Errno cut = cut_extents(address, address + length); cut.failed()) {
+      return cut;
+    }
+    // Reading pages in takes long: not while others wait.
+    if (host != nullptr) flags &= ~MAP_POPULATE;
+  }
+  // Inside a range it may split the mapping that is there.
+  if (!claim_mappings(host == nullptr ? 1 : 2)) return Errno{ENOMEM};
+  Result<void*> mapped = sys::mmap(request.address, request.length, request.prot, flags,
+                                   request.fd, request.offset);
+  if (!mapped) {
+    if (host != nullptr) keep_from_holes(*host, request.address, length);
+    return mapped.error();
+  }
+  char* address = static_cast<char*>(*mapped);
+  auto range = std::move(host);
+  if (range == nullptr) {
+    const bool grows_down = (flags & MAP_GROWSDOWN) != 0;
+    range = AddressRange::take(address, length, AddressRange::Owner::kMemmap, grows_down);
+    // A kernel before 4.17 takes MAP_FIXED_NOREPLACE for a hint.
+    if ((flags & MAP_FIXED_NOREPLACE) != 0 && address != request.address) {
+      return Errno{EEXIST};
+    }
+  }
+  Extent extent;
+  extent.unit = unit;
+  extent.prot = request.prot;
+  extent.backing = *backing;
+  extent.counts = std::make_shared<FaultCounts>();
+  range->fill(address, length, std::move(extent));
+  lock.reset();
+  if (((request.flags & ~flags) & MAP_POPULATE) != 0) {
+    const bool writes = (request.prot & PROT_WRITE) != 0;
+    static_cast<void>(
+        sys::madvise(address, length, writes ? MADV_POPULATE_WRITE : MADV_POPULATE_READ));
+  }
+  return Mapping(std::move(range), address, length);
+}
+
+Result<Mapping> Mapping::reserve(size_t length) {
+  length = round_up(length, page_size());
+  if (length == 0) return Errno{EINVAL};
+  if (Errno error = arm_guard(); error.failed()) return error;
+  if (!claim_mappings(1)) return Errno{ENOMEM};
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  Result<void*> mapped = sys::mmap(nullptr, length, PROT_NONE, kFlags, -1, 0);
+  if (!mapped) return mapped.error();
+  auto range = AddressRange::take(*mapped, length, AddressRange::Owner::kMemmap);
+  return Mapping(std::move(range), static_cast<char*>(*mapped), length);
+}
+
+Mapping::Mapping(std::shared_ptr<AddressRange> range, char* address, size_t length)
+    : range_(std::move(range)), address_(address), length_(length) {
+  const PageReplacementLock lock;
+  const Extent* extent = find_extent(reinterpret_cast<uintptr_t>(address));
+  if (extent == nullptr) {
+    counts_ = std::make_shared<FaultCounts>();
+  } else {
+    counts_ = extent->counts;
+    unit_ = extent->unit;
+  }
+}
+
+Mapping::~Mapping() {
+  // The number may be another file's soon.
+  if (fd_.valid()) show_fd(-1);
+}
+
+void Mapping::swap(Mapping& other) noexcept {
+  std::swap(range_, other.range_);
+  std::swap(address_, other.address_);
+  std::swap(length_, other.length_);
+  std::swap(unit_, other.unit_);
+  std::swap(counts_, other.counts_);
+  std::swap(fd_, other.fd_);
+}
+
+void Mapping::keep(sys::UniqueFd fd) {
+  show_fd(fd.get());
+  fd_ = std::move(fd);
+}
+
+void Mapping::show_fd(int fd) {
+  if (range_ == nullptr) return;
+  const PageReplacementLock lock;
+  const auto start = reinterpret_cast<uintptr_t>(address_);
+  static_cast<void>(each_extent(start, start + length_, [&](Extent& extent) {
+    if (extent.counts == counts_) extent.fd = fd;
+    return Errno{};
+  }));
+}
+
+char* Mapping::at(size_t offset, size_t length) const {
+  return within(offset, length, length_) ? address_ + offset : nullptr;
+}
+
+Errno Mapping::overlay(void* address) {
+  // The engine's reservation around a buffer: guard pages before and behind it.
+  if (!claim_mappings(2)) return {ENOMEM};
+  const PageReplacementLock lock;
+  if (Errno error = undo_strays_in(address_, length_); error.failed()) {
+    return error;
+  }
+  // Where an earlier buffer can reach the old addresses they stay mapped, as closed
+  // pages.
+  const bool leave = !alone();
+  const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (leave ? MREMAP_DONTUNMAP : 0);
+  const std::vector<Extent> extents = extents_in(address_, length_);
+  Result<void*> moved = sys::mremap(address_, length_, length_, flags, address);
+  if (!moved) return moved.error();
+  if (leave) {
+    // Where it fails, empty pages of the same kind stay there, under the guard.
+    static_cast<void>(
+        range_->vacate(static_cast<size_t>(address_ - range_->begin()), length_));
+    if (fills_range()) range_->retire();
+  } else {
+    range_->disown();
+  }
+  auto moved_to = AddressRange::take(address, length_, AddressRange::Owner::kRuntime);
+  moved_to->fill_as(extents, address_, moved_to->begin(), length_);
+  settle(std::move(moved_to));
+  return {};
+}
+
+// The pages are in `range` now, and fill it.
+void Mapping::settle(std::shared_ptr<AddressRange> range) {
+  range_ = std::move(range);
+  address_ = range_->begin();
+  length_ = range_->length();
+}
+
+bool Mapping::alone() const {
+  return fills_range() && range_.use_count() == 1 &&
+         range_->owner() == AddressRange::Owner::kMemmap;
+}
+
+Errno Mapping::resize(size_t length) {
+  length = round_up(length, unit_);
+  if (length == 0) return {EINVAL};
+  if (length == length_) return {};
+  const PageReplacementLock lock;
+  if (!fills_range()) return {EINVAL};  // a placed mapping: its neighbours are not ours
+  if (!alone()) {
+    Result<std::shared_ptr<AddressRange>> moved =
+        move_out(*range_, address_, length_, length);
+    if (!moved) return moved.error();
+    range_->retire();
+    settle(std::move(*moved));
+    return {};
+  }
+  if (Errno error = undo_strays_in(address_, length_); error.failed()) {
+    return error;
+  }
+  const std::vector<Extent> extents = extents_in(address_, length_);
+  bool joined = false;
+  if (Errno error = join_for_move(address_, length_, joined); error.failed()) {
+    return error;
+  }
+  Result<void*> moved = sys::mremap(address_, length_, length, MREMAP_MAYMOVE);
+  if (!moved) {
+    if (joined) protect_again(address_, length_);
+    return moved.error();
+  }
+  range_->disown();
+  auto range = AddressRange::take(*moved, length, AddressRange::Owner::kMemmap);
+  range->fill_as(extents, address_, range->begin(), length);
+  if (joined) protect_again(range->begin(), length);
+  settle(std::move(range));
+  return {};
+}
+
+Errno Mapping::restore(const Source& source, int prot) {
+  const PageReplacementLock lock;
+  size_t from = SIZE_MAX;
+  const bool fixed = fixed_up(from);
+  const auto offset = static_cast<size_t>(address_ - range_->begin());
+  if (source.file < 0 || source.lost_end_only) {
+    Errno error = range_->protect(offset, length_, prot);
+    if (error.failed() || source.file < 0 || !fixed || from >= length_) return error;
+  } else {
+    from = 0;
+  }
+  const std::vector<Extent> before = extents_in(address_ + from, 1);
+  if (before.empty()) return {EINVAL};
+  const auto start = reinterpret_cast<uintptr_t>(address_) + from;
+  // What was stashed of the pages is the file's, and comes from there.
+  static_cast<void>(each_extent(start, start + length_ - from, [](Extent& extent) {
+    if (extent.stash != nullptr) return undo_strays(extent);
+    return Errno{};
+  }));
+  Result<void*> mapped = with_spares([&] {
+    return sys::mmap(address_ + from, length_ - from, prot, source.flags | MAP_FIXED,
+                     source.file, source.offset + static_cast<int64_t>(from));
+  });
+  if (!mapped) return mapped.error();
+  Extent extent = before.front();
+  extent.prot = prot;
+  extent.fixed_up = extent.broken = extent.opened = false;
+  extent.lost_from = extent.suspect = 0;
+  extent.start = start;
+  extent.end = start + length_ - from;
+  extent.pristine = !extent.backing.shared && (prot & PROT_WRITE) == 0;
+  // The same file, but overlayfs may have taken it to another layer meanwhile.
+  extent.backing.shown_device = extent.backing.shown_inode = 0;
+  if (guard_enabled()) learn_shown(extent.backing, start);
+  add_extent(std::move(extent));
+  // What lies before a lost end has been given back above.
+  return each_extent(reinterpret_cast<uintptr_t>(address_), start, [](Extent& left) {
+    left.fixed_up = left.broken;
+    return Errno{};
+  });
+}
+
+bool Mapping::fixed_up(size_t& lost_from) const {
+  const PageReplacementLock lock;
+  bool fixed = false;
+  lost_from = SIZE_MAX;
+  const auto start = reinterpret_cast<uintptr_t>(address_);
+  static_cast<void>(each_extent(start, start + length_, [&](const Extent& extent) {
+    fixed = fixed || extent.fixed_up;
+    if (extent.lost_from != 0 && extent.lost_from - start < lost_from) {
+      lost_from = extent.lost_from - start;
+    }
+    return Errno{};
+  }));
+  return fixed;
+}
+
+Errno Mapping::close() {
+  if (range_ == nullptr) return {};
+  if (fd_.valid()) show_fd(-1);
+  const PageReplacementLock lock;
+  if (alone()) {
+    range_.reset();  // nobody can reach the addresses: unmaps them
+  } else {
+    Errno error =
+        range_->vacate(static_cast<size_t>(address_ - range_->begin()), length_);
+    if (error.failed() && error.value != EPERM) return error;
+    if (fills_range()) range_->retire();
+    range_.reset();
+  }
+  fd_ = sys::UniqueFd();
+  return {};
+}
+
+}  // namespace memmap::core

@@ -1,0 +1,113 @@
+// Mapping: pages placed in a range of addresses, alone in it (create) or inside a
+// larger one (a reservation, a MAP_FIXED replacement).
+//
+// Threads: one thread at a time. Background jobs take Mapping::range() and addresses,
+// not the Mapping.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "core/mapping/address_range.h"
+#include "core/page.h"
+#include "sys/fd.h"
+#include "sys/result.h"
+
+namespace memmap::core {
+
+class Mapping {
+ public:
+  // The arguments of mmap(2), and `unit`: the page size of what is mapped, 0 for the
+  // machine's own (huge pages differ).
+  struct Request {
+    void* address = nullptr;
+    size_t length = 0;
+    int prot = 0;
+    int flags = 0;
+    int fd = -1;
+    int64_t offset = 0;
+    size_t unit = 0;
+    // What is known of the file already; without it `fd` is asked.
+    std::optional<Backing> backing = std::nullopt;
+  };
+
+  // MAP_FIXED replaces pages only inside one range of this library; over anything else
+  // that is mapped it fails with EEXIST, over free addresses it maps.
+  static sys::Result<Mapping> create(const Request& request);
+  // Addresses without pages, to map into with MAP_FIXED. The guard leaves faults there
+  // alone: no buffer can be over them.
+  static sys::Result<Mapping> reserve(size_t length);
+
+  Mapping() = default;  // no pages
+  Mapping(Mapping&& other) noexcept { swap(other); }
+  Mapping& operator=(Mapping&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Mapping();
+
+  // Pages of a range that have been noted already.
+  Mapping(std::shared_ptr<AddressRange> range, char* address, size_t length);
+
+  char* address() const { return address_; }
+  size_t length() const { return length_; }  // bytes, whole pages
+  const std::shared_ptr<AddressRange>& range() const { return range_; }
+  // The descriptor kept for later, if any: a memfd's, an unlinked file's.
+  int fd() const { return fd_.get(); }
+  void keep(sys::UniqueFd fd);
+  // Where the guard counts the mapping's faults. Null without pages.
+  const std::shared_ptr<FaultCounts>& counts() const { return counts_; }
+
+  // The address of a part, or null if it leaves the mapping.
+  char* at(size_t offset, size_t length) const;
+
+  // Moves the pages onto `address`, where the runtime holds a buffer of `length` bytes.
+  // The address must be page aligned, and the pages in one piece as they were created.
+  sys::Errno overlay(void* address);
+
+  // Gives the mapping another length, rounded up to whole pages. Where a buffer can
+  // reach the old addresses, the pages move to new ones and the old ones are vacated.
+  sys::Errno resize(size_t length);
+
+  // Empties the addresses, or unmaps them if nobody else can reach them. On failure
+  // (the kernel's mapping limit) nothing has changed.
+  sys::Errno close();
+
+  // Undoes what the guard did to the pages. With a `file` they are mapped anew from it,
+  // at `offset`, all of them or only the lost end: what else a private mapping holds is
+  // its own.
+  struct Source {
+    int file = -1;
+    int64_t offset = 0;
+    int flags = 0;  // of mmap(2)
+    bool lost_end_only = false;
+  };
+  sys::Errno restore(const Source& source, int prot);
+
+  // Whether the guard has replaced pages that are not back yet, and where the lost end of
+  // the file begins: bytes from the first page, SIZE_MAX if nothing is lost.
+  bool fixed_up(size_t& lost_from) const;
+
+ private:
+  void swap(Mapping& other) noexcept;
+  bool fills_range() const { return length_ == range_->length(); }
+  // Whether nothing but this object can reach the addresses.
+  bool alone() const;
+  void settle(std::shared_ptr<AddressRange> range);
+  // The descriptor that the guard may ask; -1: none.
+  void show_fd(int fd);
+
+  std::shared_ptr<AddressRange> range_;
+  char* address_ = nullptr;
+  size_t length_ = 0;
+  size_t unit_ = page_size();
+  std::shared_ptr<FaultCounts> counts_;
+  sys::UniqueFd fd_;
+};
+
+// The page size that MAP_HUGETLB with these flags asks for; the machine's own without.
+size_t unit_of_flags(int flags);
+
+}  // namespace memmap::core

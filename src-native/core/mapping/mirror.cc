@@ -1,0 +1,62 @@
+#include "core/mapping/mirror.h"
+
+#include <sys/mman.h>
+
+#include <memory>
+#include <utility>
+
+#include "core/guard/guard.h"
+#include "core/mapping/headroom.h"
+#include "core/page.h"
+#include "core/replacement/page_replacement_lock.h"
+#include "sys/memory.h"
+
+namespace memmap::core {
+
+using sys::Errno;
+using sys::Result;
+
+Result<Mapping> map_mirrored(int fd, int64_t offset, size_t length, void* over) {
+  constexpr size_t kMost = SIZE_MAX / 4;
+  if (length == 0 || length > kMost || offset < 0) return Errno{EINVAL};
+  const auto at = reinterpret_cast<uintptr_t>(over);
+  if ((length | static_cast<size_t>(offset) | at) % page_size() != 0)
+    return Errno{EINVAL};
+
+  if (Errno error = arm_guard(); error.failed()) return error;
+  if (!claim_mappings(3)) return Errno{ENOMEM};
+  constexpr int kFlags = MAP_SHARED | MAP_FIXED;
+  Result<Backing> backing = backing_of(fd, kFlags, offset);
+  if (!backing) return backing.error();
+  const PageReplacementLock lock;
+  auto owner = AddressRange::Owner::kRuntime;
+  if (over == nullptr) {
+    constexpr int kReserve = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    Result<void*> reserved = sys::mmap(nullptr, 2 * length, PROT_NONE, kReserve, -1, 0);
+    if (!reserved) return reserved.error();
+    over = *reserved;
+    owner = AddressRange::Owner::kMemmap;
+  }
+  // From here the range gives the addresses back, or leaves them to the runtime.
+  auto range = AddressRange::take(over, 2 * length, owner);
+  Extent extent;
+  extent.unit = page_size();
+  extent.prot = PROT_READ | PROT_WRITE;
+  extent.backing = *backing;
+  extent.counts = std::make_shared<FaultCounts>();
+  for (size_t image = 0; image < 2; ++image) {
+    char* address = range->begin() + image * length;
+    Result<void*> mapped = sys::mmap(address, length, extent.prot, kFlags, fd, offset);
+    if (!mapped) {
+      // A buffer of the runtime keeps its pages: memory, if not the file's.
+      if (image > 0) static_cast<void>(range->vacate(0, length));
+      if (image == 0 && owner == AddressRange::Owner::kRuntime) range->disown();
+      return mapped.error();
+    }
+    range->fill(address, length, extent);
+  }
+  char* begin = range->begin();
+  return Mapping(std::move(range), begin, 2 * length);
+}
+
+}  // namespace memmap::core

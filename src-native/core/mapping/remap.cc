@@ -1,0 +1,203 @@
+#include "core/mapping/remap.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/page.h"
+#include "core/replacement/page_replacement_lock.h"
+#include "core/replacement/spare_mappings.h"
+#include "sys/abi.h"
+#include "sys/memory.h"
+
+namespace memmap::core {
+namespace {
+
+using sys::Errno;
+using sys::Result;
+using Owner = AddressRange::Owner;
+
+// Addresses for [address, address + length): a range of ours around them, or a new one
+// where nothing is mapped.
+Result<std::shared_ptr<AddressRange>> destination(void* address, size_t length) {
+  const auto start = reinterpret_cast<uintptr_t>(address);
+  auto host = AddressRange::find(start, length, false);
+  if (host != nullptr) {
+    if (Errno error = cut_extents(start, start + length); error.failed()) return error;
+    return host;
+  }
+  constexpr int kFlags =
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+  Result<void*> claimed = sys::mmap(address, length, PROT_NONE, kFlags, -1, 0);
+  if (!claimed) return claimed.error();
+  auto range = AddressRange::take(*claimed, length, Owner::kMemmap);
+  if (*claimed != address) return Errno{EEXIST};  // before Linux 4.17 a mere hint
+  return range;
+}
+
+// Undoes detach_pages: they return to their old addresses, which are still ours.
+void reattach_pages(void* detached, char* address, size_t old_length, size_t new_length) {
+  const size_t kept = new_length < old_length ? new_length : old_length;
+  constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
+  static_cast<void>(with_spares(
+      [&] { return sys::mremap(detached, new_length, kept, kFlags, address); }));
+}
+
+// Moves the pages to where nobody can see them, `new_length` long; the old addresses stay
+// mapped. Without a buffer over the new place, the kernel may move them again at will.
+Result<void*> detach_pages(char* address, size_t old_length, size_t new_length) {
+  const size_t kept = new_length < old_length ? new_length : old_length;
+  Result<void*> detached =
+      sys::mremap(address, kept, kept, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+  if (!detached || new_length == kept) return detached;
+  Result<void*> grown = sys::mremap(*detached, kept, new_length, MREMAP_MAYMOVE);
+  if (!grown) reattach_pages(*detached, address, kept, kept);
+  return grown;
+}
+
+// What mremap(2) does without MREMAP_FIXED.
+Result<Mapping> remap_anywhere(const std::shared_ptr<AddressRange>& range, char* address,
+                               size_t old_length, size_t new_length, bool may_move) {
+  const size_t offset = static_cast<size_t>(address - range->begin());
+  if (new_length <= old_length) {
+    Errno error = range->vacate(offset + new_length, old_length - new_length);
+    if (error.failed()) return error;
+    return Mapping(range, address, new_length);
+  }
+  // What lies behind a range of the runtime is not ours to take: the engine would not
+  // unmap it with the buffer.
+  if (offset + old_length == range->length() && range->owner() == Owner::kMemmap) {
+    Result<void*> grown = sys::mremap(address, old_length, new_length, 0);
+    if (grown) {
+      range->extend(new_length - old_length);
+      return Mapping(range, address, new_length);
+    }
+    if (!may_move || grown.error().value != ENOMEM) return grown.error();
+  } else if (!may_move) {
+    return Errno{ENOMEM};  // what lies behind is taken, by the rest of the range
+  }
+  auto moved = move_out(*range, address, old_length, new_length);
+  if (!moved) return moved.error();
+  char* begin = (*moved)->begin();
+  return Mapping(std::move(*moved), begin, new_length);
+}
+
+// With MREMAP_DONTUNMAP: the old pages stay as the kernel leaves them.
+Result<Mapping> remap_copying(char* address, size_t old_length, size_t new_length,
+                              int flags, void* new_address) {
+  std::shared_ptr<AddressRange> host;
+  if ((flags & MREMAP_FIXED) != 0) {
+    auto claimed = destination(new_address, new_length);
+    if (!claimed) return claimed.error();
+    host = std::move(*claimed);
+  }
+  const std::vector<Extent> extents = extents_in(address, old_length);
+  Result<void*> moved = sys::mremap(address, old_length, new_length, flags, new_address);
+  if (!moved) return moved.error();
+  if (host == nullptr) host = AddressRange::take(*moved, new_length, Owner::kMemmap);
+  char* to = static_cast<char*>(*moved);
+  host->fill_as(extents, address, to, new_length);
+  return Mapping(std::move(host), to, new_length);
+}
+
+}  // namespace
+
+Errno join_for_move(char* address, size_t length, bool& joined) {
+  const std::vector<Extent> extents = extents_in(address, length);
+  joined = std::any_of(extents.begin(), extents.end(), [&](const Extent& extent) {
+    return extent.prot != extents.front().prot;
+  });
+  if (!joined) return {};
+  static_cast<void>(sys::madvise(address, length, MADV_KEEPONFORK));
+  const Errno error =
+      with_spares([&] { return sys::mprotect(address, length, PROT_NONE); });
+  if (error.failed()) protect_again(address, length);
+  return error;
+}
+
+void protect_again(char* address, size_t length) {
+  for (const Extent& extent : extents_in(address, length)) {
+    void* start = reinterpret_cast<void*>(extent.start);
+    const int prot = extent.prot == -1 ? PROT_READ : extent.prot;
+    static_cast<void>(
+        with_spares([&] { return sys::mprotect(start, extent.length(), prot); }));
+  }
+}
+
+Result<std::shared_ptr<AddressRange>> move_out(AddressRange& range, char* address,
+                                               size_t old_length, size_t new_length) {
+  if (Errno error = undo_strays_in(address, old_length); error.failed()) {
+    return error;
+  }
+  const std::vector<Extent> extents = extents_in(address, old_length);
+  bool joined = false;
+  if (Errno error = join_for_move(address, old_length, joined); error.failed()) {
+    return error;
+  }
+  Result<void*> detached = detach_pages(address, old_length, new_length);
+  Errno error = detached ? Errno{} : detached.error();
+  if (detached) {
+    error = range.vacate(static_cast<size_t>(address - range.begin()), old_length);
+    if (error.failed()) reattach_pages(*detached, address, old_length, new_length);
+  }
+  if (error.failed()) {
+    if (joined) protect_again(address, old_length);
+    return error;
+  }
+  auto moved = AddressRange::take(*detached, new_length, Owner::kMemmap);
+  moved->fill_as(extents, address, moved->begin(), new_length);
+  if (joined) protect_again(moved->begin(), new_length);
+  return moved;
+}
+
+Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
+                      size_t old_length, size_t new_length, int flags,
+                      void* new_address) {
+  old_length = round_up(old_length, page_size());
+  new_length = round_up(new_length, page_size());
+  if (old_length == 0 || new_length == 0) return Errno{EINVAL};
+  const bool fixed = (flags & MREMAP_FIXED) != 0;
+  const bool may_move = (flags & MREMAP_MAYMOVE) != 0;
+  if (fixed && !may_move) return Errno{EINVAL};
+  // As the kernel has it. The moves below go by way of a third place and would not
+  // notice.
+  if (fixed && overlap(reinterpret_cast<uintptr_t>(address), old_length,
+                       reinterpret_cast<uintptr_t>(new_address), new_length)) {
+    return Errno{EINVAL};
+  }
+  const PageReplacementLock lock;
+  if (Errno error = undo_strays_in(address, old_length); error.failed()) {
+    return error;
+  }
+  if ((flags & MREMAP_DONTUNMAP) != 0) {
+    return remap_copying(address, old_length, new_length, flags, new_address);
+  }
+  if (!fixed) return remap_anywhere(range, address, old_length, new_length, may_move);
+
+  auto host = destination(new_address, new_length);
+  if (!host) return host.error();
+  const std::vector<Extent> extents = extents_in(address, old_length);
+  bool joined = false;
+  if (Errno error = join_for_move(address, old_length, joined); error.failed()) {
+    return error;
+  }
+  Result<void*> landed = detach_pages(address, old_length, new_length);
+  if (landed) {
+    void* detached = *landed;
+    landed = sys::mremap(detached, new_length, new_length, MREMAP_MAYMOVE | MREMAP_FIXED,
+                         new_address);
+    if (!landed) reattach_pages(detached, address, old_length, new_length);
+  }
+  if (!landed) {
+    if (joined) protect_again(address, old_length);
+    return landed.error();
+  }
+  char* to = static_cast<char*>(*landed);
+  (*host)->fill_as(extents, address, to, new_length);
+  if (joined) protect_again(to, new_length);
+  // Where it fails, empty pages of the same kind stay there, under the guard.
+  static_cast<void>(
+      range->vacate(static_cast<size_t>(address - range->begin()), old_length));
+  return Mapping(std::move(*host), to, new_length);
+}
+
+}  // namespace memmap::core

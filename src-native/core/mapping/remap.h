@@ -1,0 +1,34 @@
+// mremap(2) for memory that buffers can reach: the addresses the pages leave are never a
+// hole that another thread's mapping could fall into.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "core/mapping/address_range.h"
+#include "core/mapping/mapping.h"
+#include "sys/result.h"
+
+namespace memmap::core {
+
+// Moves the pages [address, address + old_length) of `range` to new addresses,
+// `new_length` long, and vacates the old ones. Linux 5.13 for files, 5.7 for anonymous
+// memory; EINVAL before. On failure nothing has changed. With the page replacement lock
+// held.
+sys::Result<std::shared_ptr<AddressRange>> move_out(AddressRange& range, char* address,
+                                                    size_t old_length, size_t new_length);
+
+// The kernel moves one of its mappings at a time, and pages that are protected in parts
+// are several: they are one, without access, while they are moved. `joined`: whether they
+// had to be. On failure nothing has changed. With the page replacement lock held.
+sys::Errno join_for_move(char* address, size_t length, bool& joined);
+// Gives the pages at an address the protections that are noted.
+void protect_again(char* address, size_t length);
+
+// mremap(2) with its flags. MREMAP_FIXED follows the rule of MAP_FIXED: over memory of
+// this library or over nothing, else EEXIST.
+sys::Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
+                           size_t old_length, size_t new_length, int flags,
+                           void* new_address);
+
+}  // namespace memmap::core

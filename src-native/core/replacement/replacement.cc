@@ -1,0 +1,83 @@
+#include "core/replacement/replacement.h"
+
+#include "core/replacement/spare_mappings.h"
+#include "core/replacement/stash.h"
+#include "sys/abi.h"
+#include "sys/memory.h"
+#include "sys/signal.h"
+
+namespace memmap::core {
+namespace {
+
+using sys::Result;
+
+constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+constexpr int kReadWrite = PROT_READ | PROT_WRITE;
+
+void* at(uintptr_t address) { return reinterpret_cast<void*>(address); }
+
+}  // namespace
+
+bool replace_by_zeros(Span span) {
+  const auto zeros = [&](int prot) {
+    return sys::mmap(at(span.start), span.length(), prot, kAnonymous | MAP_FIXED, -1, 0);
+  };
+  if (zeros(kReadWrite)) return true;
+  // Under strict overcommit writable memory is charged, read-only memory never.
+  if (zeros(PROT_READ)) return true;
+  // At the limit of mappings neither goes.
+  return bool{with_spares([&] { return zeros(kReadWrite); })};
+}
+
+bool replace_by_copy(Span span, size_t unit) {
+  const size_t length = span.length();
+  Result<void*> copy = with_spares(
+      [&] { return sys::mmap(nullptr, length, kReadWrite, kAnonymous, -1, 0); });
+  if (!copy) return false;
+  copy_readable(static_cast<char*>(*copy), span.start, length, unit);
+  constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
+  if (with_spares(
+          [&] { return sys::mremap(*copy, length, length, kFlags, at(span.start)); })) {
+    return true;
+  }
+  static_cast<void>(sys::munmap(*copy, length));
+  return false;
+}
+
+bool replace_by_file(Span span, int fd, uint64_t offset) {
+  constexpr int kFlags = MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED;
+  return bool{with_spares([&] {
+    return sys::mmap(at(span.start), span.length(), kReadWrite, kFlags, fd,
+                     static_cast<int64_t>(offset));
+  })};
+}
+
+bool give_up(Span span) {
+  if (sys::munmap(at(span.start), span.length()).failed()) return false;
+  constexpr int kTries = 1000;
+  constexpr int kFlags = kAnonymous | MAP_FIXED_NOREPLACE;
+  for (int tries = 0; tries < kTries; ++tries) {
+    Result<void*> zeros =
+        sys::mmap(at(span.start), span.length(), kReadWrite, kFlags, -1, 0);
+    if (zeros) return *zeros == at(span.start);
+    if (zeros.error().value != ENOMEM) return false;
+    sys::sched_yield();
+  }
+  return false;
+}
+
+uintptr_t first_unreadable(Span span, size_t unit) {
+  size_t low = 0;  // pages before it can be read
+  size_t high = span.length() / unit;
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (sys::readable(at(span.start + middle * unit))) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return span.start + low * unit;
+}
+
+}  // namespace memmap::core

@@ -1,0 +1,193 @@
+#include "core/residency/touch.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "core/page.h"
+#include "sys/file.h"
+
+namespace memmap::core {
+namespace {
+
+using sys::Errno;
+using sys::Result;
+using sys::UniqueFd;
+
+// Files whose reads the disk has before the first is waited for.
+constexpr size_t kAtOnce = 8;
+// Bytes asked for in one call: Linux cuts readahead that is longer than the device likes.
+constexpr int64_t kAhead = int64_t{1} << 17;
+// Bytes of memory to read into; what they are nobody looks at.
+constexpr int64_t kScratch = int64_t{1} << 16;
+
+// A file of which something is missing.
+struct Missing {
+  UniqueFd fd;
+  FilePart part = {};
+  size_t index = 0;
+};
+
+// The owner only may leave the time of the last access as it is.
+Result<UniqueFd> open_quietly(const char* path) {
+  constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  for (int flags = kFlags | O_NOATIME;;) {
+    Result<UniqueFd> fd = sys::open(path, flags, 0);
+    if (fd) return fd;
+    if (fd.error().value == EPERM && flags != kFlags) {
+      flags = kFlags;
+    } else if (fd.error().value != EINTR) {
+      return fd.error();
+    }
+  }
+}
+
+// Persistent memory is told apart: cachestat(2) of it crashes kernels (page_cache.h), and
+// there is nothing to bring in. Where it cannot be known it may be.
+struct Kind {
+  mode_t mode = 0;
+  int64_t size = 0;
+  bool dax = false;
+  bool may_be_dax = false;
+};
+
+Result<Kind> kind_of(int fd) {
+  struct statx facts = {};
+  if (!sys::statx(fd, STATX_TYPE | STATX_SIZE, &facts).failed()) {
+    const bool dax = (facts.stx_attributes & STATX_ATTR_DAX) != 0;
+    return Kind{facts.stx_mode, static_cast<int64_t>(facts.stx_size), dax, dax};
+  }
+  struct stat file = {};
+  if (Errno error = sys::fstat(fd, &file); error.failed()) return error;
+  return Kind{file.st_mode, file.st_size, false, true};
+}
+
+Errno not_regular(mode_t mode) { return {S_ISDIR(mode) ? EISDIR : EINVAL}; }
+
+// Bytes of the part that are in the page cache; -1: the kernel does not tell, or not us.
+int64_t present(int fd, FilePart part) {
+  const auto offset = static_cast<uint64_t>(part.offset);
+  const auto length = static_cast<uint64_t>(part.length);
+  const sys::CachestatRange range = {offset, length};
+  sys::Cachestat counts = {};
+  if (sys::cachestat(fd, &range, &counts, 0).failed()) return -1;
+  const uint64_t page = page_size();
+  const uint64_t pages = (offset % page + length + page - 1) / page;
+  if (counts.cached >= pages) return part.length;
+  return static_cast<int64_t>(std::min(counts.cached * page, length));
+}
+
+// Opens the file and asks what is missing; leaves it open in `missing` if anything is.
+Touched look(const char* path, FilePart part, Missing& missing) {
+  using Step = Touched::Step;
+  Touched found;
+  struct stat named = {};
+  found.error = sys::stat(path, &named);
+  if (found.error.failed()) return found;
+  if (!S_ISREG(named.st_mode)) {
+    found.step = Step::kRead;
+    found.error = not_regular(named.st_mode);
+    return found;
+  }
+  if (named.st_nlink > 1) {
+    found.device = named.st_dev;
+    found.inode = named.st_ino;
+  }
+  found.step = Step::kOpen;
+  Result<UniqueFd> fd = open_quietly(path);
+  if (!fd) {
+    found.error = fd.error();
+    return found;
+  }
+  Result<Kind> kind = kind_of(fd->get());
+  if (!kind) {
+    found.error = kind.error();
+    return found;
+  }
+  found.step = Step::kRead;
+  if (!S_ISREG(kind->mode)) {  // another one since
+    found.error = not_regular(kind->mode);
+    return found;
+  }
+  found.size = kind->size;
+  // Subtract, never add: offset + length can wrap.
+  part.length = std::min(part.length, found.size - std::min(found.size, part.offset));
+  if (part.length <= 0 || kind->dax) {
+    found.present = std::max(part.length, int64_t{0});
+    return found;
+  }
+  if (!kind->may_be_dax) found.present = present(fd->get(), part);
+  if (found.present < part.length) {
+    missing.fd = std::move(*fd);
+    missing.part = part;
+  }
+  return found;
+}
+
+// Gives the disk all there is to do. No failure matters: the reads that follow tell.
+void ask_for(const Missing& missing) {
+  const auto& [fd, part, index] = missing;
+  // Nothing beside the part.
+  static_cast<void>(sys::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_RANDOM));
+  for (int64_t done = 0; done < part.length; done += kAhead) {
+    const int64_t length = std::min(kAhead, part.length - done);
+    static_cast<void>(
+        sys::posix_fadvise(fd.get(), part.offset + done, length, POSIX_FADV_WILLNEED));
+  }
+}
+
+void wait_for(const Missing& missing, char* scratch, Touched& found) {
+  const auto& [fd, part, index] = missing;
+  int64_t done = 0;
+  while (done < part.length) {
+    const auto length = static_cast<size_t>(std::min(kScratch, part.length - done));
+    Result<ssize_t> got = sys::pread(fd.get(), scratch, length, part.offset + done);
+    if (!got && got.error().value == EINTR) continue;
+    if (!got) found.error = got.error();
+    if (!got || *got == 0) break;  // or the file has become shorter
+    done += *got;
+  }
+  found.read = std::max(done - std::max(found.present, int64_t{0}), int64_t{0});
+}
+
+}  // namespace
+
+std::vector<Touched> touch(const std::string& paths, FilePart part, int64_t budget) {
+  std::vector<Touched> found;
+  std::unique_ptr<char[]> scratch;
+  const char* const end = paths.c_str() + paths.size();
+  int64_t asked = 0;
+  for (const char* path = paths.c_str();
+       path < end && (found.empty() || asked < budget);) {
+    std::array<Missing, kAtOnce> missing;
+    size_t open = 0;
+    while (path < end && open < kAtOnce && (found.empty() || asked < budget)) {
+      Touched file = look(path, part, missing[open]);
+      // Too many are open: those that are here will be closed.
+      if (file.error.value == EMFILE && open > 0) break;
+      path += std::strlen(path) + 1;
+      if (missing[open].fd.valid()) {
+        asked += missing[open].part.length - std::max(file.present, int64_t{0});
+        missing[open].index = found.size();
+        ask_for(missing[open++]);
+      }
+      found.push_back(file);
+    }
+    if (open > 0 && scratch == nullptr) {
+      scratch = std::make_unique_for_overwrite<char[]>(kScratch);
+    }
+    for (size_t next = 0; next < open; ++next) {
+      wait_for(missing[next], scratch.get(), found[missing[next].index]);
+      missing[next].fd = UniqueFd();
+    }
+  }
+  return found;
+}
+
+}  // namespace memmap::core

@@ -1,0 +1,282 @@
+// Waiting on words that processes share, and the witnesses of who lives.
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <memory>
+
+#include "core/extent/vma.h"
+#include "core/wait/waiter.h"
+#include "core/wait/liveness.h"
+#include "napi/convert.h"
+#include "napi/exports.h"
+#include "napi/wait/futex_ring.h"
+#include "napi/thread_function.h"
+#include "sys/futex.h"
+
+namespace memmap::napi {
+
+// The waits of one JavaScript thread.
+struct Listener {
+  napi_threadsafe_function function = nullptr;
+  uint32_t pending = 0;  // of that thread alone
+  Ring* ring = nullptr;  // ends after the listener, with the thread
+};
+
+namespace {
+
+// The word `info[1]` of the Int32Array `info[0]`, or null.
+char* word_of(const Napi::CallbackInfo& info) {
+  const auto words = elements<int32_t>(info[0]);
+  const size_t index = info[1].As<Napi::Number>().Uint32Value();
+  return index < words.size() ? reinterpret_cast<char*>(&words[index]) : nullptr;
+}
+
+uint32_t bits(const Napi::Value& value) { return static_cast<uint32_t>(int32(value)); }
+
+// Milliseconds as nanoseconds: none that are negative or no number, at most a century.
+int64_t nanoseconds(const Napi::Value& ms) {
+  constexpr double kMost = 3.2e18;
+  const double ns = ms.As<Napi::Number>().DoubleValue() * 1e6;
+  return ns > 0 ? static_cast<int64_t>(std::min(ns, kMost)) : 0;
+}
+
+// futexWait(words, index, expected, ms) -> 0 | -errno
+Napi::Value futex_wait(const Napi::CallbackInfo& info) {
+  const char* word = word_of(info);
+  if (word == nullptr) return number(info.Env(), -EFAULT);
+  const int64_t ns = nanoseconds(info[3]);
+  const timespec time = {static_cast<time_t>(ns / 1'000'000'000),
+                         static_cast<long>(ns % 1'000'000'000)};
+  return to_js(info.Env(), sys::futex_wait(word, bits(info[2]), &time));
+}
+
+// futexWake(words, index, count) -> number woken | -errno
+Napi::Value futex_wake(const Napi::CallbackInfo& info) {
+  const char* word = word_of(info);
+  if (word == nullptr) return number(info.Env(), -EFAULT);
+  auto woken = sys::futex_wake(word, int32(info[2]));
+  if (!woken) return to_js(info.Env(), woken.error());
+  return number(info.Env(), *woken);
+}
+
+Listener*& listener_of(Napi::Env env) { return Environment::of(env).listener(); }
+
+Ring* ring_of(Napi::Env env) {
+  const Listener* listener = listener_of(env);
+  return listener != nullptr ? listener->ring : nullptr;
+}
+
+// What the other thread tells: the number of a wait, and whether it goes on.
+constexpr uintptr_t kStays = 1;
+
+void send(void* listener, uintptr_t told) {
+  napi_call_threadsafe_function(static_cast<Listener*>(listener)->function,
+                                reinterpret_cast<void*>(told), napi_tsfn_nonblocking);
+}
+
+void tell(void* listener, uint64_t id) { send(listener, id << 1); }
+
+void tell_change(void* listener, uint64_t id) { send(listener, id << 1 | kStays); }
+
+// A pending wait keeps the process alive, as any operation does.
+void settle(napi_env env, Listener& listener) {
+  listener.pending -= 1;
+  if (listener.pending == 0) napi_unref_threadsafe_function(env, listener.function);
+}
+
+void hear(napi_env env, napi_value callback, void* context, void* data) {
+  if (env == nullptr) return;  // the thread is ending
+  const auto told = reinterpret_cast<uintptr_t>(data);
+  const uintptr_t wait = told >> 1;
+  const auto number = static_cast<double>(wait);
+  if ((told & kStays) != 0) {
+    core::heard_wait(wait);
+  } else {
+    settle(env, *static_cast<Listener*>(context));
+  }
+  napi_value id = nullptr;
+  napi_value receiver = nullptr;
+  if (napi_create_double(env, number, &id) != napi_ok) return;
+  if (napi_get_undefined(env, &receiver) != napi_ok) return;
+  static_cast<void>(napi_call_function(env, receiver, callback, 1, &id, nullptr));
+}
+
+void stop_listening(void* data) {
+  auto* listener = static_cast<Listener*>(data);
+  core::cancel_waits(listener);
+  end_thread_function(listener->function);
+}
+
+void forget_listener(napi_env, void*, void* context) {
+  delete static_cast<Listener*>(context);
+}
+
+// onWake(callback, inLoop) -> 0 | -errno: called with the number of each wait that is
+// over, or whose word has changed. Again: nothing.
+Napi::Value on_wake(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (listener_of(env) != nullptr) return number(env, 0);
+  auto listener = std::make_unique<Listener>();
+  ThreadFunction wanted;
+  wanted.queue = 0;
+  wanted.hear = hear;
+  wanted.context = listener.get();
+  wanted.forget = forget_listener;
+  wanted.stop = stop_listening;
+  wanted.owner = listener.get();
+  const sys::Errno error = make_thread_function(env, info[0], wanted, listener->function);
+  if (error.failed()) return to_js(env, error);
+  if (info[1].As<Napi::Boolean>().Value()) {
+    listener->ring = Ring::start(env, info[0].As<Napi::Function>());
+  }
+  listener_of(env) = listener.release();
+  return number(env, 0);
+}
+
+// Starts a wait for the word `info[1]` of the Int32Array `info[0]` that holds `info[2]`:
+// its number | -errno, after onWake()
+double start(const Napi::CallbackInfo& info, core::Wait wait) {
+  const char* word = word_of(info);
+  if (word == nullptr) return -EFAULT;
+  wait.listener = listener_of(info.Env());
+  if (wait.listener == nullptr) return -EINVAL;
+  wait.range =
+      core::AddressRange::find(reinterpret_cast<uintptr_t>(word), sizeof(int32_t), true);
+  if (wait.range == nullptr) return -kNotOurs;
+  wait.word = word;
+  wait.expected = bits(info[2]);
+  auto id = core::start_wait(std::move(wait));
+  return id ? static_cast<double>(*id) : -id.error().value;
+}
+
+// waitAsync(words, index, expected, ms) -> number of the wait | -errno
+Napi::Value wait_async(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  core::Wait wait;
+  wait.deadline =
+      std::chrono::steady_clock::now() + std::chrono::nanoseconds(nanoseconds(info[3]));
+  wait.done = tell;
+  const double id = start(info, std::move(wait));
+  if (id < 0) return number(env, id);
+  Listener* listener = listener_of(env);
+  if (listener->pending == 0) napi_ref_threadsafe_function(env, listener->function);
+  listener->pending += 1;
+  return number(env, id);
+}
+
+// The same in the event loop: 0 if it cannot.
+double start_in_loop(const Napi::CallbackInfo& info) {
+  Ring* ring = ring_of(info.Env());
+  const char* word = word_of(info);
+  if (ring == nullptr || word == nullptr) return 0;
+  auto range =
+      core::AddressRange::find(reinterpret_cast<uintptr_t>(word), sizeof(int32_t), true);
+  if (range == nullptr) return 0;
+  auto id = ring->words().watch(std::move(range), reinterpret_cast<const uint32_t*>(word),
+                                bits(info[2]));
+  return id ? static_cast<double>(*id) : 0;
+}
+
+// watch(words, index, expected) -> number of the wait | -errno. Goes on until unwatch(),
+// and does not keep the process alive.
+Napi::Value watch(const Napi::CallbackInfo& info) {
+  const double in_loop = start_in_loop(info);
+  if (in_loop != 0) return number(info.Env(), in_loop);
+  core::Wait wait;
+  wait.deadline = std::chrono::steady_clock::time_point::max();
+  wait.stays = true;
+  wait.done = tell_change;
+  return number(info.Env(), start(info, std::move(wait)));
+}
+
+// unwatch(id)
+Napi::Value unwatch(const Napi::CallbackInfo& info) {
+  const auto id = static_cast<uint64_t>(int64(info[0]));
+  if (id < core::FutexRing::kFirst) {
+    core::cancel_wait(listener_of(info.Env()), id, true);
+  } else if (Ring* ring = ring_of(info.Env()); ring != nullptr) {
+    ring->words().unwatch(id);
+  }
+  return info.Env().Undefined();
+}
+
+// cancelWait(id) -> boolean: false if it is over already, and its callback to come
+Napi::Value cancel_wait(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Listener* listener = listener_of(env);
+  const bool cancelled =
+      core::cancel_wait(listener, static_cast<uint64_t>(int64(info[0])), false);
+  if (cancelled) settle(env, *listener);
+  return Napi::Boolean::New(env, cancelled);
+}
+
+// behind(words, facts: Float64Array) -> path | -errno. What is mapped at the first word.
+// facts: start, end, inode, shared, writable
+Napi::Value behind(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const auto words = elements<int32_t>(info[0]);
+  const auto facts = elements<double>(info[1]);
+  if (facts.size() < 5) return number(env, -EINVAL);
+  const auto address = reinterpret_cast<uintptr_t>(words.data());
+  if (core::AddressRange::find(address, words.size_bytes(), true) == nullptr) {
+    return number(env, -kNotOurs);
+  }
+  if (sys::Errno error = core::prepare_find_vma(); error.failed()) {
+    return to_js(env, error);
+  }
+  core::Vma vma = {};
+  core::VmaText text;
+  if (!core::find_vma(address, vma, text)) return number(env, -kNotOurs);
+  facts[0] = static_cast<double>(vma.start);
+  facts[1] = static_cast<double>(vma.end);
+  facts[2] = static_cast<double>(vma.inode);
+  facts[3] = vma.shared ? 1 : 0;
+  facts[4] = vma.writable ? 1 : 0;
+  return Napi::String::New(env, vma.path);
+}
+
+// openWitness(path, inode) -> fd | -errno. The thread holds it: closeFd.
+Napi::Value open_witness(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>().Utf8Value();
+  auto fd = core::open_witness(path.c_str(), static_cast<uint64_t>(int64(info[1])));
+  if (!fd) return to_js(info.Env(), fd.error());
+  return number(info.Env(), Environment::of(info.Env()).hold_fd(std::move(*fd)));
+}
+
+// localWitness() -> fd of a memfd of the process | -errno
+Napi::Value local_witness(const Napi::CallbackInfo& info) {
+  auto fd = core::local_witness();
+  if (!fd) return to_js(info.Env(), fd.error());
+  return number(info.Env(), *fd);
+}
+
+// takeLife(fd, id) -> 0 | -errno
+Napi::Value take_life(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), core::take_life(int32(info[0]), bits(info[1])));
+}
+
+// lives(fd, id) -> 1 | 0 | -errno
+Napi::Value lives(const Napi::CallbackInfo& info) {
+  auto result = core::lives(int32(info[0]), bits(info[1]));
+  if (!result) return to_js(info.Env(), result.error());
+  return number(info.Env(), *result ? 1 : 0);
+}
+
+}  // namespace
+
+void export_sync(Napi::Env env, Napi::Object exports) {
+  add<futex_wait>(env, exports, "futexWait");
+  add<futex_wake>(env, exports, "futexWake");
+  add<on_wake>(env, exports, "onWake");
+  add<wait_async>(env, exports, "waitAsync");
+  add<cancel_wait>(env, exports, "cancelWait");
+  add<watch>(env, exports, "watch");
+  add<unwatch>(env, exports, "unwatch");
+  add<behind>(env, exports, "behind");
+  add<open_witness>(env, exports, "openWitness");
+  add<local_witness>(env, exports, "localWitness");
+  add<take_life>(env, exports, "takeLife");
+  add<lives>(env, exports, "lives");
+}
+
+}  // namespace memmap::napi
