@@ -1,28 +1,5 @@
+// The classes of errors. Importing them loads nothing else of the package.
 import { getSystemErrorMap } from 'node:util';
-import { type FeatureName, lacks } from './internal/features.js';
-
-/** Twins of core/guard.h: added to the error of what the guard could not be given. */
-const NO_CLOSED_PAGES = 2 ** 13;
-const NO_PROC = 2 ** 14;
-
-interface Failure {
-  readonly errno: number;
-  readonly syscall: string;
-  readonly context: ErrorContext;
-}
-
-/** What really failed, if it is not the call but the guard in front of it. */
-function failureOf(errno: number, syscall: string, context: ErrorContext): Failure {
-  if (errno > -NO_CLOSED_PAGES) return { errno, syscall, context };
-  const instead = 'Nothing was mapped, for want of protection. To do without it: configure({ guard: false })';
-  const descriptors = `The first map takes two descriptors for the guard: close some, or raise ulimit -n. ${instead}`;
-  if (errno > -NO_PROC) {
-    return { errno: errno + NO_CLOSED_PAGES, syscall: 'memfd_create', context: { remedy: () => descriptors } };
-  }
-  const proc = `The guard asks /proc what is mapped: mount it with mount -t proc proc /proc. ${instead}`;
-  const remedy = (code: string): string => (code === 'EMFILE' || code === 'ENFILE' ? descriptors : proc);
-  return { errno: errno + NO_PROC, syscall: 'open', context: { path: '/proc/self/maps', remedy } };
-}
 
 /**
  * A system call failed. Same shape as the errors of `node:fs`, so `error.code === 'ENOENT'`
@@ -38,16 +15,16 @@ export class SystemError extends Error {
   /** The file concerned, if there is one. */
   declare readonly path?: string;
 
-  constructor(result: number, call: string, about: ErrorContext = {}) {
-    const { errno, syscall, context } = failureOf(result, call, about);
+  /** @internal `remedy`: a sentence for the error `code`, or undefined. */
+  constructor(errno: number, syscall: string, { path, remedy }: { path?: string; remedy?: (code: string) => string | undefined } = {}) {
     const [code, text] = getSystemErrorMap().get(errno) ?? ['UNKNOWN', `error ${-errno}`];
-    const where = context.path === undefined ? '' : ` '${context.path}'`;
-    const wayOut = context.remedy?.(code);
-    super(`${code}: ${text}, ${syscall}${where}${wayOut === undefined ? '' : `. ${wayOut}`}`);
+    const where = path === undefined ? '' : ` '${path}'`;
+    const sentence = remedy?.(code);
+    super(`${code}: ${text}, ${syscall}${where}${sentence === undefined ? '' : `. ${sentence}`}`);
     this.code = code;
     this.errno = errno;
     this.syscall = syscall;
-    if (context.path !== undefined) this.path = context.path;
+    if (path !== undefined) this.path = path;
   }
 }
 SystemError.prototype.name = 'SystemError';
@@ -91,11 +68,6 @@ export class PeerError extends Error {
 }
 PeerError.prototype.name = 'PeerError';
 
-/** @internal */
-export function corrupt(message: string, offset: number): PeerError {
-  return new PeerError('ERR_MEMMAP_CORRUPT', message, offset);
-}
-
 /** What an access met that the guard let go on: docs/memory-model.md. */
 export type FaultKind = 'truncated' | 'no-space' | 'memory-failure' | 'read-only' | 'no-access' | 'after-close';
 
@@ -130,38 +102,3 @@ export class FaultError extends Error {
   }
 }
 FaultError.prototype.name = 'FaultError';
-
-/** What a SystemError knows besides the number. */
-export interface ErrorContext {
-  readonly path?: string;
-  /** What the call needs of the kernel: ERR_MEMMAP_UNSUPPORTED if that is what is missing. */
-  readonly feature?: FeatureName;
-  /** A sentence for the error `code`, or undefined. Called only after a failure. */
-  readonly remedy?: (code: string) => string | undefined;
-}
-
-/** @internal Twin of kNotOurs in napi/convert.h: beyond every errno. */
-const NOT_OURS = -4096;
-
-/** @internal */
-export function foreignAddress(message: string): RangeError {
-  return Object.assign(new RangeError(message), { code: 'ERR_MEMMAP_FOREIGN_ADDRESS' });
-}
-
-/** @internal Lifts the kernel's convention, negative is -errno, into an exception. */
-export function check(result: number, syscall: string, context?: ErrorContext): number;
-export function check<T extends object>(result: T | number, syscall: string, context?: ErrorContext): T;
-export function check(result: unknown, syscall: string, context?: ErrorContext): unknown {
-  if (typeof result !== 'number' || result >= 0) return result;
-  if (result === NOT_OURS) {
-    throw foreignAddress(`${syscall}: the addresses are not memory that memmap mapped and still holds`);
-  }
-  throw failure(result, syscall, context);
-}
-
-/** @internal The exception for -errno. */
-export function failure(errno: number, syscall: string, context?: ErrorContext): SystemError | UnsupportedError {
-  const error = new SystemError(errno, syscall, context);
-  const missing = context?.feature === undefined ? undefined : lacks(context.feature, error.code);
-  return missing === undefined ? error : new UnsupportedError('ERR_MEMMAP_UNSUPPORTED', missing, error);
-}

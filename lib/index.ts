@@ -1,5 +1,5 @@
 // The public API: re-exports only.
-export { FaultError, type FaultErrorKind, type FaultKind, StateError, SystemError, UnsupportedError } from './errors.js';
+export { FaultError, StateError, SystemError, UnsupportedError, type FaultErrorKind, type FaultKind } from './errors.js';
 export { type CacheDump, type RestoreOptions, type Restored, dump, restore } from './file/cache-dump.js';
 export { type FileAccess, FileMapping } from './file/file-mapping.js';
 export { type MapFileOptions, mapFile } from './file/map-file.js';

@@ -1,7 +1,7 @@
 // FileMapping: a mapping with a file behind it, and reading in it.
 import { closeSync, fdatasyncSync, fstatSync } from 'node:fs';
 import { constants } from 'node:os';
-import { type FaultErrorKind, SystemError, UnsupportedError, check } from '../errors.js';
+import { type FaultErrorKind, UnsupportedError } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
 import { type BufferKind, PROTECTION, type Protection } from '../internal/literals.js';
@@ -16,6 +16,7 @@ import { type Lines, lines } from './lines.js';
 import { type FilePages, type FileSource, openFile } from './open-file.js';
 import { Pieces } from './pieces.js';
 import { type Window, type WindowOptions, windows } from './windows.js';
+import { check, systemError } from '../internal/syscall.js';
 
 const { errno } = constants;
 
@@ -180,7 +181,7 @@ export class FileMapping extends Mapping {
     const { flags, openFlags } = this.#source;
     const writes = (PROTECTION[access] & binding.PROT.WRITE) !== 0;
     if (!writes || (openFlags & binding.O.RDWR) !== 0 || (flags & binding.MAP.PRIVATE) === 0) return;
-    if (!this.#source.copies) throw new SystemError(-errno.EACCES, 'mprotect', { path: this.path, remedy: readOnlyFile });
+    if (!this.#source.copies) throw systemError(-errno.EACCES, 'mprotect', { path: this.path, remedy: readOnlyFile });
   }
 
   /** @internal */

@@ -11,6 +11,7 @@ import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, invalidValue, outOfRange, validateInteger } from '../internal/validate.js';
 import { type DaxDevice, daxDevice } from './dax-device.js';
+import { systemError } from '../internal/syscall.js';
 
 const { errno } = constants;
 const { MAP } = binding;
@@ -71,14 +72,14 @@ export function locate(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
   if (typeof file === 'object' && file !== null && 'fd' in file) {
     ({ fd } = file);
     // A closed FileHandle has no descriptor left.
-    if (fd === -1) throw new SystemError(-errno.EBADF, 'fstat');
+    if (fd === -1) throw systemError(-errno.EBADF, 'fstat');
   }
   if (typeof fd !== 'number') throw invalidType('file', 'a path, a file: URL, a descriptor or a FileHandle', file);
   validateInteger(fd, 'file', 0, 2 ** 31 - 1);
   try {
     return { path: readlinkSync(`/proc/self/fd/${fd}`), fd };
   } catch {
-    throw new SystemError(-errno.EBADF, 'fstat');
+    throw systemError(-errno.EBADF, 'fstat');
   }
 }
 
@@ -113,7 +114,7 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     // Linux looks at the addresses only, and those it chose itself may suit.
     if (dax !== undefined && (offset % dax.align !== 0 || mapped % dax.align !== 0)) {
       binding.close(handle);
-      throw new SystemError(-errno.EINVAL, 'mmap', { path, remedy });
+      throw systemError(-errno.EINVAL, 'mmap', { path, remedy });
     }
     // The kernel maps what lies past its end, and has nothing there when it is touched.
     if (dax !== undefined && length > dax.size - offset) {
@@ -124,7 +125,7 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
   }
   if (handle === -errno.ENODATA && mapped === 0) return { ...found, handle: 0, length: 0 };
   if (step === STEP_RANGE) throw pastTheEnd(source, Math.max(size, growTo), mode);
-  throw new SystemError(handle, STEPS[step] ?? 'mmap', { path, remedy });
+  throw systemError(handle, STEPS[step] ?? 'mmap', { path, remedy });
 }
 
 /**

@@ -1,6 +1,5 @@
 // Address space without memory, to place mappings in.
 import { constants } from 'node:os';
-import { SystemError, check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import { HUGE_PAGES } from '../internal/literals.js';
 import { mapRemedy } from '../internal/remedy.js';
@@ -10,6 +9,7 @@ import type { Mapping } from '../mem/mapping.js';
 import { Pages } from '../mem/pages.js';
 import { type MapFileOptions, placeFile } from './map-file.js';
 import type { FileLike } from './open-file.js';
+import { check, systemError } from '../internal/syscall.js';
 
 const { errno } = constants;
 
@@ -82,7 +82,7 @@ export class Reservation implements Disposable {
     this.#placed = this.#placed.filter(({ mapping }) => !mapping.closed);
     for (const other of this.#placed) {
       if (other.offset >= offset + length || offset >= other.offset + other.length) continue;
-      throw new SystemError(-errno.EEXIST, 'mmap', {
+      throw systemError(-errno.EEXIST, 'mmap', {
         remedy: () => `An open mapping lies at offset ${other.offset} of the reservation`,
       });
     }

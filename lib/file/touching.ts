@@ -1,11 +1,11 @@
 // What touch() does: calls of the thread pool, a few at a time, each a batch of files or a piece
 // of a large one.
-import { SystemError, check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import type { Range, Span } from '../internal/range.js';
 import { invalidType, invalidValue } from '../internal/validate.js';
 import { Pace, wholePages } from './pace.js';
 import type { TouchOptions, TouchTotals, Touched } from './touch.js';
+import { check, systemError } from '../internal/syscall.js';
 
 /** Bytes in a piece, and about as many are read before a call returns: milliseconds of disk. */
 const PIECE = 2 ** 22;
@@ -249,7 +249,7 @@ function resultOf(found: Float64Array, i: number, path: string): Found {
   const present = found[at + 3] ?? 0;
   const read = found[at + 4] ?? 0;
   const known = { path, size, present: present < 0 ? undefined : present, read };
-  return errno === 0 ? known : { ...known, error: new SystemError(errno, STEPS[found[at + 1] ?? 0] ?? 'read', { path }) };
+  return errno === 0 ? known : { ...known, error: systemError(errno, STEPS[found[at + 1] ?? 0] ?? 'read', { path }) };
 }
 
 /** Of a file with several names. */

@@ -1,11 +1,12 @@
 // Buffers over a mapping's pages, by whatever way this runtime has (docs/memory-model.md).
 import { constants } from 'node:buffer';
 import { constants as system } from 'node:os';
-import { SystemError, UnsupportedError, check } from '../errors.js';
+import { UnsupportedError } from '../errors.js';
 import { type Handle, binding } from './binding.js';
 import type { BufferKind } from './literals.js';
 import { withRoom } from './reclaim.js';
 import { mapRemedy } from './remedy.js';
+import { check, systemError } from './syscall.js';
 
 /** Whether the engine lets a buffer lie over memory that is not its own: Electron's does not. */
 const hasExternalBuffers: boolean = binding.hasExternalBuffers();
@@ -150,8 +151,8 @@ export function createBuffer(
 
   const moved = movable ? withRoom(() => overlay(handle, length)) : undefined;
   if (typeof moved === 'object') return moved;
-  if (moved === NO_MEMORY) throw new SystemError(moved, 'mmap', { remedy: mapRemedy(0) });
-  const reason = moved === undefined ? '' : ` (${new SystemError(moved, 'mremap').message})`;
+  if (moved === NO_MEMORY) throw systemError(moved, 'mmap', { remedy: mapRemedy(0) });
+  const reason = moved === undefined ? '' : ` (${systemError(moved, 'mremap').message})`;
   if (!hasExternalBuffers) throw noExternalBuffer(`The pages cannot be moved onto its own${reason}. Ask for the buffer before anything else`);
   if (kind === undefined) return arrayBuffer(handle, length);
   throw noSharedBuffer(reason);

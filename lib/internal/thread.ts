@@ -1,7 +1,7 @@
 // The threads that the addon starts when they are first needed: one each for the news of faults,
 // for waits and for sockets.
 import { constants } from 'node:os';
-import { check } from '../errors.js';
+import { check } from './syscall.js';
 
 const { EAGAIN } = constants.errno;
 

@@ -1,11 +1,11 @@
 // Advice. Hints cannot change a byte; what can has a verb of its own.
-import { type ErrorContext, check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import type { FeatureName } from '../internal/features.js';
 import { HINT, type Hint } from '../internal/literals.js';
 import type { Range, Span } from '../internal/range.js';
 import { invalidType, validateWord } from '../internal/validate.js';
 import type { Pages } from './pages.js';
+import { check, type ErrorContext } from '../internal/syscall.js';
 
 const { MADV } = binding;
 

@@ -1,5 +1,4 @@
 // Memory without a file.
-import { check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import {
   BUFFER_KIND,
@@ -26,6 +25,7 @@ import {
 import { refuseWriteExec } from './guarded.js';
 import { Mapping } from './mapping.js';
 import type { PagesOptions } from './pages.js';
+import { check } from '../internal/syscall.js';
 
 const { MAP, MFD } = binding;
 

@@ -1,11 +1,11 @@
 // Long calls off the main thread, piece by piece: between two pieces they can be stopped,
 // and tell how far they are.
-import { check } from '../errors.js';
 import type { Handle } from '../internal/binding.js';
 import type { FeatureName } from '../internal/features.js';
 import type { Range } from '../internal/range.js';
 import { invalidType, validateFunction, validateOptions } from '../internal/validate.js';
 import type { Pages } from './pages.js';
+import { check } from '../internal/syscall.js';
 
 /** How far a background operation is. */
 export interface Progress {

@@ -1,9 +1,9 @@
 // Checked copies: what a view would answer with a fault is an error here.
-import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { resolveRange } from '../internal/range.js';
 import { invalidType, validateInteger } from '../internal/validate.js';
 import type { Guarded } from './guarded.js';
+import { check } from '../internal/syscall.js';
 
 const { PROT } = binding;
 

@@ -1,10 +1,10 @@
 // What this kernel, processor and set of permissions really support, by trying.
 import { release } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
-import { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { type FeatureName, ORIGIN } from '../internal/features.js';
 import { memoryLockLimit, numbersIn, readText } from '../internal/kernel-files.js';
+import { systemError } from '../internal/syscall.js';
 
 /** One thing that not every kernel has. */
 export interface Feature {
@@ -84,7 +84,7 @@ function guardFeature(): GuardFeature {
   const missing = binding.missingOfGuard();
   const lacks = OF_GUARD.filter((name) => !ask(name).supported).map((name) => ORIGIN[name].call);
   if (missing !== 0) {
-    const { code, syscall, path } = new SystemError(missing, 'mmap');
+    const { code, syscall, path } = systemError(missing, 'mmap');
     lacks.unshift(`${syscall}${path === undefined ? '' : ` ${path}`}: ${code}`);
   }
   return { armed: binding.guardEnabled() && missing === 0, lacks };

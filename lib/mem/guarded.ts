@@ -1,5 +1,5 @@
 // Guarded: memory whose accesses may fail, and what one can do about it.
-import { type FaultErrorKind, check } from '../errors.js';
+import { type FaultErrorKind } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import { PROTECTION, type Protection } from '../internal/literals.js';
 import type { Range } from '../internal/range.js';
@@ -8,6 +8,7 @@ import { copyIn, copyOut } from './copy.js';
 import type { Fault, Faults } from './faults.js';
 import { maps } from './maps.js';
 import { Pages, type PagesOptions } from './pages.js';
+import { check } from '../internal/syscall.js';
 
 const { MAP } = binding;
 

@@ -1,6 +1,6 @@
 // Mapping: a range of mapped memory as JavaScript sees it.
 import { constants } from 'node:buffer';
-import { UnsupportedError, check } from '../errors.js';
+import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import type { Hint } from '../internal/literals.js';
 import { type Range, resolveRange } from '../internal/range.js';
@@ -10,6 +10,7 @@ import { advise, collapse, discard, evict, punchHole } from './advice.js';
 import { type BackgroundOptions, inBackground } from './background.js';
 import { Placed } from './placed.js';
 import { Prefetch } from './prefetch.js';
+import { check } from '../internal/syscall.js';
 
 const { MS, MADV } = binding;
 

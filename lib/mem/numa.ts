@@ -1,11 +1,11 @@
 // On which NUMA nodes the pages of a mapping lie, and shall lie.
-import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { MAX_NODE, nodesRemedy } from '../internal/nodes.js';
 import type { Range, Span } from '../internal/range.js';
 import { validateBoolean, validateInteger } from '../internal/validate.js';
 import type { Pages } from './pages.js';
 import { type BindPolicy, type MemoryPolicy, kernelPolicy, policyInWords } from './policy.js';
+import { check } from '../internal/syscall.js';
 
 const { MPOL } = binding;
 

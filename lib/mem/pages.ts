@@ -1,6 +1,6 @@
 // Pages: what stands behind a Mapping. It owns the native handle and the buffer, and does
 // the one conversion between bytes of the mapping and pages of memory.
-import { StateError, check } from '../errors.js';
+import { StateError } from '../errors.js';
 import { type CountsId, type Handle, binding } from '../internal/binding.js';
 import { BUFFER_LIMIT, createBuffer, hasExternalShared, isDetached } from '../internal/buffer.js';
 import type { BufferKind } from '../internal/literals.js';
@@ -8,6 +8,7 @@ import { type Range, type Span, resolveRange } from '../internal/range.js';
 import { reclaim } from '../internal/reclaim.js';
 import { outOfRange } from '../internal/validate.js';
 import { FaultLog, faultCount } from './faults.js';
+import { check } from '../internal/syscall.js';
 
 /** What a mapping holds in the addon. 0: nothing. */
 interface Held {

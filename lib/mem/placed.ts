@@ -1,5 +1,4 @@
 // Placed: where the pages of a mapping are, and what keeps them there.
-import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { type Range, resolveRange } from '../internal/range.js';
 import { lockRemedy } from '../internal/remedy.js';
@@ -8,6 +7,7 @@ import { Guarded } from './guarded.js';
 import { type Migration, bind, migrate, nodesOf, policyAt, setHomeNode } from './numa.js';
 import type { BindPolicy, MemoryPolicy } from './policy.js';
 import { type FileBehind, type Residency, residency } from './residency.js';
+import { check } from '../internal/syscall.js';
 
 const { MLOCK } = binding;
 

@@ -1,10 +1,11 @@
 // Memory policies in words, and that of a thread: set_mempolicy(2), get_mempolicy(2).
-import { UnsupportedError, check } from '../errors.js';
+import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import type { FeatureName } from '../internal/features.js';
 import { POLICY_MODE, type PolicyMode } from '../internal/literals.js';
 import { nodesRemedy, validateNodes } from '../internal/nodes.js';
 import { invalidValue, validateOptions, validateWord } from '../internal/validate.js';
+import { check } from '../internal/syscall.js';
 
 const { MPOL } = binding;
 const MODE_FLAGS = MPOL.F_STATIC_NODES | MPOL.F_RELATIVE_NODES | MPOL.F_NUMA_BALANCING;

@@ -1,9 +1,9 @@
 // advise('willneed'): asks the kernel only for what is not in memory, and less and less often
 // whether anything is missing while nothing is.
-import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import type { Span } from '../internal/range.js';
 import type { Pages } from './pages.js';
+import { check } from '../internal/syscall.js';
 
 /** Requests in a row that found everything in memory, after which not every one looks. */
 const STREAK = 1024;

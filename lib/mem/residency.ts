@@ -1,10 +1,10 @@
 // Which pages of a mapping are in memory, and in what state, from every source the kernel has:
 // mincore(2), cachestat(2), /proc/self/pagemap and PAGEMAP_SCAN, move_pages(2).
-import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { parseList, readNumber, readText } from '../internal/kernel-files.js';
 import type { Span } from '../internal/range.js';
 import type { Pages } from './pages.js';
+import { check } from '../internal/syscall.js';
 
 /**
  * `'exact'`: the kernel has looked. `'claimed'`: it calls pages resident without having looked,

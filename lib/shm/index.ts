@@ -1,5 +1,5 @@
 // 'memmap/shm': memory that processes share. Re-exports only.
-export { PeerError } from '../errors.js';
+export { FaultError, PeerError, StateError, SystemError, UnsupportedError } from '../errors.js';
 export { Barrier } from './lock/barrier.js';
 export { Channel, type ChannelOptions } from './channel/channel.js';
 export type { EndOptions } from './channel/end.js';

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
-import { PeerError, StateError, check } from '../errors.js';
+import { PeerError, StateError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { invalidType, invalidValue, validateBoolean, validateOptions, validateWord } from '../internal/validate.js';
 import { validateTimeout } from '../shm/lock/acquire.js';
@@ -14,6 +14,7 @@ import { BLOCK, CLEAN } from './file/layout.js';
 import { Records } from './log/record.js';
 import { type Opened, type Parts, rebuild, resume } from './recovery.js';
 import { Windows } from './file/mapped-file.js';
+import { check } from '../internal/syscall.js';
 
 const { errno } = constants;
 

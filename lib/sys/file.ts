@@ -1,8 +1,8 @@
 // The calls on files that mappings are made of, 1:1.
-import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { missing } from '../internal/remedy.js';
 import { invalidType, invalidValue, validateInteger, validateOptions } from '../internal/validate.js';
+import { check } from '../internal/syscall.js';
 
 const MAX_FD = 2 ** 31 - 1;
 const MAX_FLAGS = 2 ** 32 - 1;

@@ -1,5 +1,5 @@
 // 'memmap/sys': the system calls, 1:1. Re-exports only.
-export { StateError, SystemError, UnsupportedError } from '../errors.js';
+export { FaultError, StateError, SystemError, UnsupportedError } from '../errors.js';
 export { FADV, FALLOC, F_SEAL, MADV, MAP, MCL, MFD, MLOCK, MPOL, MREMAP, MS, PAGE_SIZE, PROT } from './constants.js';
 export {
   type Cachestat,

@@ -1,7 +1,6 @@
 // The calls on memory that is mapped, 1:1. Offsets and lengths are bytes; what the kernel
 // demands of them it says itself, as EINVAL. Each is described in its man page:
 // https://man7.org/linux/man-pages/dir_section_2.html
-import { check } from '../errors.js';
 import { type Target, binding } from '../internal/binding.js';
 import { lockRemedy, sealRemedy } from '../internal/remedy.js';
 import {
@@ -13,6 +12,7 @@ import {
 } from '../internal/validate.js';
 import { refuseWriteExec } from './mmap.js';
 import { type Where, addressOf, locate } from './where.js';
+import { check } from '../internal/syscall.js';
 
 const { MADV } = binding;
 const MAX_FLAGS = 2 ** 32 - 1;

@@ -1,11 +1,11 @@
 // mmap(2), munmap(2), mremap(2): the calls that make and end buffers.
-import { check } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import { createBuffer, hasExternalShared, refuseBuffer } from '../internal/buffer.js';
 import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, validateBoolean, validateInteger, validateOptions } from '../internal/validate.js';
 import { type AnyBuffer, type Where, addressOf, isBuffer, locate } from './where.js';
+import { check } from '../internal/syscall.js';
 
 const { PROT, MAP, MREMAP } = binding;
 

@@ -1,11 +1,11 @@
 // The calls on where memory lies, by NUMA node, 1:1. Nodes are arrays of their numbers, 0 to
 // 1023, for the masks of C. https://man7.org/linux/man-pages/man7/numa.7.html
 import { constants } from 'node:os';
-import { check } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { MAX_NODE, nodesRemedy, validateNodes } from '../internal/nodes.js';
 import { invalidType, outOfRange, validateInteger } from '../internal/validate.js';
 import { type Where, addressOf, locate } from './where.js';
+import { check } from '../internal/syscall.js';
 
 const MAX_FLAGS = 2 ** 32 - 1;
 const MAX_PID = 2 ** 31 - 1;

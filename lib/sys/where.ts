@@ -1,7 +1,7 @@
 // The address argument of a system call: a buffer or a view of mapped memory, or a number.
-import { foreignAddress } from '../errors.js';
 import { type Target, binding } from '../internal/binding.js';
 import { outOfRange, validateAddress, validateInteger } from '../internal/validate.js';
+import { foreignAddress } from '../internal/syscall.js';
 
 export type AnyBuffer = ArrayBuffer | SharedArrayBuffer;
 

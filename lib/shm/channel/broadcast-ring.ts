@@ -1,8 +1,7 @@
 // The ring of a 'broadcast' channel: one writer, and readers that each have a cursor of their
 // own. A slow reader either holds the writer up, or loses the oldest messages and learns how
 // many. Byte layout: docs/abi.md.
-import { corrupt } from '../../errors.js';
-import { WORD } from './header.js';
+import { corrupt, WORD } from './header.js';
 import type { Ends } from './members.js';
 import type { RingMemory } from './mirrored-buffer.js';
 import { RECORD_HEADER, distance, recordSize } from './ring.js';

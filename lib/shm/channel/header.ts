@@ -1,5 +1,10 @@
 // What stands in the first bytes of a channel's memory: docs/abi.md.
-import { corrupt } from '../../errors.js';
+import { PeerError } from '../../errors.js';
+
+/** What the other side wrote, or the memory, is not a channel's. `offset`: bytes into the memory. */
+export function corrupt(message: string, offset: number): PeerError {
+  return new PeerError('ERR_MEMMAP_CORRUPT', message, offset);
+}
 
 
 export type ChannelKind = 'spsc' | 'mpmc' | 'broadcast';

@@ -1,9 +1,9 @@
 // RingMemory: the data of a ring, mapped twice in a row, in a buffer that can be taken away
 // from whoever holds views of it.
-import { check } from '../../errors.js';
 import { type Handle, binding } from '../../internal/binding.js';
 import { refuseExternal } from '../../internal/buffer.js';
 import { mapRemedy } from '../../internal/remedy.js';
+import { check } from '../../internal/syscall.js';
 
 /** Of WebAssembly we need memory only; its types come with the DOM's. */
 interface WasmMemory {

@@ -6,8 +6,7 @@
 //
 // Each end trusts its own position only, which it keeps to itself; what it reads from
 // shared memory must fit to that, or the other end is broken.
-import { corrupt } from '../../errors.js';
-import { WORD } from './header.js';
+import { corrupt, WORD } from './header.js';
 import type { RingMemory } from './mirrored-buffer.js';
 import type { Words } from './shared-words.js';
 

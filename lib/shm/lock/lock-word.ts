@@ -1,7 +1,7 @@
 // Place: the words of one lock in real memory, and the algorithms run over them.
 import { constants } from 'node:os';
 import { performance } from 'node:perf_hooks';
-import { PeerError, check } from '../../errors.js';
+import { PeerError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { invalidType, invalidValue, outOfRange, validateInteger } from '../../internal/validate.js';
 import { Mapping } from '../../mem/mapping.js';
@@ -10,6 +10,7 @@ import {
 } from './algorithm/operation.js';
 import { sleep } from '../wait/futex.js';
 import { Witness } from '../wait/liveness.js';
+import { check } from '../../internal/syscall.js';
 
 const { errno } = constants;
 

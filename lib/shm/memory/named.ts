@@ -1,9 +1,9 @@
 // Memory with a name: the files of /dev/shm.
 import { type Stats, lstatSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { check } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { invalidType, invalidValue } from '../../internal/validate.js';
+import { check } from '../../internal/syscall.js';
 
 const FOLDER = '/dev/shm';
 const MAX_BYTES = 255;

@@ -1,6 +1,5 @@
 // SharedMapping: memory of several processes, mapped in this one.
 import { fstatSync } from 'node:fs';
-import { SystemError, check } from '../../errors.js';
 import { type Handle, binding } from '../../internal/binding.js';
 import { refuseExternal } from '../../internal/buffer.js';
 import type { BufferKind } from '../../internal/literals.js';
@@ -10,6 +9,7 @@ import { OURS, outOfRange, validateInteger, validateOurs } from '../../internal/
 import type { Access } from '../../mem/guarded.js';
 import { Mapping } from '../../mem/mapping.js';
 import type { PagesOptions } from '../../mem/pages.js';
+import { check, systemError } from '../../internal/syscall.js';
 
 const { MAP, PROT } = binding;
 
@@ -76,7 +76,7 @@ export class SharedMapping extends Mapping {
     );
     const [step = 0, , length = 0] = facts;
     if (handle < 0) {
-      throw new SystemError(handle, STEPS[step] ?? 'mmap', {
+      throw systemError(handle, STEPS[step] ?? 'mmap', {
         remedy: (code) => (code === 'EPERM' ? 'A seal forbids such mappings: see seals' : mapRemedy(flags)(code)),
       });
     }

@@ -1,6 +1,6 @@
 // SharedMemory: memory that several processes map. It is a descriptor; mappings are made of it.
 import { fstatSync, lstatSync } from 'node:fs';
-import { PeerError, StateError, SystemError, check } from '../../errors.js';
+import { PeerError, StateError, SystemError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { BUFFER_KIND, HUGE_PAGES } from '../../internal/literals.js';
 import { mapRemedy } from '../../internal/remedy.js';
@@ -19,6 +19,7 @@ import type { CreateOptions, FromFdOptions, OpenOptions, SharedMapOptions } from
 import { SEAL, type Seal, sealsOf } from './seals.js';
 import { type Segment, list, pathOf, unlink, validateName } from './named.js';
 import { ACCESS, type Region, SharedMapping } from './shared-mapping.js';
+import { check, systemError } from '../../internal/syscall.js';
 
 const { MFD, O } = binding;
 const MAX_FD = 2 ** 31 - 1;
@@ -138,7 +139,7 @@ export class SharedMemory implements Disposable {
     for (;;) {
       const fd = binding.openSharedMemory(name, OPEN_ACCESS[access]);
       if (fd >= 0) return SharedMemory.#of({ fd, name }, (memory) => memory.#demand(length ?? 1, []));
-      const error = new SystemError(fd, 'shm_open', { path: name });
+      const error = systemError(fd, 'shm_open', { path: name });
       if (!create || error.code !== 'ENOENT') throw error;
       try {
         const memory = SharedMemory.create({ name, length: length ?? 1 });

@@ -1,7 +1,7 @@
 // Connection: descriptors and bytes, to and from another process, over a Unix socket.
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { PeerError, StateError, SystemError, check } from '../../errors.js';
+import { PeerError, StateError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { OURS, validateOurs } from '../../internal/validate.js';
 import { disown, own } from '../../internal/owned-fd.js';
@@ -9,6 +9,7 @@ import { ANY, Frame, HEADER_LENGTH, type Limits, MAX_FDS_AT_ONCE, bareOf, partsO
 import { Watch, orAborted } from './epoll.js';
 import { WOKEN } from '../lock/algorithm/operation.js';
 import { Turns } from '../wait/fifo.js';
+import { check, systemError } from '../../internal/syscall.js';
 
 const { errno } = constants;
 /** Milliseconds between two tries where the kernel cannot tell when to try again. */
@@ -192,7 +193,7 @@ export class Connection implements Disposable {
     if (lost === 0) return count;
     // Out of the list, that of a frame: close() must not close them again.
     for (const one of fds.splice(0)) binding.closeFd(one);
-    throw new SystemError(-errno.EMFILE, 'recvmsg', { remedy: () => 'Descriptors were lost: raise the limit of open files' });
+    throw systemError(-errno.EMFILE, 'recvmsg', { remedy: () => 'Descriptors were lost: raise the limit of open files' });
   }
 
   /** Closes the socket. Whoever waits for it gets ERR_MEMMAP_CLOSED. Again: nothing. */

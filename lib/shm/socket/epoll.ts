@@ -1,9 +1,9 @@
 // Waiting for descriptors to be ready, without the event loop's knowledge of them: one native
 // thread waits for all, and calls here.
-import { check } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { checkStarted } from '../../internal/thread.js';
 import { invalidType } from '../../internal/validate.js';
+import { check } from '../../internal/syscall.js';
 
 type Direction = 'read' | 'write';
 

@@ -4,7 +4,7 @@ import { chmodSync, linkSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { StateError, SystemError, check } from '../../errors.js';
+import { StateError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { OURS, validateFunction, validateInteger, validateOptions, validateOurs } from '../../internal/validate.js';
 import { addressOf } from './unix-address.js';
@@ -12,6 +12,7 @@ import { Connection, type Peer, sameUser } from './connection.js';
 import { disown, own } from '../../internal/owned-fd.js';
 import { Watch, validateSignal } from './epoll.js';
 import type { WaitOptions } from './send-fds.js';
+import { check, systemError } from '../../internal/syscall.js';
 
 const { errno } = constants;
 const BACKLOG = 511;
@@ -97,7 +98,7 @@ function bindAt(fd: number, path: string, mode: number): Place {
         return placeOf(path);
       } catch (error) {
         if (!isCode(error, 'EEXIST')) throw error;
-        if (!isStale(path)) throw new SystemError(-errno.EADDRINUSE, 'bind', { path });
+        if (!isStale(path)) throw systemError(-errno.EADDRINUSE, 'bind', { path });
         removeStale(path);
       }
     }

@@ -2,13 +2,13 @@
 // https://man7.org/linux/man-pages/man7/unix.7.html
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { check } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { OURS, invalidType, outOfRange, validateFunction, validateInteger, validateOptions } from '../../internal/validate.js';
 import { addressOf } from './unix-address.js';
 import { Connection, type Message, PAUSE, type Peer, sameUser } from './connection.js';
 import { MAX_FDS, MAX_PAYLOAD } from './frame.js';
 import { orAborted, validateSignal } from './epoll.js';
+import { check } from '../../internal/syscall.js';
 
 const { errno } = constants;
 const MAX_FD = 2 ** 31 - 1;

@@ -1,8 +1,8 @@
 // Sleeping on a word without blocking the thread: the waiter thread of the process sleeps, and
 // calls back (src-native/core/wait/waiter.h).
-import { check } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { checkStarted } from '../../internal/thread.js';
+import { check } from '../../internal/syscall.js';
 
 /** What is to be done about each wait of this thread, by its number. */
 const waits = new Map<number, () => void>();

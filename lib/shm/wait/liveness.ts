@@ -6,10 +6,10 @@
 import { randomInt } from 'node:crypto';
 import { fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
-import { SystemError, check } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { invalidValue } from '../../internal/validate.js';
 import { ID } from '../lock/algorithm/operation.js';
+import { check, systemError } from '../../internal/syscall.js';
 
 const { errno } = constants;
 
@@ -47,7 +47,7 @@ function openBehind(path: string): number {
     result = binding.openWitness(way, inode);
     if (result >= 0) return result;
   }
-  throw new SystemError(result, 'open', {
+  throw systemError(result, 'open', {
     path,
     remedy: () => 'Locks need the file behind the memory, open for reading and writing: keep a descriptor of it open',
   });

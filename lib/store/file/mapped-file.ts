@@ -1,6 +1,6 @@
 // Windows: the file as words and bytes, a mapping for each GiB of it. They reach past its end
 // from the start, so that a file that grows is followed without another call.
-import { FaultError, check } from '../../errors.js';
+import { FaultError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { withRoom } from '../../internal/reclaim.js';
 import { mapRemedy } from '../../internal/remedy.js';
@@ -8,6 +8,7 @@ import { faultCount } from '../../mem/faults.js';
 import { Pages } from '../../mem/pages.js';
 import type { Disk } from './store-file.js';
 import { BLOCK, BLOCK_SHIFT, IN_WINDOW, RECORD_WORDS, WINDOW, WINDOW_SHIFT } from './layout.js';
+import { check } from '../../internal/syscall.js';
 
 const { MAP, PROT } = binding;
 

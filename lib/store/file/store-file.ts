@@ -5,10 +5,10 @@
 import { closeSync, fdatasyncSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
-import { SystemError, check } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { mapRemedy } from '../../internal/remedy.js';
 import type { Pages } from '../../mem/pages.js';
+import { check, systemError } from '../../internal/syscall.js';
 
 const { FALLOC, MS } = binding;
 const { errno } = constants;
@@ -93,7 +93,7 @@ export class Disk {
   read(bytes: Uint8Array, position: number): void {
     for (let done = 0; done < bytes.length; ) {
       const read = readSync(this.fd, bytes, done, Math.min(bytes.length - done, 2 ** 30), position + done);
-      if (read === 0) throw new SystemError(-errno.EIO, 'read', { path: this.path, remedy: () => 'The file has been truncated' });
+      if (read === 0) throw systemError(-errno.EIO, 'read', { path: this.path, remedy: () => 'The file has been truncated' });
       done += read;
     }
   }
