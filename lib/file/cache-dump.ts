@@ -2,14 +2,16 @@
 // restore() brings those back that are missing.
 import { statSync } from 'node:fs';
 import { UnsupportedError } from '../errors.js';
+import { binding } from '../internal/binding.js';
 import type { Span } from '../internal/range.js';
 import { invalidType, validateInteger, validateOptions } from '../internal/validate.js';
 import { type Progress, validateBackground } from '../mem/background.js';
+import { memoryOf } from '../mem/mapping.js';
 import type { FileMapping } from './file-mapping.js';
 import { mapFile } from './map-file.js';
 import type { FileLike } from './open-file.js';
-import { type RateOption, validateRate } from './pace.js';
-import { Restoring, sum } from './restoring.js';
+import { RateLimiter, type RateOption, validateRate } from './rate-limiter.js';
+import { piecesOf, touchPart } from './touch-call.js';
 
 /** Which pages of a file were in memory. Plain data: `JSON.stringify()` keeps it. */
 export interface CacheDump {
@@ -41,6 +43,103 @@ export interface Restored {
   readonly gone: number;
   /** The file has another size or date than it had: what is restored may not be what was wanted. */
   readonly changed: boolean;
+}
+
+/** Pieces read at a time: as many as libuv has threads. */
+const AT_ONCE = 4;
+/** Pieces that the disk is asked for before they are waited for: it likes company. */
+const AHEAD = 64;
+
+type ResolvedRestoreOptions = { readonly [Name in keyof RestoreOptions]: RestoreOptions[Name] | undefined };
+
+/** One call of restore(). The mapping stays the caller's, who keeps it open. */
+class RestoreRun {
+  readonly #mapping: FileMapping;
+  readonly #missing: readonly Span[];
+  readonly #options: ResolvedRestoreOptions;
+  readonly #limiter: RateLimiter | undefined;
+  readonly #total: number;
+  #done = 0;
+  #read = 0;
+
+  /** @param missing - bytes of the file, ascending */
+  constructor(mapping: FileMapping, missing: readonly Span[], options: ResolvedRestoreOptions) {
+    this.#mapping = mapping;
+    this.#missing = missing;
+    this.#options = options;
+    this.#limiter = RateLimiter.of(options.rate);
+    this.#total = sum(missing);
+  }
+
+  /** @returns bytes read; none are under way when it settles */
+  async run(): Promise<number> {
+    for (const step of this.#steps()) {
+      const [begun, before] = [performance.now(), this.#read];
+      await this.#readAll(step);
+      this.#limiter?.consume(this.#read - before, begun);
+      await this.#limiter?.wait(this.#options.signal);
+    }
+    return this.#read;
+  }
+
+  /** All pieces, or as many at a time as the rate permits. */
+  *#steps(): Generator<readonly Span[], void, undefined> {
+    const most = this.#limiter?.step ?? Infinity;
+    let [step, room]: [Span[], number] = [[], most];
+    for (const span of this.#missing) {
+      for (const piece of piecesOf(span, most)) {
+        if (piece.length > room) {
+          yield step;
+          [step, room] = [[], most];
+        }
+        step.push(piece);
+        room -= piece.length;
+      }
+    }
+    yield step;
+  }
+
+  async #readAll(pieces: readonly Span[]): Promise<void> {
+    let [next, asked] = [0, 0];
+    const reads = async (): Promise<void> => {
+      while (next < pieces.length) {
+        const piece = pieces[next++] as Span;
+        // Where the rate counts, a piece must not be on its way before it is looked at.
+        if (this.#limiter === undefined) {
+          for (const ahead of pieces.slice(asked, next + AHEAD)) startReading(this.#mapping, ahead);
+          asked = Math.max(asked, next + AHEAD);
+        }
+        await this.#readPiece(piece);
+      }
+    };
+    const stop = (error: unknown): never => {
+      next = pieces.length;
+      throw error;
+    };
+    // A failure, or the signal, ends them all.
+    const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, () => reads().catch(stop)));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  }
+
+  async #readPiece(piece: Span): Promise<void> {
+    const { signal, onProgress } = this.#options;
+    const { read, error } = await touchPart(this.#mapping.path, piece);
+    if (error !== undefined) throw error;
+    signal?.throwIfAborted();
+    // Of what the disk was asked for ahead some is there by now, and was read all the same.
+    this.#read += this.#limiter === undefined ? piece.length : read;
+    this.#done += piece.length;
+    onProgress?.({ done: this.#done, total: this.#total });
+  }
+}
+
+function sum(spans: readonly Span[]): number {
+  return spans.reduce((bytes, { length }) => bytes + length, 0);
+}
+
+/** Asks the disk for the first of it at least. No failure matters: reading it tells. */
+function startReading(mapping: FileMapping, { offset, length }: Span): void {
+  binding.madvise(memoryOf(mapping).pages.open(), offset, length, binding.MADV.WILLNEED);
 }
 
 /**
@@ -119,7 +218,7 @@ export async function restore(cached: CacheDump, options: RestoreOptions = {}): 
   try {
     const changed = mapping.length !== cached.size || modified(mapping) !== cached.modified;
     const wanted = within(cached.runs, mapping.length);
-    const read = await new Restoring(mapping, absent(mapping, wanted), { rate, signal, onProgress }).run();
+    const read = await new RestoreRun(mapping, absent(mapping, wanted), { rate, signal, onProgress }).run();
     return { read, present: sum(wanted) - read, gone: sum(cached.runs) - sum(wanted), changed };
   } finally {
     mapping.close();

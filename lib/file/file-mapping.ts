@@ -1,24 +1,20 @@
 // FileMapping: a mapping with a file behind it, and reading in it.
-import { closeSync, fdatasyncSync, fstatSync } from 'node:fs';
-import { constants } from 'node:os';
-import { type FaultErrorKind, UnsupportedError } from '../errors.js';
-import { type Handle, binding } from '../internal/binding.js';
+import { fdatasyncSync } from 'node:fs';
+import { UnsupportedError } from '../errors.js';
+import { binding } from '../internal/binding.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
-import { type BufferKind, PROTECTION, type Protection } from '../internal/literals.js';
+import type { BufferKind } from '../internal/literals.js';
 import { type Range, resolveRange } from '../internal/range.js';
 import { mapRemedy } from '../internal/remedy.js';
+import { check } from '../internal/syscall.js';
 import { OURS, validateInteger, validateNeedle } from '../internal/validate.js';
-import { readOnlyFile } from '../mem/guarded.js';
-import { Mapping } from '../mem/mapping.js';
-import type { FileBehind } from '../mem/residency.js';
-import { Identity } from './identity.js';
+import { MappedMemory } from '../mem/mapped-memory.js';
+import { Mapping, memoryOf } from '../mem/mapping.js';
+import { FileBacking } from './file-backing.js';
 import { type Lines, lines } from './lines.js';
 import { type FilePages, type FileSource, openFile } from './open-file.js';
-import { Pieces } from './pieces.js';
+import { SubMappings } from './sub-mappings.js';
 import { type Window, type WindowOptions, windows } from './windows.js';
-import { check, systemError } from '../internal/syscall.js';
-
-const { errno } = constants;
 
 /** How a file may be mapped. */
 export type FileAccess = 'read' | 'read-write' | 'copy-on-write';
@@ -37,19 +33,21 @@ export class FileMapping extends Mapping {
    * machines may change the file without this mapping seeing it.
    */
   readonly filesystem: string;
-  readonly #source: FileSource;
-  readonly #file: Identity;
-  readonly #regular: boolean;
+  readonly #memory: MappedMemory;
+  readonly #file: FileBacking;
   /** Of a mapping too large for one buffer. */
-  readonly #pieces = new Pieces((from, length) => this.#mapPiece(from, length));
+  readonly #parts: SubMappings<FileMapping>;
 
   private constructor(key: typeof OURS, found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined) {
-    super(key, { ...found, kind }, access);
+    const parts = new SubMappings<FileMapping>((from, length) => this.#mapPart(from, length));
+    const file = new FileBacking(found, source, () => parts.mappings.map(memoryOf));
+    const memory = new MappedMemory({ ...found, kind }, access, file);
+    super(key, memory);
     this.path = source.path;
     this.filesystem = found.filesystem;
-    this.#source = source;
-    this.#regular = found.regular;
-    this.#file = new Identity(source.path, found.device, found.inode);
+    this.#memory = memory;
+    this.#file = file;
+    this.#parts = parts;
   }
 
   /** @internal */
@@ -63,7 +61,7 @@ export class FileMapping extends Mapping {
    * @throws {StateError} ERR_MEMMAP_FILE_REPLACED if the path leads to another file now
    */
   size(): number {
-    return this.#file.stat(this.pages.descriptor).size;
+    return this.#file.identity.stat(this.#memory.pages.descriptor).size;
   }
 
   /**
@@ -74,8 +72,8 @@ export class FileMapping extends Mapping {
    * @returns whether the length changed
    */
   refresh(): boolean {
-    this.repair();
-    const { offset, length: asked = Infinity } = this.#source;
+    this.#memory.repair();
+    const { offset, length: asked = Infinity } = this.#file.source;
     const available = () => Math.min(asked, Math.max(0, this.size() - offset));
     for (let length = available(); length !== this.length; length = available()) {
       try {
@@ -83,8 +81,8 @@ export class FileMapping extends Mapping {
         return true;
       } catch (error) {
         // It has shrunk meanwhile, or another thread has met its end.
-        if (!(error instanceof RangeError) && available() >= length && this.pages.fixedUp === -1) throw error;
-        this.repair();
+        if (!(error instanceof RangeError) && available() >= length && this.#memory.pages.fixedUp === -1) throw error;
+        this.#memory.repair();
       }
     }
     return false;
@@ -98,14 +96,13 @@ export class FileMapping extends Mapping {
    */
   override resize(length: number): void {
     validateInteger(length, 'length', 1);
-    this.pages.open();
-    this.repair();
-    const end = this.#source.offset + length;
+    this.#memory.pages.open();
+    this.#memory.repair();
+    const end = this.#file.source.offset + length;
     const size = this.size();
     if (end > size) {
-      const writable = (this.#source.openFlags & binding.O.RDWR) !== 0;
-      if (!writable) validateInteger(length, 'length', 1, size - this.#source.offset);
-      this.#file.open(this.pages.descriptor, 'r+', (fd) => {
+      if (!this.#file.writable) validateInteger(length, 'length', 1, size - this.#file.source.offset);
+      this.#file.identity.open(this.#memory.pages.descriptor, 'r+', (fd) => {
         check(binding.growFile(fd, size, end), 'fallocate', { path: this.path, remedy: mapRemedy(0) });
       });
     }
@@ -114,8 +111,8 @@ export class FileMapping extends Mapping {
 
   override persist(range?: Range): void {
     const { offset, length } = resolveRange(range, this.length);
-    const handle = this.pages.open();
-    const durable = (this.#source.flags & binding.MAP.SYNC) !== 0 && binding.writeBackInstruction() !== undefined;
+    const handle = this.#memory.pages.open();
+    const durable = (this.#file.source.flags & binding.MAP.SYNC) !== 0 && binding.writeBackInstruction() !== undefined;
     if (!durable) this.flush(range);
     else if (length > 0) check(binding.writeBack(handle, this.byteOffset + offset, length), 'persist');
   }
@@ -127,19 +124,19 @@ export class FileMapping extends Mapping {
    * @throws {SystemError} EINVAL if pages are locked
    */
   override evict(range?: Range): void {
-    const { offset, length } = this.pages.span(range);
+    const { offset, length } = this.#memory.pages.span(range);
     super.evict(range);
     if (length === 0 || this.access === 'copy-on-write') return;
     // MADV_PAGEOUT reaches only pages that this mapping has touched; the page cache behind
     // them goes by descriptor, once no page table of ours holds it.
-    const handle = this.pages.settled();
+    const handle = this.#memory.pages.settled();
     check(binding.msync(handle, offset, length, binding.MS.SYNC), 'msync', { path: this.path });
     check(binding.madvise(handle, offset, length, binding.MADV.DONTNEED), 'madvise', {
       path: this.path,
       remedy: (code) => (code === 'EINVAL' ? 'Locked pages stay: unlock() them first' : undefined),
     });
-    const start = this.#source.offset - this.byteOffset + offset;
-    this.#file.open(this.pages.descriptor, 'r', (fd) => {
+    const start = this.#file.source.offset - this.byteOffset + offset;
+    this.#file.identity.open(this.#memory.pages.descriptor, 'r', (fd) => {
       // What others wrote stays until the disk has it, and msync(2) does nothing for a
       // mapping of a descriptor that cannot write.
       if (this.access === 'read') fdatasyncSync(fd);
@@ -147,57 +144,10 @@ export class FileMapping extends Mapping {
     });
   }
 
-  /** @internal The file is opened anew; its path may lead to another by now, or nowhere. */
-  protected override withFile<T>(act: (file: FileBehind) => T): T {
-    let fd = this.pages.descriptor;
-    const descriptor = fd;
-    try {
-      if (fd < 0 && this.#regular) fd = this.#file.openAgain('r');
-    } catch {
-      return act({ fd: -1, offset: 0, lost: true });
-    }
-    try {
-      const offset = this.#source.offset - this.byteOffset;
-      return act(this.filesystem === 'hugetlbfs' ? { fd, offset, hugeSize: fstatSync(fd).blksize } : { fd, offset });
-    } finally {
-      if (fd !== descriptor) closeSync(fd);
-    }
-  }
-
-  /** @internal */
-  override backed(): number {
-    const size = this.#file.sizeByPath() ?? Infinity;
-    return Math.max(0, Math.min(this.length, size - this.#source.offset));
-  }
-
-  /** @internal Where there is no disk, reading a hole needs a page, too. */
-  override unreachable(writes: boolean): FaultErrorKind {
-    const inMemory = this.filesystem === 'tmpfs' || this.filesystem === 'hugetlbfs';
-    return writes || inMemory ? 'no-space' : 'memory-failure';
-  }
-
-  /** @internal A private map of the file would take writes, but not to the file. */
-  protected override permit(access: Protection): void {
-    const { flags, openFlags } = this.#source;
-    const writes = (PROTECTION[access] & binding.PROT.WRITE) !== 0;
-    if (!writes || (openFlags & binding.O.RDWR) !== 0 || (flags & binding.MAP.PRIVATE) === 0) return;
-    if (!this.#source.copies) throw systemError(-errno.EACCES, 'mprotect', { path: this.path, remedy: readOnlyFile });
-  }
-
-  /** @internal */
-  protected override restore(handle: Handle, prot: number): void {
-    const { flags, openFlags, offset, copies } = this.#source;
-    const mode = (openFlags & binding.O.RDWR) === 0 ? 'r' : 'r+';
-    this.#file.open(this.pages.descriptor, mode, (fd) => {
-      const start = offset - this.byteOffset;
-      check(binding.restore(handle, fd, start, prot, flags & ~binding.MAP.POPULATE, copies), 'mmap', { path: this.path });
-    });
-  }
-
   #setLength(length: number): void {
-    const handle = this.pages.open();
-    this.pages.resize(length, () => {
-      if (handle === 0) return openFile({ ...this.#source, length }).handle;
+    const handle = this.#memory.pages.open();
+    this.#memory.pages.resize(length, () => {
+      if (handle === 0) return openFile({ ...this.#file.source, length }).handle;
       if (length === 0) {
         check(binding.close(handle), 'mmap');
         return 0;
@@ -209,12 +159,12 @@ export class FileMapping extends Mapping {
       });
       return handle;
     });
-    this.#pieces.close();
+    this.#parts.close();
   }
 
-  /** @internal The bytes of a part, in place, even of a mapping too large for one buffer. */
-  part(offset: number, length: number): Buffer {
-    const { pages } = this;
+  /** The bytes of a part, in place, even of a mapping too large for one buffer. */
+  #part(offset: number, length: number): Buffer {
+    const { pages } = this.#memory;
     if (pages.extent <= BUFFER_LIMIT) {
       return Buffer.from(pages.buffer as ArrayBuffer, pages.byteOffset + offset, length);
     }
@@ -224,29 +174,24 @@ export class FileMapping extends Mapping {
         `Node ${process.versions.node} cannot reach all of a copy-on-write mapping of more than ${BUFFER_LIMIT} bytes`,
       );
     }
-    const { mapping, from } = this.#pieces.holding(offset, length, this.length);
-    return mapping.part(offset - from, length);
+    const { mapping, from } = this.#parts.holding(offset, length, this.length);
+    return mapping.#part(offset - from, length);
   }
 
-  #mapPiece(from: number, length: number): FileMapping {
+  #mapPart(from: number, length: number): FileMapping {
     const source = {
-      ...this.#source,
-      fd: this.pages.descriptor,
-      flags: this.#source.flags & ~binding.MAP.POPULATE,
-      offset: this.#source.offset + from,
+      ...this.#file.source,
+      fd: this.#memory.pages.descriptor,
+      flags: this.#file.source.flags & ~binding.MAP.POPULATE,
+      offset: this.#file.source.offset + from,
       length,
     };
-    return new FileMapping(OURS, openFile(source), this.access as FileAccess, source, this.pages.kind);
-  }
-
-  /** @internal */
-  protected override pieces(): readonly FileMapping[] {
-    return this.#pieces.mappings;
+    return new FileMapping(OURS, openFile(source), this.access as FileAccess, source, this.#memory.pages.kind);
   }
 
   override close(): void {
     super.close();
-    this.#pieces.close();
+    this.#parts.close();
   }
 
   /**
@@ -259,14 +204,14 @@ export class FileMapping extends Mapping {
    */
   lines(range?: Range): Lines {
     const part = resolveRange(range, this.length);
-    this.pages.open();
-    return lines(this, part);
+    this.#memory.pages.open();
+    return lines(this.#memory.pages, part, (offset, length) => this.#part(offset, length));
   }
 
   /** The index of the first `needle` at or after `from`, or -1. Works past 4 GiB. */
   indexOf(needle: string | Uint8Array | number, from = 0): number {
     const bytes = validateNeedle(needle);
-    const handle = this.pages.open();
+    const handle = this.#memory.pages.open();
     validateInteger(from, 'from', 0, this.length);
     if (bytes.length > this.length - from) return -1;
     if (bytes.length === 0) return from;
@@ -278,7 +223,7 @@ export class FileMapping extends Mapping {
   count(byte: number, range?: Range): number {
     validateInteger(byte, 'byte', 0, 255);
     const { offset, length } = resolveRange(range, this.length);
-    const handle = this.pages.open();
+    const handle = this.#memory.pages.open();
     if (length === 0) return 0;
     return check(binding.count(handle, this.byteOffset + offset, length, byte), 'count');
   }
@@ -292,11 +237,15 @@ export class FileMapping extends Mapping {
    * ```
    */
   windows(options?: WindowOptions): Generator<Window, void, undefined> {
-    return windows(this, options);
+    return this.#windows(options);
+  }
+
+  #windows(options?: WindowOptions): Generator<Window, void, undefined> {
+    return windows(this.#memory.pages, (offset, length) => this.#part(offset, length), options);
   }
 
   /** `windows()` of the default size. */
   [Symbol.iterator](): Generator<Window, void, undefined> {
-    return windows(this);
+    return this.#windows();
   }
 }

@@ -3,7 +3,8 @@ import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { Bytes } from '../internal/bytes.js';
 import type { Span } from '../internal/range.js';
-import type { FileMapping } from './file-mapping.js';
+import type { Pages } from '../mem/pages.js';
+import type { PartReader } from './windows.js';
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
@@ -17,15 +18,15 @@ const STRETCH = 2 ** 26;
 export type Lines = IteratorObject<Buffer, undefined>;
 
 /** No generator: saving and restoring one costs a third of a line. */
-export function lines(mapping: FileMapping, range: Span): Lines {
-  return new LineReader(mapping, range) as unknown as Lines;
+export function lines(pages: Pages, range: Span, part: PartReader): Lines {
+  return new LineReader(pages, range, part) as unknown as Lines;
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 class LineReader {
-  readonly #mapping: FileMapping;
-  readonly #pages: FileMapping['pages'];
+  readonly #pages: Pages;
+  readonly #part: PartReader;
   /** Where the range ends, whatever the mapping's length. */
   readonly #limit: number;
   readonly #ends = new Uint32Array(BATCH);
@@ -46,9 +47,9 @@ class LineReader {
   #version = -1;
   #done = false;
 
-  constructor(mapping: FileMapping, { offset, length }: Span) {
-    this.#mapping = mapping;
-    this.#pages = mapping.pages;
+  constructor(pages: Pages, { offset, length }: Span, part: PartReader) {
+    this.#pages = pages;
+    this.#part = part;
     this.#start = offset;
     this.#limit = offset + length;
   }
@@ -85,7 +86,7 @@ class LineReader {
   }
 
   #end(): number {
-    return Math.min(this.#limit, this.#mapping.length);
+    return Math.min(this.#limit, this.#pages.length);
   }
 
   /** Takes the stretch that begins with the next line. */
@@ -97,14 +98,14 @@ class LineReader {
     this.#done = left <= 0;
     this.#used = this.#found = 0;
     if (this.#done) return;
-    this.#bytes = this.#mapping.part(this.#start, Math.min(this.#size, left));
+    this.#bytes = this.#part(this.#start, Math.min(this.#size, left));
     this.#buffer = this.#bytes.buffer;
     this.#byteOffset = this.#bytes.byteOffset;
     this.#search();
   }
 
   #search(): void {
-    const from = this.#mapping.byteOffset + this.#start + this.#line;
+    const from = this.#pages.byteOffset + this.#start + this.#line;
     const length = this.#bytes.length - this.#line;
     this.#base = this.#line;
     this.#used = 0;

@@ -1,26 +1,18 @@
-// Bringing files into the page cache that nobody maps: many small ones, and large ones piece by piece.
-import type { SystemError } from '../errors.js';
-import { invalidType, validateFunction, validateInteger } from '../internal/validate.js';
+// Bringing files into the page cache that nobody maps: many small ones, and large ones piece by
+// piece, in calls of the thread pool, a few at a time.
+import { binding } from '../internal/binding.js';
+import type { Range, Span } from '../internal/range.js';
+import { invalidType, invalidValue, validateFunction, validateInteger } from '../internal/validate.js';
 import { type Progress, validateBackground } from '../mem/background.js';
-import { type RateOption, validateRate } from './pace.js';
-import { Touching, validatePath } from './touching.js';
+import { type RateOption, RateLimiter, validateRate, wholePages } from './rate-limiter.js';
+import { FIELDS, PIECE, type TouchedFile, identityIn, readIn, resultOf, touchAll } from './touch-call.js';
 
 /** What {@link touch} found of a file, and did. */
-export interface Touched {
-  /** As it was given. */
-  readonly path: string;
-  /** Bytes in the file. */
-  readonly size: number;
+export interface Touched extends TouchedFile {
   /** Pages in the part of it that was asked for. */
   readonly pages: number;
-  /** Bytes of the part that were in memory; undefined if the kernel does not tell: before Linux 6.5, and of files of others. */
-  readonly present: number | undefined;
-  /** Bytes that were missing and have been read: all, if `present` is not known. */
-  readonly read: number;
   /** Of a file that has several names (hard links): which it is, 'device:inode', the same for each of them. */
   readonly identity?: string;
-  /** Why the file was not read, or not to its end. */
-  readonly error?: SystemError;
 }
 
 /** What {@link touch} did altogether. */
@@ -53,6 +45,211 @@ export interface TouchOptions extends RateOption {
   readonly onFile?: (touched: Touched, index: number) => void;
   /** Called after each piece of a file that is longer than one: 4 MiB, less if the rate is low. */
   readonly onProgress?: (progress: TouchProgress) => void;
+}
+
+/** Files in a call: what a call costs is little beside them. */
+const BATCH = 64;
+
+/** Calls at a time: as many as libuv has threads. */
+const AT_ONCE = 4;
+
+/** Files of one call. */
+interface Batch {
+  readonly paths: readonly string[];
+  /** Of the first. */
+  readonly index: number;
+}
+
+/** A file of several pieces. */
+interface Large {
+  readonly path: string;
+  readonly index: number;
+  readonly identity: string | undefined;
+  readonly size: number;
+  readonly part: Span;
+  /** Bytes into the part: handed out. */
+  next: number;
+  /** Bytes of which the result is there. */
+  done: number;
+  present: number | undefined;
+  read: number;
+  failed?: true;
+}
+
+function validatePath(file: unknown, index: number): asserts file is string {
+  if (typeof file !== 'string') throw invalidType(`files[${index}]`, 'of type string', file);
+  if (file === '' || file.includes('\0')) throw invalidValue(`files[${index}]`, 'must be a path without null bytes', file);
+}
+
+type ResolvedTouchOptions = { readonly [Name in Exclude<keyof TouchOptions, keyof Range>]: TouchOptions[Name] | undefined };
+
+/** One call of touch(). */
+class TouchRun {
+  readonly #files: Iterator<string>;
+  readonly #part: Span;
+  readonly #options: ResolvedTouchOptions;
+  readonly #limiter: RateLimiter | undefined;
+  readonly #piece: number;
+  readonly #batch: number;
+  readonly #large: Large[] = [];
+  /** Files that a call did not get to. */
+  readonly #left: Batch[] = [];
+  /** Files taken from the iterator, which may have come to its end. */
+  #taken = 0;
+  #atEnd = false;
+  #stopped = false;
+  readonly #totals = { files: 0, failed: 0, bytes: 0, present: 0, read: 0 };
+
+  constructor(files: Iterable<string>, part: Span, options: ResolvedTouchOptions) {
+    this.#files = files[Symbol.iterator]();
+    this.#part = part;
+    this.#options = options;
+    this.#limiter = RateLimiter.of(options.rate);
+    this.#piece = Math.min(PIECE, this.#limiter?.step ?? PIECE);
+    // A few files are work for all threads too.
+    this.#batch = Array.isArray(files) ? Math.min(BATCH, Math.ceil(files.length / AT_ONCE)) : BATCH;
+  }
+
+  async run(): Promise<TouchTotals> {
+    const { signal } = this.#options;
+    const running = new Set<Promise<void>>();
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        while (running.size < (this.#limiter === undefined ? AT_ONCE : 1)) {
+          const job = this.#begin();
+          if (job === undefined) break;
+          const ending = job.finally(() => running.delete(ending));
+          running.add(ending);
+        }
+        if (running.size === 0) return this.#totals;
+        await Promise.race(running);
+        await this.#limiter?.wait(signal);
+      }
+    } finally {
+      // After a failure: nothing is told of later.
+      this.#stopped = true;
+      await Promise.allSettled(running);
+      if (!this.#atEnd) this.#files.return?.();
+    }
+  }
+
+  /** What is next; undefined if there is nothing left to begin. */
+  #begin(): Promise<void> | undefined {
+    const large = this.#large[0];
+    if (large !== undefined) return this.#touchPiece(large);
+    const batch = this.#left.pop() ?? this.#take();
+    return batch && this.#touchFiles(batch);
+  }
+
+  #take(): Batch | undefined {
+    const paths: string[] = [];
+    const index = this.#taken;
+    while (paths.length < this.#batch && !this.#atEnd) {
+      const next = this.#next();
+      if (next === undefined) break;
+      paths.push(next);
+    }
+    return paths.length === 0 ? undefined : { paths, index };
+  }
+
+  #next(): string | undefined {
+    // What throws is not to be asked again, nor told to return.
+    this.#atEnd = true;
+    const { done, value } = this.#files.next();
+    if (done === true) return undefined;
+    this.#atEnd = false;
+    validatePath(value, this.#taken);
+    this.#taken += 1;
+    return value;
+  }
+
+  /** The first piece of each file, and so all of most. */
+  async #touchFiles({ paths, index }: Batch): Promise<void> {
+    const { offset, length } = this.#part;
+    const first = Math.min(length, this.#upTo(offset));
+    const found = await this.#call(paths, offset, first);
+    if (this.#stopped) return;
+    const count = found.length / FIELDS;
+    if (count < paths.length) this.#left.push({ paths: paths.slice(count), index: index + count });
+    for (let i = 0; i < count; i++) {
+      const touched = resultOf(found, i, paths[i] ?? '');
+      const identity = identityIn(found, i);
+      const part = { offset, length: Math.max(0, Math.min(length, touched.size - offset)) };
+      if (touched.error === undefined && part.length > first) {
+        const { path, size, present, read } = touched;
+        const large = { path, index: index + i, identity, size, part, next: first, done: first, present, read };
+        this.#large.push(large);
+        this.#tellProgress(large);
+      } else {
+        this.#tell(touched, part, index + i, identity);
+      }
+    }
+  }
+
+  async #touchPiece(large: Large): Promise<void> {
+    const { path, index, identity, part, size } = large;
+    const offset = part.offset + large.next;
+    const length = Math.min(part.length - large.next, this.#upTo(offset));
+    large.next += length;
+    if (large.next === part.length) this.#drop(large);
+    const found = await this.#call([path], offset, length);
+    if (this.#stopped || large.failed === true) return;
+    const { present, read, error } = resultOf(found, 0, path);
+    large.present = large.present === undefined || present === undefined ? undefined : large.present + present;
+    large.read += read;
+    large.done += length;
+    if (error === undefined) {
+      this.#tellProgress(large);
+      if (large.done < part.length) return;
+    } else {
+      // Pieces of it may be under way.
+      large.failed = true;
+      this.#drop(large);
+    }
+    this.#tell({ path, size, present: large.present, read: large.read, ...(error && { error }) }, part, index, identity);
+  }
+
+  #drop(large: Large): void {
+    const at = this.#large.indexOf(large);
+    if (at !== -1) this.#large.splice(at, 1);
+  }
+
+  /** Bytes from `offset` to the end of a piece that ends with a page. */
+  #upTo(offset: number): number {
+    return this.#piece - (offset % binding.pageSize);
+  }
+
+  async #call(paths: readonly string[], offset: number, length: number): Promise<Float64Array> {
+    const begun = performance.now();
+    const found = await touchAll(paths, { offset, length }, this.#piece);
+    this.#limiter?.consume(readIn(found), begun);
+    return found;
+  }
+
+  #tell(touched: TouchedFile, part: Span, index: number, identity: string | undefined): void {
+    const totals = this.#totals;
+    totals.files += 1;
+    totals.failed += touched.error === undefined ? 0 : 1;
+    totals.bytes += part.length;
+    totals.present += touched.present ?? 0;
+    totals.read += touched.read;
+    const { onFile } = this.#options;
+    if (onFile === undefined) return;
+    // No copy by `...`: that takes longer than all else here.
+    const { path, size, present, read, error } = touched;
+    const told = { path, size, pages: pagesOf(part), present, read };
+    const ordinary = error === undefined && identity === undefined;
+    onFile(ordinary ? told : { ...told, ...(identity !== undefined && { identity }), ...(error && { error }) }, index);
+  }
+
+  #tellProgress({ path, done, part }: Large): void {
+    this.#options.onProgress?.({ path, done, total: part.length });
+  }
+}
+
+function pagesOf({ offset, length }: Span): number {
+  return length === 0 ? 0 : wholePages((offset % binding.pageSize) + length) / binding.pageSize;
 }
 
 function validateFiles(files: unknown): asserts files is Iterable<string> {
@@ -94,5 +291,5 @@ export async function touch(files: Iterable<string>, options: TouchOptions = {})
   validateRate(rate);
   if (onFile !== undefined) validateFunction(onFile, 'options.onFile');
   signal?.throwIfAborted();
-  return new Touching(files, { offset, length }, { rate, signal, onFile, onProgress }).run();
+  return new TouchRun(files, { offset, length }, { rate, signal, onFile, onProgress }).run();
 }

@@ -1,6 +1,6 @@
 // A moving window over a file.
 import { outOfRange, validateInteger, validateOptions } from '../internal/validate.js';
-import type { FileMapping } from './file-mapping.js';
+import type { Pages } from '../mem/pages.js';
 
 /** Options of {@link FileMapping.windows}. */
 export interface WindowOptions {
@@ -13,27 +13,31 @@ export interface WindowOptions {
 /** The bytes of a window, and where in the mapping they start. */
 export type Window = Buffer & { readonly offset: number };
 
+/** The bytes of a part, in place. */
+export type PartReader = (offset: number, length: number) => Buffer;
+
 /**
  * Half of a common second-level cache, so that a second pass over a window is cheap. To
  * fetch windows or map their pages ahead costs more than it gains (bench/README.md).
  */
 const DEFAULT_SIZE = 2 ** 18;
 
-export function windows(mapping: FileMapping, options: WindowOptions = {}): Generator<Window, void, undefined> {
+/** @param part - gives the bytes of a part */
+export function windows(pages: Pages, part: PartReader, options: WindowOptions = {}): Generator<Window, void, undefined> {
   validateOptions<WindowOptions>(options, ['size', 'overlap']);
   const { size = DEFAULT_SIZE, overlap = 0 } = options;
   validateInteger(size, 'options.size', 1);
   validateInteger(overlap, 'options.overlap');
   if (overlap >= size) throw outOfRange('options.overlap', `< ${size}, the size of a window`, overlap);
-  mapping.pages.open();
-  return slide(mapping, size, overlap);
+  pages.open();
+  return slide(pages, part, size, overlap);
 }
 
-function* slide(mapping: FileMapping, size: number, overlap: number): Generator<Window, void, undefined> {
-  for (let offset = 0; offset < mapping.length; offset += size - overlap) {
-    const length = Math.min(size, mapping.length - offset);
-    const window = mapping.part(offset, length);
+function* slide(pages: Pages, part: PartReader, size: number, overlap: number): Generator<Window, void, undefined> {
+  for (let offset = 0; offset < pages.length; offset += size - overlap) {
+    const length = Math.min(size, pages.length - offset);
+    const window = part(offset, length);
     yield Object.defineProperty(window, 'offset', { value: offset }) as Window;
-    if (offset + length === mapping.length) return;
+    if (offset + length === pages.length) return;
   }
 }

@@ -72,6 +72,16 @@ export function validateBytes(value: unknown, name: string): asserts value is Ui
   if (!(value instanceof Uint8Array)) throw invalidType(name, 'a Uint8Array', value);
 }
 
+/** Milliseconds; Infinity, too. */
+export function validateTimeout(value: unknown, name = 'options.timeout'): asserts value is number {
+  if (typeof value !== 'number') throw invalidType(name, 'of type number', value);
+  if (!(value >= 0)) throw outOfRange(name, '>= 0 milliseconds', value);
+}
+
+export function validateSignal(value: unknown, name = 'options.signal'): asserts value is AbortSignal | undefined {
+  if (value !== undefined && !(value instanceof AbortSignal)) throw invalidType(name, 'an AbortSignal', value);
+}
+
 export function validateFunction(value: unknown, name: string): asserts value is (...args: never[]) => unknown {
   if (typeof value !== 'function') throw invalidType(name, 'of type function', value);
 }
@@ -125,4 +135,10 @@ export function validateOptions<T extends object>(
       (value as Record<string, unknown>)[key],
     );
   }
+}
+
+/** Code that one can write and then run is an attacker's wish: only by name. */
+export function refuseWriteExec(both: boolean, allowed: boolean | undefined, what = 'Memory that is both writable and executable'): void {
+  if (!both || allowed === true) return;
+  throw withCode(new TypeError(`${what} needs allowWriteExec: true`), 'ERR_MEMMAP_WRITE_EXEC');
 }

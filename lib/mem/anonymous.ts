@@ -16,13 +16,14 @@ import { mapRemedy } from '../internal/remedy.js';
 import {
   OURS,
   invalidValue,
+  refuseWriteExec,
   validateAddress,
   validateBoolean,
   validateInteger,
   validateOptions,
   validateWord,
 } from '../internal/validate.js';
-import { refuseWriteExec } from './guarded.js';
+import { ANONYMOUS, MappedMemory } from './mapped-memory.js';
 import { Mapping } from './mapping.js';
 import type { PagesOptions } from './pages.js';
 import { check } from '../internal/syscall.js';
@@ -126,13 +127,16 @@ export function finish<M extends Mapping>(mapping: M, options: MapOptions & { hu
 
 /** The memory behind a mapping with `sharing: 'shared'`. */
 export class AnonymousMapping extends Mapping {
-  private constructor(key: typeof OURS, pages: PagesOptions, access: Protection) {
-    super(key, pages, access);
+  readonly #memory: MappedMemory;
+
+  private constructor(key: typeof OURS, memory: MappedMemory) {
+    super(key, memory);
+    this.#memory = memory;
   }
 
   /** @internal */
   static of(key: typeof OURS, pages: PagesOptions, access: Protection): AnonymousMapping {
-    return new AnonymousMapping(key, pages, access);
+    return new AnonymousMapping(key, new MappedMemory(pages, access, ANONYMOUS));
   }
 
   /**
@@ -140,7 +144,7 @@ export class AnonymousMapping extends Mapping {
    * Undefined for private memory. The mapping closes it.
    */
   get fd(): number | undefined {
-    const { descriptor } = this.pages;
+    const { descriptor } = this.#memory.pages;
     return descriptor >= 0 ? descriptor : undefined;
   }
 }
@@ -174,7 +178,7 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
   if (growsDown !== undefined) validateBoolean(growsDown, 'options.growsDown');
   if (placement !== undefined) validateWord(placement, 'options.placement', PLACEMENT);
   validateMapOptions(options);
-  refuseWriteExec(access, options.allowWriteExec);
+  refuseWriteExec(access === 'read-write-execute', options.allowWriteExec);
   if (sharing === 'shared' && (droppable === true || growsDown === true)) {
     throw invalidValue('options.sharing', "cannot be 'shared' for droppable or downward-growing memory", sharing);
   }

@@ -3,7 +3,7 @@
 import type { Handle } from '../internal/binding.js';
 import type { FeatureName } from '../internal/features.js';
 import type { Range } from '../internal/range.js';
-import { invalidType, validateFunction, validateOptions } from '../internal/validate.js';
+import { validateFunction, validateOptions, validateSignal } from '../internal/validate.js';
 import type { Pages } from './pages.js';
 import { check } from '../internal/syscall.js';
 
@@ -35,9 +35,7 @@ interface Stoppable {
 export function validateBackground<O extends Stoppable>(options: O, known: readonly (keyof O & string)[]): O {
   validateOptions<O>(options, known);
   const { signal, onProgress } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalidType('options.signal', 'an AbortSignal', signal);
-  }
+  validateSignal(signal);
   if (onProgress !== undefined) validateFunction(onProgress, 'options.onProgress');
   return options;
 }

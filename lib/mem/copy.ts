@@ -2,7 +2,7 @@
 import { binding } from '../internal/binding.js';
 import { resolveRange } from '../internal/range.js';
 import { invalidType, validateInteger } from '../internal/validate.js';
-import type { Guarded } from './guarded.js';
+import type { MappedMemory } from './mapped-memory.js';
 import { check } from '../internal/syscall.js';
 
 const { PROT } = binding;
@@ -10,42 +10,42 @@ const { PROT } = binding;
 /** A file that shrinks and grows again meanwhile is a reason to try again, but not for ever. */
 const ATTEMPTS = 8;
 
-export function copyOut(mapping: Guarded, offset: number, length: number): Buffer {
-  mapping.pages.open();
+export function copyOut(memory: MappedMemory, offset: number, length: number): Buffer {
+  memory.pages.open();
   validateInteger(offset, 'offset');
   validateInteger(length, 'length');
-  resolveRange({ offset, length }, mapping.pages.length);
+  resolveRange({ offset, length }, memory.pages.length);
   const bytes = Buffer.allocUnsafe(length);
-  copy(mapping, offset, bytes, false);
+  copy(memory, offset, bytes, false);
   return bytes;
 }
 
-export function copyIn(mapping: Guarded, offset: number, bytes: Uint8Array): void {
+export function copyIn(memory: MappedMemory, offset: number, bytes: Uint8Array): void {
   if (!(bytes instanceof Uint8Array)) throw invalidType('bytes', 'a Uint8Array', bytes);
-  mapping.pages.open();
+  memory.pages.open();
   validateInteger(offset, 'offset');
-  resolveRange({ offset, length: bytes.length }, mapping.pages.length);
-  copy(mapping, offset, bytes, true);
+  resolveRange({ offset, length: bytes.length }, memory.pages.length);
+  copy(memory, offset, bytes, true);
 }
 
 /** Throws if a byte must not be reached. The memory itself may tell otherwise where the guard fixed it up. */
-function refuse(mapping: Guarded, offset: number, length: number, writes: boolean): void {
-  const { byteOffset, log } = mapping.pages;
+function refuse(memory: MappedMemory, offset: number, length: number, writes: boolean): void {
+  const { byteOffset, log } = memory.pages;
   for (let at = byteOffset + offset; at < byteOffset + offset + length; ) {
-    const { prot, end } = mapping.protectionAt(at);
+    const { prot, end } = memory.protections.at(at);
     if ((prot & PROT.READ) === 0) throw log.error('no-access', at - byteOffset);
     if (writes && (prot & PROT.WRITE) === 0) throw log.error('read-only', at - byteOffset);
     at = end;
   }
 }
 
-function copy(mapping: Guarded, offset: number, bytes: Uint8Array, writes: boolean): void {
-  const { pages } = mapping;
+function copy(memory: MappedMemory, offset: number, bytes: Uint8Array, writes: boolean): void {
+  const { pages } = memory;
   const handle = pages.settled();
   const { length } = bytes;
-  refuse(mapping, offset, length, writes);
-  if (mapping.secret) {
-    copySecret(mapping, offset, bytes, writes);
+  refuse(memory, offset, length, writes);
+  if (memory.backing.secret === true) {
+    copySecret(memory, offset, bytes, writes);
     return;
   }
   let copied = 0;
@@ -57,7 +57,7 @@ function copy(mapping: Guarded, offset: number, bytes: Uint8Array, writes: boole
       : check(binding.copyOut(handle, at, rest.length, rest), 'process_vm_readv', { feature: 'checkedCopy' });
     // The end of the file is looked at after the copy: one that shrank before it has been seen
     // by now. Zeros that the guard has put in its place were copied as if they were the file.
-    const backed = Math.min(mapping.backed(), pages.fixedUp === -1 ? Infinity : pages.fixedUp - pages.byteOffset);
+    const backed = Math.min(memory.backed(), pages.fixedUp === -1 ? Infinity : pages.fixedUp - pages.byteOffset);
     if (backed < offset + length) throw pages.log.error('truncated', Math.min(offset + copied, Math.max(offset, backed)));
   }
   // Zeros where memory broke pass for bytes just as well.
@@ -65,12 +65,12 @@ function copy(mapping: Guarded, offset: number, bytes: Uint8Array, writes: boole
   if (broken !== undefined && broken.offset < offset + copied && offset < broken.end) {
     throw pages.log.error('memory-failure', Math.max(offset, broken.offset));
   }
-  if (copied < length) throw pages.log.error(mapping.unreachable(writes, offset + copied), offset + copied);
+  if (copied < length) throw pages.log.error(memory.unreachable(writes, offset + copied), offset + copied);
 }
 
 /** Through a view. Secret memory cannot shrink; if it cannot be had, the guard tells. */
-function copySecret(mapping: Guarded, offset: number, bytes: Uint8Array, writes: boolean): void {
-  const { pages } = mapping;
+function copySecret(memory: MappedMemory, offset: number, bytes: Uint8Array, writes: boolean): void {
+  const { pages } = memory;
   pages.lend((all) => {
     const part = all.subarray(offset, offset + bytes.length);
     if (writes) part.set(bytes);

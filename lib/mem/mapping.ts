@@ -2,23 +2,33 @@
 import { constants } from 'node:buffer';
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import type { Hint } from '../internal/literals.js';
+import { type Hint, PROTECTION, type Protection } from '../internal/literals.js';
+import { showAs } from '../internal/inspect.js';
 import { type Range, resolveRange } from '../internal/range.js';
 import { flushRemedy, mapRemedy, sealRemedy } from '../internal/remedy.js';
-import { invalidType, outOfRange } from '../internal/validate.js';
+import { check } from '../internal/syscall.js';
+import {
+  type OURS, invalidType, outOfRange, refuseWriteExec, validateBoolean, validateFunction, validateOptions, validateOurs, validateWord,
+} from '../internal/validate.js';
 import { advise, collapse, discard, evict, punchHole } from './advice.js';
 import { type BackgroundOptions, inBackground } from './background.js';
-import { Placed } from './placed.js';
+import { copyIn, copyOut } from './copy.js';
+import type { Fault, Faults } from './faults.js';
+import { type LockOptions, lock, unlock } from './lock.js';
+import type { MappedMemory } from './mapped-memory.js';
+import { type Migration, bind, migrate, nodesOf, policyAt, setHomeNode } from './numa.js';
+import type { BindPolicy, MemoryPolicy } from './policy.js';
 import { Prefetch } from './prefetch.js';
-import { check } from '../internal/syscall.js';
+import type { Access } from './protections.js';
+import { type Residency, residency } from './residency.js';
+import { type ViewConstructor, type ViewOptions, resolveView } from './view.js';
 
 const { MS, MADV } = binding;
 
-/** A typed array class, as `view` takes it. */
-export interface ViewConstructor<View> {
-  readonly BYTES_PER_ELEMENT: number;
-  new (buffer: ArrayBuffer, byteOffset: number, length: number): View;
-}
+const EVENTS = { fault: true };
+
+/** What a mapping is made of. */
+export let memoryOf: (mapping: Mapping) => MappedMemory;
 
 /**
  * A range of mapped memory. Made by `mapFile()`, `mapAnonymous()` and `Reservation.place()`.
@@ -29,19 +39,29 @@ export interface ViewConstructor<View> {
  *
  * Every method but `close` throws ERR_MEMMAP_CLOSED on a closed mapping.
  */
-export abstract class Mapping extends Placed implements Disposable {
+export abstract class Mapping implements Disposable {
+  static {
+    memoryOf = (mapping) => mapping.#memory;
+  }
+  readonly #memory: MappedMemory;
   #prefetch: Prefetch | undefined;
+
+  /** @internal */
+  constructor(key: typeof OURS, memory: MappedMemory) {
+    validateOurs(key);
+    this.#memory = memory;
+  }
 
   /** Address of the first byte. 0n if the mapping is empty. */
   get address(): bigint {
-    return this.pages.address;
+    return this.#memory.pages.address;
   }
   /** Bytes. Changes with `resize()`. */
   get length(): number {
-    return this.pages.length;
+    return this.#memory.pages.length;
   }
   get closed(): boolean {
-    return this.pages.closed;
+    return this.#memory.pages.closed;
   }
 
   /**
@@ -54,12 +74,12 @@ export abstract class Mapping extends Placed implements Disposable {
    * @throws {StateError} ERR_MEMMAP_DETACHED: a transfer or a byte stream has taken its memory
    */
   get buffer(): ArrayBuffer | SharedArrayBuffer {
-    this.pages.open();
-    return this.pages.buffer;
+    this.#memory.pages.open();
+    return this.#memory.pages.buffer;
   }
   /** Where in `buffer` the mapping starts: 0 unless a file is mapped from inside a page. */
   get byteOffset(): number {
-    return this.pages.byteOffset;
+    return this.#memory.pages.byteOffset;
   }
 
   /**
@@ -67,43 +87,189 @@ export abstract class Mapping extends Placed implements Disposable {
    * Throws as {@link buffer} does.
    */
   get bytes(): Buffer {
-    this.pages.open();
+    this.#memory.pages.open();
     if (this.length > constants.MAX_LENGTH) {
       throw new UnsupportedError(
         'ERR_MEMMAP_BUFFER_TOO_LARGE',
         `A Buffer has at most ${constants.MAX_LENGTH} bytes; use view() of a part, or windows()`,
       );
     }
-    return this.pages.bytes;
+    return this.#memory.pages.bytes;
   }
 
   /**
-   * A typed array over a part, in place: `mapping.view(Float64Array, { offset: 64 })`. Its
-   * length is fixed, which V8 makes fast.
+   * A typed array over a part, in place: `mapping.view(Float64Array, { offset: 64, count: 8 })`.
+   * Its length is fixed, which V8 makes fast.
    *
-   * @throws {RangeError} ERR_OUT_OF_RANGE if the part is not aligned to the element size
+   * @throws {RangeError} ERR_OUT_OF_RANGE past the end of the mapping, or if the part is not
+   * aligned to the element size
    */
-  view<View>(Type: ViewConstructor<View>, range?: Range): View {
-    if (typeof Type !== 'function' || typeof Type.BYTES_PER_ELEMENT !== 'number') {
-      throw invalidType('Type', 'a typed array class', Type);
-    }
-    const { offset, length } = resolveRange(range, this.length);
-    const size = Type.BYTES_PER_ELEMENT;
-    const from = this.byteOffset + offset;
-    if (from % size !== 0) {
-      throw outOfRange('offset', `at a multiple of ${size} bytes in memory (use dataView() otherwise)`, offset);
-    }
-    // The rest of a mapping need not be whole elements; a length that was asked for must.
-    if (range?.length !== undefined && length % size !== 0) {
-      throw outOfRange('length', `a multiple of ${size}`, length);
-    }
-    return new Type(this.buffer as ArrayBuffer, from, Math.floor(length / size));
+  view<View>(Type: ViewConstructor<View>, options?: ViewOptions): View {
+    const { byteOffset, count } = resolveView(Type, options, this.#memory.pages);
+    return new Type(this.buffer as ArrayBuffer, byteOffset, count);
   }
 
   /** A DataView over a part, in place, at any alignment. */
   dataView(range?: Range): DataView {
     const { offset, length } = resolveRange(range, this.length);
     return new DataView(this.buffer as ArrayBuffer, this.byteOffset + offset, length);
+  }
+
+  /** What the bytes allow now; `protect()` over the whole mapping changes it. */
+  get access(): Access {
+    return this.#memory.protections.access;
+  }
+
+  /**
+   * Changes what code may do with whole pages: mprotect(2). Memory both writable and
+   * executable is refused unless `allowWriteExec` is set.
+   *
+   * @throws {SystemError} EACCES to make writable what was mapped from a read-only file
+   */
+  protect(access: Protection, range?: Range, options: { readonly allowWriteExec?: boolean } = {}): void {
+    validateWord(access, 'access', PROTECTION);
+    validateOptions(options, ['allowWriteExec']);
+    if (options.allowWriteExec !== undefined) validateBoolean(options.allowWriteExec, 'options.allowWriteExec');
+    refuseWriteExec(access === 'read-write-execute', options.allowWriteExec);
+    this.#memory.protect(access, this.#memory.pages.exact(range));
+  }
+
+  /**
+   * How often an access met something the guard had to fix up, since the mapping was made.
+   * Counts go on after `close()`, of views that are left.
+   */
+  get faults(): Faults {
+    return this.#memory.faults;
+  }
+
+  /**
+   * Throws if what was read through the mapping may not be what it should be. It goes on
+   * throwing until `refresh()` or `protect()` has put the pages right. Costs a load from
+   * memory while nothing is wrong: call it after each batch of reads.
+   *
+   * It knows of faults that have happened. Of a file that shrank where nobody has looked since, and
+   * of system calls that got EFAULT for a view, it knows nothing: `size()` and `refresh()` ask the file.
+   *
+   * @throws {StateError} ERR_MEMMAP_DETACHED if another buffer has taken the memory of `buffer`
+   * @throws {FaultError} ERR_MEMMAP_TRUNCATED, ERR_MEMMAP_NO_SPACE, ERR_MEMMAP_MEMORY_FAILURE,
+   * ERR_MEMMAP_READ_ONLY, ERR_MEMMAP_NO_ACCESS
+   */
+  check(): void {
+    this.#memory.check();
+  }
+
+  /**
+   * Calls `listener` after faults of this mapping, on whatever thread they were: once for all
+   * of a kind that came together. Does not keep the process, or the mapping, alive.
+   *
+   * @throws {SystemError} EAGAIN if the thread that tells of them cannot be started
+   */
+  on(event: 'fault', listener: (fault: Fault) => void): this {
+    validateWord(event, 'event', EVENTS);
+    validateFunction(listener, 'listener');
+    this.#memory.pages.open();
+    this.#memory.pages.log.on(listener);
+    return this;
+  }
+
+  /** Undoes {@link on}. Works after `close()`. */
+  off(event: 'fault', listener: (fault: Fault) => void): this {
+    validateWord(event, 'event', EVENTS);
+    validateFunction(listener, 'listener');
+    this.#memory.pages.log.off(listener);
+    return this;
+  }
+
+  /**
+   * Copies bytes out of the mapping, without a signal whatever happens to the memory: what
+   * cannot be had is an error here, not a fault of a view. Needs no buffer, and goes on when one
+   * was taken. process_vm_readv(2).
+   *
+   * @throws {FaultError} ERR_MEMMAP_TRUNCATED, with the `offset` it got to
+   */
+  copyOut(offset: number, length: number): Buffer {
+    return copyOut(this.#memory, offset, length);
+  }
+
+  /**
+   * Copies `bytes` into the mapping, as {@link copyOut} does out of it. process_vm_writev(2).
+   *
+   * @throws {FaultError} ERR_MEMMAP_READ_ONLY if the mapping is not to be written
+   */
+  copyIn(offset: number, bytes: Uint8Array): void {
+    copyIn(this.#memory, offset, bytes);
+  }
+
+  /** Keeps pages in memory until `unlock()` or `close()`: mlock(2). */
+  lock(options: LockOptions = {}): void {
+    lock(this.#memory.pages, options);
+  }
+
+  /** Undoes `lock()`: munlock(2). */
+  unlock(range?: Range): void {
+    unlock(this.#memory.pages, range);
+  }
+
+  /**
+   * Which pages are in memory, mapped, swapped, dirty: as much as this kernel tells, and
+   * whether it can be relied on (`trust`). Reads nothing in. Looks at every page: a GiB of
+   * small ones takes some milliseconds, and much longer if they are a patchwork.
+   */
+  residency(range?: Range): Residency {
+    const { pages } = this.#memory;
+    const span = resolveRange(range, pages.length);
+    pages.open();
+    return this.#memory.withFile((file) => residency(pages, span, file));
+  }
+
+  /** Whether the kernel calls all pages resident without having looked. */
+  #claimed(): boolean {
+    return this.length > 0 && this.residency({ length: 1 }).trust === 'claimed';
+  }
+
+  /**
+   * Sets which NUMA nodes the pages around the range come from: mbind(2). It holds for pages
+   * yet to come, `policy.move` moves those that are there. Shared memory keeps it for all who
+   * map it; the kernel ignores it for pages of files in the page cache. Linux 2.6.7.
+   *
+   * @throws {SystemError} EINVAL if none of the nodes has memory, or the cpuset forbids them;
+   * EIO with `strict`; EPERM for `move: 'all'` without CAP_SYS_NICE
+   * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED: the kernel is too old for the mode
+   */
+  bind(policy: BindPolicy, range?: Range): void {
+    bind(this.#memory.pages, policy, range);
+  }
+
+  /** The policy that `bind()` gave the page at `offset`, or `'default'`: get_mempolicy(2). Linux 2.6.7. */
+  policy(offset = 0): Required<MemoryPolicy> {
+    return policyAt(this.#memory.pages, offset);
+  }
+
+  /**
+   * For each page the range touches, of the machine or huge, the NUMA node it lies on; -1
+   * where this process has no page yet, or but read zeros. move_pages(2), Linux 2.6.18.
+   */
+  nodes(range?: Range): Int32Array {
+    return nodesOf(this.#memory.pages, range);
+  }
+
+  /**
+   * Moves the pages of the range that are in memory to a NUMA node: move_pages(2), 2.6.18.
+   *
+   * @throws {SystemError} ENODEV if the node has no memory, EACCES if the cpuset forbids it
+   */
+  migrate(node: number, range?: Range): Migration {
+    return migrate(this.#memory.pages, node, range);
+  }
+
+  /**
+   * Which node comes first, not the nearest, in a range bound by `'bind'` or
+   * `'preferred-many'`: set_mempolicy_home_node(2). Linux 5.17.
+   *
+   * @throws {SystemError} ENOTSUP or ENOENT without such a policy; EINVAL if there is no such node
+   */
+  homeNode(node: number, range?: Range): void {
+    setHomeNode(this.#memory.pages, node, range);
   }
 
   /**
@@ -113,14 +279,14 @@ export abstract class Mapping extends Placed implements Disposable {
    * @throws {SystemError} EIO if the disk fails
    */
   flush(range?: Range): void {
-    const { offset, length } = this.pages.span(range);
-    const handle = this.pages.settled();
+    const { offset, length } = this.#memory.pages.span(range);
+    const handle = this.#memory.pages.settled();
     if (length > 0) check(binding.msync(handle, offset, length, MS.SYNC), 'msync', { remedy: flushRemedy });
   }
 
   /** As {@link flush}, off the main thread, in steps that `signal` stops between. */
   flushAsync(options?: BackgroundOptions): Promise<void> {
-    return inBackground(this.pages, options, 'msync', (handle, offset, length) =>
+    return inBackground(this.#memory.pages, options, 'msync', (handle, offset, length) =>
       binding.msyncAsync(handle, offset, length, MS.SYNC),
     );
   }
@@ -142,10 +308,10 @@ export abstract class Mapping extends Placed implements Disposable {
    */
   advise(hint: Hint, range?: Range): void {
     if (hint === 'willneed') {
-      this.#prefetch ??= new Prefetch(this.pages, () => this.claimed());
-      this.#prefetch.request(this.pages.span(range));
+      this.#prefetch ??= new Prefetch(this.#memory.pages, () => this.#claimed());
+      this.#prefetch.request(this.#memory.pages.span(range));
     } else {
-      advise(this.pages, hint, range);
+      advise(this.#memory.pages, hint, range);
     }
   }
 
@@ -154,8 +320,8 @@ export abstract class Mapping extends Placed implements Disposable {
    * Linux 5.14. @throws {SystemError} EFAULT if the file has shrunk
    */
   populate(range?: Range): void {
-    const { offset, length } = this.pages.span(range);
-    const handle = this.pages.settled();
+    const { offset, length } = this.#memory.pages.span(range);
+    const handle = this.#memory.pages.settled();
     if (length === 0) return;
     check(binding.madvise(handle, offset, length, this.#populateAdvice()), 'madvise', { feature: 'populate' });
   }
@@ -164,7 +330,7 @@ export abstract class Mapping extends Placed implements Disposable {
   populateAsync(options?: BackgroundOptions): Promise<void> {
     const advice = this.#populateAdvice();
     return inBackground(
-      this.pages,
+      this.#memory.pages,
       options,
       'madvise',
       (handle, offset, length) => binding.madviseAsync(handle, offset, length, advice),
@@ -182,7 +348,7 @@ export abstract class Mapping extends Placed implements Disposable {
    * file's bytes; of a shared mapping the file keeps its bytes. madvise(2) MADV_DONTNEED.
    */
   discard(range: Range): void {
-    discard(this.pages, range);
+    discard(this.#memory.pages, range);
   }
 
   /**
@@ -190,17 +356,17 @@ export abstract class Mapping extends Placed implements Disposable {
    * all who share them. madvise(2) MADV_REMOVE; tmpfs, ext4, xfs, btrfs and memfds.
    */
   punchHole(range: Range): void {
-    punchHole(this.pages, range);
+    punchHole(this.#memory.pages, range);
   }
 
   /** Pushes pages out of memory, to their file or to swap; no byte changes. Linux 5.4. */
   evict(range?: Range): void {
-    evict(this.pages, range);
+    evict(this.#memory.pages, range);
   }
 
   /** Replaces small pages by transparent huge ones now. Linux 6.1. */
   collapse(range?: Range): void {
-    collapse(this.pages, range);
+    collapse(this.#memory.pages, range);
   }
 
   /**
@@ -210,8 +376,8 @@ export abstract class Mapping extends Placed implements Disposable {
    * it cannot be sealed: `buffer: 'array'` can.
    */
   seal(): void {
-    const { offset, length } = this.pages.span(undefined);
-    const handle = this.pages.rooted();
+    const { offset, length } = this.#memory.pages.span(undefined);
+    const handle = this.#memory.pages.rooted();
     if (length === 0) return;
     check(binding.mseal(handle, offset, length, 0), 'mseal', { feature: 'seal', remedy: sealRemedy });
   }
@@ -227,14 +393,14 @@ export abstract class Mapping extends Placed implements Disposable {
     if (!Number.isSafeInteger(length) || length < minimum) {
       throw outOfRange('length', `an integer >= ${minimum}`, length);
     }
-    const handle = this.pages.open();
-    this.repair();
-    const fd = this.pages.descriptor;
+    const handle = this.#memory.pages.open();
+    this.#memory.repair();
+    const fd = this.#memory.pages.descriptor;
     const before = binding.mappedLength(handle);
     if (fd >= 0 && length > before) {
       check(binding.growFile(fd, before, length), 'fallocate', { remedy: mapRemedy(0) });
     }
-    this.pages.resize(length, () => {
+    this.#memory.pages.resize(length, () => {
       check(binding.resize(handle, this.byteOffset + length), 'mremap', { feature: 'remapKeeping', remedy: mapRemedy(0) });
       return handle;
     });
@@ -246,10 +412,16 @@ export abstract class Mapping extends Placed implements Disposable {
    * nothing. Does not flush: what was written reaches the file when the kernel chooses.
    */
   close(): void {
-    this.pages.close();
+    this.#memory.pages.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 }
+
+showAs(Mapping.prototype, (mapping) => {
+  const { path } = memoryOf(mapping).pages;
+  const { length, access, closed, faults } = mapping;
+  return { ...(path !== undefined && { path }), length, access, closed, faults };
+});

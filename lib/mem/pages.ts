@@ -52,7 +52,8 @@ export class Pages {
   /** Changes when earlier views end. */
   version = 0;
   #movable: boolean;
-  readonly #path: string | undefined;
+  /** The file behind, if there is one. */
+  readonly path: string | undefined;
   readonly #held: Held;
   #log: FaultLog | undefined;
   #byteOffset: number;
@@ -65,7 +66,7 @@ export class Pages {
 
   constructor(options: PagesOptions) {
     this.#held = { handle: options.handle, counts: 0 };
-    this.#path = options.path;
+    this.path = options.path;
     this.#byteOffset = options.byteOffset;
     this.#length = options.length;
     this.pageSize = options.pageSize ?? binding.pageSize;
@@ -198,7 +199,7 @@ export class Pages {
   /** What the guard has counted. Outlives `close()`. */
   get log(): FaultLog {
     if (this.#log === undefined) {
-      this.#log = new FaultLog(this.#byteOffset, this.#path);
+      this.#log = new FaultLog(this.#byteOffset, this.path);
       if (this.#held.counts === 0 && this.#held.handle !== 0) this.#hold();
       this.#log.follow(this.#held.counts);
     }

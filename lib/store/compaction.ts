@@ -2,7 +2,7 @@
 // back to the disk. The oldest first: what says that a key was deleted must stay while an older
 // extent may have the key.
 import { setImmediate } from 'node:timers/promises';
-import { invalidType, validateFunction, validateOptions } from '../internal/validate.js';
+import { invalidType, validateFunction, validateOptions, validateSignal } from '../internal/validate.js';
 import type { Extent } from './file/header.js';
 import type { Key } from './log/key.js';
 import {
@@ -67,7 +67,7 @@ function validateCompact(options: CompactOptions): CompactOptions {
   validateOptions<CompactOptions>(options, ['waste', 'signal', 'onProgress']);
   const { waste = 0.1, signal, onProgress } = options;
   if (typeof waste !== 'number' || !(waste >= 0 && waste <= 1)) throw invalidType('options.waste', 'a number from 0 to 1', waste);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidType('options.signal', 'an AbortSignal', signal);
+  validateSignal(signal);
   if (onProgress !== undefined) validateFunction(onProgress, 'options.onProgress');
   return options;
 }

@@ -10,7 +10,7 @@ import {
   validateInteger,
   validateOptions,
 } from '../internal/validate.js';
-import { refuseWriteExec } from './mmap.js';
+import { validateProt } from './mmap.js';
 import { type Where, addressOf, locate } from './where.js';
 import { check } from '../internal/syscall.js';
 
@@ -36,7 +36,7 @@ export function mprotect(
   validateInteger(prot, 'prot', 0, MAX_FLAGS);
   validateOptions(options, ['allowWriteExec']);
   if (options.allowWriteExec !== undefined) validateBoolean(options.allowWriteExec, 'options.allowWriteExec');
-  refuseWriteExec(prot, options.allowWriteExec);
+  validateProt(prot, options.allowWriteExec);
   onRange('mprotect', binding.mprotect, addr, length, prot);
 }
 

@@ -3,7 +3,7 @@ import { type Handle, binding } from '../internal/binding.js';
 import { createBuffer, hasExternalShared, refuseBuffer } from '../internal/buffer.js';
 import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
-import { invalidType, validateBoolean, validateInteger, validateOptions } from '../internal/validate.js';
+import { invalidType, refuseWriteExec, validateBoolean, validateInteger, validateOptions } from '../internal/validate.js';
 import { type AnyBuffer, type Where, addressOf, isBuffer, locate } from './where.js';
 import { check } from '../internal/syscall.js';
 
@@ -37,13 +37,9 @@ function bufferOf(handle: Handle, length: number, shared: boolean, movable: bool
   return buffer;
 }
 
-export function refuseWriteExec(prot: number, allowed: boolean | undefined): void {
+export function validateProt(prot: number, allowed: boolean | undefined): void {
   const both = PROT.WRITE | PROT.EXEC;
-  if ((prot & both) !== both || allowed === true) return;
-  throw Object.assign(
-    new TypeError('PROT.WRITE together with PROT.EXEC needs { allowWriteExec: true }'),
-    { code: 'ERR_MEMMAP_WRITE_EXEC' },
-  );
+  refuseWriteExec((prot & both) === both, allowed, 'PROT.WRITE together with PROT.EXEC');
 }
 
 function validateMmapOptions(options: MmapOptions): void {
@@ -99,7 +95,7 @@ export function mmap(
   validateInteger(fd, 'fd', -1, 2 ** 31 - 1);
   validateInteger(offset, 'offset');
   validateMmapOptions(options);
-  refuseWriteExec(prot, options.allowWriteExec);
+  validateProt(prot, options.allowWriteExec);
   const shared = options.shared === true;
   const rooted = MAP.FIXED | MAP.FIXED_NOREPLACE | MAP.HUGETLB | MAP.GROWSDOWN;
   const movable = address === 0n && (flags & rooted) === 0;

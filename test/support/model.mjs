@@ -1,11 +1,14 @@
 // A simulated memory, and every order in which a few threads can run over it.
 //
-// A thread is a generator of steps: those of the locks' own code in lib/shm/*-steps.ts, and
+// A thread is a generator of steps: those of the locks' own code in lib/shm/lock/algorithm, and
 // `enter` and `leave`, which say what it does in between. A state is what the memory holds and
 // what each thread has been answered so far; states that are the same are visited once.
-import { ABORTED, ALIVE, CAS, EXPIRED, LOAD, SPIN, SWAP, WAIT, WAKE, WOKEN } from '../../dist/shm/lock/algorithm/operation.js';
+import { ALIVE, CAS, LOAD, SPIN, SWAP, WAIT, WAKE } from '../../dist/shm/lock/algorithm/operation.js';
+import { ABORTED, EXPIRED, WOKEN } from '../../dist/shm/wait/outcome.js';
 
 export * from '../../dist/shm/lock/algorithm/operation.js';
+export * from '../../dist/shm/wait/outcome.js';
+export { ID } from '../../dist/shm/wait/owner-id.js';
 export { arrive, LAST } from '../../dist/shm/lock/algorithm/barrier.js';
 export { awaitSet, reset, set } from '../../dist/shm/lock/algorithm/event.js';
 export { acquire, release } from '../../dist/shm/lock/algorithm/mutex.js';

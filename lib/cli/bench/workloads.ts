@@ -73,7 +73,7 @@ function opening({ path }: Ground): Contest {
 function reading({ path }: Ground): Contest {
   const file = mapFile(path);
   const words = Math.floor(file.length / WORD);
-  const view = file.view(Float64Array, { offset: 0, length: words * WORD });
+  const view = file.view(Float64Array, { count: words });
   const fd = openSync(path, 'r');
   const word = new Float64Array(1);
   return {

@@ -1,8 +1,8 @@
 // memmap doctor: what of this machine gets into the way of memory mapping, and what helps.
 import type { Command } from 'commander';
 import { findingsOf } from './checks/all.js';
-import type { Facts } from './facts.js';
-import type { Finding, Level } from './finding.js';
+import type { Facts } from './checks/facts.js';
+import type { Finding, Level } from './checks/finding.js';
 import { readFacts } from './read-facts.js';
 import { acts, describe, newCommand } from '../common/command.js';
 import { EXIT } from '../common/exit.js';

@@ -2,7 +2,7 @@
 import { readFileSync, realpathSync, statfsSync } from 'node:fs';
 import { features, hugePagePools, numaNodes } from '../../index.js';
 import { messageOf } from '../common/exit.js';
-import type { Facts, GroupFact, PlaceFact } from './facts.js';
+import type { Facts, GroupFact, PlaceFact } from './checks/facts.js';
 
 function readText(path: string): string {
   try {

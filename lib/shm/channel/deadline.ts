@@ -1,6 +1,6 @@
 // Wait: how long something may wait, by the clock and by an AbortSignal.
 import { performance } from 'node:perf_hooks';
-import { ABORTED, EXPIRED, WOKEN } from '../lock/algorithm/operation.js';
+import { ABORTED, EXPIRED, WOKEN } from '../wait/outcome.js';
 import type { Turns } from '../wait/fifo.js';
 import { type AsyncTimeoutOptions, deadlineOf, resultOf } from '../lock/acquire.js';
 

@@ -1,16 +1,15 @@
 // DuplexChannel: two channels between two processes, one for each direction, and the socket over
 // which they were made. The socket stays open as long as both live: its end tells of the other's.
 import type { Duplex, Readable, Writable } from 'node:stream';
-import { OURS, validateFunction, validateOptions, validateOurs } from '../../internal/validate.js';
+import { OURS, validateFunction, validateOptions, validateOurs, validateSignal, validateTimeout } from '../../internal/validate.js';
 import { type EndOptions, validateSpin } from './end.js';
 import { Connection, type Peer, sameUser } from '../socket/connection.js';
 import type { Consumer } from './consumer.js';
 import { type Ends, accept, within } from './handshake.js';
 import type { Producer } from './producer.js';
-import { validateSignal } from '../socket/epoll.js';
 import { type ConnectOptions, connect } from '../socket/send-fds.js';
 import { type StreamOptions, duplexOf, readableOf, writableOf } from './streams.js';
-import { type AsyncTimeoutOptions, validateTimeout } from '../lock/acquire.js';
+import { type AsyncTimeoutOptions } from '../lock/acquire.js';
 
 /** Milliseconds that a peer has for the handshake. */
 export const PATIENCE = 10_000;

@@ -115,7 +115,7 @@ export abstract class ChannelEnd implements Disposable {
     const mapping = memory.map();
     let witness: Witness;
     try {
-      const array = mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH });
+      const array = mapping.view(Int32Array, { count: HEADER_LENGTH / 4 });
       this.words = new Words(array);
       this.arrivals = new Signal(this.words, WORD.messages);
       this.vacancies = new Signal(this.words, WORD.room);

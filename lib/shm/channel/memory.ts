@@ -22,7 +22,7 @@ export class ChannelMemory implements Disposable {
     try {
       memory.seal('grow', 'shrink', 'seal');
       using mapping = memory.map();
-      writeHeader(mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH }), shape);
+      writeHeader(mapping.view(Int32Array, { count: HEADER_LENGTH / 4 }), shape);
     } catch (error) {
       memory.close();
       throw error;
@@ -35,7 +35,7 @@ export class ChannelMemory implements Disposable {
     const memory = SharedMemory.fromFd(fd, { require: ['grow', 'shrink'], length: HEADER_LENGTH });
     try {
       using mapping = memory.map();
-      const words = mapping.view(Int32Array, { offset: 0, length: HEADER_LENGTH });
+      const words = mapping.view(Int32Array, { count: HEADER_LENGTH / 4 });
       return new ChannelMemory(memory, readHeader(words, memory.length));
     } catch (error) {
       memory.close();

@@ -1,14 +1,12 @@
 // ChannelServer: a socket where whoever connects gets a pair of channels.
 import { PeerError, StateError } from '../../errors.js';
-import { OURS, validateFunction, validateInteger, validateOptions, validateOurs } from '../../internal/validate.js';
+import { OURS, validateFunction, validateInteger, validateOptions, validateOurs, validateSignal, validateTimeout } from '../../internal/validate.js';
 import { type EndOptions, validateSpin } from './end.js';
 import { CAPACITY } from './header.js';
 import type { Connection, Peer } from '../socket/connection.js';
 import { DuplexChannel, PATIENCE } from './duplex.js';
 import { offer, within } from './handshake.js';
 import { type ListenOptions, Listener, listen, throwAlone } from '../socket/listener.js';
-import { validateSignal } from '../socket/epoll.js';
-import { validateTimeout } from '../lock/acquire.js';
 
 /** Called once for each client. What it returns, if it is a promise, is awaited: then the channel is closed. */
 export type ChannelHandler = (channel: DuplexChannel) => unknown;

@@ -1,10 +1,9 @@
 // The ends of channels as streams of Node. A stream owns its end: where it ends, so does that.
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { setImmediate as breath } from 'node:timers/promises';
-import { validateBoolean, validateInteger, validateOptions } from '../../internal/validate.js';
+import { validateBoolean, validateInteger, validateOptions, validateSignal } from '../../internal/validate.js';
 import type { Consumer } from './consumer.js';
 import type { Producer } from './producer.js';
-import { validateSignal } from '../socket/epoll.js';
 
 /** Bytes that are passed on in one turn of the event loop. */
 const STRETCH = 2 ** 22;

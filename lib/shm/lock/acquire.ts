@@ -1,9 +1,10 @@
 // Waiting as the locks' users see it: options, giving up.
 import { performance } from 'node:perf_hooks';
 import { StateError } from '../../errors.js';
-import { invalidType, outOfRange, validateOptions } from '../../internal/validate.js';
+import { validateOptions, validateSignal, validateTimeout } from '../../internal/validate.js';
 import type { Place } from './lock-word.js';
-import { ABORTED, DONE, EXPIRED, NOT_OWNER, OWN, OWNER_DIED, type Steps, WOKEN } from './algorithm/operation.js';
+import { DONE, NOT_OWNER, OWN, OWNER_DIED, type Steps } from './algorithm/operation.js';
+import { ABORTED, EXPIRED, WOKEN } from '../wait/outcome.js';
 import type { Turns } from '../wait/fifo.js';
 
 /** Options of what waits. */
@@ -21,21 +22,13 @@ export interface AsyncTimeoutOptions extends TimeoutOptions {
 const KNOWN = ['timeout'] as const;
 const KNOWN_ASYNC = ['timeout', 'signal'] as const;
 
-/** Milliseconds; Infinity, too. */
-export function validateTimeout(timeout: unknown): asserts timeout is number {
-  if (typeof timeout !== 'number') throw invalidType('options.timeout', 'of type number', timeout);
-  if (!(timeout >= 0)) throw outOfRange('options.timeout', '>= 0 milliseconds', timeout);
-}
-
 /** When the waiting ends, by performance.now(). */
 export function deadlineOf(options: AsyncTimeoutOptions | undefined, known: readonly (keyof AsyncTimeoutOptions)[]): number {
   if (options === undefined) return Infinity;
   validateOptions<AsyncTimeoutOptions>(options, known);
   const { timeout = Infinity, signal } = options;
   validateTimeout(timeout);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalidType('options.signal', 'an AbortSignal', signal);
-  }
+  validateSignal(signal);
   return performance.now() + timeout;
 }
 

@@ -4,10 +4,9 @@ import { performance } from 'node:perf_hooks';
 import { PeerError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { invalidType, invalidValue, outOfRange, validateInteger } from '../../internal/validate.js';
-import { Mapping } from '../../mem/mapping.js';
-import {
-  ABORTED, ALIVE, CAS, EXPIRED, Impossible, LOAD, type Party, SPIN, SWAP, type Step, type Steps, WAIT, WAKE, WOKEN,
-} from './algorithm/operation.js';
+import { Mapping, memoryOf } from '../../mem/mapping.js';
+import { ALIVE, CAS, Impossible, LOAD, type Party, SPIN, SWAP, type Step, type Steps, WAIT, WAKE } from './algorithm/operation.js';
+import { ABORTED, EXPIRED, WOKEN } from '../wait/outcome.js';
 import { sleep } from '../wait/futex.js';
 import { Witness } from '../wait/liveness.js';
 import { check } from '../../internal/syscall.js';
@@ -48,7 +47,7 @@ export class Place {
       throw invalidType('memory', 'a Mapping or a SharedArrayBuffer of one', memory);
     }
     const size = mapped ? memory.length : memory.byteLength;
-    if (mapped) memory.pages.open();
+    if (mapped) memoryOf(memory).pages.open();
     validateInteger(offset, 'offset', 0, Math.max(0, size - length));
     // Subtract, never add: see resolveRange.
     if (length > size - offset) throw outOfRange('offset', `such that ${length} bytes follow`, offset);
@@ -59,11 +58,11 @@ export class Place {
       throw invalidValue('memory', 'must be writable', memory);
     }
     this.#memory = memory;
-    this.#pages = mapped ? memory.pages : FIXED;
+    this.#pages = mapped ? memoryOf(memory).pages : FIXED;
     this.#offset = offset;
     this.#length = length;
     this.words = mapped
-      ? memory.view(Int32Array, { offset, length })
+      ? memory.view(Int32Array, { offset, count: length / 4 })
       : new Int32Array(memory as unknown as ArrayBuffer, offset, length / 4);
     this.#version = this.#pages.version;
     this.#witness = Witness.of(memory, this.words);
@@ -82,10 +81,10 @@ export class Place {
   follow(): void {
     const memory = this.#memory;
     if (!(memory instanceof Mapping)) return;
-    memory.pages.open();
+    memoryOf(memory).pages.open();
     if (this.current) return;
-    this.words = memory.view(Int32Array, { offset: this.#offset, length: this.#length });
-    this.#version = memory.pages.version;
+    this.words = memory.view(Int32Array, { offset: this.#offset, count: this.#length / 4 });
+    this.#version = this.#pages.version;
   }
 
   /** Runs an algorithm; blocks the thread while it waits. */

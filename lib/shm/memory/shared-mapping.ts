@@ -6,9 +6,8 @@ import type { BufferKind } from '../../internal/literals.js';
 import { withRoom } from '../../internal/reclaim.js';
 import { mapRemedy } from '../../internal/remedy.js';
 import { OURS, outOfRange, validateInteger, validateOurs } from '../../internal/validate.js';
-import type { Access } from '../../mem/guarded.js';
+import { type Backing, MappedMemory } from '../../mem/mapped-memory.js';
 import { Mapping } from '../../mem/mapping.js';
-import type { PagesOptions } from '../../mem/pages.js';
 import { check, systemError } from '../../internal/syscall.js';
 
 const { MAP, PROT } = binding;
@@ -45,23 +44,27 @@ function flagsOf(access: SharedAccess, { secret, pageSize }: Region): number {
   return copies ? MAP.PRIVATE | MAP.NORESERVE : MAP.SHARED;
 }
 
+function backingOf(flags: number, secret: boolean): Backing {
+  const copies = (flags & (MAP.PRIVATE | MAP.NORESERVE)) === MAP.PRIVATE;
+  return {
+    secret,
+    backed: (pages) => fstatSync(pages.descriptor).size,
+    restore(pages, handle, prot) {
+      check(binding.restore(handle, pages.descriptor, 0, prot, flags, copies), 'mmap');
+    },
+  };
+}
+
 /**
  * Shared memory as this process sees it: made by `SharedMemory.map()`. It keeps a descriptor of
  * its own, and lives on when the SharedMemory is closed.
  */
 export class SharedMapping extends Mapping {
-  readonly #flags: number;
-  readonly #secret: boolean;
+  readonly #memory: MappedMemory;
 
-  private constructor(key: typeof OURS, pages: PagesOptions, access: Access, flags: number, secret: boolean) {
-    super(key, pages, access);
-    this.#flags = flags;
-    this.#secret = secret;
-  }
-
-  /** @internal */
-  override get secret(): boolean {
-    return this.#secret;
+  private constructor(key: typeof OURS, memory: MappedMemory) {
+    super(key, memory);
+    this.#memory = memory;
   }
 
   /** @internal */
@@ -80,7 +83,8 @@ export class SharedMapping extends Mapping {
         remedy: (code) => (code === 'EPERM' ? 'A seal forbids such mappings: see seals' : mapRemedy(flags)(code)),
       });
     }
-    return new SharedMapping(OURS, { handle, byteOffset: 0, length, kind, movable, pageSize }, access, flags, region.secret);
+    const pages = { handle, byteOffset: 0, length, kind, movable, pageSize };
+    return new SharedMapping(OURS, new MappedMemory(pages, access, backingOf(flags, region.secret)));
   }
 
   /**
@@ -88,12 +92,12 @@ export class SharedMapping extends Mapping {
    * changes the memory itself. Ends earlier views.
    */
   override resize(length: number): void {
-    const has = fstatSync(this.pages.descriptor).size;
+    const has = fstatSync(this.#memory.pages.descriptor).size;
     validateInteger(length, 'length', 1);
     if (length > has) throw outOfRange('length', `<= ${has}, the length of the memory`, length);
-    this.repair();
-    const handle = this.pages.open();
-    this.pages.resize(length, () => {
+    this.#memory.repair();
+    const handle = this.#memory.pages.open();
+    this.#memory.pages.resize(length, () => {
       check(binding.resize(handle, length), 'mremap', { feature: 'remapKeepingFiles', remedy: mapRemedy(0) });
       return handle;
     });
@@ -106,22 +110,10 @@ export class SharedMapping extends Mapping {
    * @returns whether the length changed
    */
   refresh(): boolean {
-    this.repair();
-    const has = fstatSync(this.pages.descriptor).size;
+    this.#memory.repair();
+    const has = fstatSync(this.#memory.pages.descriptor).size;
     if (has >= this.length || has === 0) return false;
     this.resize(has);
     return true;
-  }
-
-  /** @internal */
-  override backed(): number {
-    return fstatSync(this.pages.descriptor).size;
-  }
-
-  /** @internal */
-  protected override restore(handle: Handle, prot: number): void {
-    const { descriptor } = this.pages;
-    const lostEndOnly = this.access === 'copy-on-write';
-    check(binding.restore(handle, descriptor, 0, prot, this.#flags, lostEndOnly), 'mmap');
   }
 }

@@ -7,7 +7,7 @@ import { OURS, validateOurs } from '../../internal/validate.js';
 import { disown, own } from '../../internal/owned-fd.js';
 import { ANY, Frame, HEADER_LENGTH, type Limits, MAX_FDS_AT_ONCE, bareOf, partsOf } from './frame.js';
 import { Watch, orAborted } from './epoll.js';
-import { WOKEN } from '../lock/algorithm/operation.js';
+import { WOKEN } from '../wait/outcome.js';
 import { Turns } from '../wait/fifo.js';
 import { check, systemError } from '../../internal/syscall.js';
 

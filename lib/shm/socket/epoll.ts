@@ -2,7 +2,6 @@
 // thread waits for all, and calls here.
 import { binding } from '../../internal/binding.js';
 import { checkStarted } from '../../internal/thread.js';
-import { invalidType } from '../../internal/validate.js';
 import { check } from '../../internal/syscall.js';
 
 type Direction = 'read' | 'write';
@@ -27,12 +26,6 @@ function listenToThread(): void {
   if (listens) return;
   checkStarted(binding.onReady(report), 'epoll_create1');
   listens = true;
-}
-
-export function validateSignal(signal: unknown): asserts signal is AbortSignal | undefined {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalidType('options.signal', 'an AbortSignal', signal);
-  }
 }
 
 /** `promise`, or the signal's reason if that is first. */

@@ -6,11 +6,11 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StateError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
-import { OURS, validateFunction, validateInteger, validateOptions, validateOurs } from '../../internal/validate.js';
+import { OURS, validateFunction, validateInteger, validateOptions, validateOurs, validateSignal } from '../../internal/validate.js';
 import { addressOf } from './unix-address.js';
 import { Connection, type Peer, sameUser } from './connection.js';
 import { disown, own } from '../../internal/owned-fd.js';
-import { Watch, validateSignal } from './epoll.js';
+import { Watch } from './epoll.js';
 import type { WaitOptions } from './send-fds.js';
 import { check, systemError } from '../../internal/syscall.js';
 

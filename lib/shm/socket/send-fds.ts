@@ -3,11 +3,11 @@
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { binding } from '../../internal/binding.js';
-import { OURS, invalidType, outOfRange, validateFunction, validateInteger, validateOptions } from '../../internal/validate.js';
+import { invalidType, OURS, outOfRange, validateFunction, validateInteger, validateOptions, validateSignal } from '../../internal/validate.js';
 import { addressOf } from './unix-address.js';
 import { Connection, type Message, PAUSE, type Peer, sameUser } from './connection.js';
 import { MAX_FDS, MAX_PAYLOAD } from './frame.js';
-import { orAborted, validateSignal } from './epoll.js';
+import { orAborted } from './epoll.js';
 import { check } from '../../internal/syscall.js';
 
 const { errno } = constants;

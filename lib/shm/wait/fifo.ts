@@ -1,6 +1,6 @@
 // Turns: the order of a thread's tasks.
 import { performance } from 'node:perf_hooks';
-import { ABORTED, EXPIRED, WOKEN } from '../lock/algorithm/operation.js';
+import { ABORTED, EXPIRED, WOKEN } from './outcome.js';
 
 /** Milliseconds of the longest timer. */
 export const LONGEST: number = 2 ** 31 - 1;

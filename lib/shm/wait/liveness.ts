@@ -8,7 +8,7 @@ import { fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { binding } from '../../internal/binding.js';
 import { invalidValue } from '../../internal/validate.js';
-import { ID } from '../lock/algorithm/operation.js';
+import { ID } from './owner-id.js';
 import { check, systemError } from '../../internal/syscall.js';
 
 const { errno } = constants;

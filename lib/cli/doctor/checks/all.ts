@@ -1,6 +1,6 @@
 // All checks, in the order of their subjects.
-import type { Facts } from '../facts.js';
-import type { Finding } from '../finding.js';
+import type { Facts } from './facts.js';
+import type { Finding } from './finding.js';
 import { checkGuard, checkKernel, checkSandbox } from './kernel.js';
 import { checkGroup, checkLocking, checkMappings, checkOvercommit } from './limits.js';
 import { checkNuma, checkPools, checkSwap, checkTransparent } from './memory.js';

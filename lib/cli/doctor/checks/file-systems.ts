@@ -1,7 +1,7 @@
 // Checks of file systems: /dev/shm, and what paths are on.
 import { formatBytes, formatShare } from '../../common/units.js';
-import type { Facts, PlaceFact } from '../facts.js';
-import type { Finding, Level, Sudo } from '../finding.js';
+import type { Facts, PlaceFact } from './facts.js';
+import type { Finding, Level, Sudo } from './finding.js';
 
 /** What containers begin with. */
 const CONTAINER_SHM = 64 * 2 ** 20;

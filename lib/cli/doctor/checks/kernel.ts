@@ -1,6 +1,6 @@
 // Checks of what the kernel offers, and of what a sandbox forbids.
-import type { FeatureFact, Facts } from '../facts.js';
-import { type Finding, type Sudo, sysctl } from '../finding.js';
+import type { FeatureFact, Facts } from './facts.js';
+import { type Finding, type Sudo, sysctl } from './finding.js';
 
 /** Takes root everywhere, and is for tests. */
 const FOR_TESTS = 'poison';

@@ -1,7 +1,7 @@
 // Checks of what a process may have: mappings, promised memory, locked memory, the limit of its group.
 import { formatBytes, formatCount, formatShare } from '../../common/units.js';
-import type { Facts } from '../facts.js';
-import { type Finding, type Sudo, sysctl } from '../finding.js';
+import type { Facts } from './facts.js';
+import { type Finding, type Sudo, sysctl } from './finding.js';
 
 /** What the kernel begins with. */
 const DEFAULT_MAPPINGS = 65_530;

@@ -1,7 +1,7 @@
 // Checks of the machine's memory: huge pages, NUMA, swap.
 import { formatBytes, formatCount, formatShare } from '../../common/units.js';
-import type { Facts } from '../facts.js';
-import { type Finding, type Sudo, sysctl } from '../finding.js';
+import type { Facts } from './facts.js';
+import { type Finding, type Sudo, sysctl } from './finding.js';
 
 export function checkPools({ pools }: Facts, sudo: Sudo): Finding {
   const id = 'huge-pages';

@@ -1,6 +1,7 @@
 // The algorithm of Barrier: how many have arrived, and in which round, in one word; how many
 // are to come in another.
-import { ALL, DONE, Impossible, type Party, type Steps, WOKEN, cas, load, spin, wait, wake } from './operation.js';
+import { ALL, DONE, Impossible, type Party, type Steps, cas, load, spin, wait, wake } from './operation.js';
+import { WOKEN } from '../../wait/outcome.js';
 
 const WORD = 0;
 const PARTIES = 1;

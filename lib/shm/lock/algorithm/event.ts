@@ -1,5 +1,6 @@
 // The algorithm of Event: whether it is set, and how often it was, in one word.
-import { ALL, DONE, EXPIRED, Impossible, type Party, type Steps, WAITERS, WOKEN, cas, load, spin, wait, wake } from './operation.js';
+import { ALL, DONE, Impossible, type Party, type Steps, WAITERS, cas, load, spin, wait, wake } from './operation.js';
+import { EXPIRED, WOKEN } from '../../wait/outcome.js';
 
 const WORD = 0;
 export const SET = 1;

@@ -1,8 +1,7 @@
 // The algorithm of Mutex, and of the writer's side of RwLock: an owner's id in one word.
-import {
-  DIED, DONE, EXPIRED, ID, NOT_OWNER, Impossible, OWN, OWNER_DIED, type Party, type Steps, WAITERS, WOKEN, alive, cas, load, spin,
-  swap, wait, wake,
-} from './operation.js';
+import { DIED, DONE, NOT_OWNER, Impossible, OWN, OWNER_DIED, type Party, type Steps, WAITERS, alive, cas, load, spin, swap, wait, wake } from './operation.js';
+import { EXPIRED, WOKEN } from '../../wait/outcome.js';
+import { ID } from '../../wait/owner-id.js';
 
 /** Throws unless somebody can have written the word. `allowed`: DIED where that may be. */
 export function verifyOwner(at: number, value: number, allowed: number): void {

@@ -28,13 +28,6 @@ export const wait = (at: number, value: number): Step => [WAIT, at, value, 0];
 export const wake = (at: number, count: number): Step => [WAKE, at, count, 0];
 export const alive = (id: number): Step => [ALIVE, id, 0, 0];
 
-/** Of a WAIT: look again. It may have slept, or not at all. */
-export const WOKEN = 0;
-/** Of a WAIT: did not sleep, the time is over. Of an algorithm: that is why it gave up. */
-export const EXPIRED = 1;
-/** Likewise: the signal is aborted. */
-export const ABORTED = 2;
-
 /** What an algorithm came to, besides EXPIRED and ABORTED. */
 export const DONE = 0;
 /** Done, and the owner before has died. */
@@ -49,8 +42,6 @@ export const ALL = 0x7fff_ffff;
 
 // The words of a lock, as docs/abi.md has them.
 
-/** The id of an owner: bits 0 to 28. 0 is nobody. */
-export const ID = 0x1fff_ffff;
 /** The last owner died, and nobody has owned it since. */
 export const DIED = 0x4000_0000;
 /** Somebody may sleep until the word changes. */

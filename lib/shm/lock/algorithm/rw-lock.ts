@@ -3,10 +3,9 @@
 // A reader takes a slot, then looks at the writer's word; a writer takes its word, then looks
 // at the slots. All accesses are in one order (Atomics), so one of the two sees the other.
 import { acquire, release, verifyOwner } from './mutex.js';
-import {
-  ALL, DIED, DONE, EXPIRED, ID, Impossible, OWN, OWNER_DIED, type Party, type Steps, WAITERS, WOKEN, alive, cas, load,
-  spin, swap, wait, wake,
-} from './operation.js';
+import { ALL, DIED, DONE, Impossible, OWN, OWNER_DIED, type Party, type Steps, WAITERS, alive, cas, load, spin, swap, wait, wake } from './operation.js';
+import { EXPIRED, WOKEN } from '../../wait/outcome.js';
+import { ID } from '../../wait/owner-id.js';
 
 /** Index of the writer's word. */
 const WRITER = 0;

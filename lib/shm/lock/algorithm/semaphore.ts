@@ -1,5 +1,6 @@
 // The algorithm of Semaphore: permits counted in one word.
-import { DONE, EXPIRED, Impossible, type Party, type Steps, WAITERS, WOKEN, cas, load, spin, wait, wake } from './operation.js';
+import { DONE, Impossible, type Party, type Steps, WAITERS, cas, load, spin, wait, wake } from './operation.js';
+import { EXPIRED, WOKEN } from '../../wait/outcome.js';
 
 const WORD = 0;
 /** Permits: bits 0 to 28. */

@@ -1,10 +1,10 @@
-// Identity: the very file that is mapped, whatever its path leads to by now.
+// FileIdentity: the very file that is mapped, whatever its path leads to by now.
 import { type Stats, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
 import { StateError } from '../errors.js';
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 
-export class Identity {
+export class FileIdentity {
   readonly #path: string;
   readonly #device: number;
   readonly #inode: number;

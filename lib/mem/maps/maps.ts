@@ -1,11 +1,11 @@
 // The map of a process: what is mapped where, and what it takes. proc_pid_maps(5)
 import { constants } from 'node:os';
-import { binding } from '../internal/binding.js';
-import { countsAsMapping, mappingLimit, readLines, readText } from '../internal/kernel-files.js';
-import { validateAddress, validateBoolean, validateInteger, validateOptions } from '../internal/validate.js';
+import { binding } from '../../internal/binding.js';
+import { countsAsMapping, mappingLimit, readLines, readText } from '../../internal/kernel-files.js';
+import { validateAddress, validateBoolean, validateInteger, validateOptions } from '../../internal/validate.js';
 import { type EntryInMaking, EntryParser, type MapEntry, type Whose } from './map-entry.js';
 import { type Footprint, UsageReader } from './usage.js';
-import { failure } from '../internal/syscall.js';
+import { failure } from '../../internal/syscall.js';
 
 const { errno } = constants;
 const MAX_PID = 2 ** 31 - 1;

@@ -1,6 +1,6 @@
 // A line of /proc/PID/maps, and an answer of PROCMAP_QUERY, as an entry of maps().
 import { readlinkSync, statSync } from 'node:fs';
-import { binding } from '../internal/binding.js';
+import { binding } from '../../internal/binding.js';
 import type { Usage } from './usage.js';
 
 const { PROT } = binding;

@@ -1,18 +1,18 @@
-// Pieces: how a mapping is reached that is too large for one buffer of this runtime.
+// SubMappings: how a mapping is reached that is too large for one buffer of this runtime.
 
 /** Bytes from one piece to the next. */
 const STEP = 2 ** 30;
 
-interface Piece<M> {
+interface SubMapping<M> {
   readonly mapping: M;
   /** Where in the whole mapping it starts. */
   readonly from: number;
 }
 
 /** Mappings of parts of a mapping: what was read of it, until it closes. */
-export class Pieces<M extends { readonly length: number; close(): void }> {
+export class SubMappings<M extends { readonly length: number; close(): void }> {
   readonly #map: (from: number, length: number) => M;
-  readonly #pieces: Piece<M>[] = [];
+  readonly #pieces: SubMapping<M>[] = [];
 
   /** @param map - maps a part */
   constructor(map: (from: number, length: number) => M) {
@@ -20,11 +20,11 @@ export class Pieces<M extends { readonly length: number; close(): void }> {
   }
 
   /** The piece that holds [offset, offset + length) of a mapping of `total` bytes. */
-  holding(offset: number, length: number, total: number): Piece<M> {
-    const holds = ({ mapping, from }: Piece<M>) => offset >= from && length <= mapping.length - (offset - from);
+  holding(offset: number, length: number, total: number): SubMapping<M> {
+    const holds = ({ mapping, from }: SubMapping<M>) => offset >= from && length <= mapping.length - (offset - from);
     const found = this.#pieces.findLast(holds);
     if (found !== undefined) return found;
-    // Pieces overlap by half, so that what is taken of them seldom reaches past their end.
+    // SubMappings overlap by half, so that what is taken of them seldom reaches past their end.
     const from = offset - (offset % STEP);
     const least = offset - from + length;
     const piece = { mapping: this.#map(from, Math.max(least, Math.min(2 * STEP, total - from))), from };

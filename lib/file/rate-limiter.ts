@@ -16,7 +16,7 @@ export function validateRate(rate: unknown): asserts rate is number | undefined 
 const STEPS_PER_SECOND = 10;
 
 /** A rate, and when it permits to go on. One step at a time. */
-export class Pace {
+export class RateLimiter {
   readonly #rate: number;
   /** When the next step may begin, in ms of performance.now(). */
   #due = 0;
@@ -26,8 +26,8 @@ export class Pace {
     this.#rate = rate;
   }
 
-  static of(rate: number | undefined): Pace | undefined {
-    return rate === undefined ? undefined : new Pace(rate);
+  static of(rate: number | undefined): RateLimiter | undefined {
+    return rate === undefined ? undefined : new RateLimiter(rate);
   }
 
   /** Bytes to read between two pauses: whole pages. */
@@ -36,7 +36,7 @@ export class Pace {
   }
 
   /** After a step that began at `begun`, in ms of performance.now(), and read so many bytes. */
-  spend(bytes: number, begun: number): void {
+  consume(bytes: number, begun: number): void {
     this.#due = begun + (1000 * bytes) / this.#rate;
   }
 
@@ -46,7 +46,7 @@ export class Pace {
    *
    * @throws the signal's reason, at once
    */
-  async pause(signal: AbortSignal | undefined): Promise<void> {
+  async wait(signal: AbortSignal | undefined): Promise<void> {
     for (;;) {
       signal?.throwIfAborted();
       const ms = this.#due - performance.now();

@@ -1,0 +1,81 @@
+// FileBacking: the file behind a mapping, opened anew whenever it takes a descriptor.
+import { closeSync, fstatSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { FaultErrorKind } from '../errors.js';
+import { type Handle, binding } from '../internal/binding.js';
+import { PROTECTION, type Protection } from '../internal/literals.js';
+import { check, systemError } from '../internal/syscall.js';
+import type { Backing, MappedMemory } from '../mem/mapped-memory.js';
+import type { Pages } from '../mem/pages.js';
+import { readOnlyFile } from '../mem/protections.js';
+import type { FileBehind } from '../mem/residency.js';
+import { FileIdentity } from './file-identity.js';
+import type { FilePages, FileSource } from './open-file.js';
+
+const { errno } = constants;
+const { MAP, O, PROT } = binding;
+
+export class FileBacking implements Backing {
+  readonly source: FileSource;
+  readonly filesystem: string;
+  readonly identity: FileIdentity;
+  readonly #regular: boolean;
+  /** Mappings of parts of a mapping that is too long for one buffer. */
+  readonly parts: () => readonly MappedMemory[];
+
+  constructor(found: FilePages, source: FileSource, parts: () => readonly MappedMemory[]) {
+    this.source = source;
+    this.filesystem = found.filesystem;
+    this.identity = new FileIdentity(source.path, found.device, found.inode);
+    this.#regular = found.regular;
+    this.parts = parts;
+  }
+
+  get writable(): boolean {
+    return (this.source.openFlags & O.RDWR) !== 0;
+  }
+
+  /** The file may be replaced by now, or gone. */
+  withFile<T>(pages: Pages, act: (file: FileBehind) => T): T {
+    let fd = pages.descriptor;
+    const { descriptor } = pages;
+    try {
+      if (fd < 0 && this.#regular) fd = this.identity.openAgain('r');
+    } catch {
+      return act({ fd: -1, offset: 0, lost: true });
+    }
+    try {
+      const offset = this.source.offset - pages.byteOffset;
+      return act(this.filesystem === 'hugetlbfs' ? { fd, offset, hugeSize: fstatSync(fd).blksize } : { fd, offset });
+    } finally {
+      if (fd !== descriptor) closeSync(fd);
+    }
+  }
+
+  backed(pages: Pages): number {
+    const size = this.identity.sizeByPath() ?? Infinity;
+    return Math.max(0, Math.min(pages.length, size - this.source.offset));
+  }
+
+  /** Where there is no disk, reading a hole needs a page, too. */
+  unreachable(writes: boolean): FaultErrorKind {
+    const inMemory = this.filesystem === 'tmpfs' || this.filesystem === 'hugetlbfs';
+    return writes || inMemory ? 'no-space' : 'memory-failure';
+  }
+
+  /** A private map of the file would take writes, but not to the file. */
+  permit(access: Protection): void {
+    const { path, flags, copies } = this.source;
+    const writes = (PROTECTION[access] & PROT.WRITE) !== 0;
+    if (!writes || this.writable || (flags & MAP.PRIVATE) === 0 || copies) return;
+    throw systemError(-errno.EACCES, 'mprotect', { path, remedy: readOnlyFile });
+  }
+
+  restore(pages: Pages, handle: Handle, prot: number): void {
+    const { path, flags, offset, copies } = this.source;
+    this.identity.open(pages.descriptor, this.writable ? 'r+' : 'r', (fd) => {
+      const start = offset - pages.byteOffset;
+      check(binding.restore(handle, fd, start, prot, flags & ~MAP.POPULATE, copies), 'mmap', { path });
+    });
+  }
+}

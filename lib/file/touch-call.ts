@@ -1,0 +1,75 @@
+// One call of the thread pool that reads files into the page cache, and what it found.
+import type { SystemError } from '../errors.js';
+import { binding } from '../internal/binding.js';
+import type { Span } from '../internal/range.js';
+import { check, systemError } from '../internal/syscall.js';
+
+/** Bytes in a piece, and about as many are read before a call returns: milliseconds of disk. */
+export const PIECE: number = 2 ** 22;
+
+/** Numbers for each file. Twin of napi/memory/touch.cc. */
+export const FIELDS = 8;
+
+/** Where of these the bytes read are. */
+const READ = 4;
+
+/** The calls that can fail, in the order of core::Touched::Step. */
+const STEPS = ['stat', 'open', 'read'];
+
+/** What a call found of a file, and did. */
+export interface TouchedFile {
+  /** As it was given. */
+  readonly path: string;
+  /** Bytes in the file. */
+  readonly size: number;
+  /** Bytes of the part that were in memory; undefined if the kernel does not tell: before Linux 6.5, and of files of others. */
+  readonly present: number | undefined;
+  /** Bytes that were missing and have been read: all, if `present` is not known. */
+  readonly read: number;
+  /** Why the file was not read, or not to its end. */
+  readonly error?: SystemError;
+}
+
+/** @returns FIELDS numbers for each file, of as many files as it got to */
+export async function touchAll(paths: readonly string[], { offset, length }: Span, budget: number): Promise<Float64Array> {
+  return check(await binding.touchAsync(Buffer.from(`${paths.join('\0')}\0`), offset, length, budget), 'touch');
+}
+
+/** Brings in the part of the file, at most a piece, and waits for it. */
+export async function touchPart(path: string, part: Span): Promise<TouchedFile> {
+  return resultOf(await touchAll([path], part, PIECE), 0, path);
+}
+
+/** The span, in pieces of `most` bytes at most, and no longer than touchPart() permits. */
+export function piecesOf({ offset, length }: Span, most: number): Span[] {
+  const piece = Math.min(PIECE, most);
+  const pieces: Span[] = [];
+  for (let done = 0; done < length; done += piece) pieces.push({ offset: offset + done, length: Math.min(piece, length - done) });
+  return pieces;
+}
+
+/** Of the file number `i` of a call. */
+export function resultOf(found: Float64Array, i: number, path: string): TouchedFile {
+  const at = i * FIELDS;
+  // One by one, not by destructuring: this is most of what a cached file costs here.
+  const errno = found[at] ?? 0;
+  const size = found[at + 2] ?? 0;
+  const present = found[at + 3] ?? 0;
+  const read = found[at + 4] ?? 0;
+  const known = { path, size, present: present < 0 ? undefined : present, read };
+  return errno === 0 ? known : { ...known, error: systemError(errno, STEPS[found[at + 1] ?? 0] ?? 'read', { path }) };
+}
+
+/** Of a file with several names. */
+export function identityIn(found: Float64Array, i: number): string | undefined {
+  const at = (i + 1) * FIELDS - 3;
+  const high = found[at + 1] ?? 0;
+  const low = found[at + 2] ?? 0;
+  return high === 0 && low === 0 ? undefined : `${found[at]}:${(BigInt(high) << 32n) | BigInt(low)}`;
+}
+
+export function readIn(found: Float64Array): number {
+  let bytes = 0;
+  for (let at = READ; at < found.length; at += FIELDS) bytes += found[at] ?? 0;
+  return bytes;
+}

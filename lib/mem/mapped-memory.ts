@@ -1,0 +1,111 @@
+// MappedMemory: what a Mapping is made of, which its users do not see.
+import { type FaultErrorKind } from '../errors.js';
+import { type Handle, binding } from '../internal/binding.js';
+import type { Protection } from '../internal/literals.js';
+import type { Span } from '../internal/range.js';
+import { check } from '../internal/syscall.js';
+import type { Faults } from './faults.js';
+import { maps } from './maps/maps.js';
+import { Pages, type PagesOptions } from './pages.js';
+import { type Access, Protections } from './protections.js';
+import type { FileBehind } from './residency.js';
+
+const { MAP } = binding;
+
+/** What stands behind the pages, in which mappings differ. */
+export interface Backing {
+  /** Memory that the kernel does not copy for anybody: memfd_secret(2). */
+  readonly secret?: boolean;
+  /** Throws if the memory may not have this access, though the kernel would give it. */
+  permit?(access: Protection): void;
+  /** Takes the right pages back into the mapping. */
+  restore(pages: Pages, handle: Handle, prot: number): void;
+  /** Bytes of the mapping that have memory or a file behind them now. All, if absent. */
+  backed?(pages: Pages): number;
+  /** Why memory that is there and may be used cannot be reached. The kernel is asked, if absent. */
+  unreachable?(writes: boolean): FaultErrorKind;
+  /** Runs `act` with the file behind the pages. With the descriptor, if absent. */
+  withFile?<T>(pages: Pages, act: (file: FileBehind) => T): T;
+  /** Mappings of parts, where the whole is too long for one buffer. */
+  parts?(): readonly MappedMemory[];
+}
+
+/** Memory without a file, or with none but its descriptor. */
+export const ANONYMOUS: Backing = {
+  restore(pages, handle, prot) {
+    check(binding.restore(handle, pages.descriptor, 0, prot, MAP.SHARED, false), 'mmap');
+  },
+};
+
+export class MappedMemory {
+  readonly pages: Pages;
+  readonly protections: Protections;
+  readonly backing: Backing;
+
+  constructor(pages: PagesOptions, access: Access, backing: Backing) {
+    this.pages = new Pages(pages);
+    this.protections = new Protections(this.pages, access);
+    this.backing = backing;
+  }
+
+  get #parts(): readonly MappedMemory[] {
+    return this.backing.parts?.() ?? [];
+  }
+
+  get faults(): Faults {
+    const faults = { ...this.pages.log.faults };
+    for (const part of this.#parts) {
+      for (const [kind, count] of Object.entries(part.faults)) faults[kind as keyof Faults] += count;
+    }
+    return faults;
+  }
+
+  check(): void {
+    this.pages.open();
+    this.pages.refuseDetached();
+    this.pages.log.check();
+    for (const part of this.#parts) part.check();
+  }
+
+  /** `span`: whole pages. */
+  protect(access: Protection, span: Span): void {
+    this.pages.settled();
+    if (span.length === 0) return;
+    this.backing.permit?.(access);
+    this.repair();
+    this.protections.set(access, span);
+  }
+
+  /** Puts pages that the guard has replaced back in place. */
+  repair(): void {
+    for (const part of this.#parts) part.repair();
+    const { pages, protections } = this;
+    if (pages.fixedUp === -1) return;
+    const { prot } = protections;
+    const handle = pages.settled();
+    // What other threads meet from here on may come after the repair.
+    const counts = pages.log.counted();
+    // What strays took is back without the file; what it has lost, or nobody could keep, comes from there.
+    check(binding.restore(handle, -1, 0, prot, 0, false), 'mprotect');
+    if (pages.fixedUp !== -1) this.backing.restore(pages, handle, prot);
+    protections.reapply();
+    pages.log.forgive(counts);
+  }
+
+  backed(): number {
+    return this.backing.backed?.(this.pages) ?? this.pages.length;
+  }
+
+  unreachable(writes: boolean, offset: number): FaultErrorKind {
+    const { pages, backing } = this;
+    if (backing.unreachable !== undefined) return backing.unreachable(writes);
+    const [entry] = maps({ at: pages.address + BigInt(offset) }).mappings;
+    if (entry === undefined || !(writes ? entry.writable : entry.readable)) return 'no-access';
+    return pages.pageSize === binding.pageSize ? 'memory-failure' : 'no-space';
+  }
+
+  withFile<T>(act: (file: FileBehind) => T): T {
+    const { pages, backing } = this;
+    return backing.withFile === undefined ? act({ fd: pages.descriptor, offset: 0 }) : backing.withFile(pages, act);
+  }
+}

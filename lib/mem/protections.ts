@@ -1,0 +1,72 @@
+// What code may do with the bytes of a mapping, and with parts of them: mprotect(2).
+import { binding } from '../internal/binding.js';
+import { PROTECTION, type Protection } from '../internal/literals.js';
+import type { Span } from '../internal/range.js';
+import { check } from '../internal/syscall.js';
+import type { Pages } from './pages.js';
+
+/** What code may do with a mapping's bytes. */
+export type Access = Protection | 'copy-on-write';
+
+interface ProtectedPart {
+  /** Bytes from the first page. */
+  readonly offset: number;
+  readonly end: number;
+  readonly prot: number;
+}
+
+export class Protections {
+  readonly #pages: Pages;
+  #access: Access;
+  /** Oldest first. */
+  #parts: ProtectedPart[] = [];
+
+  constructor(pages: Pages, access: Access) {
+    this.#pages = pages;
+    this.#access = access;
+  }
+
+  /** That of the whole. */
+  get access(): Access {
+    return this.#access;
+  }
+
+  /** That of the whole, as mmap(2) takes it. */
+  get prot(): number {
+    return PROTECTION[this.#access === 'copy-on-write' ? 'read-write' : this.#access];
+  }
+
+  /** That of a byte, counted from the first page, and up to where it is the same. */
+  at(offset: number): { readonly prot: number; readonly end: number } {
+    const part = this.#parts.findLast((one) => one.offset <= offset && offset < one.end);
+    let end = part?.end ?? this.#pages.extent;
+    for (const other of this.#parts) if (other.offset > offset) end = Math.min(end, other.offset);
+    return { prot: part?.prot ?? this.prot, end };
+  }
+
+  /** Of whole pages. */
+  set(access: Protection, { offset, length }: Span): void {
+    const prot = PROTECTION[access];
+    check(binding.mprotect(this.#pages.settled(), offset, length, prot), 'mprotect', { remedy: readOnlyFile });
+    const end = offset + length;
+    this.#parts = this.#parts.filter((part) => part.offset < offset || part.end > end);
+    if (length < this.#pages.extent) {
+      this.#parts.push({ offset, end, prot });
+      return;
+    }
+    const keeps = this.#access === 'copy-on-write' && access === 'read-write';
+    this.#access = keeps ? 'copy-on-write' : access;
+  }
+
+  /** Gives the parts theirs again, after the whole was mapped anew. */
+  reapply(): void {
+    for (const { offset, end, prot } of this.#parts) {
+      check(binding.mprotect(this.#pages.open(), offset, end - offset, prot), 'mprotect');
+    }
+  }
+}
+
+/** The remedy of a failed mprotect(2). */
+export function readOnlyFile(code: string): string | undefined {
+  return code === 'EACCES' ? "The file is open for reading only: map it with access: 'read-write'" : undefined;
+}

@@ -1,0 +1,45 @@
+// Typed arrays over a part of a mapping.
+import { invalidType, invalidValue, outOfRange, validateInteger, validateOptions } from '../internal/validate.js';
+
+/** A typed array class, as `view` takes it. */
+export interface ViewConstructor<View> {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): View;
+}
+
+/** Options of {@link Mapping.view}. */
+export interface ViewOptions {
+  /** Bytes from the start of the mapping. @default 0 */
+  readonly offset?: number | undefined;
+  /** Elements. @default the whole elements that fit */
+  readonly count?: number | undefined;
+}
+
+/** Where in the buffer of `pages` the view starts, in bytes, and its elements. */
+export function resolveView(
+  Type: ViewConstructor<unknown>,
+  options: ViewOptions | undefined,
+  pages: { readonly length: number; readonly byteOffset: number },
+): { readonly byteOffset: number; readonly count: number } {
+  if (typeof Type !== 'function' || typeof Type.BYTES_PER_ELEMENT !== 'number') {
+    throw invalidType('Type', 'a typed array class', Type);
+  }
+  if (options !== undefined) {
+    if (typeof options === 'object' && options !== null && 'length' in options) {
+      throw invalidValue('options.length', 'is not an option of view(): use count, in elements', options.length);
+    }
+    validateOptions<ViewOptions>(options, ['offset', 'count']);
+  }
+  const { offset = 0 } = options ?? {};
+  validateInteger(offset, 'options.offset', 0, pages.length);
+  const size = Type.BYTES_PER_ELEMENT;
+  const byteOffset = pages.byteOffset + offset;
+  if (byteOffset % size !== 0) {
+    throw outOfRange('options.offset', `at a multiple of ${size} bytes in memory (use dataView() otherwise)`, offset);
+  }
+  const most = Math.floor((pages.length - offset) / size);
+  const { count = most } = options ?? {};
+  validateInteger(count, 'options.count');
+  if (count > most) throw outOfRange('options.count', `<= ${most}, the elements after offset ${offset}`, count);
+  return { byteOffset, count };
+}
