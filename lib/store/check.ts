@@ -6,9 +6,10 @@ import type { HashIndex } from './index/hash-index.js';
 import { Key } from './log/key.js';
 import { BLOCK_UNITS, DELETE, KEY_HASH, KIND, PUT, TAG, UNIT } from './file/layout.js';
 import { byteOf, unitOf } from './log/record.js';
-import { type Damage, type Parts, usedOf } from './recovery.js';
+import { usedOf } from './recovery.js';
 import { Salts } from './log/extent-table.js';
 import { type Found, Walk, readExtent } from './log/log-reader.js';
+import type { Damage, Parts } from './parts.js';
 
 /** What `check()` found. */
 export interface CheckReport {

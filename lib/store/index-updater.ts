@@ -4,8 +4,8 @@ import type { IndexGrowth } from './index/growth.js';
 import { Key } from './log/key.js';
 import { DELETE, KIND, PUT, recordBytes } from './file/layout.js';
 import { valueLengthOf } from './log/record.js';
-import type { Parts } from './recovery.js';
 import type { Found } from './log/log-reader.js';
+import type { Parts } from './parts.js';
 
 /** Brings records into the index. */
 export class Applying {

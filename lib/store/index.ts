@@ -3,6 +3,6 @@ export type { CheckReport } from './check.js';
 export type { CompactOptions, CompactProgress, Compacted } from './compaction.js';
 export type { StoreKey } from './log/key.js';
 export type { Durability, StoreOptions } from './open.js';
-export type { Damage } from './recovery.js';
 export { Store } from './store.js';
 export type { StoreStats } from './store.js';
+export type { Damage } from './parts.js';

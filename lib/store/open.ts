@@ -11,9 +11,10 @@ import { Disk } from './file/store-file.js';
 import { Header } from './file/header.js';
 import { BLOCK, CLEAN } from './file/layout.js';
 import { Records } from './log/record.js';
-import { type Opened, type Parts, rebuild, resume } from './recovery.js';
+import { rebuild, resume } from './recovery.js';
 import { Windows } from './file/mapped-file.js';
 import { check } from '../internal/syscall.js';
+import type { Opened, Parts } from './parts.js';
 
 const { errno } = constants;
 

@@ -6,10 +6,10 @@ import { Key, type StoreKey } from './log/key.js';
 import { GIANT, KEY_HASH, SHAPE, VALUE_LENGTH } from './file/layout.js';
 import type { OpenStore } from './open.js';
 import { byteOf, lowOf, valueAt, valueLengthOf } from './log/record.js';
-import { broken } from './recovery.js';
 import { Salts } from './log/extent-table.js';
 import { Windows } from './file/mapped-file.js';
 import type { Writer } from './writer.js';
+import { broken } from './parts.js';
 
 /** Bytes up to which copies share a buffer, and of that buffer. */
 const SMALL = 1024;

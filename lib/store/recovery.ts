@@ -3,37 +3,22 @@
 // As long as the kernel lives its page cache has everything, and only the last record may not be
 // in the index: redo(). Else the disk has some pages old and some new; what the sums confirm of
 // the log is what the index is made from again: rebuild(). docs/durability.md has the reasons.
-import { PeerError, SystemError } from '../errors.js';
+import { SystemError } from '../errors.js';
 import { Applying } from './index-updater.js';
 import { Blocks } from './file/blocks.js';
-import type { Disk } from './file/store-file.js';
 import { startExtent } from './log/extent.js';
 import { HashIndex, segments } from './index/hash-index.js';
-import type { Extent, Header } from './file/header.js';
+import type { Extent } from './file/header.js';
 import { IndexGrowth, liveSlots } from './index/growth.js';
 import {
   BLOCK, BLOCK_UNITS, BLOCK_WORDS, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, KIND,
   LEAST_EXTENT, MARK, UNIT,
 } from './file/layout.js';
 import { Log, type Place, isPast } from './log/log.js';
-import { type Records, valueAt } from './log/record.js';
+import { valueAt } from './log/record.js';
 import { type FoundExtent, Walk, mendExtent, readExtent } from './log/log-reader.js';
 import type { Windows } from './file/mapped-file.js';
-
-/** What a writer works with. */
-export interface Parts {
-  readonly disk: Disk;
-  readonly windows: Windows;
-  readonly header: Header;
-  readonly records: Records;
-}
-
-export interface Opened {
-  readonly index: HashIndex;
-  readonly growth: IndexGrowth;
-  readonly blocks: Blocks;
-  readonly log: Log;
-}
+import { type Damage, type Opened, type Parts, broken } from './parts.js';
 
 /** Where the last record of an extent ends, as its writer said. */
 export function usedOf(windows: Windows, { block }: Extent): number {
@@ -159,13 +144,6 @@ function readMark(words: Int32Array, at: number): Place {
   return { sequence: words[value] as number, unit: ((words[value + 1] as number) >>> 0) + (words[value + 2] as number) * 2 ** 32 };
 }
 
-/** A part of the file that is broken. */
-export interface Damage {
-  /** Bytes from the start of the file. */
-  readonly offset: number;
-  readonly what: string;
-}
-
 /**
  * Makes the index again from what is left of the log: up to the first record that is not whole,
  * unless the disk had it once.
@@ -257,12 +235,4 @@ function goOn(parts: Parts, blocks: Blocks, end: Place, last: Extent | undefined
     if (rest > 0) parts.disk.allocate(from * BLOCK, rest * BLOCK);
     return new Log({ ...parts, blocks }, last, end.unit - last.block * BLOCK_UNITS);
   }
-}
-
-export function broken(path: string, { offset, what }: Damage): PeerError {
-  return new PeerError(
-    'ERR_MEMMAP_CORRUPT',
-    `At byte ${offset} of '${path}', ${what} does not match its checksum. The rest can be read: open the store with salvage: true`,
-    offset,
-  );
 }

@@ -8,8 +8,8 @@ import {
 import { outOfRange } from '../internal/validate.js';
 import { type Place, isPast } from './log/log.js';
 import { byteOf, recordBytesAt, valueLengthOf } from './log/record.js';
-import { type Opened, type Parts, broken } from './recovery.js';
 import { chain } from './log/log-reader.js';
+import { broken, type Opened, type Parts } from './parts.js';
 
 const markWords = new Int32Array(MARK_BYTES / 4);
 const mark = new Uint8Array(markWords.buffer);

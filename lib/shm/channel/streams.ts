@@ -1,9 +1,7 @@
 // The ends of channels as streams of Node. A stream owns its end: where it ends, so does that.
 import type { Duplex, Readable, Writable } from 'node:stream';
-import { setImmediate as breath } from 'node:timers/promises';
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { validateBoolean, validateInteger, validateOptions, validateSignal } from '../../internal/validate.js';
-import type { Consumer } from './consumer.js';
-import type { Producer } from './producer.js';
 
 /** Bytes that are passed on in one turn of the event loop. */
 const STRETCH = 2 ** 22;
@@ -22,6 +20,22 @@ export interface StreamOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Where the messages of a stream come from: a Consumer. */
+interface MessageSource {
+  readonly closed: boolean;
+  tryReceive(): Buffer | undefined;
+  receive(): Promise<Buffer | undefined>;
+}
+
+/** Where they go: a Producer. */
+interface MessageSink {
+  /** Bytes of the longest message. */
+  readonly limit: number;
+  trySendMany(messages: readonly Uint8Array[]): number;
+  send(message: Uint8Array): Promise<void>;
+  close(): void;
+}
+
 function validate(options: StreamOptions): void {
   validateOptions<StreamOptions>(options, ['objectMode', 'highWaterMark', 'signal']);
   const { objectMode, highWaterMark, signal } = options;
@@ -36,15 +50,15 @@ function streams(): typeof import('node:stream') {
 }
 
 /** Fills a stream from a consumer, one message after the other. */
-class Filling {
-  readonly #consumer: Consumer;
+class ReadablePump {
+  readonly #consumer: MessageSource;
   readonly #borders: boolean;
   #wanted = false;
   #runs = false;
   /** Why nothing more comes. */
   #failure: Error | undefined;
 
-  constructor(consumer: Consumer, borders: boolean) {
+  constructor(consumer: MessageSource, borders: boolean) {
     this.#consumer = consumer;
     this.#borders = borders;
   }
@@ -79,19 +93,19 @@ class Filling {
       if (!this.#wanted) return;
       bytes += message?.length ?? 0;
     }
-    await breath();
+    await yieldToLoop();
   }
 }
 
 type Tell = (error?: Error | null) => void;
 
 /** Empties a stream into a producer. */
-class Emptying {
-  readonly #producer: Producer;
+class WritablePump {
+  readonly #producer: MessageSink;
   /** Bytes of the longest message: so long that several are on their way at a time. */
   readonly #most: number;
 
-  constructor(producer: Producer, borders: boolean) {
+  constructor(producer: MessageSink, borders: boolean) {
     this.#producer = producer;
     this.#most = borders ? Infinity : producer.limit >> 2;
   }
@@ -127,22 +141,22 @@ class Emptying {
   }
 }
 
-/** Makes a stream that is filled, and whose filling sees what is taken out of it. */
+/** Makes a stream that is filled, and whose pump sees what is taken out of it. */
 function filled<Stream extends Readable>(
-  consumer: Consumer,
+  consumer: MessageSource,
   { objectMode = false }: StreamOptions,
   make: (reading: { read(this: Readable): void }) => Stream,
 ): Stream {
-  const filling = new Filling(consumer, objectMode);
+  const pump = new ReadablePump(consumer, objectMode);
   const stream = make({
     read() {
-      void filling.read(this);
+      void pump.read(this);
     },
   });
   const read = stream.read.bind(stream);
   stream.read = (size) => {
     const chunk: unknown = read(size);
-    filling.taken(stream);
+    pump.taken(stream);
     return chunk;
   };
   return stream;
@@ -154,11 +168,11 @@ interface Writing {
   final(done: Tell): void;
 }
 
-function writing(producer: Producer, { objectMode = false }: StreamOptions): Writing {
-  const emptying = new Emptying(producer, objectMode);
+function writing(producer: MessageSink, { objectMode = false }: StreamOptions): Writing {
+  const pump = new WritablePump(producer, objectMode);
   return {
-    write: (chunk: Uint8Array, _encoding, done) => emptying.write([chunk], done),
-    writev: (chunks, done) => emptying.write(chunks.map(({ chunk }) => chunk), done),
+    write: (chunk: Uint8Array, _encoding, done) => pump.write([chunk], done),
+    writev: (chunks, done) => pump.write(chunks.map(({ chunk }) => chunk), done),
     final: (done) => {
       producer.close();
       done();
@@ -176,18 +190,18 @@ function closing(owned: { close(): void }): { destroy(error: Error | null, done:
   };
 }
 
-export function readableOf(consumer: Consumer, owned: { close(): void }): Readable {
+export function readableOf(consumer: MessageSource, owned: { close(): void }): Readable {
   const { Readable } = streams();
   return filled(consumer, {}, (reading) => new Readable({ ...reading, ...closing(owned) }));
 }
 
-export function writableOf(producer: Producer, owned: { close(): void }): Writable {
+export function writableOf(producer: MessageSink, owned: { close(): void }): Writable {
   const { Writable } = streams();
   return new Writable({ ...writing(producer, {}), ...closing(owned) });
 }
 
 export function duplexOf(
-  { consumer, producer }: { readonly consumer: Consumer; readonly producer: Producer },
+  { consumer, producer }: { readonly consumer: MessageSource; readonly producer: MessageSink },
   owned: { close(): void },
   options: StreamOptions = {},
 ): Duplex {
