@@ -39,7 +39,7 @@ export function evictCommand(terminal: Terminal): Command {
 }
 
 /** Bytes. */
-interface Part {
+interface MissingPart {
   readonly offset: number;
   readonly length: number;
 }
@@ -58,19 +58,19 @@ interface Evicted {
 }
 
 /** The pages that have a byte of the part: DONTNEED leaves pages it is told a part of. */
-function wholePages({ offset, length }: Part): Part {
+function wholePages({ offset, length }: MissingPart): MissingPart {
   const start = offset - (offset % PAGE_SIZE);
   return { offset: start, length: Math.ceil((offset + length - start) / PAGE_SIZE) * PAGE_SIZE };
 }
 
 /** The file may have become shorter. */
-function look(fd: number, { offset, length }: Part): Residency {
+function look(fd: number, { offset, length }: MissingPart): Residency {
   const rest = Math.max(0, fstatSync(fd).size - offset);
   return residencyOf(fd, rest === 0 ? { length: 0 } : { offset, length: Math.min(length, rest) });
 }
 
 /** One call that costs nothing where there is cachestat(2); where not, as on hugetlbfs, a look at each page. */
-function count(fd: number, part: Part): Count | undefined {
+function count(fd: number, part: MissingPart): Count | undefined {
   try {
     const { cached, dirty, writeback } = cachestat(fd, part);
     return { resident: cached, dirty, writeback };
@@ -82,8 +82,8 @@ function count(fd: number, part: Part): Count | undefined {
 }
 
 /** What is left of the part without its changed pages, which DONTNEED would begin to write. */
-function unchanged(fd: number, part: Part): Part[] {
-  const parts: Part[] = [];
+function unchanged(fd: number, part: MissingPart): MissingPart[] {
+  const parts: MissingPart[] = [];
   let start = part.offset;
   for (const { offset, length, dirty } of look(fd, part).runs) {
     if (dirty !== true) continue;
@@ -98,7 +98,7 @@ function unchanged(fd: number, part: Part): Part[] {
 /** Off the main thread, so that a signal is heard. */
 const writeOut = promisify(fdatasync);
 
-async function evictFile({ path }: Target, bytes: Part, sync: boolean): Promise<Evicted> {
+async function evictFile({ path }: Target, bytes: MissingPart, sync: boolean): Promise<Evicted> {
   const fd = openSync(path, 'r');
   try {
     const part = wholePages(bytes);
@@ -114,8 +114,8 @@ async function evictFile({ path }: Target, bytes: Part, sync: boolean): Promise<
   }
 }
 
-/** Sums of pages. */
-class Sums {
+/** EvictTotals of pages. */
+class EvictTotals {
   readonly #options: EvictOptions;
   files = 0;
   failed = 0;
@@ -183,7 +183,7 @@ class Sums {
 
 async function evictTargets(terminal: Terminal, paths: string[], options: EvictOptions): Promise<number> {
   const { range, sync = false } = options;
-  const sums = new Sums(options);
+  const sums = new EvictTotals(options);
   const bar = new ProgressBar(terminal, 'evicting', 0);
   const fail = (path: string, error: unknown): void => {
     sums.failed += 1;

@@ -34,7 +34,7 @@ export function touchCommand(terminal: Terminal): Command {
 }
 
 /** What has been done so far. */
-class Work {
+class TouchJob {
   readonly bar: ProgressBar;
   readonly sums = { files: 0, bytes: 0, read: 0, present: 0 };
   failed = 0;
@@ -118,7 +118,7 @@ class Work {
 async function touchTargets(terminal: Terminal, paths: string[], options: TouchCommandOptions): Promise<number> {
   const { rate, range, hardLinks = false } = options;
   if (rate === 0) throw new UsageError('--rate 0 would never end');
-  const work = new Work(terminal, hardLinks);
+  const work = new TouchJob(terminal, hardLinks);
   const targets = new Targets(paths, options, (path, error) => work.fail(path, error));
   /** While the first are read, the others are still looked for. The bar alone wants to know sizes before. */
   function* found(): Generator<string, void, undefined> {

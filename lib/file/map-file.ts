@@ -4,7 +4,7 @@ import { refuseExternal } from '../internal/buffer.js';
 import { OURS, invalidValue, validateBoolean, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
 import { type MapOptions, finish, mapFlags, validateMapOptions } from '../mem/anonymous.js';
 import { type FileAccess, FileMapping } from './file-mapping.js';
-import { type FileLike, locate, openAny } from './open-file.js';
+import { type FileLike, locateFile, openAny } from './open-file.js';
 
 const { MAP, PROT, O } = binding;
 
@@ -92,7 +92,7 @@ export function placeFile(file: FileLike, options: MapFileOptions, at: bigint | 
   if (sync) flags |= MAP.SHARED_VALIDATE | MAP.SYNC;
   if (at !== undefined) flags |= MAP.FIXED;
   const wanted = {
-    ...locate(file),
+    ...locateFile(file),
     openFlags: how.open | (create ? O.CREAT : 0),
     prot: how.prot,
     flags,

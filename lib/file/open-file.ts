@@ -62,7 +62,7 @@ const FILESYSTEM_NAME = new Map(Object.entries(binding.FILESYSTEM).map(([name, m
 const facts = new Float64Array(7);
 
 /** What `file` is: a path to open, or a descriptor with the path it was opened by. */
-export function locate(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
+export function locateFile(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
   if (file instanceof URL || typeof file === 'string') {
     const name = typeof file === 'string' ? file : fileURLToPath(file);
     if (name === '' || name.includes('\0')) throw invalidValue('file', 'must be a path without null bytes', file);

@@ -2,7 +2,7 @@
 import { type Range, resolveRange } from '../internal/range.js';
 import { type Residency, unmappedResidency } from '../mem/residency.js';
 import { mapFile } from './map-file.js';
-import { type FileLike, locate } from './open-file.js';
+import { type FileLike, locateFile } from './open-file.js';
 
 /**
  * Which pages of a file are in memory: {@link Mapping.residency} for a file that is not mapped,
@@ -13,7 +13,7 @@ import { type FileLike, locate } from './open-file.js';
  * @throws {RangeError} ERR_OUT_OF_RANGE
  */
 export function residencyOf(file: FileLike, range?: Range): Residency {
-  const { path, fd } = locate(file);
+  const { path, fd } = locateFile(file);
   const { offset, length } = resolveRange(range, Number.MAX_SAFE_INTEGER);
   const found = unmappedResidency(fd ?? path, offset, range?.length === undefined ? -1 : length);
   if (found !== undefined) return found;

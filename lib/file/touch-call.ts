@@ -37,7 +37,7 @@ export async function touchAll(paths: readonly string[], { offset, length }: Spa
 
 /** Brings in the part of the file, at most a piece, and waits for it. */
 export async function touchPart(path: string, part: Span): Promise<TouchedFile> {
-  return resultOf(await touchAll([path], part, PIECE), 0, path);
+  return touchedIn(await touchAll([path], part, PIECE), 0, path);
 }
 
 /** The span, in pieces of `most` bytes at most, and no longer than touchPart() permits. */
@@ -49,7 +49,7 @@ export function piecesOf({ offset, length }: Span, most: number): Span[] {
 }
 
 /** Of the file number `i` of a call. */
-export function resultOf(found: Float64Array, i: number, path: string): TouchedFile {
+export function touchedIn(found: Float64Array, i: number, path: string): TouchedFile {
   const at = i * FIELDS;
   // One by one, not by destructuring: this is most of what a cached file costs here.
   const errno = found[at] ?? 0;

@@ -5,7 +5,7 @@ import type { Range, Span } from '../internal/range.js';
 import { invalidType, invalidValue, validateFunction, validateInteger } from '../internal/validate.js';
 import { type Progress, validateBackground } from '../mem/background.js';
 import { type RateOption, RateLimiter, validateRate, wholePages } from './rate-limiter.js';
-import { FIELDS, PIECE, type TouchedFile, identityIn, readIn, resultOf, touchAll } from './touch-call.js';
+import { FIELDS, PIECE, type TouchedFile, identityIn, readIn, touchedIn, touchAll } from './touch-call.js';
 
 /** What {@link touch} found of a file, and did. */
 export interface Touched extends TouchedFile {
@@ -173,7 +173,7 @@ class TouchRun {
     const count = found.length / FIELDS;
     if (count < paths.length) this.#left.push({ paths: paths.slice(count), index: index + count });
     for (let i = 0; i < count; i++) {
-      const touched = resultOf(found, i, paths[i] ?? '');
+      const touched = touchedIn(found, i, paths[i] ?? '');
       const identity = identityIn(found, i);
       const part = { offset, length: Math.max(0, Math.min(length, touched.size - offset)) };
       if (touched.error === undefined && part.length > first) {
@@ -195,7 +195,7 @@ class TouchRun {
     if (large.next === part.length) this.#drop(large);
     const found = await this.#call([path], offset, length);
     if (this.#stopped || large.failed === true) return;
-    const { present, read, error } = resultOf(found, 0, path);
+    const { present, read, error } = touchedIn(found, 0, path);
     large.present = large.present === undefined || present === undefined ? undefined : large.present + present;
     large.read += read;
     large.done += length;

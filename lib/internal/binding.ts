@@ -220,10 +220,10 @@ export interface Binding {
   /** The path of what is mapped at the words. Fills `facts`: start, end, inode, shared, writable. */
   behind(words: Int32Array, facts: Float64Array): string | number;
   /** Opens the file anew; -ENOENT unless it is the one with this inode. The thread holds it: closeFd. */
-  openWitness(path: string, inode: number): number;
-  localWitness(): number;
-  takeLife(fd: number, id: number): number;
-  lives(fd: number, id: number): number;
+  openLivenessFile(path: string, inode: number): number;
+  localLivenessFile(): number;
+  claimId(fd: number, id: number): number;
+  isAlive(fd: number, id: number): number;
 
   /**
    * The path or name of what is mapped at the address, by PROCMAP_QUERY; -ENOENT if nothing is. Fills

@@ -34,7 +34,7 @@ export function numbersIn(folder: string, prefix: string, suffix = ''): number[]
 }
 
 /** Bytes, of a line `Name:   123 kB` or `Node 0 Name:   123 kB`. NaN without that line. */
-export function bytesOf(text: string, name: string): number {
+export function kilobytesIn(text: string, name: string): number {
   const found = new RegExp(`^(?:Node \\d+ )?${name}:\\s*(\\d+) kB$`, 'm').exec(text)?.[1];
   return Number(found ?? NaN) * 1024;
 }

@@ -3,7 +3,7 @@ import { binding } from './binding.js';
 import { type FeatureName, lacks } from './features.js';
 import {
   NODES,
-  bytesOf,
+  kilobytesIn,
   hugePageFolder,
   mappingCount,
   mappingLimit,
@@ -94,7 +94,7 @@ export function mapRemedy(flags: number, hugePageSize?: number): (code: string) 
 /** What the process may lock, and has. */
 function lockLimit(): string {
   const limit = memoryLockLimit() ?? 'unknown';
-  const locked = bytesOf(readText('/proc/self/status') ?? '', 'VmLck');
+  const locked = kilobytesIn(readText('/proc/self/status') ?? '', 'VmLck');
   const held = Number.isNaN(locked) ? '' : `, and has locked ${locked}`;
   return `The process may lock RLIMIT_MEMLOCK = ${limit} bytes${held}; raise it with ulimit -l or LimitMEMLOCK=`;
 }

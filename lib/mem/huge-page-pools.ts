@@ -1,6 +1,6 @@
 // The pools of huge pages that mmap(2) MAP_HUGETLB takes from.
 // https://docs.kernel.org/admin-guide/mm/hugetlbpage.html
-import { bytesOf, hugePageFolder, hugePageSizes, onlineNodes, readNumber, readText } from '../internal/kernel-files.js';
+import { kilobytesIn, hugePageFolder, hugePageSizes, onlineNodes, readNumber, readText } from '../internal/kernel-files.js';
 
 /** Huge pages of one size on one node, in pages. */
 export interface NodeHugePages {
@@ -45,7 +45,7 @@ export interface HugePagePool {
  * Linux 2.6.27.
  */
 export function hugePagePools(): HugePagePool[] {
-  const standard = bytesOf(readText('/proc/meminfo') ?? '', 'Hugepagesize');
+  const standard = kilobytesIn(readText('/proc/meminfo') ?? '', 'Hugepagesize');
   const nodes = onlineNodes();
   return hugePageSizes().map((size) => {
     const folder = hugePageFolder(size);

@@ -97,7 +97,7 @@ function transparentSize(): number {
 const FIELDS = 3;
 
 /** What the native call has found: known bits, whether residency is claimed, then the runs. */
-class Found {
+class FoundPages {
   readonly #numbers: Float64Array;
   readonly #known: number;
   readonly claimed: boolean;
@@ -144,7 +144,7 @@ interface Question {
 
 function describe(numbers: Float64Array, { range, from, hugeSize, lost = false }: Question, only: number | undefined): Residency {
   const { pageSize } = binding;
-  const found = new Found(numbers, lost);
+  const found = new FoundPages(numbers, lost);
   const parts = found.runs;
   const transparent = parts.some(({ state }) => (state & BIT.huge) !== 0) ? transparentSize() : 0;
   const end = range.offset + range.length;

@@ -1,7 +1,7 @@
 // The NUMA nodes of the machine: where its memory is, and how far from its CPUs.
 // https://docs.kernel.org/admin-guide/mm/numaperf.html
 import { constants, cpus as cpusOf, freemem, totalmem } from 'node:os';
-import { NODES, bytesOf, numbersIn, onlineNodes, parseList, readNumber, readText } from '../internal/kernel-files.js';
+import { NODES, kilobytesIn, numbersIn, onlineNodes, parseList, readNumber, readText } from '../internal/kernel-files.js';
 import { hugePagePools, hugePagesOf } from './huge-page-pools.js';
 import { failure } from '../internal/syscall.js';
 
@@ -94,11 +94,11 @@ function readNodes(ids: readonly number[]): NumaNode[] | undefined {
     const row = readText(`${folder}/distance`)?.trim().split(/\s+/).map(Number);
     if (meminfo === undefined || cpulist === undefined || row?.length !== ids.length) return undefined;
     const cpus = parseList(cpulist);
-    const total = bytesOf(meminfo, 'MemTotal');
+    const total = kilobytesIn(meminfo, 'MemTotal');
     nodes.push({
       id,
       cpus,
-      memory: { total, free: bytesOf(meminfo, 'MemFree') },
+      memory: { total, free: kilobytesIn(meminfo, 'MemFree') },
       distances: new Map(ids.map((other, place) => [other, row[place] ?? NaN])),
       memoryOnly: cpus.length === 0 && total > 0,
       tier: tiers.get(id),
@@ -145,7 +145,7 @@ function wholeMachine(): NumaNode {
     cpus: online === undefined ? [...cpusOf().keys()] : parseList(online),
     memory: meminfo === undefined
       ? { total: totalmem(), free: freemem() }
-      : { total: bytesOf(meminfo, 'MemTotal'), free: bytesOf(meminfo, 'MemFree') },
+      : { total: kilobytesIn(meminfo, 'MemTotal'), free: kilobytesIn(meminfo, 'MemFree') },
     distances: new Map([[0, ITSELF]]),
     memoryOnly: false,
     tier: undefined,

@@ -7,9 +7,9 @@ import { Key } from './log/key.js';
 import { BLOCK_UNITS, DELETE, KEY_HASH, KIND, PUT, TAG, UNIT } from './file/layout.js';
 import { byteOf, unitOf } from './log/record.js';
 import { usedOf } from './recovery.js';
-import { Salts } from './log/extent-table.js';
-import { type Found, Walk, readExtent } from './log/log-reader.js';
-import type { Damage, Parts } from './parts.js';
+import { ExtentTable } from './log/extent-table.js';
+import { type FoundRecord, LogReader, readExtent } from './log/log-reader.js';
+import type { Damage, StoreParts } from './parts.js';
 
 /** What `check()` found. */
 export interface CheckReport {
@@ -28,7 +28,7 @@ const PAGE_UNITS = 4096 / UNIT;
 const LOOKS = 3;
 
 /** @param writes whether nobody else can change the store meanwhile */
-export async function verifyAll(parts: Parts, index: HashIndex, writes: boolean, still: () => void): Promise<CheckReport> {
+export async function verifyAll(parts: StoreParts, index: HashIndex, writes: boolean, still: () => void): Promise<CheckReport> {
   const check = new Check(parts, index);
   for (let generation = index.begin(); ; generation = index.begin()) {
     await check.log(still);
@@ -49,25 +49,25 @@ interface Slot {
 }
 
 class Check {
-  readonly #parts: Parts;
+  readonly #parts: StoreParts;
   readonly #index: HashIndex;
   readonly #key: Key;
-  readonly #salts: Salts;
+  readonly #salts: ExtentTable;
   #records = 0;
   #pairs = 0;
   #steps = 0;
   /** Where it is in the log; and whether nothing whole follows there. */
-  #walk: Walk | undefined;
+  #walk: LogReader | undefined;
   #stuck = false;
   #damage: Damage[] = [];
   /** Keys that the index does not lead to: whether the newest record says that they were put, and where. */
   #absent = new Map<string, number>();
 
-  constructor(parts: Parts, index: HashIndex) {
+  constructor(parts: StoreParts, index: HashIndex) {
     this.#parts = parts;
     this.#index = index;
     this.#key = new Key(parts.header.seed);
-    this.#salts = new Salts(parts.header);
+    this.#salts = new ExtentTable(parts.header);
   }
 
   restart(): void {
@@ -104,7 +104,7 @@ class Check {
   }
 
   /** Goes on from where it was. */
-  async #walkTo(end: { sequence: number; used: number }, still: () => void, act: (found: Found) => void): Promise<void> {
+  async #walkTo(end: { sequence: number; used: number }, still: () => void, act: (found: FoundRecord) => void): Promise<void> {
     const { windows, records, header } = this.#parts;
     const from = this.#walk?.extent.sequence ?? 0;
     for (const extent of header.extents()) {
@@ -112,7 +112,7 @@ class Check {
       if (this.#walk?.extent.sequence !== extent.sequence) {
         const own = readExtent(windows, header, extent.block);
         if (own?.sequence !== extent.sequence || own.broken) this.#broken(extent.block * BLOCK_UNITS, "an extent's header");
-        this.#walk = new Walk(windows, records, extent);
+        this.#walk = new LogReader(windows, records, extent);
         this.#stuck = false;
       }
       const used = extent.sequence === end.sequence ? end.used : usedOf(windows, extent);
@@ -120,7 +120,7 @@ class Check {
     }
   }
 
-  async #go(walk: Walk, used: number, still: () => void, act: (found: Found) => void): Promise<void> {
+  async #go(walk: LogReader, used: number, still: () => void, act: (found: FoundRecord) => void): Promise<void> {
     while (walk.used < used && !this.#stuck) {
       const before = walk.used;
       const found = walk.next();
@@ -142,7 +142,7 @@ class Check {
     this.#index.begin();
   }
 
-  #record(found: Found): void {
+  #record(found: FoundRecord): void {
     this.#records += 1;
     if (!this.#take(found)) return;
     this.#index.begin();
@@ -151,7 +151,7 @@ class Check {
   }
 
   /** Takes the key of a record that has one. */
-  #take({ window, at, shape }: Found): boolean {
+  #take({ window, at, shape }: FoundRecord): boolean {
     const kind = shape & KIND;
     if (kind !== PUT && kind !== DELETE) return false;
     this.#key.takeStored(this.#parts.windows.words[window] as Int32Array, at);

@@ -11,7 +11,7 @@ import {
 import { covering, eachSlot } from './scan.js';
 import { recordBytesAt, valueLengthOf } from './log/record.js';
 import { destroy, usedOf } from './recovery.js';
-import { Walk } from './log/log-reader.js';
+import { LogReader } from './log/log-reader.js';
 import type { Writer } from './writer.js';
 
 /** How far `compact()` is. */
@@ -131,7 +131,7 @@ async function clear(writer: Writer, key: Key, extent: Extent, steps: Steps): Pr
   const { parts: { windows, records, header, disk }, opened: { log, blocks } } = writer;
   const oldest = header.extents()[0]?.sequence === extent.sequence;
   const used = usedOf(windows, extent) ;
-  const walk = new Walk(windows, records, extent);
+  const walk = new LogReader(windows, records, extent);
   let moved = 0;
   for (;;) {
     const found = walk.used < used ? walk.next() : undefined;

@@ -1,20 +1,20 @@
-// Applying: what a record of the log says, done to the index.
+// IndexUpdater: what a record of the log says, done to the index.
 import type { HashIndex } from './index/hash-index.js';
 import type { IndexGrowth } from './index/growth.js';
 import { Key } from './log/key.js';
 import { DELETE, KIND, PUT, recordBytes } from './file/layout.js';
 import { valueLengthOf } from './log/record.js';
-import type { Found } from './log/log-reader.js';
-import type { Parts } from './parts.js';
+import type { FoundRecord } from './log/log-reader.js';
+import type { StoreParts } from './parts.js';
 
 /** Brings records into the index. */
-export class Applying {
-  readonly #parts: Parts;
+export class IndexUpdater {
+  readonly #parts: StoreParts;
   readonly #index: HashIndex;
   readonly #growth: IndexGrowth;
   readonly #key: Key;
 
-  constructor(parts: Parts, index: HashIndex, growth: IndexGrowth) {
+  constructor(parts: StoreParts, index: HashIndex, growth: IndexGrowth) {
     this.#parts = parts;
     this.#index = index;
     this.#growth = growth;
@@ -22,7 +22,7 @@ export class Applying {
   }
 
   /** There must be room for the slots of a batch already: half of it must not fail. */
-  apply({ window, at, length, shape }: Found): void {
+  apply({ window, at, length, shape }: FoundRecord): void {
     const kind = shape & KIND;
     if (kind !== PUT && kind !== DELETE) return;
     const { windows, header } = this.#parts;
@@ -47,7 +47,7 @@ export class Applying {
   }
 
   /** As apply(), of a record that may be in the index already, or twice. */
-  again(record: Found): void {
+  again(record: FoundRecord): void {
     this.apply(record);
     if (this.#index.find(this.#key)) this.#index.removeOthers(this.#key);
   }

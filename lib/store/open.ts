@@ -7,14 +7,14 @@ import { fileURLToPath } from 'node:url';
 import { PeerError, StateError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { invalidType, invalidValue, validateBoolean, validateOptions, validateTimeout, validateWord } from '../internal/validate.js';
-import { Disk } from './file/store-file.js';
+import { StoreFile } from './file/store-file.js';
 import { Header } from './file/header.js';
 import { BLOCK, CLEAN } from './file/layout.js';
 import { Records } from './log/record.js';
 import { rebuild, resume } from './recovery.js';
-import { Windows } from './file/mapped-file.js';
+import { MappedFile } from './file/mapped-file.js';
 import { check } from '../internal/syscall.js';
-import type { Opened, Parts } from './parts.js';
+import type { WriterState, StoreParts } from './parts.js';
 
 const { errno } = constants;
 
@@ -42,14 +42,14 @@ const TIMEOUT = 5000;
 
 /** Milliseconds between two looks whether the writer has gone. */
 const PAUSE = 5;
-/** The byte that the writer locks (core/witness.h). */
+/** The byte that the writer locks (core/wait/liveness.h). */
 const WRITER = 1;
 
-export interface OpenStore extends Parts {
+export interface OpenStore extends StoreParts {
   readonly path: string;
   readonly durability: Durability;
   /** Undefined: for reading. */
-  readonly opened: Opened | undefined;
+  readonly opened: WriterState | undefined;
 }
 
 function pathOf(path: unknown): string {
@@ -72,10 +72,10 @@ function until<T>(deadline: number, act: () => T | undefined, why: () => string)
 }
 
 /** A descriptor of its own, which this thread holds: the kernel drops its lock with it. */
-function openFile(path: string, flags: number): Disk {
+function openFile(path: string, flags: number): StoreFile {
   const fd = openSync(path, flags | fsConstants.O_NOCTTY | fsConstants.O_NONBLOCK, 0o666);
   try {
-    return new Disk(check(binding.dupFd(fd), 'fcntl', { path }), path);
+    return new StoreFile(check(binding.dupFd(fd), 'fcntl', { path }), path);
   } finally {
     closeSync(fd);
   }
@@ -94,7 +94,7 @@ export function openStore(path: string | URL, options: StoreOptions = {}): OpenS
   return readOnly ? openForReading(file, deadline) : openForWriting(file, durability, deadline, salvage);
 }
 
-function partsOf(disk: Disk, windows: Windows): Parts {
+function partsOf(disk: StoreFile, windows: MappedFile): StoreParts {
   windows.reach(0);
   const header = new Header(windows.words[0] as Int32Array, disk);
   return { disk, windows, header, records: new Records(windows, disk, header.seed) };
@@ -102,7 +102,7 @@ function partsOf(disk: Disk, windows: Windows): Parts {
 
 function openForWriting(path: string, durability: Durability, deadline: number, salvage: boolean): OpenStore {
   const disk = openFile(path, fsConstants.O_RDWR | fsConstants.O_CREAT);
-  const windows = new Windows(disk, 'read-write');
+  const windows = new MappedFile(disk, 'read-write');
   try {
     takeLock(disk, windows, deadline);
     const made = disk.size() < BLOCK;
@@ -133,11 +133,11 @@ function openForWriting(path: string, durability: Durability, deadline: number, 
   }
 }
 
-function takeLock(disk: Disk, windows: Windows, deadline: number): void {
+function takeLock(disk: StoreFile, windows: MappedFile, deadline: number): void {
   until(
     deadline,
     () => {
-      const result = binding.takeLife(disk.fd, WRITER);
+      const result = binding.claimId(disk.fd, WRITER);
       if (result === -errno.EAGAIN || result === -errno.EACCES) return undefined;
       return check(result, 'fcntl', { path: disk.path });
     },
@@ -152,7 +152,7 @@ function takeLock(disk: Disk, windows: Windows, deadline: number): void {
 
 function openForReading(path: string, deadline: number): OpenStore {
   const disk = openFile(path, fsConstants.O_RDONLY);
-  const windows = new Windows(disk, 'read');
+  const windows = new MappedFile(disk, 'read');
   try {
     until(
       deadline,
@@ -165,7 +165,7 @@ function openForReading(path: string, deadline: number): OpenStore {
     until(
       deadline,
       () => {
-        const written = check(binding.lives(disk.fd, WRITER), 'fcntl') === 1;
+        const written = check(binding.isAlive(disk.fd, WRITER), 'fcntl') === 1;
         if (header.current && (written || header.state === CLEAN)) return true;
         return written ? undefined : recover(path, header.current);
       },
@@ -180,7 +180,7 @@ function openForReading(path: string, deadline: number): OpenStore {
   }
 }
 
-function reached(windows: Windows): Int32Array {
+function reached(windows: MappedFile): Int32Array {
   windows.reach(0);
   return windows.words[0] as Int32Array;
 }

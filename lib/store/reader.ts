@@ -6,10 +6,10 @@ import { Key, type StoreKey } from './log/key.js';
 import { GIANT, KEY_HASH, SHAPE, VALUE_LENGTH } from './file/layout.js';
 import type { OpenStore } from './open.js';
 import { byteOf, lowOf, valueAt, valueLengthOf } from './log/record.js';
-import { Salts } from './log/extent-table.js';
-import { Windows } from './file/mapped-file.js';
+import { ExtentTable } from './log/extent-table.js';
+import { MappedFile } from './file/mapped-file.js';
 import type { Writer } from './writer.js';
-import { broken } from './parts.js';
+import { corruptStore } from './parts.js';
 
 /** Bytes up to which copies share a buffer, and of that buffer. */
 const SMALL = 1024;
@@ -22,10 +22,10 @@ export class Reader {
   readonly #parts: OpenStore;
   readonly #index: HashIndex;
   readonly #writer: Writer | undefined;
-  readonly #windows: Windows;
-  readonly #salts: Salts;
+  readonly #windows: MappedFile;
+  readonly #salts: ExtentTable;
   /** Of the writer: what views are over, so that nobody can write through them. */
-  #views: Windows | undefined;
+  #views: MappedFile | undefined;
   #slab = new Int32Array(SLAB / 4);
   /** Asking an array for its buffer is a call. */
   #slabBuffer: ArrayBufferLike = this.#slab.buffer;
@@ -41,7 +41,7 @@ export class Reader {
     this.#index = index;
     this.#writer = writer;
     this.key = new Key(parts.header.seed);
-    this.#salts = new Salts(parts.header);
+    this.#salts = new ExtentTable(parts.header);
   }
 
   /** A copy of the value. */
@@ -112,7 +112,7 @@ export class Reader {
     this.#looks += 1;
     if (this.#looks < LOOKS) return false;
     this.#looks = 0;
-    throw broken(this.#parts.path, { offset: damaged, what: 'a record' });
+    throw corruptStore(this.#parts.path, { offset: damaged, what: 'a record' });
   }
 
   /** Throws if the memory behind the store is not what it was: the file was truncated. */
@@ -198,7 +198,7 @@ export class Reader {
     return viewed?.buffers[window] ?? this.#makeViewable(window);
   }
   #makeViewable(window: number): ArrayBufferLike {
-    this.#views ??= new Windows(this.#parts.disk, 'read');
+    this.#views ??= new MappedFile(this.#parts.disk, 'read');
     this.#views.reach(window);
     return this.#views.buffers[window] as ArrayBufferLike;
   }

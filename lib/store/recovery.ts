@@ -4,7 +4,7 @@
 // in the index: redo(). Else the disk has some pages old and some new; what the sums confirm of
 // the log is what the index is made from again: rebuild(). docs/durability.md has the reasons.
 import { SystemError } from '../errors.js';
-import { Applying } from './index-updater.js';
+import { IndexUpdater } from './index-updater.js';
 import { Blocks } from './file/blocks.js';
 import { startExtent } from './log/extent.js';
 import { HashIndex, segments } from './index/hash-index.js';
@@ -14,20 +14,20 @@ import {
   BLOCK, BLOCK_UNITS, BLOCK_WORDS, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, KIND,
   LEAST_EXTENT, MARK, UNIT,
 } from './file/layout.js';
-import { Log, type Place, isPast } from './log/log.js';
+import { Log, type LogPosition, isPast } from './log/log.js';
 import { valueAt } from './log/record.js';
-import { type FoundExtent, Walk, mendExtent, readExtent } from './log/log-reader.js';
-import type { Windows } from './file/mapped-file.js';
-import { type Damage, type Opened, type Parts, broken } from './parts.js';
+import { type FoundExtent, LogReader, mendExtent, readExtent } from './log/log-reader.js';
+import type { MappedFile } from './file/mapped-file.js';
+import { type Damage, type WriterState, type StoreParts, corruptStore } from './parts.js';
 
 /** Where the last record of an extent ends, as its writer said. */
-export function usedOf(windows: Windows, { block }: Extent): number {
+export function usedOf(windows: MappedFile, { block }: Extent): number {
   const { words, at } = windows.block(block);
   return words[at + EXTENT_USED] as number;
 }
 
 /** Makes an extent no part of the log, durably. */
-export function destroy(windows: Windows, { block }: Extent): void {
+export function destroy(windows: MappedFile, { block }: Extent): void {
   const { words, at } = windows.block(block);
   words.fill(0, at, at + EXTENT_WORDS);
   windows.sync(block * BLOCK, EXTENT_WORDS * 4);
@@ -37,7 +37,7 @@ export function destroy(windows: Windows, { block }: Extent): void {
  * Says where the last record of an extent ends. What is after it counts no more, not even when the
  * next extent, which tells where this one ends, is gone.
  */
-function endExtent({ disk, windows }: Parts, { block, blocks }: Extent, used: number): void {
+function endExtent({ disk, windows }: StoreParts, { block, blocks }: Extent, used: number): void {
   const { words, at } = windows.block(block);
   words[at + EXTENT_USED] = used;
   const rest = Math.ceil((used * UNIT) / BLOCK);
@@ -47,7 +47,7 @@ function endExtent({ disk, windows }: Parts, { block, blocks }: Extent, used: nu
 }
 
 /** Counts again what a writer that died may have miscounted. */
-function recount({ header, windows }: Parts, index: HashIndex): void {
+function recount({ header, windows }: StoreParts, index: HashIndex): void {
   let count = 0;
   for (const { entry, depth, block } of segments(index)) {
     const { words, at } = windows.block(block);
@@ -59,7 +59,7 @@ function recount({ header, windows }: Parts, index: HashIndex): void {
   header.count = count;
 }
 
-function openIndex(parts: Parts, extents: readonly Extent[]): { index: HashIndex; growth: IndexGrowth; blocks: Blocks } {
+function openIndex(parts: StoreParts, extents: readonly Extent[]): { index: HashIndex; growth: IndexGrowth; blocks: Blocks } {
   const index = new HashIndex(parts.windows, parts.header);
   index.begin();
   const growing = new IndexGrowth(index, new Blocks(parts.disk, []));
@@ -69,7 +69,7 @@ function openIndex(parts: Parts, extents: readonly Extent[]): { index: HashIndex
 }
 
 /** Clears the header of an extent that its writer died before it entered into the catalog. */
-function forget({ windows, header, disk }: Parts, blocks: Blocks): void {
+function forget({ windows, header, disk }: StoreParts, blocks: Blocks): void {
   const end = Math.floor(disk.size() / BLOCK);
   for (const run of blocks.free) {
     for (let block = run.block; block < Math.min(run.block + run.blocks, end); block++) {
@@ -81,7 +81,7 @@ function forget({ windows, header, disk }: Parts, blocks: Blocks): void {
 }
 
 /** Takes a store as it is: it was closed, or its writer died while this kernel ran. */
-export function resume(parts: Parts, clean: boolean): Opened | undefined {
+export function resume(parts: StoreParts, clean: boolean): WriterState | undefined {
   const { header, windows, records } = parts;
   const extents = header.extents().filter((extent) => {
     const found = readExtent(windows, header, extent.block);
@@ -94,8 +94,8 @@ export function resume(parts: Parts, clean: boolean): Opened | undefined {
   const { index, growth, blocks } = openIndex(parts, extents);
   let used = usedOf(windows, last);
   if (!clean) {
-    const applying = new Applying(parts, index, growth);
-    const walk = new Walk(windows, records, last, used);
+    const applying = new IndexUpdater(parts, index, growth);
+    const walk = new LogReader(windows, records, last, used);
     recount(parts, index);
     for (let found = walk.next(); found !== undefined; found = walk.next()) {
       for (const record of found) applying.again(record);
@@ -110,7 +110,7 @@ export function resume(parts: Parts, clean: boolean): Opened | undefined {
 }
 
 /** All extents of the file, in the order of the log. */
-function findExtents({ disk, windows, header }: Parts): FoundExtent[] {
+function findExtents({ disk, windows, header }: StoreParts): FoundExtent[] {
   const total = Math.floor(disk.size() / BLOCK);
   const found: FoundExtent[] = [];
   for (let block = 1; block < total; ) {
@@ -123,10 +123,10 @@ function findExtents({ disk, windows, header }: Parts): FoundExtent[] {
 }
 
 /** Up to where the log was durable at some time, as its marks say. */
-function durableOf(parts: Parts, extents: readonly FoundExtent[]): Place {
-  let durable: Place = { sequence: 0, unit: 0 };
+function durableOf(parts: StoreParts, extents: readonly FoundExtent[]): LogPosition {
+  let durable: LogPosition = { sequence: 0, unit: 0 };
   for (const extent of extents) {
-    const walk = new Walk(parts.windows, parts.records, extent);
+    const walk = new LogReader(parts.windows, parts.records, extent);
     do {
       for (let found = walk.next(); found !== undefined; found = walk.next()) {
         const [{ window, at, shape } = { window: 0, at: 0, shape: 0 }] = found;
@@ -139,7 +139,7 @@ function durableOf(parts: Parts, extents: readonly FoundExtent[]): Place {
   return durable;
 }
 
-function readMark(words: Int32Array, at: number): Place {
+function readMark(words: Int32Array, at: number): LogPosition {
   const value = valueAt(words, at);
   return { sequence: words[value] as number, unit: ((words[value + 1] as number) >>> 0) + (words[value + 2] as number) * 2 ** 32 };
 }
@@ -151,14 +151,14 @@ function readMark(words: Int32Array, at: number): Place {
  * @param salvage leave out what is broken, instead of throwing
  * @throws {PeerError} ERR_MEMMAP_CORRUPT with the offset of what was durable and is broken
  */
-export function rebuild(parts: Parts, salvage: boolean): Opened {
+export function rebuild(parts: StoreParts, salvage: boolean): WriterState {
   const { header, windows, disk, records } = parts;
   const extents = findExtents(parts);
   const durable = durableOf(parts, extents);
   const damage: Damage[] = [];
   const report = (unit: number, what: string): void => {
     damage.push({ offset: unit * UNIT, what });
-    if (!salvage) throw broken(disk.path, damage[0] as Damage);
+    if (!salvage) throw corruptStore(disk.path, damage[0] as Damage);
   };
 
   header.invalidate();
@@ -174,9 +174,9 @@ export function rebuild(parts: Parts, salvage: boolean): Opened {
   const index = new HashIndex(windows, header);
   index.begin();
   const growth = new IndexGrowth(index, blocks);
-  const applying = new Applying(parts, index, growth);
+  const applying = new IndexUpdater(parts, index, growth);
 
-  let end: Place = { sequence: 0, unit: 0 };
+  let end: LogPosition = { sequence: 0, unit: 0 };
   let kept = 0;
   for (const [i, extent] of extents.entries()) {
     if (extent.broken) {
@@ -189,7 +189,7 @@ export function rebuild(parts: Parts, salvage: boolean): Opened {
     if (gap && !salvage && !isPast(durable, extent.sequence, extent.block * BLOCK_UNITS)) break;
     const next = extents[i + 1];
     const limit = next?.before === extent.sequence ? next.beforeEnd : undefined;
-    const walk = new Walk(windows, records, extent);
+    const walk = new LogReader(windows, records, extent);
     let whole = true;
     for (;;) {
       const at = walk.unit;
@@ -223,7 +223,7 @@ export function rebuild(parts: Parts, salvage: boolean): Opened {
 }
 
 /** The log after what is left: in a new extent, or in the last one if the disk is full. */
-function goOn(parts: Parts, blocks: Blocks, end: Place, last: Extent | undefined): Log {
+function goOn(parts: StoreParts, blocks: Blocks, end: LogPosition, last: Extent | undefined): Log {
   try {
     const extent = startExtent({ ...parts, blocks }, LEAST_EXTENT, false, end.sequence, end.unit);
     return new Log({ ...parts, blocks }, extent, EXTENT_UNITS);

@@ -6,7 +6,7 @@ import {
   BLOCK_SHIFT, BLOCK_WORDS, EMPTY, GONE, HIGH_SHIFT, IN_WINDOW, KEY_LENGTH, LOW_IN_WINDOW, LOW_WINDOW_SHIFT, MOST_KEY, RECORD_WORDS, SHAPE,
   TEXT, WINDOW_SHIFT,
 } from './file/layout.js';
-import type { Parts } from './parts.js';
+import type { StoreParts } from './parts.js';
 
 /** The bits of a word in the other order. */
 function reversed(word: number): number {
@@ -76,7 +76,7 @@ export function* covering(index: HashIndex): Generator<Covered> {
   }
 }
 
-export function* entries(index: HashIndex, { windows }: Parts, open: () => void): Generator<StoreKey> {
+export function* entries(index: HashIndex, { windows }: StoreParts, open: () => void): Generator<StoreKey> {
   open();
   for (const segment of covering(index)) {
     const keys = keysOf(index, segment.block);

@@ -1,15 +1,15 @@
 // Writer: what only the one process does that has the store open for writing.
 import { StateError } from '../errors.js';
-import { Applying } from './index-updater.js';
+import { IndexUpdater } from './index-updater.js';
 import { Key } from './log/key.js';
 import {
   BATCH, COMMIT, DELETE, MARK, MARK_BYTES, MOST_MAPPED, PUT, SHAPE, TEXT, recordBytes,
 } from './file/layout.js';
 import { outOfRange } from '../internal/validate.js';
-import { type Place, isPast } from './log/log.js';
+import { type LogPosition, isPast } from './log/log.js';
 import { byteOf, recordBytesAt, valueLengthOf } from './log/record.js';
 import { chain } from './log/log-reader.js';
-import { broken, type Opened, type Parts } from './parts.js';
+import { corruptStore, type WriterState, type StoreParts } from './parts.js';
 
 const markWords = new Int32Array(MARK_BYTES / 4);
 const mark = new Uint8Array(markWords.buffer);
@@ -25,24 +25,24 @@ const DELETED = -1;
 const otherwise = (at: number): number => -2 - at;
 
 export class Writer {
-  readonly parts: Parts;
-  readonly opened: Opened;
+  readonly parts: StoreParts;
+  readonly opened: WriterState;
   /** Up to where the log is durable. */
-  #durable: Place;
+  #durable: LogPosition;
   /** What a sync that is under way is for. */
   #syncing: { offset: number; length: number }[] = [];
   #underway: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
   #failure: unknown;
   #pending: Pending | undefined;
-  readonly #applying: Applying;
+  readonly #applying: IndexUpdater;
   readonly #key: Key;
 
-  constructor(parts: Parts, opened: Opened) {
+  constructor(parts: StoreParts, opened: WriterState) {
     this.parts = parts;
     this.opened = opened;
     this.#durable = opened.log.place;
-    this.#applying = new Applying(parts, opened.index, opened.growth);
+    this.#applying = new IndexUpdater(parts, opened.index, opened.growth);
     this.#key = new Key(parts.header.seed);
   }
 
@@ -76,7 +76,7 @@ export class Writer {
     index.begin();
     const found = index.find(key);
     if (!found && index.free === -1) {
-      throw broken(this.parts.disk.path, { offset: byteOf(index.strangerWindow, index.strangerAt), what: 'what the index leads to' });
+      throw corruptStore(this.parts.disk.path, { offset: byteOf(index.strangerWindow, index.strangerAt), what: 'what the index leads to' });
     }
     if (!found) growth.reserve(key);
     const before = found ? recordBytes(key.length, valueLengthOf(windows.words[index.window] as Int32Array, index.at)) : 0;
@@ -192,7 +192,7 @@ export class Writer {
     return hashes;
   }
 
-  /** Notes in the log up to where it was durable: what is missing before that has broken, not got lost. */
+  /** Notes in the log up to where it was durable: what is missing before that is broken, not lost. */
   #mark(): void {
     const { log } = this.opened;
     const { sequence, unit } = this.#durable;
@@ -205,7 +205,7 @@ export class Writer {
   }
 
   /** Takes what has to be synced, with the mark in it. */
-  #take(): { ranges: { offset: number; length: number }[]; end: Place } {
+  #take(): { ranges: { offset: number; length: number }[]; end: LogPosition } {
     const { log } = this.opened;
     try {
       this.#mark();

@@ -16,7 +16,7 @@ export function isBuffer(value: unknown): value is AnyBuffer {
 }
 
 /** The bytes of a buffer or view. Undefined for anything else. */
-export function bytesOf(where: unknown): Uint8Array | undefined {
+export function bufferBytes(where: unknown): Uint8Array | undefined {
   if (!isBuffer(where) && !ArrayBuffer.isView(where)) return undefined;
   try {
     // An explicit length: see overlay() in internal/buffer.ts.
@@ -30,7 +30,7 @@ export function bytesOf(where: unknown): Uint8Array | undefined {
 
 /** What the native call acts on, and its length: `length`, or all of the buffer or view. */
 export function locate(where: Where, length: number | undefined): { target: Target; length: number } {
-  const bytes = bytesOf(where);
+  const bytes = bufferBytes(where);
   if (bytes === undefined) {
     const target = validateAddress(where, 'addr');
     validateInteger(length, 'length');
@@ -45,6 +45,6 @@ export function locate(where: Where, length: number | undefined): { target: Targ
 /** The number of an address, for calls where the memory need not be ours. */
 export function addressOf(where: Where | null): bigint {
   if (where === null) return 0n;
-  const bytes = bytesOf(where);
+  const bytes = bufferBytes(where);
   return bytes === undefined ? validateAddress(where, 'addr') : binding.addressOf(bytes);
 }

@@ -14,7 +14,7 @@ void export_guard(Napi::Env env, Napi::Object exports);       // faults, checked
 void export_fault_listener(Napi::Env env, Napi::Object exports);  // the news of faults
 void export_residency(Napi::Env env, Napi::Object exports);
 void export_scan(Napi::Env env, Napi::Object exports);   // search
-void export_sync(Napi::Env env, Napi::Object exports);   // waiting, witnesses of life
+void export_sync(Napi::Env env, Napi::Object exports);   // waiting, liveness
 void export_maps(Napi::Env env, Napi::Object exports);   // the map of the process
 void export_work(Napi::Env env, Napi::Object exports);   // calls off the main thread
 void export_touch(Napi::Env env, Napi::Object exports);  // files into memory

@@ -34,15 +34,15 @@ const SIGNATURES = {
   sendPart: 'fd bytes sentDescriptors', receivePart: 'fd bytes descriptors facts', peek: 'fd bytes',
   onReady: 'callback', keepAlive: 'boolean', takeReady: '', arm: 'fd number boolean boolean', disarm: 'fd',
   futexWait: 'words index word ms', futexWake: 'words index number', onWake: 'callback boolean', waitAsync: 'words index word ms',
-  cancelWait: 'wait', watch: 'words index word', unwatch: 'wait', behind: 'words facts', openWitness: 'path number', localWitness: '',
-  takeLife: 'fd number', lives: 'fd number', mapAt: 'address map', holdsOurs: 'address length',
+  cancelWait: 'wait', watch: 'words index word', unwatch: 'wait', behind: 'words facts', openLivenessFile: 'path number', localLivenessFile: '',
+  claimId: 'fd number', isAlive: 'fd number', mapAt: 'address map', holdsOurs: 'address length',
   count: `${RANGE} byte`, indexOf: `${RANGE} bytes`, positions: `${RANGE} byte positions`, xxh32: 'bytes offset length number',
 };
 
 /** What becomes of the result. */
 const AFTER = {
   ...Object.fromEntries(['map', 'reserve', 'mapFile', 'mapMemfd', 'mapMirrored', 'mremap'].map((name) => [name, 'handled'])),
-  ...Object.fromEntries(['createSharedMemory', 'openSharedMemory', 'dupFd', 'socketUnix', 'accept', 'openWitness'].map((name) => [name, 'held'])),
+  ...Object.fromEntries(['createSharedMemory', 'openSharedMemory', 'dupFd', 'socketUnix', 'accept', 'openLivenessFile'].map((name) => [name, 'held'])),
   ...Object.fromEntries(['memfdCreate', 'pidfdOpen', 'shmOpen', 'memfdSecret', 'openFd'].map((name) => [name, 'raw'])),
 };
 

@@ -5,7 +5,7 @@ import { numaNodes } from 'memmap';
 
 import { withFolders } from '../support/fake-sysfs.mjs';
 import { skip } from '../support/hooks.mjs';
-import { bytesOf, parseList } from '../support/kernel-files.mjs';
+import { kilobytesIn, parseList } from '../support/kernel-files.mjs';
 
 const NODES = '/sys/devices/system/node';
 const TIERS = '/sys/devices/virtual/memory_tiering';
@@ -41,10 +41,10 @@ describe('lists of the kernel', () => {
 
   it('and tables give bytes by name', () => {
     const text = 'MemTotal:       1024 kB\nMemFree:         512 kB\nHugePages_Total:       3\n';
-    assert.equal(bytesOf(text, 'MemTotal'), 2 ** 20);
-    assert.equal(bytesOf(text, 'Total'), NaN);
-    assert.equal(bytesOf(text, 'HugePages_Total'), NaN);
-    assert.equal(bytesOf('Node 1 MemTotal:  2 kB', 'MemTotal'), 2048);
+    assert.equal(kilobytesIn(text, 'MemTotal'), 2 ** 20);
+    assert.equal(kilobytesIn(text, 'Total'), NaN);
+    assert.equal(kilobytesIn(text, 'HugePages_Total'), NaN);
+    assert.equal(kilobytesIn('Node 1 MemTotal:  2 kB', 'MemTotal'), 2048);
   });
 });
 

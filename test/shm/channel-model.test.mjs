@@ -1,12 +1,12 @@
 // The ring and the signals of a channel in every order of their accesses, over simulated memory:
 // no message is lost or changed, no end sleeps for ever. And wrong algorithms are found out.
 import assert from 'node:assert/strict';
-import { RingReader, RingWriter, Signal, WORD } from '../support/channel-internals.mjs';
+import { RingReader, RingWriter, EventCount, WORD } from '../support/channel-internals.mjs';
 import { everyOrder } from '../support/interleavings.mjs';
 
 /** Two records of 16 bytes. */
 const CAPACITY = 32;
-const wholeLoop = { writes: RingWriter, reads: RingReader, signals: Signal };
+const wholeLoop = { writes: RingWriter, reads: RingReader, signals: EventCount };
 
 /** A message is told by its length: 1, 2, 3 and so on. */
 const message = (number) => ({ length: number });
@@ -63,7 +63,7 @@ describe('a ring between two threads, in every order of their accesses', () => {
 });
 
 describe('the model finds a signal', () => {
-  /** Signal, to be written wrongly. */
+  /** EventCount, to be written wrongly. */
   class Bell {
     constructor(words, index) {
       Object.assign(this, { words, index });
@@ -124,7 +124,7 @@ describe('the model finds a ring', () => {
     this.timeout(120_000);
     const hasty = (count) => ({ words, memory, note }) => {
       const ring = new RingReader(words, memory, CAPACITY);
-      const [messages, room] = [new Signal(words, WORD.messages), new Signal(words, WORD.room)];
+      const [messages, room] = [new EventCount(words, WORD.messages), new EventCount(words, WORD.room)];
       ring.resume();
       for (let got = 0; got < count; ) {
         const seen = messages.prepare();

@@ -1,7 +1,7 @@
 // A disk that fails: what the store asks the file system for is counted, and chosen calls fail.
 import { constants } from 'node:os';
 import { SystemError } from '../../dist/errors.js';
-import { Disk } from '../../dist/store/file/store-file.js';
+import { StoreFile } from '../../dist/store/file/store-file.js';
 
 const { errno } = constants;
 
@@ -17,9 +17,9 @@ export function failingDisk(fails) {
   const real = {};
   const disk = { calls: [], failed: [] };
   for (const [name, code] of Object.entries(CODES)) {
-    const original = Disk.prototype[name];
+    const original = StoreFile.prototype[name];
     real[name] = original;
-    Disk.prototype[name] = function failing(...args) {
+    StoreFile.prototype[name] = function failing(...args) {
       const number = disk.calls.push(name) - 1;
       // What is durable is of no interest here, and waiting for it takes time.
       if (!fails(number, name)) return name.startsWith('sync') ? undefined : original.apply(this, args);
@@ -29,6 +29,6 @@ export function failingDisk(fails) {
       throw error;
     };
   }
-  disk.close = () => void Object.assign(Disk.prototype, real);
+  disk.close = () => void Object.assign(StoreFile.prototype, real);
   return disk;
 }

@@ -60,14 +60,14 @@ for path in sys.argv[4:]: count(path)
 print(files, resident, pages)`;
 
 /** [from, to) in bytes of a range as 'K' and 'M' write it: '400K-1M', '1M-', '-500K'. */
-function bytesOf(range) {
+function kilobytesIn(range) {
   const [from, to] = range.split('-').map((text) => Number(text.slice(0, -1)) * { K: 2 ** 10, M: 2 ** 20 }[text.slice(-1)]);
   return [Number.isNaN(from) ? 0 : from, Number.isNaN(to) ? 2 ** 53 : to];
 }
 
 /**
  * Of files and all below directories, as vmtouch counts them, or Python: { files, resident, pages }.
- * `range`: as bytesOf() knows it. `names`: whether a file counts by each of its names.
+ * `range`: as kilobytesIn() knows it. `names`: whether a file counts by each of its names.
  */
 export function counted(paths, { range = '-', names = false } = {}) {
   if (hasTool('vmtouch')) {
@@ -77,7 +77,7 @@ export function counted(paths, { range = '-', names = false } = {}) {
     const [, files] = /Files: (\d+)/.exec(text) ?? [];
     return { files: Number(files), resident: Number(resident), pages: Number(pages) };
   }
-  const args = [...bytesOf(range), names ? 'names' : 'once', ...paths];
+  const args = [...kilobytesIn(range), names ? 'names' : 'once', ...paths];
   const [files, resident, pages] = runPython(`${MINCORE}${COUNT}`, args).trim().split(' ').map(Number);
   return { files, resident, pages };
 }

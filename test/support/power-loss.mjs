@@ -2,12 +2,12 @@
 // and which one is durable since when. A crash leaves, of each page, any version from the durable
 // one on, whatever other pages have; or sectors of two.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { Disk } from '../../dist/store/file/store-file.js';
+import { StoreFile } from '../../dist/store/file/store-file.js';
 import { HashIndex } from '../../dist/store/index/hash-index.js';
 import { Header } from '../../dist/store/file/header.js';
 import { Log } from '../../dist/store/log/log.js';
 import { Records } from '../../dist/store/log/record.js';
-import { Windows } from '../../dist/store/file/mapped-file.js';
+import { MappedFile } from '../../dist/store/file/mapped-file.js';
 
 const PAGE = 4096;
 const SECTOR = 512;
@@ -18,7 +18,7 @@ const WATCHED = [
   [Log, ['write', 'publish', 'copy', 'writeGiant']],
   [HashIndex, ['add', 'move', 'remove']],
   [Header, ['enter', 'strike', 'advance', 'clearCatalog', 'invalidate', 'open', 'close', 'setDirectory', 'make']],
-  [Disk, ['allocate', 'punch', 'write']],
+  [StoreFile, ['allocate', 'punch', 'write']],
 ];
 
 export class PowerLoss {
@@ -47,23 +47,23 @@ export class PowerLoss {
     this.look();
     this.#all(this.time, this.#newest());
     for (const [{ prototype }, names] of WATCHED) for (const name of names) this.#watch(prototype, name);
-    this.#patch(Windows.prototype, 'pages', (pages) => (windows, window) => {
+    this.#patch(MappedFile.prototype, 'pages', (pages) => (windows, window) => {
       const found = pages.call(windows, window);
       this.#bases.set(found, window * WINDOW);
       return found;
     });
-    this.#patch(Disk.prototype, 'sync', (sync) => (disk, pages, offset, length) => {
+    this.#patch(StoreFile.prototype, 'sync', (sync) => (disk, pages, offset, length) => {
       this.look();
       sync.call(disk, pages, offset, length);
       this.#range(pages, offset, length, this.#newest(), 'sync');
     });
-    this.#patch(Disk.prototype, 'syncAsync', (sync) => async (disk, pages, offset, length) => {
+    this.#patch(StoreFile.prototype, 'syncAsync', (sync) => async (disk, pages, offset, length) => {
       this.look();
       const newest = this.#newest();
       await sync.call(disk, pages, offset, length);
       this.#range(pages, offset, length, newest, 'syncAsync');
     });
-    this.#patch(Disk.prototype, 'syncAll', (sync) => (disk) => {
+    this.#patch(StoreFile.prototype, 'syncAll', (sync) => (disk) => {
       this.look();
       sync.call(disk);
       if (!this.#lies.has('syncAll')) this.#all(++this.time, this.#newest());
@@ -196,9 +196,9 @@ const STRATEGIES = [
 /** Runs `act` while records count as whole whose sums do not say so. */
 export async function withoutSums(act) {
   const { value: verify } = Object.getOwnPropertyDescriptor(Records.prototype, 'verify');
-  const { value: reach } = Object.getOwnPropertyDescriptor(Windows.prototype, 'reach');
+  const { value: reach } = Object.getOwnPropertyDescriptor(MappedFile.prototype, 'reach');
   let words;
-  Windows.prototype.reach = function reached(window) {
+  MappedFile.prototype.reach = function reached(window) {
     ({ words } = this);
     return reach.call(this, window);
   };
@@ -209,7 +209,7 @@ export async function withoutSums(act) {
     return await act();
   } finally {
     Records.prototype.verify = verify;
-    Windows.prototype.reach = reach;
+    MappedFile.prototype.reach = reach;
   }
 }
 

@@ -1,7 +1,7 @@
 // A writer of a store that is stopped before and after each of its steps; and what it leaves.
 import assert from 'node:assert/strict';
 import { closeSync, copyFileSync, openSync, statSync, writeSync } from 'node:fs';
-import { Disk } from '../../dist/store/file/store-file.js';
+import { StoreFile } from '../../dist/store/file/store-file.js';
 import { HashIndex } from '../../dist/store/index/hash-index.js';
 import { Header } from '../../dist/store/file/header.js';
 import { AT_STAMP } from '../../dist/store/file/layout.js';
@@ -12,7 +12,7 @@ const STEPS = [
   [HashIndex, ['add', 'move', 'remove']],
   [Log, ['reserve', 'write', 'copy', 'publish', 'beginBatch', 'endBatch', 'dropBatch']],
   [Header, ['strike', 'advance']],
-  [Disk, ['allocate', 'punch', 'sync', 'syncAll']],
+  [StoreFile, ['allocate', 'punch', 'sync', 'syncAll']],
 ];
 /** What others look at as well: the catalog, the directory and its entries, what is under way. */
 export const STORES = [{ name: 'Atomics', prototype: Atomics }, ['store']];

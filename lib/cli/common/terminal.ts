@@ -45,8 +45,8 @@ export class Terminal {
   }
 
   /** As this one, but what is written is kept. */
-  frame(): Frame {
-    return new Frame(this.#out, this.#err);
+  frame(): Screen {
+    return new Screen(this.#out, this.#err);
   }
 
   /** Whether progress can be shown, on standard error. */
@@ -83,7 +83,7 @@ export class Terminal {
 }
 
 /** As a terminal, but what is written is kept. */
-export class Frame extends Terminal {
+export class Screen extends Terminal {
   text = '';
 
   override write(text: string): void {

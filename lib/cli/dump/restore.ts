@@ -41,7 +41,7 @@ const STDIN = 0;
 /** Files at a time. */
 const AT_ONCE = 4;
 
-class Work {
+class RestoreJob {
   readonly bar: ProgressBar;
   readonly sums = { files: 0, read: 0, present: 0, lost: 0 };
   readonly changed: string[] = [];
@@ -125,7 +125,7 @@ async function restoreFiles(terminal: Terminal, file: string | undefined, option
   if (rate === 0) throw new UsageError('--rate 0 would never end');
   if (file === undefined && isatty(STDIN)) throw new UsageError('which dump? Give a file, or standard input');
   const dumps = readDump(file);
-  const work = new Work(terminal, dumps, options.quiet === true || options.json === true);
+  const work = new RestoreJob(terminal, dumps, options.quiet === true || options.json === true);
   const limit = rate === undefined ? {} : { rate };
   const interrupted = await untilInterrupted(work.bar, async (signal) => {
     const rest = dumps.values();

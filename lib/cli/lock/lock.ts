@@ -55,7 +55,7 @@ export function lockCommand(terminal: Terminal): Command {
 }
 
 /** A file, and bytes of it. */
-interface Part extends Target {
+interface LockedPart extends Target {
   readonly offset: number;
   readonly length: number;
 }
@@ -65,7 +65,7 @@ const PIECE = 2 ** 26;
 
 /** What is to be locked, and what is. */
 class Lock {
-  readonly parts: Part[] = [];
+  readonly parts: LockedPart[] = [];
   readonly mappings: FileMapping[] = [];
   readonly bar: ProgressBar;
   failed = 0;
@@ -91,7 +91,7 @@ class Lock {
 
   /** Bytes of whole pages. */
   get needed(): number {
-    const pages = ({ offset, length }: Part): number => Math.ceil((offset + length) / PAGE_SIZE) - Math.floor(offset / PAGE_SIZE);
+    const pages = ({ offset, length }: LockedPart): number => Math.ceil((offset + length) / PAGE_SIZE) - Math.floor(offset / PAGE_SIZE);
     return this.parts.reduce((sum, part) => sum + pages(part) * PAGE_SIZE, 0);
   }
 
@@ -121,7 +121,7 @@ class Lock {
     }
   }
 
-  async #lockPart({ path, offset, length }: Part, signal: AbortSignal): Promise<void> {
+  async #lockPart({ path, offset, length }: LockedPart, signal: AbortSignal): Promise<void> {
     const mapping = mapFile(path, { noReserve: true });
     try {
       const end = Math.min(offset + length, mapping.length);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { type Maps, maps } from '../../index.js';
 import { acts, describe, newCommand } from '../common/command.js';
-import { ORDERS, type Order, type Row, type Sums, byName, isReservation, rowOf, sorted, sumOf } from './rows.js';
+import { ORDERS, type Order, type Row, type MappingTotals, byName, isReservation, rowOf, sorted, sumOf } from './rows.js';
 import { tableOf } from './table.js';
 import { EXIT, UsageError } from '../common/exit.js';
 import { formatBytes, formatCount, formatShare, parseCount } from '../common/units.js';
@@ -131,7 +131,7 @@ function titleOf(pid: number, width: number): string {
   return `${pid}  ${command === '' ? readProc(pid, 'comm').trim() : command}`.slice(0, width);
 }
 
-function reservedLine({ count, size }: Sums): string {
+function reservedLine({ count, size }: MappingTotals): string {
   return `${formatCount(count)} more without rights or memory: ${formatBytes(size)} of addresses (--all)`;
 }
 
@@ -152,8 +152,8 @@ interface Told {
   readonly rows: readonly Row[];
   readonly grouped: boolean;
   readonly order: Order;
-  readonly total: Sums;
-  readonly reserved: Sums;
+  readonly total: MappingTotals;
+  readonly reserved: MappingTotals;
 }
 
 function asJson(pid: number, { count, limit }: Maps, { rows, grouped, order, total, reserved }: Told): object {

@@ -6,7 +6,7 @@ export const ORDERS = ['pss', 'rss', 'swap', 'huge', 'locked', 'size', 'address'
 export type Order = (typeof ORDERS)[number];
 
 /** Bytes. */
-export interface Sums {
+export interface MappingTotals {
   /** Mappings. */
   readonly count: number;
   readonly size: number;
@@ -19,7 +19,7 @@ export interface Sums {
 }
 
 /** A mapping, or all of one name. */
-export interface Row extends Sums {
+export interface Row extends MappingTotals {
   /** The lowest address. */
   readonly start: bigint;
   /** The first address behind the highest. */
@@ -30,11 +30,11 @@ export interface Row extends Sums {
   readonly name: string;
 }
 
-const NONE: Sums = { count: 0, size: 0, rss: 0, pss: 0, swap: 0, huge: 0, locked: 0 };
+const NONE: MappingTotals = { count: 0, size: 0, rss: 0, pss: 0, swap: 0, huge: 0, locked: 0 };
 
-export function sumOf(rows: Iterable<Sums>): Sums {
-  const sum = { ...NONE } as Record<keyof Sums, number>;
-  for (const row of rows) for (const key of Object.keys(NONE) as (keyof Sums)[]) sum[key] += row[key];
+export function sumOf(rows: Iterable<MappingTotals>): MappingTotals {
+  const sum = { ...NONE } as Record<keyof MappingTotals, number>;
+  for (const row of rows) for (const key of Object.keys(NONE) as (keyof MappingTotals)[]) sum[key] += row[key];
   return sum;
 }
 

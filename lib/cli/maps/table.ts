@@ -1,6 +1,6 @@
 // The table of `memmap maps`.
 import Table from 'cli-table3';
-import type { Order, Row, Sums } from './rows.js';
+import type { Order, Row, MappingTotals } from './rows.js';
 import { formatBytes, formatCount } from '../common/units.js';
 import type { Terminal } from '../common/terminal.js';
 
@@ -41,7 +41,7 @@ interface Column {
   readonly order?: Order;
   readonly left?: boolean;
   readonly row: (row: Row) => string;
-  readonly sum: (sums: Sums) => string;
+  readonly sum: (sums: MappingTotals) => string;
 }
 
 function bytes(order: 'size' | 'rss' | 'pss' | 'swap' | 'huge' | 'locked'): Column {
@@ -61,7 +61,7 @@ const COUNT: Column = { title: 'MAPS', row: ({ count }) => formatCount(count), s
 const RIGHTS: Column = { title: 'RIGHTS', left: true, row: ({ rights }) => (rights.length > 1 ? 'mixed' : (rights[0] ?? '')), sum: () => '' };
 
 /** Columns of nothing but zeros are left out, but for the one that was asked for. */
-function columnsOf(total: Sums, order: Order, first: Column): Column[] {
+function columnsOf(total: MappingTotals, order: Order, first: Column): Column[] {
   const rare = (['swap', 'huge', 'locked'] as const).filter((one) => total[one] > 0 || order === one);
   return [first, ...(['size', 'rss', 'pss', ...rare] as const).map(bytes), RIGHTS];
 }
@@ -70,8 +70,8 @@ function columnsOf(total: Sums, order: Order, first: Column): Column[] {
 export interface Contents {
   readonly rows: readonly Row[];
   /** Those that are not shown. */
-  readonly rest: Sums;
-  readonly total: Sums;
+  readonly rest: MappingTotals;
+  readonly total: MappingTotals;
   readonly order: Order;
   /** Whether a row is all mappings of a name. */
   readonly grouped: boolean;
@@ -83,7 +83,7 @@ const AT_ONCE = 40;
 /** The lines of the table, at most `width` columns each. */
 export function tableOf({ rows, rest, total, order, grouped }: Contents, width: number, terminal: Terminal): string[] {
   const { colors } = terminal;
-  const sums: [Sums, string][] = [...(rest.count > 0 ? [[rest, `${formatCount(rest.count)} more`] as [Sums, string]] : []), [total, 'total']];
+  const sums: [MappingTotals, string][] = [...(rest.count > 0 ? [[rest, `${formatCount(rest.count)} more`] as [MappingTotals, string]] : []), [total, 'total']];
   const widthsOf = (columns: readonly Column[]): number[] =>
     columns.map(({ title, row, sum }) => {
       const least = Math.max(title.length, ...sums.map(([one]) => sum(one).length));

@@ -11,7 +11,7 @@
 //
 // Cell i is at column i % columns, row floor(i / columns). The right and lower `gap` pixels of
 // its square are background.
-import { type Cell, type Picture, bytesOf, cellsOf } from './picture.js';
+import { type Cell, type Picture, pictureBytes, cellsOf } from './picture.js';
 
 export const MARGIN = 32;
 /** Of cells. A multiple of each pitch. */
@@ -59,7 +59,7 @@ function heightOf(count: number): number {
 
 function pagesOf(picture: Picture): number {
   const first = picture.runs[0]?.offset ?? 0;
-  return Math.ceil((first + bytesOf(picture)) / picture.pageSize) - Math.floor(first / picture.pageSize);
+  return Math.ceil((first + pictureBytes(picture)) / picture.pageSize) - Math.floor(first / picture.pageSize);
 }
 
 function bandOf(picture: Picture, top: number, caption: number, height: number): Band {

@@ -63,7 +63,7 @@ export function pictureOf(title: string, residency: Residency, doubt: string | u
   return { title, pageSize: residency.pageSize, runs, ...(doubt !== undefined && { doubt }) };
 }
 
-export function bytesOf({ runs }: Picture): number {
+export function pictureBytes({ runs }: Picture): number {
   return runs.reduce((sum, { length }) => sum + length, 0);
 }
 
@@ -119,7 +119,7 @@ export function cellsOf(picture: Picture, most: number): Cell[] {
   const [first] = runs;
   if (first === undefined) return [];
   const start = Math.floor(first.offset / pageSize);
-  const end = Math.ceil((first.offset + bytesOf(picture)) / pageSize);
+  const end = Math.ceil((first.offset + pictureBytes(picture)) / pageSize);
   const pages = Math.max(1, Math.ceil((end - start) / Math.max(1, most)));
   const size = pages * pageSize;
   const cells: Cell[] = [];

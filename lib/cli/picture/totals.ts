@@ -1,7 +1,7 @@
 // What a picture comes to: its sums, and all of its pages in one bar.
-import { type Counts, IN_MEMORY, type PageState, type Picture, STATES, bytesOf, countsOf, pagesInMemoryOf, pagesOf } from './picture.js';
+import { type Counts, IN_MEMORY, type PageState, type Picture, STATES, pictureBytes, countsOf, pagesInMemoryOf, pagesOf } from './picture.js';
 
-export interface Sums {
+export interface PictureTotals {
   /** Pages of each state. */
   readonly counts: Counts;
   readonly pages: number;
@@ -11,11 +11,11 @@ export interface Sums {
   readonly bytesInMemory: number;
 }
 
-export function sumsOf(picture: Picture): Sums {
+export function sumsOf(picture: Picture): PictureTotals {
   const counts = countsOf(picture);
   let bytesInMemory = 0;
   for (const { state, length } of picture.runs) if (IN_MEMORY.has(state)) bytesInMemory += length;
-  return { counts, pages: pagesOf(counts), pagesInMemory: pagesInMemoryOf(counts), bytes: bytesOf(picture), bytesInMemory };
+  return { counts, pages: pagesOf(counts), pagesInMemory: pagesInMemoryOf(counts), bytes: pictureBytes(picture), bytesInMemory };
 }
 
 export interface BarPart {
@@ -26,7 +26,7 @@ export interface BarPart {
 }
 
 /** The states in the order of STATES, in a bar of `width` units. A state of few pages may have none. */
-export function barOf({ counts, pages }: Sums, width: number): BarPart[] {
+export function barOf({ counts, pages }: PictureTotals, width: number): BarPart[] {
   const parts: BarPart[] = [];
   let before = 0;
   for (const state of STATES) {

@@ -1,5 +1,5 @@
 // What `memmap presence` tells of files: lines for people, JSON for programs.
-import { type Counts, NO_COUNTS, type PageState, type Picture, STATES, type StateRun, bytesOf, countsOf, pagesInMemoryOf, pagesOf } from '../picture/picture.js';
+import { type Counts, NO_COUNTS, type PageState, type Picture, STATES, type StateRun, pictureBytes, countsOf, pagesInMemoryOf, pagesOf } from '../picture/picture.js';
 import { formatBytes, formatCount, formatFiles, formatShare } from '../common/units.js';
 import { legend, mapLine } from '../picture/ansi.js';
 import type { Terminal } from '../common/terminal.js';
@@ -30,7 +30,7 @@ function counted(counts: Counts, pageSize: number): string {
   );
 }
 
-/** Sums of all files told of. */
+/** PictureTotals of all files told of. */
 export class Totals {
   files = 0;
   doubtful = 0;
@@ -99,8 +99,8 @@ export class TextReport extends Report {
     const { colors } = this.terminal;
     for (const run of picture.runs) if (!this.#states.has(run.state)) this.#states.set(run.state, run);
     this.terminal.line(colors.bold(picture.title));
-    if (bytesOf(picture) > 0) this.terminal.line(`  ${mapLine(picture, this.terminal.width - 2, this.terminal)}`);
-    this.terminal.line(`  ${bytesOf(picture) === 0 ? 'empty' : counted(counts, picture.pageSize)}`);
+    if (pictureBytes(picture) > 0) this.terminal.line(`  ${mapLine(picture, this.terminal.width - 2, this.terminal)}`);
+    this.terminal.line(`  ${pictureBytes(picture) === 0 ? 'empty' : counted(counts, picture.pageSize)}`);
     if (picture.doubt !== undefined) this.terminal.line(`  ${colors.yellow(`not to be relied on: ${picture.doubt}`)}`);
   }
 
@@ -135,7 +135,7 @@ export class JsonReport extends Report {
       ...(address !== undefined && { address: `0x${address.toString(16)}` }),
       size,
       offset: first?.offset ?? 0,
-      length: bytesOf(picture),
+      length: pictureBytes(picture),
       pageSize: picture.pageSize,
       pages: pagesOf(counts),
       inMemory: pagesInMemoryOf(counts),

@@ -2,12 +2,12 @@
 // own. A slow reader either holds the writer up, or loses the oldest messages and learns how
 // many. Byte layout: docs/abi.md.
 import { corrupt, WORD } from './header.js';
-import type { Ends } from './members.js';
-import type { RingMemory } from './mirrored-buffer.js';
+import type { Members } from './members.js';
+import type { MirroredBuffer } from './mirrored-buffer.js';
 import { RECORD_HEADER, distance, recordSize } from './ring.js';
-import type { Words } from './shared-words.js';
+import type { SharedWords } from './shared-words.js';
 
-/** Words of a reader's place, after its owner. */
+/** SharedWords of a reader's place, after its owner. */
 const CURSOR = 1;
 /** Whether the cursor counts. */
 const ACTIVE = 2;
@@ -19,10 +19,10 @@ const MOST_LOOKS = 1_000_000;
 
 /** What a ring of this kind is made of. */
 export interface BroadcastParts {
-  readonly words: Words;
-  readonly memory: RingMemory;
+  readonly words: SharedWords;
+  readonly memory: MirroredBuffer;
   readonly capacity: number;
-  readonly readers: Ends;
+  readonly readers: Members;
   /** Whether a slow reader loses messages. */
   readonly loses: boolean;
 }

@@ -4,11 +4,11 @@ import { StateError } from '../../errors.js';
 import { Bytes } from '../../internal/bytes.js';
 import { type OURS, outOfRange, validateBytes, validateFunction, validateInteger, validateOptions } from '../../internal/validate.js';
 import { BroadcastReader } from './broadcast-ring.js';
-import { ChannelEnd, type Place } from './end.js';
+import { ChannelEnd, type EndParts } from './end.js';
 import { RingReader } from './ring.js';
 import { readableOf } from './streams.js';
 import type { AsyncTimeoutOptions, TimeoutOptions } from '../lock/acquire.js';
-import { Wait } from './deadline.js';
+import { Deadline } from './deadline.js';
 
 export interface DrainOptions {
   /** The most messages to take; all that are there by default. */
@@ -26,7 +26,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
   #readable: Readable | undefined;
 
   /** @internal */
-  constructor(key: typeof OURS, place: Place) {
+  constructor(key: typeof OURS, place: EndParts) {
     super(key, place);
     const { words, memory } = this;
     const { kind, capacity, slow } = place.shape;
@@ -182,7 +182,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
 
   /** What `take` finds in its turn, once it finds something; it leaves. Undefined if nothing will come. */
   async #wait<Found>(take: () => Found | undefined, options: AsyncTimeoutOptions | undefined): Promise<Found | undefined> {
-    const wait = Wait.until(options);
+    const wait = Deadline.until(options);
     this.#free();
     const first = this.#look(take) ?? this.spun(wait, () => this.#look(take));
     if (first !== undefined) return first;
@@ -199,7 +199,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
   }
 
   #waitSync<Found>(take: () => Found | undefined, options: TimeoutOptions | undefined): Found | undefined {
-    const wait = Wait.until(options);
+    const wait = Deadline.until(options);
     this.#free();
     const first = this.#look(take) ?? this.spun(wait, () => this.#look(take));
     if (first !== undefined) return first;

@@ -1,10 +1,10 @@
-// Wait: how long something may wait, by the clock and by an AbortSignal.
+// Deadline: how long something may wait, by the clock and by an AbortSignal.
 import { performance } from 'node:perf_hooks';
 import { ABORTED, EXPIRED, WOKEN } from '../wait/outcome.js';
-import type { Turns } from '../wait/fifo.js';
-import { type AsyncTimeoutOptions, deadlineOf, resultOf } from '../lock/acquire.js';
+import type { FifoLock } from '../wait/fifo.js';
+import { type AsyncTimeoutOptions, deadlineOf, toResult } from '../lock/acquire.js';
 
-export class Wait {
+export class Deadline {
   readonly #deadline: number;
   readonly signal: AbortSignal | undefined;
 
@@ -14,11 +14,11 @@ export class Wait {
     this.check();
   }
 
-  static readonly #forever = new Wait(undefined, []);
+  static readonly #forever = new Deadline(undefined, []);
 
   /** Throws if the options are wrong, or the signal is aborted already. */
-  static until(options: AsyncTimeoutOptions | undefined): Wait {
-    return options === undefined ? Wait.#forever : new Wait(options, ['timeout', 'signal']);
+  static until(options: AsyncTimeoutOptions | undefined): Deadline {
+    return options === undefined ? Deadline.#forever : new Deadline(options, ['timeout', 'signal']);
   }
 
   get #ends(): boolean {
@@ -37,10 +37,10 @@ export class Wait {
   }
 
   /** Waits for the caller's turn, which it then passes on; undefined if it is now. */
-  turn(turns: Turns): Promise<void> | undefined {
-    const turn = turns.take(this.#deadline, this.signal);
+  turn(turns: FifoLock): Promise<void> | undefined {
+    const turn = turns.acquire(this.#deadline, this.signal);
     const check = (why: number): void => {
-      if (why !== WOKEN) resultOf(why, this.signal);
+      if (why !== WOKEN) toResult(why, this.signal);
     };
     if (typeof turn !== 'number') return turn.then(check);
     check(turn);
@@ -49,7 +49,7 @@ export class Wait {
 
   /** Throws if it is over. */
   check(): void {
-    if (this.signal?.aborted === true) resultOf(ABORTED, this.signal);
-    if (this.#ends && performance.now() > this.#deadline) resultOf(EXPIRED);
+    if (this.signal?.aborted === true) toResult(ABORTED, this.signal);
+    if (this.#ends && performance.now() > this.#deadline) toResult(EXPIRED);
   }
 }

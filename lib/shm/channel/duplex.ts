@@ -5,7 +5,7 @@ import { OURS, validateFunction, validateOptions, validateOurs, validateSignal, 
 import { type EndOptions, validateSpin } from './end.js';
 import { Connection, type Peer, sameUser } from '../socket/connection.js';
 import type { Consumer } from './consumer.js';
-import { type Ends, accept, within } from './handshake.js';
+import { type ChannelEnds, accept, within } from './handshake.js';
 import type { Producer } from './producer.js';
 import { type ConnectOptions, connect } from '../socket/send-fds.js';
 import { type StreamOptions, duplexOf, readableOf, writableOf } from './streams.js';
@@ -37,7 +37,7 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
   /** Kept when the other end has closed or died, or this one was closed. */
   readonly gone: Promise<void>;
 
-  private constructor(key: typeof OURS, connection: Connection, ends: Ends, onClose: () => void) {
+  private constructor(key: typeof OURS, connection: Connection, ends: ChannelEnds, onClose: () => void) {
     validateOurs(key, 'Channel.serve() or Channel.connect()');
     this.#connection = connection;
     this.#onClose = onClose;
@@ -47,7 +47,7 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
   }
 
   /** @internal Takes them all. */
-  static of(key: typeof OURS, connection: Connection, ends: Ends, onClose: () => void): DuplexChannel {
+  static of(key: typeof OURS, connection: Connection, ends: ChannelEnds, onClose: () => void): DuplexChannel {
     return new DuplexChannel(key, connection, ends, onClose);
   }
 
@@ -143,7 +143,7 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
   }
 
   /**
-   * Ends both directions. What has been sent stays readable for the other end; what waits for
+   * ChannelEnds both directions. What has been sent stays readable for the other end; what waits for
    * room, or was not read here, is lost. Streams are destroyed. Again: nothing.
    */
   close(): void {
@@ -167,7 +167,7 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
   }
 }
 
-/** Ends a stream, and waits until it has written all, or never will. */
+/** ChannelEnds a stream, and waits until it has written all, or never will. */
 function finished(stream: Writable): Promise<void> {
   if (stream.writableFinished || stream.destroyed) return Promise.resolve();
   return new Promise((resolve) => {

@@ -4,15 +4,15 @@ import { performance } from 'node:perf_hooks';
 import { PeerError, StateError } from '../../errors.js';
 import { type OURS, invalidType, outOfRange, validateOptions, validateOurs } from '../../internal/validate.js';
 import { type ChannelKind, HEADER_LENGTH, type Shape, WORD } from './header.js';
-import { Ends, MOST_ENDS } from './members.js';
+import { Members, MOST_ENDS } from './members.js';
 import { Mutex } from '../lock/mutex.js';
-import { RingMemory } from './mirrored-buffer.js';
+import { MirroredBuffer } from './mirrored-buffer.js';
 import type { SharedMapping } from '../memory/shared-mapping.js';
 import type { SharedMemory } from '../memory/shared-memory.js';
-import { Signal } from './event-count.js';
-import type { Wait } from './deadline.js';
-import { Witness } from '../wait/liveness.js';
-import { Words } from './shared-words.js';
+import { EventCount } from './event-count.js';
+import type { Deadline } from './deadline.js';
+import { Liveness } from '../wait/liveness.js';
+import { SharedWords } from './shared-words.js';
 
 /**
  * Milliseconds of a sleep that does not hold the thread up. Who was killed between a change and its
@@ -43,7 +43,7 @@ export function validateSpin(spin: unknown): asserts spin is number {
 }
 
 /** What an end is made of. */
-export interface Place {
+export interface EndParts {
   readonly memory: SharedMemory;
   readonly shape: Shape;
   readonly own: Side;
@@ -65,20 +65,20 @@ export const RECEIVING: Side = { ends: WORD.consumers, turn: WORD.receiving, man
 
 /** What must be given back of an end: without it, since it may have been collected. */
 interface Standing {
-  readonly own: Ends;
+  readonly own: Members;
   readonly place: number;
-  readonly words: Words;
-  readonly signals: readonly Signal[];
-  readonly witness: Witness;
+  readonly words: SharedWords;
+  readonly signals: readonly EventCount[];
+  readonly liveness: Liveness;
   readonly mapping: SharedMapping;
 }
 
-function leave({ own, place, words, signals, witness, mapping }: Standing): void {
+function leave({ own, place, words, signals, liveness, mapping }: Standing): void {
   own.leave(place);
   // The other side, and those who wait at this one.
   for (const signal of signals) signal.wake();
   words.end();
-  witness.release();
+  liveness.release();
   mapping.close();
 }
 
@@ -87,14 +87,14 @@ const dropped = new FinalizationRegistry<Standing>(leave);
 
 export abstract class ChannelEnd implements Disposable {
   readonly #standing: Standing;
-  protected readonly words: Words;
-  protected readonly memory: RingMemory;
-  protected readonly own: Ends;
+  protected readonly words: SharedWords;
+  protected readonly memory: MirroredBuffer;
+  protected readonly own: Members;
   protected readonly place: number;
-  protected readonly peers: Ends;
+  protected readonly peers: Members;
   /** Messages have come; room has come. */
-  protected readonly arrivals: Signal;
-  protected readonly vacancies: Signal;
+  protected readonly arrivals: EventCount;
+  protected readonly vacancies: EventCount;
   /** Of several ends at this side one at a time may act. */
   protected readonly turn: Mutex | undefined;
   /** Milliseconds. */
@@ -104,7 +104,7 @@ export abstract class ChannelEnd implements Disposable {
   /** Whether somebody has told that the other side is gone: its places say what they like. */
   #gone = false;
 
-  protected constructor(key: typeof OURS, place: Place) {
+  protected constructor(key: typeof OURS, place: EndParts) {
     validateOurs(key, 'channel.producer() or consumer()');
     const { memory, shape, own, peers, options = {} } = place;
     validateOptions<EndOptions>(options, ['spin']);
@@ -113,35 +113,35 @@ export abstract class ChannelEnd implements Disposable {
     this.#spin = spin / 1000;
     // The header: it stays where it is, whatever becomes of the data.
     const mapping = memory.map();
-    let witness: Witness;
+    let liveness: Liveness;
     try {
       const array = mapping.view(Int32Array, { count: HEADER_LENGTH / 4 });
-      this.words = new Words(array);
-      this.arrivals = new Signal(this.words, WORD.messages);
-      this.vacancies = new Signal(this.words, WORD.room);
-      witness = Witness.hold(mapping, array);
+      this.words = new SharedWords(array);
+      this.arrivals = new EventCount(this.words, WORD.messages);
+      this.vacancies = new EventCount(this.words, WORD.room);
+      liveness = Liveness.hold(mapping, array);
     } catch (error) {
       mapping.close();
       throw error;
     }
     try {
       const [mine, theirs] = [own, peers].map(({ ends, many }) =>
-        new Ends(this.words, ends, many.includes(shape.kind) ? MOST_ENDS : 1, witness),
-      ) as [Ends, Ends];
+        new Members(this.words, ends, many.includes(shape.kind) ? MOST_ENDS : 1, liveness),
+      ) as [Members, Members];
       this.own = mine;
       this.peers = theirs;
       this.turn = shape.kind === 'mpmc' ? new Mutex(mapping, 4 * own.turn) : undefined;
       // First the place: what is behind it is of one end at a time.
       this.place = this.own.join();
     } catch (error) {
-      witness.release();
+      liveness.release();
       mapping.close();
       throw error;
     }
     const signals = [this.arrivals, this.vacancies];
-    this.#standing = { own: this.own, place: this.place, words: this.words, signals, witness, mapping };
+    this.#standing = { own: this.own, place: this.place, words: this.words, signals, liveness, mapping };
     try {
-      this.memory = new RingMemory(memory.fd, HEADER_LENGTH, shape.capacity);
+      this.memory = new MirroredBuffer(memory.fd, HEADER_LENGTH, shape.capacity);
     } catch (error) {
       leave(this.#standing);
       throw error;
@@ -209,7 +209,7 @@ export abstract class ChannelEnd implements Disposable {
   }
 
   /** Waits for a turn. A thread or process that died in its turn has published nothing of it. */
-  protected async enter(wait: Wait): Promise<void> {
+  protected async enter(wait: Deadline): Promise<void> {
     if (this.turn === undefined) return;
     await this.turn.lockAsync(wait.rest());
     if (this.#closed) this.turn.unlock();
@@ -217,7 +217,7 @@ export abstract class ChannelEnd implements Disposable {
     this.#resumed();
   }
 
-  protected enterSync(wait: Wait): void {
+  protected enterSync(wait: Deadline): void {
     if (this.turn === undefined) return;
     this.turn.lock({ timeout: wait.rest().timeout });
     this.#resumed();
@@ -241,7 +241,7 @@ export abstract class ChannelEnd implements Disposable {
   protected abstract resume(): void;
 
   /** Looks until there is something, for as long as this end may without sleeping. */
-  protected spun<Found>(wait: Wait, look: () => Found | undefined): Found | undefined {
+  protected spun<Found>(wait: Deadline, look: () => Found | undefined): Found | undefined {
     if (this.#spin === 0) return undefined;
     const end = performance.now() + wait.slice(this.#spin);
     do {
@@ -254,14 +254,14 @@ export abstract class ChannelEnd implements Disposable {
   }
 
   /** Waits for a signal since `seen`. Returns early now and then. */
-  protected async pause(signal: Signal, seen: number, wait: Wait): Promise<void> {
+  protected async pause(signal: EventCount, seen: number, wait: Deadline): Promise<void> {
     await signal.wait(seen, wait.slice(NAP), wait.signal, () => this.lookForPeer());
     this.open();
     wait.check();
   }
 
   /** As pause(), holding the thread up. */
-  protected pauseSync(signal: Signal, seen: number, wait: Wait): void {
+  protected pauseSync(signal: EventCount, seen: number, wait: Deadline): void {
     signal.sleep(seen, wait.slice(SLICE));
     if (!signal.since(seen)) this.lookForPeer();
     wait.check();
@@ -270,7 +270,7 @@ export abstract class ChannelEnd implements Disposable {
   /** @internal What is to be done before the pages go. */
   protected abstract end(): void;
 
-  /** Ends this end for good; the other side learns of it. Again: nothing. What nobody closes is closed when it is collected. */
+  /** Members this end for good; the other side learns of it. Again: nothing. What nobody closes is closed when it is collected. */
   close(): void {
     if (this.#closed) return;
     this.end();

@@ -1,6 +1,6 @@
-// Signal: how the two ends of a channel tell each other that something has changed, without a
+// EventCount: how the two ends of a channel tell each other that something has changed, without a
 // system call while nobody sleeps.
-import type { Words } from './shared-words.js';
+import type { SharedWords } from './shared-words.js';
 
 /**
  * Two words: a count of signals, which sleepers sleep on, and whether somebody may sleep.
@@ -11,12 +11,12 @@ import type { Words } from './shared-words.js';
  * count may be made nonsense by a hostile peer: then sleepers wake too often, or not until
  * their next look at the clock.
  */
-export class Signal {
-  readonly #words: Words;
+export class EventCount {
+  readonly #words: SharedWords;
   readonly #count: number;
   readonly #sleeps: number;
 
-  constructor(words: Words, index: number) {
+  constructor(words: SharedWords, index: number) {
     this.#words = words;
     this.#count = index;
     this.#sleeps = index + 1;

@@ -21,7 +21,7 @@ const READY = { step: 3, fds: 0 } as const;
 type Saying = typeof HELLO | typeof OFFER | typeof READY;
 
 /** This process's end of each direction. */
-export interface Ends {
+export interface ChannelEnds {
   readonly producer: Producer;
   readonly consumer: Consumer;
 }
@@ -61,7 +61,7 @@ async function hear(connection: Connection, saying: Saying, signal: AbortSignal)
 }
 
 /** Takes the ends, and gives them back if `go` fails. */
-async function withEnds(out: ChannelMemory, back: ChannelMemory, options: EndOptions, go: () => Promise<void>): Promise<Ends> {
+async function withEnds(out: ChannelMemory, back: ChannelMemory, options: EndOptions, go: () => Promise<void>): Promise<ChannelEnds> {
   const producer = out.producer(options);
   let consumer: Consumer | undefined;
   try {
@@ -87,7 +87,7 @@ export async function offer(
   connection: Connection,
   { capacity, spin }: Required<EndOptions> & { readonly capacity: number },
   signal: AbortSignal,
-): Promise<Ends> {
+): Promise<ChannelEnds> {
   try {
     await hear(connection, HELLO, signal);
     using out = made(capacity, connection);
@@ -102,7 +102,7 @@ export async function offer(
 }
 
 /** The client's part: takes the channels, after a look at them. */
-export async function accept(connection: Connection, options: EndOptions, signal: AbortSignal): Promise<Ends> {
+export async function accept(connection: Connection, options: EndOptions, signal: AbortSignal): Promise<ChannelEnds> {
   try {
     await say(connection, HELLO, [], signal);
     const fds = await hear(connection, OFFER, signal);

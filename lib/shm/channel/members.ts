@@ -1,32 +1,32 @@
-// Ends: who stands at one side of a channel, written down where the other side sees it.
+// Members: who stands at one side of a channel, written down where the other side sees it.
 import { StateError } from '../../errors.js';
-import type { Witness } from '../wait/liveness.js';
-import type { Words } from './shared-words.js';
+import type { Liveness } from '../wait/liveness.js';
+import type { SharedWords } from './shared-words.js';
 
 /** The most ends that a side can have. */
 export const MOST_ENDS = 64;
 
-/** Words of a side: whether its last end has closed, then a place of 32 words for each end. */
+/** SharedWords of a side: whether its last end has closed, then a place of 32 words for each end. */
 const PLACE = 32;
 const CLOSED = 0;
 
-export class Ends {
-  readonly #words: Words;
+export class Members {
+  readonly #words: SharedWords;
   readonly #base: number;
   readonly #places: number;
-  readonly #witness: Witness;
+  readonly #liveness: Liveness;
 
   /** @param base - index of the side's first word. @param places - ends that it may have at a time */
-  constructor(words: Words, base: number, places: number, witness: Witness) {
+  constructor(words: SharedWords, base: number, places: number, liveness: Liveness) {
     this.#words = words;
     this.#base = base;
     this.#places = places;
-    this.#witness = witness;
+    this.#liveness = liveness;
   }
 
   /** The kernel tells a thread of others only. */
-  #lives(id: number): boolean {
-    return id === this.#witness.id || this.#witness.lives(id);
+  #isAlive(id: number): boolean {
+    return id === this.#liveness.id || this.#liveness.isAlive(id);
   }
 
   /** Index of the first of the 32 words of a place: its owner. The others are the channel's. */
@@ -39,8 +39,8 @@ export class Ends {
     for (let place = 0; place < this.#places; place++) {
       const at = this.at(place);
       const owner = this.#words.load(at);
-      if (owner !== 0 && this.#lives(owner)) continue;
-      if (this.#words.compareExchange(at, owner, this.#witness.id) !== owner) {
+      if (owner !== 0 && this.#isAlive(owner)) continue;
+      if (this.#words.compareExchange(at, owner, this.#liveness.id) !== owner) {
         place -= 1; // another was faster: it may have left again
         continue;
       }
@@ -78,7 +78,7 @@ export class Ends {
     let some = false;
     for (const at of this.taken()) {
       const owner = this.#words.load(at);
-      if (owner === 0 || this.#lives(owner)) continue;
+      if (owner === 0 || this.#isAlive(owner)) continue;
       this.#words.compareExchange(at, owner, 0);
       some = true;
     }
@@ -96,7 +96,7 @@ export class Ends {
     for (const at of this.taken()) {
       const owner = this.#words.load(at);
       if (owner === 0) continue;
-      if (this.#lives(owner)) return false;
+      if (this.#isAlive(owner)) return false;
       died = true;
     }
     return died;

@@ -55,7 +55,7 @@ export class ChannelMemory implements Disposable {
     return new Consumer(OURS, { memory: this.#memory, shape: this.shape, own: RECEIVING, peers: SENDING, options });
   }
 
-  /** Closes the descriptor. Ends live on. */
+  /** Closes the descriptor. Members live on. */
   close(): void {
     this.#memory.close();
   }

@@ -1,4 +1,4 @@
-// RingMemory: the data of a ring, mapped twice in a row, in a buffer that can be taken away
+// MirroredBuffer: the data of a ring, mapped twice in a row, in a buffer that can be taken away
 // from whoever holds views of it.
 import { type Handle, binding } from '../../internal/binding.js';
 import { refuseExternal } from '../../internal/buffer.js';
@@ -54,7 +54,7 @@ function map(fd: number, offset: number, capacity: number, over?: Uint8Array): H
   return check(binding.mapMirrored(fd, offset, capacity, over), 'mmap', { remedy: mapRemedy(0) });
 }
 
-export class RingMemory {
+export class MirroredBuffer {
   readonly #source: Source;
   /** Twice the capacity: the second half is the first again. Changes with {@link renew}. */
   buffer: ArrayBuffer;
@@ -77,7 +77,7 @@ export class RingMemory {
     return this.bytes.length === 0;
   }
 
-  /** Ends every view of the memory that has been handed out: their length is 0 from now on. */
+  /** Members every view of the memory that has been handed out: their length is 0 from now on. */
   renew(): void {
     this.#source.end(this.buffer);
     this.buffer = this.#source.buffer();
@@ -85,7 +85,7 @@ export class RingMemory {
     this.words = new Int32Array(this.buffer);
   }
 
-  /** Ends every view, and gives the pages back. */
+  /** Members every view, and gives the pages back. */
   close(): void {
     this.#source.end(this.buffer);
     check(binding.close(this.#source.handle), 'mmap');

@@ -4,12 +4,12 @@ import { PeerError, StateError } from '../../errors.js';
 import { Bytes } from '../../internal/bytes.js';
 import { type OURS, invalidType, outOfRange, validateBytes, validateInteger } from '../../internal/validate.js';
 import { BroadcastWriter } from './broadcast-ring.js';
-import { ChannelEnd, type Place } from './end.js';
+import { ChannelEnd, type EndParts } from './end.js';
 import { RECORD_HEADER, RingWriter } from './ring.js';
 import { writableOf } from './streams.js';
-import { Turns } from '../wait/fifo.js';
+import { FifoLock } from '../wait/fifo.js';
 import type { AsyncTimeoutOptions, TimeoutOptions } from '../lock/acquire.js';
-import { Wait } from './deadline.js';
+import { Deadline } from './deadline.js';
 
 /** Sends between two looks at the other end. */
 const SENDS = 256;
@@ -23,12 +23,12 @@ export class Producer extends ChannelEnd {
   /** A message being made in place: its bytes, or -1. */
   #reserved = -1;
   /** Sends that wait, in order. */
-  readonly #waiting: Turns = new Turns();
+  readonly #waiting: FifoLock = new FifoLock();
   #sends = 0;
   #writable: Writable | undefined;
 
   /** @internal */
-  constructor(key: typeof OURS, place: Place) {
+  constructor(key: typeof OURS, place: EndParts) {
     super(key, place);
     const { words, memory, peers } = this;
     const { kind, capacity, slow } = place.shape;
@@ -116,9 +116,9 @@ export class Producer extends ChannelEnd {
    */
   send(message: Uint8Array, options?: AsyncTimeoutOptions): Promise<void> {
     try {
-      const wait = options === undefined ? undefined : Wait.until(options);
+      const wait = options === undefined ? undefined : Deadline.until(options);
       if (this.trySend(message)) return Promise.resolve();
-      return this.#sendInTurn(message, wait ?? Wait.until(undefined));
+      return this.#sendInTurn(message, wait ?? Deadline.until(undefined));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -130,7 +130,7 @@ export class Producer extends ChannelEnd {
     return (this.tryEnter() && this.#put(message)) || undefined;
   }
 
-  async #sendInTurn(message: Uint8Array, wait: Wait): Promise<void> {
+  async #sendInTurn(message: Uint8Array, wait: Deadline): Promise<void> {
     const turn = wait.turn(this.#waiting);
     if (turn !== undefined) await turn;
     try {
@@ -144,19 +144,19 @@ export class Producer extends ChannelEnd {
         await this.pause(this.vacancies, seen, wait);
       }
     } finally {
-      this.#waiting.pass();
+      this.#waiting.release();
     }
   }
 
   /** As send(), holding the thread up while there is no room. */
   sendSync(message: Uint8Array, options?: TimeoutOptions): void {
-    const wait = options === undefined ? undefined : Wait.until(options);
+    const wait = options === undefined ? undefined : Deadline.until(options);
     if (this.trySend(message)) return;
     if (this.#waiting.taken) throw new StateError('ERR_MEMMAP_BUSY', 'Messages of send() wait for room: this one would overtake them');
-    this.#sendWhenRoom(message, wait ?? Wait.until(undefined));
+    this.#sendWhenRoom(message, wait ?? Deadline.until(undefined));
   }
 
-  #sendWhenRoom(message: Uint8Array, wait: Wait): void {
+  #sendWhenRoom(message: Uint8Array, wait: Deadline): void {
     if (this.spun(wait, () => this.#look(message)) !== undefined) return;
     for (;;) {
       const seen = this.vacancies.prepare();
@@ -191,7 +191,7 @@ export class Producer extends ChannelEnd {
   /** Waits until a message of so many bytes fits: see reserve(). */
   async room(length: number, options?: AsyncTimeoutOptions): Promise<void> {
     validateInteger(length, 'length', 0);
-    const wait = Wait.until(options);
+    const wait = Deadline.until(options);
     if ((this.#fits(length) ?? this.spun(wait, () => this.#fits(length))) !== undefined) return;
     for (;;) {
       const seen = this.vacancies.prepare();
@@ -232,8 +232,8 @@ export class Producer extends ChannelEnd {
   /** @internal When no send() waits any more. */
   async flushed(): Promise<void> {
     while (this.#waiting.taken) {
-      await this.#waiting.take(Infinity, undefined);
-      this.#waiting.pass();
+      await this.#waiting.acquire(Infinity, undefined);
+      this.#waiting.release();
     }
   }
 

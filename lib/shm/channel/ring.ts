@@ -7,8 +7,8 @@
 // Each end trusts its own position only, which it keeps to itself; what it reads from
 // shared memory must fit to that, or the other end is broken.
 import { corrupt, WORD } from './header.js';
-import type { RingMemory } from './mirrored-buffer.js';
-import type { Words } from './shared-words.js';
+import type { MirroredBuffer } from './mirrored-buffer.js';
+import type { SharedWords } from './shared-words.js';
 
 /** Bytes of a record before the message. */
 export const RECORD_HEADER = 8;
@@ -25,15 +25,15 @@ export function distance(from: number, to: number): number {
 
 /** The writing end. One at a time. */
 export class RingWriter {
-  readonly #words: Words;
-  readonly #memory: RingMemory;
+  readonly #words: SharedWords;
+  readonly #memory: MirroredBuffer;
   readonly #capacity: number;
   /** Where the next record goes. */
   #head: number;
   /** The reader's position as last seen. */
   #tail: number;
 
-  constructor(words: Words, memory: RingMemory, capacity: number) {
+  constructor(words: SharedWords, memory: MirroredBuffer, capacity: number) {
     this.#words = words;
     this.#memory = memory;
     this.#capacity = capacity;
@@ -78,7 +78,7 @@ export class RingWriter {
     this.end(message.length);
   }
 
-  /** Ends a record whose message stands in place. */
+  /** Members a record whose message stands in place. */
   end(length: number): void {
     this.#memory.words[(this.#head & (this.#capacity - 1)) >> 2] = length;
     this.#head = (this.#head + recordSize(length)) | 0;
@@ -93,8 +93,8 @@ export class RingWriter {
 
 /** The reading end. One at a time. */
 export class RingReader {
-  readonly #words: Words;
-  readonly #memory: RingMemory;
+  readonly #words: SharedWords;
+  readonly #memory: MirroredBuffer;
   readonly #capacity: number;
   /** Where the next record starts. */
   #tail: number;
@@ -103,7 +103,7 @@ export class RingReader {
   /** The writer's position as last seen. */
   #head: number;
 
-  constructor(words: Words, memory: RingMemory, capacity: number) {
+  constructor(words: SharedWords, memory: MirroredBuffer, capacity: number) {
     this.#words = words;
     this.#memory = memory;
     this.#capacity = capacity;

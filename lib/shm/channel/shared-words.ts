@@ -1,12 +1,12 @@
-// Words: shared memory as the algorithms of a channel see it. All accesses are sequentially
+// SharedWords: shared memory as the algorithms of a channel see it. All accesses are sequentially
 // consistent. A test gives them simulated memory instead, and runs them in every order.
 import { binding } from '../../internal/binding.js';
-import { Watch } from '../wait/futex.js';
+import { WordWatch } from '../wait/futex.js';
 import { ALL } from '../lock/algorithm/operation.js';
 
-export class Words {
+export class SharedWords {
   readonly #array: Int32Array;
-  readonly #watches = new Map<number, Watch>();
+  readonly #watches = new Map<number, WordWatch>();
 
   constructor(array: Int32Array) {
     this.#array = array;
@@ -37,7 +37,7 @@ export class Words {
   wait(at: number, value: number, ms: number, abort: AbortSignal | undefined, look: () => boolean): Promise<void> {
     let watch = this.#watches.get(at);
     if (watch === undefined) {
-      watch = new Watch(this.#array, at);
+      watch = new WordWatch(this.#array, at);
       this.#watches.set(at, watch);
     }
     return watch.sleep(value, ms, abort, look);

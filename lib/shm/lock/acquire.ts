@@ -2,10 +2,10 @@
 import { performance } from 'node:perf_hooks';
 import { StateError } from '../../errors.js';
 import { validateOptions, validateSignal, validateTimeout } from '../../internal/validate.js';
-import type { Place } from './lock-word.js';
-import { DONE, NOT_OWNER, OWN, OWNER_DIED, type Steps } from './algorithm/operation.js';
+import type { LockRunner } from './lock-word.js';
+import { DONE, NOT_OWNER, OWN, OWNER_DIED, type Algorithm } from './algorithm/operation.js';
 import { ABORTED, EXPIRED, WOKEN } from '../wait/outcome.js';
-import type { Turns } from '../wait/fifo.js';
+import type { FifoLock } from '../wait/fifo.js';
 
 /** Options of what waits. */
 export interface TimeoutOptions {
@@ -42,7 +42,7 @@ const CLEAN: LockResult = Object.freeze({ ownerDied: false });
 const INHERITED: LockResult = Object.freeze({ ownerDied: true });
 
 /** An outcome as a result, or as what is thrown. */
-export function resultOf(outcome: number, signal?: AbortSignal): LockResult {
+export function toResult(outcome: number, signal?: AbortSignal): LockResult {
   if (outcome === DONE) return CLEAN;
   if (outcome === OWNER_DIED) return INHERITED;
   throw failure(outcome, signal);
@@ -60,8 +60,8 @@ function failure(outcome: number, signal: AbortSignal | undefined): unknown {
 }
 
 /** Waits for a lock, blocking. */
-export function waitSync(place: Place, steps: Steps<number>, options: TimeoutOptions | undefined): LockResult {
-  return resultOf(place.run(steps, deadlineOf(options, KNOWN)));
+export function waitSync(place: LockRunner, steps: Algorithm<number>, options: TimeoutOptions | undefined): LockResult {
+  return toResult(place.run(steps, deadlineOf(options, KNOWN)));
 }
 
 /**
@@ -69,9 +69,9 @@ export function waitSync(place: Place, steps: Steps<number>, options: TimeoutOpt
  * signal was aborted meanwhile; without it, what happened has happened.
  */
 export async function waitAsync(
-  place: Place,
-  turns: Turns | undefined,
-  start: () => Steps<number>,
+  place: LockRunner,
+  turns: FifoLock | undefined,
+  start: () => Algorithm<number>,
   undo: (() => void) | undefined,
   options: AsyncTimeoutOptions | undefined,
 ): Promise<LockResult> {
@@ -81,21 +81,21 @@ export async function waitAsync(
   const aborted = (): boolean => signal?.aborted === true;
   if (aborted()) throw failure(ABORTED, signal);
   if (turns !== undefined) {
-    const why = await turns.take(deadline, signal);
+    const why = await turns.acquire(deadline, signal);
     if (why !== WOKEN) throw failure(why, signal);
   }
   try {
-    const result = resultOf(await place.runAsync(start(), deadline, signal), signal);
+    const result = toResult(await place.runAsync(start(), deadline, signal), signal);
     if (undo === undefined || !aborted()) return result;
     undo();
     throw failure(ABORTED, signal);
   } finally {
-    turns?.pass();
+    turns?.release();
   }
 }
 
 /** Tries. False if it cannot be had now. */
-export function attempt(place: Place, steps: Steps<number>): LockResult | false {
+export function tryRun(place: LockRunner, steps: Algorithm<number>): LockResult | false {
   const outcome = place.run(steps, 0);
-  return outcome === EXPIRED || outcome === OWN ? false : resultOf(outcome);
+  return outcome === EXPIRED || outcome === OWN ? false : toResult(outcome);
 }

@@ -1,9 +1,9 @@
 // Barrier: threads of all processes that share the memory wait until so many have come.
 import { invalidValue, validateInteger } from '../../internal/validate.js';
 import { ARRIVED, DISAGREE, LAST, arrive } from './algorithm/barrier.js';
-import { type LockMemory, Place } from './lock-word.js';
+import { type LockMemory, LockRunner } from './lock-word.js';
 import { type AsyncTimeoutOptions, type TimeoutOptions, waitAsync, waitSync } from './acquire.js';
-import { type Steps, DONE } from './algorithm/operation.js';
+import { type Algorithm, DONE } from './algorithm/operation.js';
 
 /**
  * A place in shared memory where a number of parties meet, round after round. Zeroed memory is a
@@ -19,7 +19,7 @@ export class Barrier {
   /** Bytes it takes, at a multiple of 8: docs/abi.md. */
   static readonly byteLength = 8;
 
-  readonly #place: Place;
+  readonly #place: LockRunner;
   readonly #parties: number;
 
   /**
@@ -29,7 +29,7 @@ export class Barrier {
    */
   constructor(memory: LockMemory, offset: number, parties: number) {
     validateInteger(parties, 'parties', 1, ARRIVED);
-    this.#place = new Place(memory, offset, Barrier.byteLength);
+    this.#place = new LockRunner(memory, offset, Barrier.byteLength);
     this.#parties = parties;
   }
 
@@ -54,7 +54,7 @@ export class Barrier {
     return last;
   }
 
-  *#arrive(me: Place['tasks'], isLast: () => void): Steps<number> {
+  *#arrive(me: LockRunner['tasks'], isLast: () => void): Algorithm<number> {
     const outcome = yield* arrive(me, this.#parties);
     if (outcome === DISAGREE) {
       throw invalidValue('parties', 'is not the number that others have given', this.#parties);

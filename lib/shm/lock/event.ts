@@ -1,10 +1,10 @@
 // Event: something that has happened, for all threads of all processes that share the memory.
 import { SET, awaitSet, reset, set, verifyEvent } from './algorithm/event.js';
-import { type LockMemory, Place } from './lock-word.js';
-import { type Steps, load } from './algorithm/operation.js';
+import { type LockMemory, LockRunner } from './lock-word.js';
+import { type Algorithm, load } from './algorithm/operation.js';
 import { type AsyncTimeoutOptions, type TimeoutOptions, waitAsync, waitSync } from './acquire.js';
 
-function* look(): Steps<boolean> {
+function* look(): Algorithm<boolean> {
   const value = yield load(0);
   verifyEvent(value);
   return (value & SET) !== 0;
@@ -21,14 +21,14 @@ export class Event {
   /** Bytes it takes, at a multiple of 8: docs/abi.md. */
   static readonly byteLength = 8;
 
-  readonly #place: Place;
+  readonly #place: LockRunner;
 
   /**
    * @param memory a writable mapping; or its buffer, where a worker thread got that alone
    * @param offset bytes from the start of `memory`, a multiple of 8
    */
   constructor(memory: LockMemory, offset: number) {
-    this.#place = new Place(memory, offset, Event.byteLength);
+    this.#place = new LockRunner(memory, offset, Event.byteLength);
   }
 
   get isSet(): boolean {

@@ -1,14 +1,14 @@
-// Place: the words of one lock in real memory, and the algorithms run over them.
+// LockRunner: the words of one lock in real memory, and the algorithms run over them.
 import { constants } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { PeerError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { invalidType, invalidValue, outOfRange, validateInteger } from '../../internal/validate.js';
 import { Mapping, memoryOf } from '../../mem/mapping.js';
-import { ALIVE, CAS, Impossible, LOAD, type Party, SPIN, SWAP, type Step, type Steps, WAIT, WAKE } from './algorithm/operation.js';
+import { ALIVE, CAS, CorruptWord, LOAD, type Caller, SPIN, SWAP, type Step, type Algorithm, WAIT, WAKE } from './algorithm/operation.js';
 import { ABORTED, EXPIRED, WOKEN } from '../wait/outcome.js';
 import { sleep } from '../wait/futex.js';
-import { Witness } from '../wait/liveness.js';
+import { Liveness } from '../wait/liveness.js';
 import { check } from '../../internal/syscall.js';
 
 const { errno } = constants;
@@ -26,18 +26,18 @@ export type LockMemory = Mapping | SharedArrayBuffer;
 /** A buffer alone: its words never move. */
 const FIXED = { version: 0 };
 
-export class Place {
+export class LockRunner {
   /** Of {@link acquire} and its like, on behalf of this thread. */
-  readonly blocking: Party;
-  readonly trying: Party;
-  readonly tasks: Party;
+  readonly blocking: Caller;
+  readonly trying: Caller;
+  readonly tasks: Caller;
   readonly id: number;
   words: Int32Array;
   readonly #memory: LockMemory;
   readonly #pages: { readonly version: number };
   readonly #offset: number;
   readonly #length: number;
-  readonly #witness: Witness;
+  readonly #liveness: Liveness;
   #version: number;
 
   /** @param length bytes of the lock, a multiple of 4 */
@@ -65,8 +65,8 @@ export class Place {
       ? memory.view(Int32Array, { offset, count: length / 4 })
       : new Int32Array(memory as unknown as ArrayBuffer, offset, length / 4);
     this.#version = this.#pages.version;
-    this.#witness = Witness.of(memory, this.words);
-    this.id = this.#witness.id;
+    this.#liveness = Liveness.of(memory, this.words);
+    this.id = this.#liveness.id;
     this.blocking = { id: this.id, tasks: false, waits: true };
     this.trying = { id: this.id, tasks: false, waits: false };
     this.tasks = { id: this.id, tasks: true, waits: true };
@@ -88,7 +88,7 @@ export class Place {
   }
 
   /** Runs an algorithm; blocks the thread while it waits. */
-  run<Result>(steps: Steps<Result>, deadline: number): Result {
+  run<Result>(steps: Algorithm<Result>, deadline: number): Result {
     this.follow();
     try {
       let next = steps.next();
@@ -103,7 +103,7 @@ export class Place {
   }
 
   /** Runs an algorithm; the thread goes on while it waits. */
-  async runAsync<Result>(steps: Steps<Result>, deadline: number, signal: AbortSignal | undefined): Promise<Result> {
+  async runAsync<Result>(steps: Algorithm<Result>, deadline: number, signal: AbortSignal | undefined): Promise<Result> {
     this.follow();
     try {
       let next = steps.next();
@@ -131,7 +131,7 @@ export class Place {
         return value;
       }
       case WAKE: return check(binding.futexWake(words, at, a), 'futex');
-      case ALIVE: return this.#witness.lives(at) ? 1 : 0;
+      case ALIVE: return this.#liveness.isAlive(at) ? 1 : 0;
       default: throw new TypeError(`no such step: ${what}`);
     }
   }
@@ -154,7 +154,7 @@ export class Place {
   }
 
   #named(error: unknown): unknown {
-    if (!(error instanceof Impossible)) return error;
+    if (!(error instanceof CorruptWord)) return error;
     const offset = this.#offset + 4 * error.at;
     return new PeerError(
       'ERR_MEMMAP_CORRUPT',

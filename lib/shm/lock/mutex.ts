@@ -1,8 +1,8 @@
 // Mutex: one owner at a time, among all threads of all processes that share the memory.
 import { acquire, release } from './algorithm/mutex.js';
-import { type LockMemory, Place } from './lock-word.js';
-import { Turns } from '../wait/fifo.js';
-import { type AsyncTimeoutOptions, type LockResult, type TimeoutOptions, attempt, resultOf, waitAsync, waitSync } from './acquire.js';
+import { type LockMemory, LockRunner } from './lock-word.js';
+import { FifoLock } from '../wait/fifo.js';
+import { type AsyncTimeoutOptions, type LockResult, type TimeoutOptions, tryRun, toResult, waitAsync, waitSync } from './acquire.js';
 import { DONE } from './algorithm/operation.js';
 
 /**
@@ -19,8 +19,8 @@ export class Mutex {
   /** Bytes it takes, at a multiple of 8: docs/abi.md. */
   static readonly byteLength = 8;
 
-  readonly #place: Place;
-  readonly #turns: Turns = new Turns();
+  readonly #place: LockRunner;
+  readonly #turns: FifoLock = new FifoLock();
 
   /**
    * @param memory a writable mapping; or its buffer, where a worker thread got that alone
@@ -28,7 +28,7 @@ export class Mutex {
    * @throws {SystemError} ENOENT if nothing leads to the file behind the memory any more
    */
   constructor(memory: LockMemory, offset: number) {
-    this.#place = new Place(memory, offset, Mutex.byteLength);
+    this.#place = new LockRunner(memory, offset, Mutex.byteLength);
   }
 
   /**
@@ -39,7 +39,7 @@ export class Mutex {
   lock(options?: TimeoutOptions): LockResult {
     const place = this.#place;
     if (options === undefined && place.current && Atomics.compareExchange(place.words, 0, 0, place.id) === 0) {
-      return resultOf(DONE);
+      return toResult(DONE);
     }
     return waitSync(place, acquire(place.blocking, 0), options);
   }
@@ -58,14 +58,14 @@ export class Mutex {
   /** The lock, if it is free or its owner is dead; else false. */
   tryLock(): LockResult | false {
     const place = this.#place;
-    if (place.current && Atomics.compareExchange(place.words, 0, 0, place.id) === 0) return resultOf(DONE);
-    return attempt(place, acquire(place.trying, 0));
+    if (place.current && Atomics.compareExchange(place.words, 0, 0, place.id) === 0) return toResult(DONE);
+    return tryRun(place, acquire(place.trying, 0));
   }
 
   /** @throws {StateError} ERR_MEMMAP_NOT_OWNER if this thread does not have it */
   unlock(): void {
     const place = this.#place;
     if (place.current && Atomics.compareExchange(place.words, 0, place.id, 0) === place.id) return;
-    resultOf(place.run(release(place.blocking, 0, 1), Infinity));
+    toResult(place.run(release(place.blocking, 0, 1), Infinity));
   }
 }

@@ -1,9 +1,9 @@
 // RwLock: many readers or one writer, among all threads of all processes that share the memory.
-import { type LockMemory, Place } from './lock-word.js';
+import { type LockMemory, LockRunner } from './lock-word.js';
 import { FIRST, type Hold, acquireExclusive, acquireShared, leave, releaseExclusive } from './algorithm/rw-lock.js';
 import { DONE, NOT_OWNER, OWN } from './algorithm/operation.js';
-import { Turns } from '../wait/fifo.js';
-import { type AsyncTimeoutOptions, type LockResult, type TimeoutOptions, attempt, resultOf, waitAsync, waitSync } from './acquire.js';
+import { FifoLock } from '../wait/fifo.js';
+import { type AsyncTimeoutOptions, type LockResult, type TimeoutOptions, tryRun, toResult, waitAsync, waitSync } from './acquire.js';
 
 /** Readers at a time. */
 const SLOTS = 62;
@@ -23,9 +23,9 @@ export class RwLock {
   /** Bytes it takes, at a multiple of 8: docs/abi.md. */
   static readonly byteLength: number = 4 * (FIRST + SLOTS);
 
-  readonly #place: Place;
-  readonly #writers: Turns = new Turns();
-  readonly #readers: Turns = new Turns();
+  readonly #place: LockRunner;
+  readonly #writers: FifoLock = new FifoLock();
+  readonly #readers: FifoLock = new FifoLock();
   /** Slots this object holds, and how often it was asked to read while it did. */
   readonly #slots: number[] = [];
   #nested = 0;
@@ -35,7 +35,7 @@ export class RwLock {
    * @param offset bytes from the start of `memory`, a multiple of 8
    */
   constructor(memory: LockMemory, offset: number) {
-    this.#place = new Place(memory, offset, RwLock.byteLength);
+    this.#place = new LockRunner(memory, offset, RwLock.byteLength);
   }
 
   /**
@@ -48,7 +48,7 @@ export class RwLock {
     const place = this.#place;
     place.follow();
     // At once: other readers, whom it would wait for first, may stay for long.
-    if (this.#slots.length > 0) return resultOf(OWN);
+    if (this.#slots.length > 0) return toResult(OWN);
     return waitSync(place, acquireExclusive(place.blocking, SLOTS), options);
   }
 
@@ -60,12 +60,12 @@ export class RwLock {
 
   /** The lock to write, if nobody else has it who lives; else false. */
   tryLock(): LockResult | false {
-    return attempt(this.#place, acquireExclusive(this.#place.trying, SLOTS));
+    return tryRun(this.#place, acquireExclusive(this.#place.trying, SLOTS));
   }
 
   /** Ends writing. @throws {StateError} ERR_MEMMAP_NOT_OWNER if this thread does not write */
   unlock(): void {
-    resultOf(this.#place.run(releaseExclusive(this.#place.blocking), Infinity));
+    toResult(this.#place.run(releaseExclusive(this.#place.blocking), Infinity));
   }
 
   /**
@@ -79,7 +79,7 @@ export class RwLock {
     if (this.#slots.length > 0) {
       place.follow();
       this.#nested += 1;
-      return resultOf(DONE);
+      return toResult(DONE);
     }
     const hold: Hold = { slot: 0 };
     return this.#held(hold, waitSync(place, acquireShared(place.blocking, SLOTS, hold), options));
@@ -97,7 +97,7 @@ export class RwLock {
   /** The lock to read, if nobody writes who lives; else false. */
   tryLockShared(): LockResult | false {
     const hold: Hold = { slot: 0 };
-    const result = attempt(this.#place, acquireShared(this.#place.trying, SLOTS, hold));
+    const result = tryRun(this.#place, acquireShared(this.#place.trying, SLOTS, hold));
     return result === false ? false : this.#held(hold, result);
   }
 
@@ -110,7 +110,7 @@ export class RwLock {
       return;
     }
     const slot = this.#slots.pop();
-    resultOf(slot === undefined ? NOT_OWNER : place.run(leave(place.blocking, slot), Infinity));
+    toResult(slot === undefined ? NOT_OWNER : place.run(leave(place.blocking, slot), Infinity));
   }
 
   #held({ slot }: Hold, result: LockResult): LockResult {

@@ -1,12 +1,12 @@
 // Semaphore: permits, among all threads of all processes that share the memory.
 import { outOfRange, validateInteger } from '../../internal/validate.js';
-import { type LockMemory, Place } from './lock-word.js';
+import { type LockMemory, LockRunner } from './lock-word.js';
 import { OVERFLOW, PERMITS, give, take, verifyCount } from './algorithm/semaphore.js';
-import { type Steps, load } from './algorithm/operation.js';
-import { Turns } from '../wait/fifo.js';
-import { type AsyncTimeoutOptions, type TimeoutOptions, attempt, waitAsync, waitSync } from './acquire.js';
+import { type Algorithm, load } from './algorithm/operation.js';
+import { FifoLock } from '../wait/fifo.js';
+import { type AsyncTimeoutOptions, type TimeoutOptions, tryRun, waitAsync, waitSync } from './acquire.js';
 
-function* count(): Steps<number> {
+function* count(): Algorithm<number> {
   const value = yield load(0);
   verifyCount(value);
   return value & PERMITS;
@@ -26,15 +26,15 @@ export class Semaphore {
   /** Permits there can be. */
   static readonly MAX_VALUE: number = PERMITS;
 
-  readonly #place: Place;
-  readonly #turns: Turns = new Turns();
+  readonly #place: LockRunner;
+  readonly #turns: FifoLock = new FifoLock();
 
   /**
    * @param memory a writable mapping; or its buffer, where a worker thread got that alone
    * @param offset bytes from the start of `memory`, a multiple of 8
    */
   constructor(memory: LockMemory, offset: number) {
-    this.#place = new Place(memory, offset, Semaphore.byteLength);
+    this.#place = new LockRunner(memory, offset, Semaphore.byteLength);
   }
 
   /** Permits there are now. */
@@ -54,7 +54,7 @@ export class Semaphore {
 
   /** Takes a permit if there is one. */
   tryAcquire(): boolean {
-    return attempt(this.#place, take(this.#place.trying)) !== false;
+    return tryRun(this.#place, take(this.#place.trying)) !== false;
   }
 
   /**

@@ -31,7 +31,7 @@ const OPEN_ACCESS = { read: O.RDONLY, 'read-write': O.RDWR };
 /** Filled by the native calls, read right after them. */
 const facts = new Float64Array(6);
 
-interface Found {
+interface FoundMemory {
   readonly fd: number;
   readonly name?: string | undefined;
   readonly transparent?: boolean;
@@ -60,7 +60,7 @@ export class SharedMemory implements Disposable {
   readonly name: string | undefined;
   #closed = false;
 
-  private constructor(key: typeof OURS, found: Found) {
+  private constructor(key: typeof OURS, found: FoundMemory) {
     validateOurs(key, 'SharedMemory.create(), open() or fromFd()');
     const { fd, name, transparent = false } = found;
     check(binding.examineSharedMemory(fd, facts), 'fstat');
@@ -77,7 +77,7 @@ export class SharedMemory implements Disposable {
   }
 
   /** Closes the descriptor if `verify` throws: from the end on, not before, it is the memory's. */
-  static #of(found: Found, verify?: (memory: SharedMemory) => void): SharedMemory {
+  static #of(found: FoundMemory, verify?: (memory: SharedMemory) => void): SharedMemory {
     try {
       const memory = new SharedMemory(OURS, found);
       verify?.(memory);

@@ -5,10 +5,10 @@ import { PeerError, StateError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { OURS, validateOurs } from '../../internal/validate.js';
 import { disown, own } from '../../internal/owned-fd.js';
-import { ANY, Frame, HEADER_LENGTH, type Limits, MAX_FDS_AT_ONCE, bareOf, partsOf } from './frame.js';
-import { Watch, orAborted } from './epoll.js';
+import { ANY, MessageFrame, HEADER_LENGTH, type Limits, MAX_FDS_AT_ONCE, bareOf, partsOf } from './frame.js';
+import { FdWatch, orAborted } from './epoll.js';
 import { WOKEN } from '../wait/outcome.js';
-import { Turns } from '../wait/fifo.js';
+import { FifoLock } from '../wait/fifo.js';
 import { check, systemError } from '../../internal/syscall.js';
 
 const { errno } = constants;
@@ -39,13 +39,13 @@ const head = Buffer.alloc(HEADER_LENGTH);
 const bytes = Buffer.alloc(2 ** 16);
 
 /** Runs it once all have ended that were called before it, unless the signal is aborted until then. */
-async function inTurn<T>(turns: Turns, run: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  const why = await turns.take(Infinity, signal);
+async function inTurn<T>(turns: FifoLock, run: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  const why = await turns.acquire(Infinity, signal);
   if (why !== WOKEN) throw signal?.reason;
   try {
     return await run();
   } finally {
-    turns.pass();
+    turns.release();
   }
 }
 
@@ -59,10 +59,10 @@ export function sameUser({ uid }: Peer): boolean {
  */
 export class Connection implements Disposable {
   readonly #fd: number;
-  readonly #watch: Watch;
-  readonly #sending = new Turns();
-  readonly #receiving = new Turns();
-  #frame: Frame | undefined;
+  readonly #watch: FdWatch;
+  readonly #sending = new FifoLock();
+  readonly #receiving = new FifoLock();
+  #frame: MessageFrame | undefined;
   #closed = false;
   readonly peer: Peer;
 
@@ -70,7 +70,7 @@ export class Connection implements Disposable {
     validateOurs(key, 'connect() or listen()');
     this.#fd = fd;
     this.peer = peer;
-    this.#watch = new Watch(fd);
+    this.#watch = new FdWatch(fd);
     own(this, fd);
   }
 
@@ -159,8 +159,8 @@ export class Connection implements Disposable {
         const seen = binding.peek(fd, head);
         if (seen === -errno.EAGAIN) return 'wait';
         if (check(seen, 'recv') === 0) return undefined;
-        if (!Frame.starts(head.subarray(0, seen))) return this.#takeBare(fd);
-        this.#frame = new Frame(limits);
+        if (!MessageFrame.starts(head.subarray(0, seen))) return this.#takeBare(fd);
+        this.#frame = new MessageFrame(limits);
       }
       while (!this.#frame.complete) {
         const count = this.#part(fd, this.#frame.room, this.#frame.fds);

@@ -14,7 +14,7 @@ interface Waiter {
 const MAX_NUMBER = 2 ** 32;
 
 /** Watches that wait, by number. */
-const waiting = new Map<number, Watch>();
+const waiting = new Map<number, FdWatch>();
 let last = 0;
 let listens = false;
 
@@ -41,7 +41,7 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefine
 }
 
 /** Waits for one descriptor, with one waiter for each direction. Waiting keeps the process alive. */
-export class Watch {
+export class FdWatch {
   readonly #fd: number;
   readonly #number: number;
   readonly #waiters = new Map<Direction, Waiter>();

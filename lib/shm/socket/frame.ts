@@ -21,7 +21,7 @@ const numbers = new Uint32Array(2);
 const numberBytes = Buffer.from(numbers.buffer);
 
 /** What one or more calls of sendmsg(2) take: the descriptors go with the first byte. */
-export interface Part {
+export interface FramePart {
   readonly bytes: Uint8Array;
   readonly fds: Int32Array;
 }
@@ -36,7 +36,7 @@ function looksFramed(bytes: Uint8Array): boolean {
   return length > 0 && MAGIC.subarray(0, length).equals(bytes.subarray(0, length));
 }
 
-export function* partsOf(fds: Int32Array, payload: Uint8Array): Generator<Part> {
+export function* partsOf(fds: Int32Array, payload: Uint8Array): Generator<FramePart> {
   const bare = fds.length > 0 && fds.length <= MAX_FDS_AT_ONCE && payload.length <= MAX_BARE;
   if (bare && !isCarrier(payload) && !looksFramed(payload)) {
     yield { bytes: payload.length === 0 ? CARRIER : payload, fds };
@@ -73,7 +73,7 @@ export interface Limits {
 export const ANY: Limits = { fds: MAX_FDS, payload: MAX_PAYLOAD };
 
 /** A frame on its way in. */
-export class Frame {
+export class MessageFrame {
   readonly #limits: Limits;
   #bytes: Buffer = Buffer.alloc(HEADER_LENGTH);
   #filled = 0;

@@ -7,10 +7,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { StateError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { OURS, validateFunction, validateInteger, validateOptions, validateOurs, validateSignal } from '../../internal/validate.js';
-import { addressOf } from './unix-address.js';
+import { socketAddress } from './unix-address.js';
 import { Connection, type Peer, sameUser } from './connection.js';
 import { disown, own } from '../../internal/owned-fd.js';
-import { Watch } from './epoll.js';
+import { FdWatch } from './epoll.js';
 import type { WaitOptions } from './send-fds.js';
 import { check, systemError } from '../../internal/syscall.js';
 
@@ -32,18 +32,18 @@ export interface ListenOptions extends WaitOptions {
 }
 
 /** A socket's inode, for telling whether a path is still ours. */
-interface Place {
+interface SocketInode {
   readonly path: string;
   readonly dev: number;
   readonly ino: number;
 }
 
-function placeOf(path: string): Place {
+function placeOf(path: string): SocketInode {
   const { dev, ino } = lstatSync(path);
   return { path, dev, ino };
 }
 
-function isAt({ path, dev, ino }: Place): boolean {
+function isAt({ path, dev, ino }: SocketInode): boolean {
   const now = lstatSync(path, { throwIfNoEntry: false });
   return now !== undefined && now.dev === dev && now.ino === ino;
 }
@@ -61,7 +61,7 @@ function besides(path: string): string {
 function isStale(path: string): boolean {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false;
   const fd = check(binding.socketUnix(), 'socket');
-  const result = binding.connect(fd, addressOf(path));
+  const result = binding.connect(fd, socketAddress(path));
   binding.closeFd(fd);
   return result === -errno.ECONNREFUSED;
 }
@@ -86,9 +86,9 @@ function removeStale(path: string): void {
  * Binds at a name of its own and links that to `path` when it listens: who finds a socket at
  * `path` that refuses finds a dead one, never one that is not ready yet.
  */
-function bindAt(fd: number, path: string, mode: number): Place {
+function bindAt(fd: number, path: string, mode: number): SocketInode {
   const first = besides(path);
-  check(binding.bind(fd, addressOf(first)), 'bind', { path });
+  check(binding.bind(fd, socketAddress(first)), 'bind', { path });
   try {
     chmodSync(first, mode);
     check(binding.listen(fd, BACKLOG), 'listen', { path });
@@ -110,14 +110,14 @@ function bindAt(fd: number, path: string, mode: number): Place {
 /** Made by {@link listen}. Keeps the process alive. */
 export class Listener implements Disposable {
   readonly #fd: number;
-  readonly #watch: Watch;
+  readonly #watch: FdWatch;
   /** Undefined for an abstract name. */
-  readonly #place: Place | undefined;
+  readonly #place: SocketInode | undefined;
   #refused = 0;
   #closed = false;
   readonly path: string;
 
-  private constructor(key: typeof OURS, fd: number, watch: Watch, path: string, place: Place | undefined) {
+  private constructor(key: typeof OURS, fd: number, watch: FdWatch, path: string, place: SocketInode | undefined) {
     validateOurs(key, 'listen()');
     this.#fd = fd;
     this.#watch = watch;
@@ -133,9 +133,9 @@ export class Listener implements Disposable {
     const fd = check(binding.socketUnix(), 'socket');
     let listener: Listener;
     try {
-      const address = addressOf(path);
+      const address = socketAddress(path);
       // Before there is something at the path.
-      const watch = new Watch(fd);
+      const watch = new FdWatch(fd);
       if (path.startsWith('\0')) {
         check(binding.bind(fd, address), 'bind', { path });
         check(binding.listen(fd, BACKLOG), 'listen', { path });
@@ -225,7 +225,7 @@ export function listen(
   onConnection: (connection: Connection) => void,
   options: ListenOptions = {},
 ): Listener {
-  addressOf(path);
+  socketAddress(path);
   validateFunction(onConnection, 'onConnection');
   validateOptions<ListenOptions>(options, ['allow', 'mode', 'signal']);
   const { allow, mode, signal } = options;

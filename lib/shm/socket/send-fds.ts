@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { binding } from '../../internal/binding.js';
 import { invalidType, OURS, outOfRange, validateFunction, validateInteger, validateOptions, validateSignal } from '../../internal/validate.js';
-import { addressOf } from './unix-address.js';
+import { socketAddress } from './unix-address.js';
 import { Connection, type Message, PAUSE, type Peer, sameUser } from './connection.js';
 import { MAX_FDS, MAX_PAYLOAD } from './frame.js';
 import { orAborted } from './epoll.js';
@@ -88,7 +88,7 @@ export async function receiveFds(connection: Connection, options: WaitOptions = 
  * @throws {PeerError} ERR_MEMMAP_PEER_REFUSED if `allow` says no
  */
 export async function connect(path: string, options: ConnectOptions = {}): Promise<Connection> {
-  const address = addressOf(path);
+  const address = socketAddress(path);
   validateOptions<ConnectOptions>(options, ['allow', 'signal']);
   const { allow = sameUser, signal } = options;
   validateFunction(allow, 'options.allow');

@@ -5,7 +5,7 @@ import { invalidType, invalidValue, outOfRange } from '../../internal/validate.j
 const MAX_PATH = 107;
 
 /** The bytes of sun_path. */
-export function addressOf(path: unknown): Uint8Array {
+export function socketAddress(path: unknown): Uint8Array {
   if (typeof path !== 'string') throw invalidType('path', 'of type string', path);
   const isAbstract = path.startsWith('\0');
   if (path.length === 0 || path.includes('\0', isAbstract ? 1 : 0)) {

@@ -1,4 +1,4 @@
-// Turns: the order of a thread's tasks.
+// FifoLock: the order of a thread's tasks.
 import { performance } from 'node:perf_hooks';
 import { ABORTED, EXPIRED, WOKEN } from './outcome.js';
 
@@ -6,12 +6,12 @@ import { ABORTED, EXPIRED, WOKEN } from './outcome.js';
 export const LONGEST: number = 2 ** 31 - 1;
 
 /** The tasks of a thread that want the same wait one after the other, in the order in which they came. */
-export class Turns {
+export class FifoLock {
   readonly #queue: ((why: number) => void)[] = [];
   #taken = false;
 
-  /** WOKEN: it is the caller's turn, until it calls `pass`. Or EXPIRED, ABORTED. */
-  take(deadline: number, signal: AbortSignal | undefined): Promise<number> | number {
+  /** WOKEN: it is the caller's turn, until it calls `release`. Or EXPIRED, ABORTED. */
+  acquire(deadline: number, signal: AbortSignal | undefined): Promise<number> | number {
     if (signal?.aborted === true) return ABORTED;
     if (!this.#taken) {
       this.#taken = true;
@@ -37,7 +37,7 @@ export class Turns {
     return this.#taken;
   }
 
-  pass(): void {
+  release(): void {
     const next = this.#queue.shift();
     if (next === undefined) this.#taken = false;
     else next(WOKEN);

@@ -53,7 +53,7 @@ interface Sleeper {
 }
 
 /** Watches that are told of changes; the clock ticks while there are any. */
-const running = new Set<Watch>();
+const running = new Set<WordWatch>();
 /** How many sleep: while some do, the clock keeps the process alive. */
 let asleep = 0;
 let clock: NodeJS.Timeout | undefined;
@@ -69,7 +69,7 @@ function tick(): void {
  * Sleeping on a word that is slept on again and again: its changes are told of until nobody has
  * slept on it for a while, and a sleep makes no system call. The words must stay mapped until end().
  */
-export class Watch {
+export class WordWatch {
   readonly #words: Int32Array;
   readonly #at: number;
   readonly #sleepers = new Set<Sleeper>();

@@ -1,4 +1,4 @@
-// Witness: who this thread is to others that share memory with it, and who of them lives.
+// Liveness: who this thread is to others that share memory with it, and who of them lives.
 //
 // A thread has a random id for each file of shared memory. That it lives the kernel says: it
 // holds a lock on a byte of the file, past its end, which the kernel drops when the thread's
@@ -44,7 +44,7 @@ function openBehind(path: string): number {
   const inode = facts[2] ?? 0;
   let result = -errno.ENOENT;
   for (const way of ways(path, facts)) {
-    result = binding.openWitness(way, inode);
+    result = binding.openLivenessFile(way, inode);
     if (result >= 0) return result;
   }
   throw systemError(result, 'open', {
@@ -54,20 +54,20 @@ function openBehind(path: string): number {
 }
 
 function openLocal(): number {
-  const fd = check(binding.localWitness(), 'memfd_create');
-  return check(binding.openWitness(`/proc/self/fd/${fd}`, fstatSync(fd).ino), 'open');
+  const fd = check(binding.localLivenessFile(), 'memfd_create');
+  return check(binding.openLivenessFile(`/proc/self/fd/${fd}`, fstatSync(fd).ino), 'open');
 }
 
 /** Those in use, by file. */
-const known = new Map<string, WeakRef<Witness>>();
+const known = new Map<string, WeakRef<Liveness>>();
 const forgotten = new FinalizationRegistry<{ fd: number; key: string }>(({ fd, key }) => {
   if (known.get(key)?.deref() === undefined) known.delete(key);
   binding.closeFd(fd);
 });
-/** A witness lives as long as the memory it was made for, or a lock in it. */
-const witnesses = new WeakMap<object, Witness>();
+/** A Liveness is held as long as the memory it was made for, or a lock in it. */
+const ofOwner = new WeakMap<object, Liveness>();
 
-export class Witness {
+export class Liveness {
   /** This thread's, in this file. */
   readonly id: number;
   readonly #fd: number;
@@ -83,7 +83,7 @@ export class Witness {
     forgotten.register(this, { fd, key }, this);
     for (;;) {
       const id = randomInt(1, ID + 1);
-      const result = binding.takeLife(fd, id);
+      const result = binding.claimId(fd, id);
       if (result === -errno.EAGAIN || result === -errno.EACCES) continue; // it is somebody's
       check(result, 'fcntl');
       this.id = id;
@@ -92,26 +92,26 @@ export class Witness {
   }
 
   /**
-   * @param words memory of `owner`, which keeps the witness as long as it lives
+   * @param words memory of `owner`, which keeps it alive
    * @throws {SystemError} ENOENT if nothing leads to the file behind the memory any more
    */
-  static of(owner: object, words: Int32Array): Witness {
-    const former = witnesses.get(owner);
+  static of(owner: object, words: Int32Array): Liveness {
+    const former = ofOwner.get(owner);
     if (former !== undefined) return former;
-    const witness = Witness.#behind(words, owner);
-    witness.#lent = true;
-    witnesses.set(owner, witness);
-    return witness;
+    const liveness = Liveness.#behind(words, owner);
+    liveness.#lent = true;
+    ofOwner.set(owner, liveness);
+    return liveness;
   }
 
   /** As of(), until release(). */
-  static hold(owner: object, words: Int32Array): Witness {
-    const witness = Witness.#behind(words, owner);
-    witness.#holders += 1;
-    return witness;
+  static hold(owner: object, words: Int32Array): Liveness {
+    const liveness = Liveness.#behind(words, owner);
+    liveness.#holders += 1;
+    return liveness;
   }
 
-  static #behind(words: Int32Array, owner: object): Witness {
+  static #behind(words: Int32Array, owner: object): Liveness {
     const path = binding.behind(words, facts);
     if (typeof path === 'number') {
       check(path, 'mmap');
@@ -123,9 +123,9 @@ export class Witness {
     const key = local ? '' : `${inode} ${path}`;
     const found = known.get(key)?.deref();
     if (found !== undefined) return found;
-    const witness = new Witness(local ? openLocal() : openBehind(path), key);
-    known.set(key, new WeakRef(witness));
-    return witness;
+    const liveness = new Liveness(local ? openLocal() : openBehind(path), key);
+    known.set(key, new WeakRef(liveness));
+    return liveness;
   }
 
   /** Nobody may be written down under its id any more by who held it: the last one closes the descriptor. */
@@ -138,7 +138,7 @@ export class Witness {
   }
 
   /** Whether the thread with this id lives. */
-  lives(id: number): boolean {
-    return check(binding.lives(this.#fd, id), 'fcntl') === 1;
+  isAlive(id: number): boolean {
+    return check(binding.isAlive(this.#fd, id), 'fcntl') === 1;
   }
 }

@@ -1,7 +1,7 @@
 // Blocks: which blocks of the file are free. Known to the writer only, who counts the others
 // together when it opens the store.
 import { StateError } from '../../errors.js';
-import type { Disk } from './store-file.js';
+import type { StoreFile } from './store-file.js';
 import { BLOCK, IN_WINDOW, MOST_BLOCKS, WINDOW_BLOCKS } from './layout.js';
 
 interface Run {
@@ -10,14 +10,14 @@ interface Run {
 }
 
 export class Blocks {
-  readonly #disk: Disk;
+  readonly #disk: StoreFile;
   /** Ascending; runs that touch are one. */
   #free: Run[] = [];
   /** How many the file has. */
   #total: number;
 
   /** @param used runs that are taken, in any order */
-  constructor(disk: Disk, used: readonly Run[]) {
+  constructor(disk: StoreFile, used: readonly Run[]) {
     this.#disk = disk;
     this.#total = Math.ceil(disk.size() / BLOCK);
     let next = 0;

@@ -3,13 +3,13 @@ import { randomInt } from 'node:crypto';
 import { fstatSync, readFileSync } from 'node:fs';
 import { PeerError, StateError } from '../../errors.js';
 import { xxh32 } from './checksum.js';
-import type { Disk } from './store-file.js';
+import type { StoreFile } from './store-file.js';
 import {
   AT_CATALOG, AT_CLOSED_SUM, AT_COPY, AT_COUNT, AT_DIRECTORY, AT_GENERATION, AT_HEADER_SUM, AT_LIVE, AT_MAGIC, AT_PID, AT_SEED, AT_SEQUENCE, AT_STAMP,
   AT_STATE, AT_VERSION, BLOCK, CATALOG_PLACES, CATALOG_WORDS, CLEAN, DEPTH_SHIFT, DIRECTORY_BLOCK, FIXED_WORDS, MAGIC, OPEN, STAMP_WORDS,
   VERSION,
 } from './layout.js';
-import { load } from './memory-order.js';
+import { loadAcquire } from './memory-order.js';
 
 /** What the catalog knows of an extent. */
 export interface Extent {
@@ -38,7 +38,7 @@ export class Header {
   readonly #live: Float64Array;
   readonly #stamp: Int32Array;
 
-  constructor(words: Int32Array, disk: Disk) {
+  constructor(words: Int32Array, disk: StoreFile) {
     this.words = words;
     this.#live = new Float64Array(words.buffer, AT_LIVE * 4, 1);
     this.#stamp = stampOf(disk.fd);
@@ -121,7 +121,7 @@ export class Header {
   }
 
   get generation(): number {
-    return load(this.words, AT_GENERATION);
+    return loadAcquire(this.words, AT_GENERATION);
   }
   /** To be called before what readers may be reading gets another use. */
   advance(): void {

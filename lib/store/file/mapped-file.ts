@@ -1,4 +1,4 @@
-// Windows: the file as words and bytes, a mapping for each GiB of it. They reach past its end
+// MappedFile: the file as words and bytes, a mapping for each GiB of it. They reach past its end
 // from the start, so that a file that grows is followed without another call.
 import { FaultError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
@@ -6,7 +6,7 @@ import { withRoom } from '../../internal/reclaim.js';
 import { mapRemedy } from '../../internal/remedy.js';
 import { faultCount } from '../../mem/faults.js';
 import { Pages } from '../../mem/pages.js';
-import type { Disk } from './store-file.js';
+import type { StoreFile } from './store-file.js';
 import { BLOCK, BLOCK_SHIFT, IN_WINDOW, RECORD_WORDS, WINDOW, WINDOW_SHIFT } from './layout.js';
 import { check } from '../../internal/syscall.js';
 
@@ -14,7 +14,7 @@ const { MAP, PROT } = binding;
 
 export type WindowsAccess = 'read' | 'read-write';
 
-export class Windows {
+export class MappedFile {
   /** By window: what is missing has not been reached. */
   readonly words: Int32Array[] = [];
   readonly bytes: Uint8Array[] = [];
@@ -22,14 +22,14 @@ export class Windows {
   readonly #pages: Pages[] = [];
   /** Mappings of values that windows would cut, as long as the store is open. */
   readonly #spans: Pages[] = [];
-  readonly #disk: Disk;
+  readonly #disk: StoreFile;
   readonly #access: WindowsAccess;
   /** That the file had when it was last looked at. */
   #blocks = 0;
   /** Of the process, when {@link check} last found nothing. */
   #faults = faultCount();
 
-  constructor(disk: Disk, access: WindowsAccess) {
+  constructor(disk: StoreFile, access: WindowsAccess) {
     this.#disk = disk;
     this.#access = access;
   }

@@ -3,12 +3,12 @@
 const keepsOrder = process.arch === 'x64';
 
 /** Loads a word; what is loaded after it is not older. */
-export const load: (words: Int32Array, at: number) => number = keepsOrder
+export const loadAcquire: (words: Int32Array, at: number) => number = keepsOrder
   ? (words, at) => words[at] as number
   : (words, at) => Atomics.load(words, at);
 
 /** Stores a word, after all that was stored before. */
-export const publish: (words: Int32Array, at: number, value: number) => void = keepsOrder
+export const storeRelease: (words: Int32Array, at: number, value: number) => void = keepsOrder
   ? (words, at, value) => {
       words[at] = value;
     }
@@ -19,7 +19,7 @@ export const publish: (words: Int32Array, at: number, value: number) => void = k
 const word = new Int32Array(new SharedArrayBuffer(4));
 
 /** What is loaded after it is not older than what was loaded before. */
-export const settle: () => void = keepsOrder
+export const fence: () => void = keepsOrder
   ? () => {}
   : () => {
       Atomics.add(word, 0, 0);

@@ -1,21 +1,21 @@
-// Ahead: another thread brings in the pages that the log will be written to, while somebody writes
+// Prefaulter: another thread brings in the pages that the log will be written to, while somebody writes
 // fast. Who writes slowly has a fault a page: pages brought in long before would be written to the
 // disk twice.
 import { BLOCK_WORDS } from './layout.js';
-import type { Windows } from './mapped-file.js';
+import type { MappedFile } from './mapped-file.js';
 
 /** Words brought in at a time, whole blocks: 4 MiB. The next are asked for when half of them are written. */
 const AHEAD: number = 64 * BLOCK_WORDS;
 /** Half of them in this time, in ms, is fast. */
 const FAST = 1000;
 
-export class Ahead {
-  readonly #windows: Windows;
+export class Prefaulter {
+  readonly #windows: MappedFile;
   /** Up to where they were asked for: a word of the window, where a block begins. */
   #asked = 0;
   #last = -Infinity;
 
-  constructor(windows: Windows) {
+  constructor(windows: MappedFile) {
     this.#windows = windows;
   }
 

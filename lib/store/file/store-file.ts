@@ -1,4 +1,4 @@
-// Disk: the one place where the store asks the file system for something. What the mapped pages
+// StoreFile: the one place where the store asks the file system for something. What the mapped pages
 // hold reaches the disk when the kernel chooses, and at sync() and syncAll() at the latest.
 //
 // A test puts another one in its place that fails, or that notes what is durable.
@@ -16,7 +16,7 @@ const { errno } = constants;
 const remedy = (code: string): string | undefined =>
   code === 'ENOSPC' ? 'Nothing was changed. compact() gives back the room of what was overwritten and deleted' : mapRemedy(0)(code);
 
-export class Disk {
+export class StoreFile {
   readonly fd: number;
   readonly path: string;
 

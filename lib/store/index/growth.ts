@@ -9,26 +9,26 @@ import type { Key } from '../log/key.js';
 import {
   AT_SPLIT, BLOCK, BLOCK_WORDS, EMPTY, FULL, GONE, MOST_DEPTH, SLOTS, SPLIT_WORDS, TAG,
 } from '../file/layout.js';
-import type { Windows } from '../file/mapped-file.js';
+import type { MappedFile } from '../file/mapped-file.js';
 
 /** Bytes of an entry of the directory. */
 const ENTRY = 8;
 
 const directoryBlocks = (depth: number): number => Math.ceil((2 ** depth * ENTRY) / BLOCK);
 
-interface Segment {
+interface IndexSegment {
   readonly words: Int32Array;
   readonly at: number;
 }
 
-function empty(windows: Windows, block: number): Segment {
+function empty(windows: MappedFile, block: number): IndexSegment {
   const segment = windows.block(block);
   segment.words.fill(0, segment.at, segment.at + BLOCK_WORDS);
   return segment;
 }
 
 /** Puts a slot into a segment that nobody looks at yet. */
-function insert({ words, at: base }: Segment, mark: number, low: number): void {
+function insert({ words, at: base }: IndexSegment, mark: number, low: number): void {
   let slot = homeOf(mark & TAG);
   while (words[base + 2 * slot + 1] !== EMPTY) slot = (slot + 1) & (SLOTS - 1);
   words[base + 2 * slot] = mark;
@@ -36,7 +36,7 @@ function insert({ words, at: base }: Segment, mark: number, low: number): void {
 }
 
 /** Slots of a segment that lead to records. */
-export function liveSlots(windows: Windows, block: number): number {
+export function liveSlots(windows: MappedFile, block: number): number {
   const { words, at: base } = windows.block(block);
   let live = 0;
   for (let at = base + 1; at < base + BLOCK_WORDS; at += 2) {
@@ -49,7 +49,7 @@ export function liveSlots(windows: Windows, block: number): number {
 
 export class IndexGrowth {
   readonly #index: HashIndex;
-  readonly #windows: Windows;
+  readonly #windows: MappedFile;
   readonly #header: Header;
   readonly #blocks: Blocks;
 
@@ -61,7 +61,7 @@ export class IndexGrowth {
   }
 
   /** An index of nothing, in new blocks. Nothing that was there is given back. */
-  static make(windows: Windows, header: Header, blocks: Blocks): void {
+  static make(windows: MappedFile, header: Header, blocks: Blocks): void {
     const directory = blocks.take(directoryBlocks(0));
     const segment = blocks.take(1);
     empty(windows, segment);

@@ -10,8 +10,8 @@ import {
   BLOCK_SHIFT, EMPTY, GONE, HIGH_SHIFT, IN_WINDOW, KEY_HASH, KEY_LENGTH, LOW_IN_WINDOW, LOW_WINDOW_SHIFT, RECORD_WORDS, SHAPE, SLOTS, TAG,
   WINDOW_SHIFT,
 } from '../file/layout.js';
-import { load, publish, settle } from '../file/memory-order.js';
-import type { Windows } from '../file/mapped-file.js';
+import { loadAcquire, storeRelease, fence } from '../file/memory-order.js';
+import type { MappedFile } from '../file/mapped-file.js';
 
 /** 2^32 divided by the golden ratio: spreads the tags of a segment over its slots. */
 const GOLDEN = 0x9e37_79b1 | 0;
@@ -22,7 +22,7 @@ export function homeOf(tag: number): number {
 }
 
 export class HashIndex {
-  readonly windows: Windows;
+  readonly windows: MappedFile;
   readonly header: Header;
   /** The directory's words, where it begins, and its depth. Two words an entry: block, and depth and count. */
   directory: Int32Array;
@@ -41,7 +41,7 @@ export class HashIndex {
   strangerWindow = -1;
   strangerAt = 0;
 
-  constructor(windows: Windows, header: Header) {
+  constructor(windows: MappedFile, header: Header) {
     this.windows = windows;
     this.header = header;
     this.directory = header.words;
@@ -57,7 +57,7 @@ export class HashIndex {
 
   /** Whether nothing that was read since {@link begin} can have got another use. */
   holds(generation: number): boolean {
-    settle();
+    fence();
     return this.header.generation === generation;
   }
 
@@ -95,7 +95,7 @@ export class HashIndex {
     this.freed = false;
     for (let tried = 0; tried < SLOTS; tried++) {
       const at = base + (slot << 1);
-      const low = load(slots, at + 1);
+      const low = loadAcquire(slots, at + 1);
       if (low === EMPTY) {
         if (this.free === -1) this.free = at;
         return false;
@@ -163,7 +163,7 @@ export class HashIndex {
   add(hash: number, window: number, at: number): void {
     const { slots, free } = this;
     slots[free] = (hash & TAG) | ((window >>> 5) << HIGH_SHIFT);
-    publish(slots, free + 1, (window << LOW_WINDOW_SHIFT) | (at >> 1));
+    storeRelease(slots, free + 1, (window << LOW_WINDOW_SHIFT) | (at >> 1));
     if (!this.freed) this.directory[this.entryOf(hash) + 1] = (this.directory[this.entryOf(hash) + 1] as number) + 1;
   }
 
@@ -176,7 +176,7 @@ export class HashIndex {
   move(key: Key, window: number, at: number): void {
     const { slots, slot } = this;
     if (!this.isFarFrom(window)) {
-      publish(slots, slot + 1, (window << LOW_WINDOW_SHIFT) | (at >> 1));
+      storeRelease(slots, slot + 1, (window << LOW_WINDOW_SHIFT) | (at >> 1));
       return;
     }
     // Both words change: in another slot, so that each time one of them leads to a record. Who
@@ -184,7 +184,7 @@ export class HashIndex {
     this.#findFree(key.hash);
     this.add(key.hash, window, at);
     this.header.advance();
-    publish(slots, slot + 1, GONE);
+    storeRelease(slots, slot + 1, GONE);
   }
 
   /** There is one: of a segment's slots some are always free, or were. */
@@ -203,7 +203,7 @@ export class HashIndex {
 
   /** Forgets the key that find() has just found. */
   remove(): void {
-    publish(this.slots, this.slot + 1, GONE);
+    storeRelease(this.slots, this.slot + 1, GONE);
   }
 
   /** Forgets other slots of a key that find() has just found: a writer died between two stores. */
@@ -215,7 +215,7 @@ export class HashIndex {
       const at = base + (i << 1);
       const low = slots[at + 1] as number;
       if (at === kept || low === EMPTY || low === GONE || ((slots[at] as number) & TAG) !== tag) continue;
-      if (this.#leadsTo(key, slots[at] as number, low)) publish(slots, at + 1, GONE);
+      if (this.#leadsTo(key, slots[at] as number, low)) storeRelease(slots, at + 1, GONE);
     }
   }
 }

@@ -1,9 +1,9 @@
-// Salts: of the extent that a record lies in: its salt, which the record's sum depends on, and its end.
+// ExtentTable: of the extent that a record lies in: its salt, which the record's sum depends on, and its end.
 import type { Header } from '../file/header.js';
 import { BLOCK, BLOCK_SHIFT, WINDOW_SHIFT } from '../file/layout.js';
 import { byteOf } from './record.js';
 
-export class Salts {
+export class ExtentTable {
   readonly #header: Header;
   /** By block; 0: not known. */
   #table: Int32Array = new Int32Array(1024);

@@ -7,7 +7,7 @@ import {
   EXTENT_BEFORE, EXTENT_BEFORE_END, EXTENT_BLOCKS, EXTENT_COPY, EXTENT_MAGIC, EXTENT_SALT, EXTENT_SEQUENCE, EXTENT_SUM, EXTENT_UNITS,
   EXTENT_USED, EXTENT_WORDS, RECORD_WORDS,
 } from '../file/layout.js';
-import type { Windows } from '../file/mapped-file.js';
+import type { MappedFile } from '../file/mapped-file.js';
 
 /**
  * Begins an extent.
@@ -16,7 +16,7 @@ import type { Windows } from '../file/mapped-file.js';
  * @throws {SystemError} ENOSPC, and nothing has changed
  */
 export function startExtent(
-  { windows, header, blocks: free }: { windows: Windows; header: Header; blocks: Blocks },
+  { windows, header, blocks: free }: { windows: MappedFile; header: Header; blocks: Blocks },
   blocks: number,
   crossing: boolean,
   before: number,

@@ -8,7 +8,7 @@ import {
 import { extentSum } from './extent.js';
 import type { Records } from './record.js';
 import { unitOf } from './record.js';
-import type { Windows } from '../file/mapped-file.js';
+import type { MappedFile } from '../file/mapped-file.js';
 
 /** An extent as its own header tells. */
 export interface FoundExtent extends Extent {
@@ -20,7 +20,7 @@ export interface FoundExtent extends Extent {
 }
 
 /** The extent that begins at a block, if one does. */
-export function readExtent(windows: Windows, header: Header, block: number): FoundExtent | undefined {
+export function readExtent(windows: MappedFile, header: Header, block: number): FoundExtent | undefined {
   const { words, at: base } = windows.block(block);
   const whole = (at: number): boolean =>
     words[at] === EXTENT_MAGIC && words[at + EXTENT_SUM] === extentSum(words, at, block, header.seed);
@@ -40,7 +40,7 @@ export function readExtent(windows: Windows, header: Header, block: number): Fou
 }
 
 /** Makes both headers of an extent what the whole one says. */
-export function mendExtent(windows: Windows, header: Header, block: number): void {
+export function mendExtent(windows: MappedFile, header: Header, block: number): void {
   const { words, at: base } = windows.block(block);
   const first = words[base] === EXTENT_MAGIC && words[base + EXTENT_SUM] === extentSum(words, base, block, header.seed);
   const [from, to] = first ? [base, base + EXTENT_COPY] : [base + EXTENT_COPY, base];
@@ -48,7 +48,7 @@ export function mendExtent(windows: Windows, header: Header, block: number): voi
 }
 
 /** A record on the way: where it is, and how many bytes it takes. */
-export interface Found {
+export interface FoundRecord {
   readonly window: number;
   readonly at: number;
   readonly length: number;
@@ -60,7 +60,7 @@ export function chain(sums: readonly number[]): number {
   return xxh32(Int32Array.from(sums), 0, 4 * sums.length, sums.length);
 }
 
-export class Walk {
+export class LogReader {
   readonly extent: FoundExtent | Extent;
   readonly #records: Records;
   readonly #words: Int32Array;
@@ -70,7 +70,7 @@ export class Walk {
   readonly #end: number;
 
   /** @param from units from the start of the extent */
-  constructor(windows: Windows, records: Records, extent: Extent, from: number = EXTENT_UNITS) {
+  constructor(windows: MappedFile, records: Records, extent: Extent, from: number = EXTENT_UNITS) {
     this.extent = extent;
     this.#records = records;
     this.#window = extent.block >>> WINDOW_SHIFT;
@@ -89,7 +89,7 @@ export class Walk {
   }
 
   /** The next record; undefined if there is none that is whole. */
-  #record(): Found | undefined {
+  #record(): FoundRecord | undefined {
     const most = (this.#end - this.#at) * 4;
     if (most < UNIT * 2) return undefined;
     const length = this.#records.verify(this.#window, this.#at, this.extent.salt, most);
@@ -100,9 +100,9 @@ export class Walk {
    * The next record, or the records of the next batch with its COMMIT last: what was written at
    * once. Undefined, and it has not moved, if there is none that is whole.
    */
-  next(): readonly Found[] | undefined {
+  next(): readonly FoundRecord[] | undefined {
     const start = this.#at;
-    const found: Found[] = [];
+    const found: FoundRecord[] = [];
     for (;;) {
       const record = this.#record();
       if (record === undefined) break;
@@ -121,9 +121,9 @@ export class Walk {
     return undefined;
   }
 
-  #commits(found: readonly Found[]): boolean {
+  #commits(found: readonly FoundRecord[]): boolean {
     const words = this.#words;
-    const last = found.at(-1) as Found;
+    const last = found.at(-1) as FoundRecord;
     const batch = found.slice(0, -1);
     if (words[last.at + KEY_HASH] !== batch.length) return false;
     return words[last.at + VALUE_LENGTH] === chain(batch.map(({ at }) => words[at] as number));

@@ -5,10 +5,10 @@
 import { SystemError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { outOfRange } from '../../internal/validate.js';
-import { Ahead } from '../file/prefault.js';
+import { Prefaulter } from '../file/prefault.js';
 import type { Blocks } from '../file/blocks.js';
 import { recordSum, xxh32Mapped } from '../file/checksum.js';
-import type { Disk } from '../file/store-file.js';
+import type { StoreFile } from '../file/store-file.js';
 import { startExtent } from './extent.js';
 import type { Extent, Header } from '../file/header.js';
 import type { Key } from './key.js';
@@ -16,9 +16,9 @@ import {
   BLOCK, BLOCK_SHIFT, BLOCK_WORDS, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, GIANT, IN_WINDOW, KEY_HASH, LEAST_EXTENT, LONG,
   MOST_EXTENT, RECORD_WORDS, SHAPE, VALUE_LENGTH, WINDOW_SHIFT, padded, recordBytes,
 } from '../file/layout.js';
-import { publish } from '../file/memory-order.js';
+import { storeRelease } from '../file/memory-order.js';
 import { byteOf, lowOf, recordBytesAt, unitOf, valueAt } from './record.js';
-import type { Windows } from '../file/mapped-file.js';
+import type { MappedFile } from '../file/mapped-file.js';
 
 /** Bytes of a value up to which copying word by word is faster than a call. */
 const SHORT = 24;
@@ -28,19 +28,19 @@ const MOST_BATCH = 2 ** 29;
 const NOTHING = new Uint8Array(0);
 
 /** A place in the log: an extent's number, and units from the start of the file. */
-export interface Place {
+export interface LogPosition {
   readonly sequence: number;
   readonly unit: number;
 }
 
 /** Whether a place comes after another. */
-export function isPast(place: Place, sequence: number, unit: number): boolean {
+export function isPast(place: LogPosition, sequence: number, unit: number): boolean {
   return place.sequence > sequence || (place.sequence === sequence && place.unit > unit);
 }
 
 export class Log {
-  readonly #windows: Windows;
-  readonly #disk: Disk;
+  readonly #windows: MappedFile;
+  readonly #disk: StoreFile;
   readonly #header: Header;
   readonly #blocks: Blocks;
   // The last extent: its window, its first word there, the next record's, and the end.
@@ -52,9 +52,9 @@ export class Log {
   /** Where the next record goes; past the end of all extents if the last one is a giant's. */
   at = 0;
   #end = 0;
-  /** Up to where it may be written without telling {@link Ahead}. */
+  /** Up to where it may be written without telling {@link Prefaulter}. */
   #ready = 0;
-  readonly #ahead: Ahead;
+  readonly #ahead: Prefaulter;
   /** Where the batch began that is being written; -1: none is. */
   #batch = -1;
   /** The last record written. */
@@ -64,12 +64,12 @@ export class Log {
   #syncedTo = 0;
 
   /** @param used units of the last extent, up to the end of the log */
-  constructor(parts: { windows: Windows; disk: Disk; header: Header; blocks: Blocks }, last: Extent, used: number) {
+  constructor(parts: { windows: MappedFile; disk: StoreFile; header: Header; blocks: Blocks }, last: Extent, used: number) {
     this.#windows = parts.windows;
     this.#disk = parts.disk;
     this.#header = parts.header;
     this.#blocks = parts.blocks;
-    this.#ahead = new Ahead(parts.windows);
+    this.#ahead = new Prefaulter(parts.windows);
     this.#extent = last;
     this.words = new Int32Array(0);
     this.#bytes = NOTHING;
@@ -95,7 +95,7 @@ export class Log {
     return this.#extent;
   }
   /** Where the next record goes. */
-  get place(): Place {
+  get place(): LogPosition {
     return { sequence: this.#extent.sequence, unit: unitOf(this.window, this.at) };
   }
 
@@ -149,7 +149,7 @@ export class Log {
     }
   }
 
-  get #parts(): { windows: Windows; header: Header; blocks: Blocks } {
+  get #parts(): { windows: MappedFile; header: Header; blocks: Blocks } {
     return { windows: this.#windows, header: this.#header, blocks: this.#blocks };
   }
 
@@ -247,7 +247,7 @@ export class Log {
 
   /** Moves the end of the log to past what has been written. */
   publish(): void {
-    publish(this.words, this.#base + EXTENT_USED, (this.at - this.#base) >>> 1);
+    storeRelease(this.words, this.#base + EXTENT_USED, (this.at - this.#base) >>> 1);
   }
 
   beginBatch(): void {

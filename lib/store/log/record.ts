@@ -2,12 +2,12 @@
 // low word of its position, which with the extent's salt is the seed of its sums.
 import { binding } from '../../internal/binding.js';
 import { recordSum, xxh32, xxh32Mapped } from '../file/checksum.js';
-import type { Disk } from '../file/store-file.js';
+import type { StoreFile } from '../file/store-file.js';
 import {
   COMMIT, DELETE, GIANT, KEY_HASH, KEY_LENGTH, KIND, LONG, LOW_WINDOW_SHIFT, MARK, MARK_BYTES, MOST_KEY, PUT, RECORD_BYTES, RECORD_WORDS, SHAPE, UNIT,
   VALUE_LENGTH, WINDOW, padded, recordBytes,
 } from '../file/layout.js';
-import type { Windows } from '../file/mapped-file.js';
+import type { MappedFile } from '../file/mapped-file.js';
 
 /** The low word of the position of what begins at a word of a window. */
 export function lowOf(window: number, at: number): number {
@@ -44,14 +44,14 @@ function plausible(shape: number): boolean {
 }
 
 export class Records {
-  readonly #windows: Windows;
-  readonly #disk: Disk;
+  readonly #windows: MappedFile;
+  readonly #disk: StoreFile;
   readonly #seed: number;
 
   /** The hash of no key. */
   readonly emptyHash: number;
 
-  constructor(windows: Windows, disk: Disk, seed: number) {
+  constructor(windows: MappedFile, disk: StoreFile, seed: number) {
     this.emptyHash = xxh32(new Int32Array(1), 0, 0, seed);
     this.#windows = windows;
     this.#disk = disk;

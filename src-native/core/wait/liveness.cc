@@ -18,7 +18,7 @@ constexpr int64_t kFirstByte = int64_t{1} << 40;
 
 }  // namespace
 
-Result<UniqueFd> open_witness(const char* path, uint64_t inode) {
+Result<UniqueFd> open_liveness_file(const char* path, uint64_t inode) {
   Result<UniqueFd> file = sys::open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
   if (!file) return file;
   struct stat status = {};
@@ -28,7 +28,7 @@ Result<UniqueFd> open_witness(const char* path, uint64_t inode) {
   return file;
 }
 
-Result<int> local_witness() {
+Result<int> local_liveness_file() {
   static std::mutex mutex;
   static int memfd = -1;  // for as long as the process lives
   std::lock_guard lock(mutex);
@@ -40,11 +40,11 @@ Result<int> local_witness() {
   return memfd;
 }
 
-Errno take_life(int fd, uint32_t id) {
+Errno claim_id(int fd, uint32_t id) {
   return sys::ofd_setlk(fd, F_WRLCK, kFirstByte + id, 1);
 }
 
-Result<bool> lives(int fd, uint32_t id) {
+Result<bool> is_alive(int fd, uint32_t id) {
   Result<short> type = sys::ofd_getlk(fd, kFirstByte + id, 1);
   if (!type) return type.error();
   return *type != F_UNLCK;

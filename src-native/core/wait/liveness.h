@@ -12,20 +12,20 @@
 
 namespace memmap::core {
 
-// Ids are 1 to kMaxLifeId.
-inline constexpr uint32_t kMaxLifeId = (1U << 29) - 1;
+// Ids are 1 to kMaxOwnerId.
+inline constexpr uint32_t kMaxOwnerId = (1U << 29) - 1;
 
 // Opens the file anew, so that nobody else has the description. ENOENT unless it is the
 // one with this inode.
-sys::Result<sys::UniqueFd> open_witness(const char* path, uint64_t inode);
+sys::Result<sys::UniqueFd> open_liveness_file(const char* path, uint64_t inode);
 
 // A memfd of the process, for memory that no other process can have.
-sys::Result<int> local_witness();
+sys::Result<int> local_liveness_file();
 
 // Takes the byte of `id`, for as long as the description lives. EAGAIN: somebody has it.
-sys::Errno take_life(int fd, uint32_t id);
+sys::Errno claim_id(int fd, uint32_t id);
 
 // Whether another description has the byte of `id`.
-sys::Result<bool> lives(int fd, uint32_t id);
+sys::Result<bool> is_alive(int fd, uint32_t id);
 
 }  // namespace memmap::core

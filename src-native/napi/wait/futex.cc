@@ -1,4 +1,4 @@
-// Waiting on words that processes share, and the witnesses of who lives.
+// Waiting on words that processes share, and the liveness of those who share them.
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -235,29 +235,29 @@ Napi::Value behind(const Napi::CallbackInfo& info) {
   return Napi::String::New(env, vma.path);
 }
 
-// openWitness(path, inode) -> fd | -errno. The thread holds it: closeFd.
-Napi::Value open_witness(const Napi::CallbackInfo& info) {
+// openLivenessFile(path, inode) -> fd | -errno. The thread holds it: closeFd.
+Napi::Value open_liveness_file(const Napi::CallbackInfo& info) {
   const std::string path = info[0].As<Napi::String>().Utf8Value();
-  auto fd = core::open_witness(path.c_str(), static_cast<uint64_t>(int64(info[1])));
+  auto fd = core::open_liveness_file(path.c_str(), static_cast<uint64_t>(int64(info[1])));
   if (!fd) return to_js(info.Env(), fd.error());
   return number(info.Env(), Environment::of(info.Env()).hold_fd(std::move(*fd)));
 }
 
-// localWitness() -> fd of a memfd of the process | -errno
-Napi::Value local_witness(const Napi::CallbackInfo& info) {
-  auto fd = core::local_witness();
+// localLivenessFile() -> fd of a memfd of the process | -errno
+Napi::Value local_liveness_file(const Napi::CallbackInfo& info) {
+  auto fd = core::local_liveness_file();
   if (!fd) return to_js(info.Env(), fd.error());
   return number(info.Env(), *fd);
 }
 
-// takeLife(fd, id) -> 0 | -errno
-Napi::Value take_life(const Napi::CallbackInfo& info) {
-  return to_js(info.Env(), core::take_life(int32(info[0]), bits(info[1])));
+// claimId(fd, id) -> 0 | -errno
+Napi::Value claim_id(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), core::claim_id(int32(info[0]), bits(info[1])));
 }
 
-// lives(fd, id) -> 1 | 0 | -errno
-Napi::Value lives(const Napi::CallbackInfo& info) {
-  auto result = core::lives(int32(info[0]), bits(info[1]));
+// is_alive(fd, id) -> 1 | 0 | -errno
+Napi::Value is_alive(const Napi::CallbackInfo& info) {
+  auto result = core::is_alive(int32(info[0]), bits(info[1]));
   if (!result) return to_js(info.Env(), result.error());
   return number(info.Env(), *result ? 1 : 0);
 }
@@ -273,10 +273,10 @@ void export_sync(Napi::Env env, Napi::Object exports) {
   add<watch>(env, exports, "watch");
   add<unwatch>(env, exports, "unwatch");
   add<behind>(env, exports, "behind");
-  add<open_witness>(env, exports, "openWitness");
-  add<local_witness>(env, exports, "localWitness");
-  add<take_life>(env, exports, "takeLife");
-  add<lives>(env, exports, "lives");
+  add<open_liveness_file>(env, exports, "openLivenessFile");
+  add<local_liveness_file>(env, exports, "localLivenessFile");
+  add<claim_id>(env, exports, "claimId");
+  add<is_alive>(env, exports, "isAlive");
 }
 
 }  // namespace memmap::napi

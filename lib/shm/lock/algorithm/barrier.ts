@@ -1,6 +1,6 @@
 // The algorithm of Barrier: how many have arrived, and in which round, in one word; how many
 // are to come in another.
-import { ALL, DONE, Impossible, type Party, type Steps, cas, load, spin, wait, wake } from './operation.js';
+import { ALL, DONE, CorruptWord, type Caller, type Algorithm, cas, load, spin, wait, wake } from './operation.js';
 import { WOKEN } from '../../wait/outcome.js';
 
 const WORD = 0;
@@ -17,14 +17,14 @@ export const LAST = 16;
 export const DISAGREE = 17;
 
 function verify(value: number, parties: number): void {
-  if (value < 0 || (value & ARRIVED) >= parties) throw new Impossible(WORD, value);
+  if (value < 0 || (value & ARRIVED) >= parties) throw new CorruptWord(WORD, value);
 }
 
 /** DONE, LAST, DISAGREE; EXPIRED or ABORTED: the arrival is taken back. */
-export function* arrive(me: Party, parties: number): Steps<number> {
+export function* arrive(me: Caller, parties: number): Algorithm<number> {
   const before = yield cas(PARTIES, 0, parties);
   if (before !== 0 && before !== parties) {
-    if (before < 0 || before > ARRIVED) throw new Impossible(PARTIES, before);
+    if (before < 0 || before > ARRIVED) throw new CorruptWord(PARTIES, before);
     return DISAGREE;
   }
   let round = 0;
@@ -45,7 +45,7 @@ export function* arrive(me: Party, parties: number): Steps<number> {
     verify(value, parties);
     if ((value & ROUND) !== round) return DONE;
     // It arrived itself.
-    if ((value & ARRIVED) === 0) throw new Impossible(WORD, value);
+    if ((value & ARRIVED) === 0) throw new CorruptWord(WORD, value);
     if (!spun && me.waits) {
       spun = true;
       yield spin(WORD, value);

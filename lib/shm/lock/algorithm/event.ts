@@ -1,5 +1,5 @@
 // The algorithm of Event: whether it is set, and how often it was, in one word.
-import { ALL, DONE, Impossible, type Party, type Steps, WAITERS, cas, load, spin, wait, wake } from './operation.js';
+import { ALL, DONE, CorruptWord, type Caller, type Algorithm, WAITERS, cas, load, spin, wait, wake } from './operation.js';
 import { EXPIRED, WOKEN } from '../../wait/outcome.js';
 
 const WORD = 0;
@@ -9,11 +9,11 @@ const TIMES = 0x7fff_fffe;
 const ONCE = 2;
 
 export function verifyEvent(value: number): void {
-  if ((value & SET) !== 0 && (value & WAITERS) !== 0) throw new Impossible(WORD, value);
+  if ((value & SET) !== 0 && (value & WAITERS) !== 0) throw new CorruptWord(WORD, value);
 }
 
 /** Waits until it is set, or has been since the call: DONE, EXPIRED or ABORTED. */
-export function* awaitSet(me: Party): Steps<number> {
+export function* awaitSet(me: Caller): Algorithm<number> {
   const first = yield load(WORD);
   let spun = false;
   for (let value = first; ; value = yield load(WORD)) {
@@ -33,7 +33,7 @@ export function* awaitSet(me: Party): Steps<number> {
 }
 
 /** Sets it, and wakes all who wait. */
-export function* set(): Steps<number> {
+export function* set(): Algorithm<number> {
   for (;;) {
     const value = yield load(WORD);
     verifyEvent(value);
@@ -44,7 +44,7 @@ export function* set(): Steps<number> {
   }
 }
 
-export function* reset(): Steps<number> {
+export function* reset(): Algorithm<number> {
   for (;;) {
     const value = yield load(WORD);
     verifyEvent(value);

@@ -1,12 +1,12 @@
 // The algorithm of Mutex, and of the writer's side of RwLock: an owner's id in one word.
-import { DIED, DONE, NOT_OWNER, Impossible, OWN, OWNER_DIED, type Party, type Steps, WAITERS, alive, cas, load, spin, swap, wait, wake } from './operation.js';
+import { DIED, DONE, NOT_OWNER, CorruptWord, OWN, OWNER_DIED, type Caller, type Algorithm, WAITERS, alive, cas, load, spin, swap, wait, wake } from './operation.js';
 import { EXPIRED, WOKEN } from '../../wait/outcome.js';
 import { ID } from '../../wait/owner-id.js';
 
 /** Throws unless somebody can have written the word. `allowed`: DIED where that may be. */
 export function verifyOwner(at: number, value: number, allowed: number): void {
   const free = (value & ID) === 0;
-  if (free ? (value & ~allowed) !== 0 : (value & ~(ID | WAITERS)) !== 0) throw new Impossible(at, value);
+  if (free ? (value & ~allowed) !== 0 : (value & ~(ID | WAITERS)) !== 0) throw new CorruptWord(at, value);
 }
 
 /**
@@ -16,7 +16,7 @@ export function verifyOwner(at: number, value: number, allowed: number): void {
  * wakes the next one. A wake-up that went to one who died is made up for by the others, who
  * look again after each slice of their sleep.
  */
-export function* acquire(me: Party, at: number, allowed = 0): Steps<number> {
+export function* acquire(me: Caller, at: number, allowed = 0): Algorithm<number> {
   let mark = 0;
   let spun = false;
   for (;;) {
@@ -47,7 +47,7 @@ export function* acquire(me: Party, at: number, allowed = 0): Steps<number> {
 }
 
 /** Leaves the word `left`, and wakes `count` of those who sleep. DONE, or NOT_OWNER. */
-export function* release(me: Party, at: number, count: number, left = 0): Steps<number> {
+export function* release(me: Caller, at: number, count: number, left = 0): Algorithm<number> {
   const value = yield cas(at, me.id, left);
   if (value === me.id) return DONE;
   verifyOwner(at, value, DIED);

@@ -18,7 +18,7 @@ export const ALIVE = 6;
 
 /** A step: what, the index of the word (ALIVE: the id), and the step's values. */
 export type Step = readonly [what: number, at: number, a: number, b: number];
-export type Steps<Result> = Generator<Step, Result, number>;
+export type Algorithm<Result> = Generator<Step, Result, number>;
 
 export const load = (at: number): Step => [LOAD, at, 0, 0];
 export const cas = (at: number, expected: number, value: number): Step => [CAS, at, expected, value];
@@ -48,7 +48,7 @@ export const DIED = 0x4000_0000;
 export const WAITERS: number = 0x8000_0000 | 0;
 
 /** Who runs an algorithm. */
-export interface Party {
+export interface Caller {
   readonly id: number;
   /** Whether another task of the same thread may do what it waits for: it does not block. */
   readonly tasks: boolean;
@@ -57,7 +57,7 @@ export interface Party {
 }
 
 /** Thrown by an algorithm that reads what nobody can have written. */
-export class Impossible {
+export class CorruptWord {
   readonly at: number;
   readonly value: number;
 

@@ -3,7 +3,7 @@
 // A reader takes a slot, then looks at the writer's word; a writer takes its word, then looks
 // at the slots. All accesses are in one order (Atomics), so one of the two sees the other.
 import { acquire, release, verifyOwner } from './mutex.js';
-import { ALL, DIED, DONE, Impossible, OWN, OWNER_DIED, type Party, type Steps, WAITERS, alive, cas, load, spin, swap, wait, wake } from './operation.js';
+import { ALL, DIED, DONE, CorruptWord, OWN, OWNER_DIED, type Caller, type Algorithm, WAITERS, alive, cas, load, spin, swap, wait, wake } from './operation.js';
 import { EXPIRED, WOKEN } from '../../wait/outcome.js';
 import { ID } from '../../wait/owner-id.js';
 
@@ -19,28 +19,28 @@ export interface Hold {
 
 /** Throws unless somebody can have written the slot. */
 function verifySlot(at: number, value: number): void {
-  if (value !== 0 && ((value & ID) === 0 || (value & ~(ID | WAITERS)) !== 0)) throw new Impossible(at, value);
+  if (value !== 0 && ((value & ID) === 0 || (value & ~(ID | WAITERS)) !== 0)) throw new CorruptWord(at, value);
 }
 
 /** Marks the word, and sleeps on it while it has that value. */
-function* sleepOn(at: number, value: number): Steps<number> {
+function* sleepOn(at: number, value: number): Algorithm<number> {
   const marked = value | WAITERS;
   if (marked !== value && (yield cas(at, value, marked)) !== value) return WOKEN;
   return yield wait(at, marked);
 }
 
 /** Gives up a slot. */
-export function* leave(me: Party, at: number): Steps<number> {
+export function* leave(me: Caller, at: number): Algorithm<number> {
   const value = yield swap(at, 0);
   verifySlot(at, value);
-  if ((value & ID) !== me.id) throw new Impossible(at, value);
+  if ((value & ID) !== me.id) throw new CorruptWord(at, value);
   // Those who want a slot, or none to be taken.
   if ((value & WAITERS) !== 0) yield wake(at, ALL);
   return DONE;
 }
 
 /** Takes a free slot, or that of a dead reader: its index. 0 if all are taken by the living. */
-function* claim(me: Party, slots: number): Steps<number> {
+function* claim(me: Caller, slots: number): Algorithm<number> {
   for (let i = 0; i < slots; i++) {
     // Each begins elsewhere.
     const at = FIRST + ((me.id + i) % slots);
@@ -59,7 +59,7 @@ function* claim(me: Party, slots: number): Steps<number> {
 }
 
 /** DONE, OWNER_DIED (a writer, and no other has come since), OWN, EXPIRED or ABORTED. */
-export function* acquireShared(me: Party, slots: number, hold: Hold): Steps<number> {
+export function* acquireShared(me: Caller, slots: number, hold: Hold): Algorithm<number> {
   let spun = false;
   for (;;) {
     let value = yield load(WRITER);
@@ -102,7 +102,7 @@ export function* acquireShared(me: Party, slots: number, hold: Hold): Steps<numb
 }
 
 /** Waits until no slot is taken. DONE, OWN, EXPIRED or ABORTED. */
-function* drain(me: Party, slots: number): Steps<number> {
+function* drain(me: Caller, slots: number): Algorithm<number> {
   for (let at = FIRST; at < FIRST + slots; at++) {
     let spun = false;
     for (;;) {
@@ -129,7 +129,7 @@ function* drain(me: Party, slots: number): Steps<number> {
 }
 
 /** For the writer: DONE, OWNER_DIED, OWN, EXPIRED or ABORTED. */
-export function* acquireExclusive(me: Party, slots: number): Steps<number> {
+export function* acquireExclusive(me: Caller, slots: number): Algorithm<number> {
   const outcome = yield* acquire(me, WRITER, DIED);
   if (outcome !== DONE && outcome !== OWNER_DIED) return outcome;
   const drained = yield* drain(me, slots);
@@ -140,6 +140,6 @@ export function* acquireExclusive(me: Party, slots: number): Steps<number> {
 }
 
 /** DONE or NOT_OWNER. Readers and writers sleep on one word: all look again. */
-export function* releaseExclusive(me: Party): Steps<number> {
+export function* releaseExclusive(me: Caller): Algorithm<number> {
   return yield* release(me, WRITER, ALL);
 }

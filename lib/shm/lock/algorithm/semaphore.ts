@@ -1,5 +1,5 @@
 // The algorithm of Semaphore: permits counted in one word.
-import { DONE, Impossible, type Party, type Steps, WAITERS, cas, load, spin, wait, wake } from './operation.js';
+import { DONE, CorruptWord, type Caller, type Algorithm, WAITERS, cas, load, spin, wait, wake } from './operation.js';
 import { EXPIRED, WOKEN } from '../../wait/outcome.js';
 
 const WORD = 0;
@@ -9,14 +9,14 @@ export const PERMITS = 0x1fff_ffff;
 export const OVERFLOW = 16;
 
 export function verifyCount(value: number): void {
-  if ((value & ~(PERMITS | WAITERS)) !== 0) throw new Impossible(WORD, value);
+  if ((value & ~(PERMITS | WAITERS)) !== 0) throw new CorruptWord(WORD, value);
 }
 
 /**
  * Takes a permit: DONE, EXPIRED or ABORTED. Whoever has slept leaves the mark that others may
  * sleep, and wakes one if there are permits left: one who was to wake it may have found no mark.
  */
-export function* take(me: Party): Steps<number> {
+export function* take(me: Caller): Algorithm<number> {
   let mark = 0;
   let spun = false;
   for (;;) {
@@ -42,7 +42,7 @@ export function* take(me: Party): Steps<number> {
 }
 
 /** Gives `count` permits: DONE or OVERFLOW. */
-export function* give(count: number): Steps<number> {
+export function* give(count: number): Algorithm<number> {
   for (;;) {
     const value = yield load(WORD);
     verifyCount(value);

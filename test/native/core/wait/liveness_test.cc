@@ -15,11 +15,11 @@
 
 namespace {
 
-using memmap::core::kMaxLifeId;
-using memmap::core::lives;
-using memmap::core::local_witness;
-using memmap::core::open_witness;
-using memmap::core::take_life;
+using memmap::core::kMaxOwnerId;
+using memmap::core::is_alive;
+using memmap::core::local_liveness_file;
+using memmap::core::open_liveness_file;
+using memmap::core::claim_id;
 using memmap::sys::Result;
 using memmap::sys::UniqueFd;
 using memmap::test::open_descriptors;
@@ -27,12 +27,12 @@ using memmap::test::TemporaryFile;
 
 // A description of its own of the file.
 UniqueFd witness(const TemporaryFile& file) {
-  Result<UniqueFd> fd = open_witness(file.path(), file.inode());
+  Result<UniqueFd> fd = open_liveness_file(file.path(), file.inode());
   return fd ? std::move(*fd) : UniqueFd();
 }
 
 bool alive(const UniqueFd& fd, uint32_t id) {
-  Result<bool> answer = lives(fd.get(), id);
+  Result<bool> answer = is_alive(fd.get(), id);
   return answer && *answer;
 }
 
@@ -47,7 +47,7 @@ class Other {
     process_ = ::fork();
     if (process_ == 0) {
       const UniqueFd own = witness(file);
-      if (take_life(own.get(), id).failed()) ::_exit(1);
+      if (claim_id(own.get(), id).failed()) ::_exit(1);
       use();
       static_cast<void>(!::write(fds[1], "x", 1));
       for (;;) ::pause();
@@ -76,23 +76,23 @@ class Other {
 
 }  // namespace
 
-TEST("witness: an id is its owner's until the description closes") {
+TEST("liveness: an id is its owner's until the description closes") {
   const TemporaryFile file;
   const UniqueFd other = witness(file);
-  for (const uint32_t id : {1U, 77U, kMaxLifeId}) {
+  for (const uint32_t id : {1U, 77U, kMaxOwnerId}) {
     UniqueFd owner = witness(file);
     CHECK(!alive(other, id));
-    CHECK(!take_life(owner.get(), id).failed());
+    CHECK(!claim_id(owner.get(), id).failed());
     CHECK(alive(other, id));
     CHECK(!alive(other, id - 1) && !alive(other, id + 1));
-    CHECK(take_life(other.get(), id).value == EAGAIN);
+    CHECK(claim_id(other.get(), id).value == EAGAIN);
     owner = UniqueFd();
     CHECK(!alive(other, id));
   }
   CHECK(file.size() == 0);
 }
 
-TEST("witness: a process that is killed is dead, one that lives is not") {
+TEST("liveness: a process that is killed is dead, one that lives is not") {
   const TemporaryFile file;
   const UniqueFd here = witness(file);
   Other first(file, 5, [] {});
@@ -101,10 +101,10 @@ TEST("witness: a process that is killed is dead, one that lives is not") {
   CHECK(alive(here, 5) && alive(here, 6));
   first.kill();
   CHECK(!alive(here, 5) && alive(here, 6));
-  CHECK(!take_life(here.get(), 5).failed());
+  CHECK(!claim_id(here.get(), 5).failed());
 }
 
-TEST("witness: what the owner opens and closes of the same file does not end it") {
+TEST("liveness: what the owner opens and closes of the same file does not end it") {
   const TemporaryFile file;
   const UniqueFd here = witness(file);
   const Other other(file, 5, [&file] {
@@ -114,7 +114,7 @@ TEST("witness: what the owner opens and closes of the same file does not end it"
   CHECK(other.ready() && alive(here, 5));
 }
 
-TEST("witness: a child has its parent's life until it runs another program") {
+TEST("liveness: a child has its parent's life until it runs another program") {
   const TemporaryFile file;
   const UniqueFd here = witness(file);
   int started[2] = {-1, -1};
@@ -123,7 +123,7 @@ TEST("witness: a child has its parent's life until it runs another program") {
   pid_t child = -1;
   {
     const UniqueFd owner = witness(file);
-    CHECK(!take_life(owner.get(), 9).failed());
+    CHECK(!claim_id(owner.get(), 9).failed());
     child = ::fork();
     if (child == 0) {
       // Waits for its first byte, then is a program that waits for the end of its input.
@@ -146,29 +146,29 @@ TEST("witness: a child has its parent's life until it runs another program") {
   CHECK(::waitpid(child, &status, 0) == child && status == 0);
 }
 
-TEST("witness: opens the file that is meant, or none") {
+TEST("liveness: opens the file that is meant, or none") {
   const TemporaryFile file;
   const int before = open_descriptors();
-  CHECK(open_witness(file.path(), file.inode() + 1).error().value == ENOENT);
-  CHECK(open_witness("/dev/null", 1).error().value == ENOENT);
-  CHECK(open_witness("/tmp", 1).error().value == EISDIR);
-  CHECK(open_witness("/no/such/file", 1).error().value == ENOENT);
+  CHECK(open_liveness_file(file.path(), file.inode() + 1).error().value == ENOENT);
+  CHECK(open_liveness_file("/dev/null", 1).error().value == ENOENT);
+  CHECK(open_liveness_file("/tmp", 1).error().value == EISDIR);
+  CHECK(open_liveness_file("/no/such/file", 1).error().value == ENOENT);
   CHECK(open_descriptors() == before);
   const UniqueFd own = witness(file);
   CHECK((::fcntl(own.get(), F_GETFD) & FD_CLOEXEC) != 0);
 }
 
-TEST("witness: memory that no other process can have goes by one memfd") {
-  Result<int> first = local_witness();
-  Result<int> second = local_witness();
+TEST("liveness: memory that no other process can have goes by one memfd") {
+  Result<int> first = local_liveness_file();
+  Result<int> second = local_liveness_file();
   CHECK(first && second && *first == *second);
   CHECK((::fcntl(*first, F_GETFD) & FD_CLOEXEC) != 0);
   const std::string path = "/proc/self/fd/" + std::to_string(*first);
   struct stat status = {};
   CHECK(::fstat(*first, &status) == 0);
-  auto one = open_witness(path.c_str(), status.st_ino);
-  auto other = open_witness(path.c_str(), status.st_ino);
+  auto one = open_liveness_file(path.c_str(), status.st_ino);
+  auto other = open_liveness_file(path.c_str(), status.st_ino);
   CHECK(one && other);
-  CHECK(!take_life(one->get(), 3).failed());
+  CHECK(!claim_id(one->get(), 3).failed());
   CHECK(alive(*other, 3));
 }
