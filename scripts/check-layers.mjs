@@ -72,7 +72,7 @@ const MOST_LINES = 300;
 /** Sources of a folder. */
 const MOST_FILES = 20;
 
-const CODE = /\.(ts|mjs|js|cc|h|c)$/;
+const CODE = /\.(ts|mjs|js|css|cc|h)$/;
 
 const problems = [];
 

@@ -4,14 +4,14 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { withoutExternalBuffers } from '../test/support/no-external-buffers.mjs';
+import { withoutExternalBuffers } from '../test/support/kernel/no-external-buffers.mjs';
 
 const TESTS = ['mem', 'file', 'guard', 'shm'].map((folder) => `test/${folder}/**/*.test.mjs`);
 
 /** The same on every engine: algorithms over simulated memory, examples, and what many processes that die do. */
 const IGNORED = [
-  'test/shm/*model.test.mjs',
-  'test/shm/{documents,missing-calls,channel-death,lock-death,mutex}.test.mjs',
+  'test/shm/**/*model.test.mjs',
+  'test/shm/**/{documents,missing-calls,channel-death,lock-death,mutex}.test.mjs',
   'test/guard/matrix.test.mjs',
 ];
 

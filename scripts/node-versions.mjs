@@ -17,15 +17,15 @@ const wanted = positionals.slice(0, positionals.length - (own?.length ?? 0));
 /** Tested once, on the machine's own Node: what another version of it cannot change. */
 const ONCE = [
   'test/package/**', // the package as installed
-  'test/shm/*model.test.mjs', // algorithms over simulated memory
-  'test/shm/{mutex,channel-death,lock-death}.test.mjs', // hundreds of processes killed
+  'test/shm/**/*model.test.mjs', // algorithms over simulated memory
+  'test/shm/**/{mutex,channel-death,lock-death}.test.mjs', // hundreds of processes killed
   'test/boundary/check-layers.test.mjs',
-  'test/shm/missing-calls.test.mjs', // the same tests where the kernel lacks calls
+  'test/shm/wait/missing-calls.test.mjs', // the same tests where the kernel lacks calls
   'test/shm/documents.test.mjs', // examples
   'test/sys/mmap-flags.test.mjs', // the kernel's constants
-  'test/mem/{maps,map-entry,topology,huge-page-pools}.test.mjs', // what /proc and /sys say
+  'test/mem/**/{maps,map-entry,topology,huge-page-pools}.test.mjs', // what /proc and /sys say
   'test/boundary/{syscalls,types}.test.mjs', // documents and declarations
-  'test/cli/!(evict|lock|presence-process|touch).test.mjs', // what is found, printed and drawn
+  'test/cli/**/!(evict|lock|presence-process|touch).test.mjs', // what is found, printed and drawn
 ];
 
 /** Tested on the oldest and the newest, as the long ones are: there are but these two ways to a buffer. */

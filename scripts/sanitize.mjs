@@ -36,13 +36,13 @@ const { timeout } = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')
 // hundreds of processes for the same few lines, which the native tests sanitize, too.
 const IGNORED = [
   'test/package/**',
-  'test/shm/*model.test.mjs',
+  'test/shm/**/*model.test.mjs',
   'test/boundary/{check-layers,syscalls,types}.test.mjs',
   'test/guard/matrix.test.mjs',
   'test/guard/{crash,handler-stack}.test.mjs', // a sanitizer takes stack, and handles crashes
   'test/guard/soak.test.mjs',
   'test/lifecycle/exhaustion.test.mjs',
-  'test/shm/{channel-death,distances,documents,lock-death,missing-calls,mutex}.test.mjs',
+  'test/shm/**/{channel-death,distances,documents,lock-death,missing-calls,mutex}.test.mjs',
   'test/store/!(checksum|store).test.mjs', // TypeScript over one mapping
   'test/cli/**', // processes of their own
 ];

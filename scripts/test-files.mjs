@@ -8,9 +8,9 @@ const LONG = [
   'test/guard/{matrix,soak}.test.mjs',
   'test/lifecycle/{churn,exhaustion}.test.mjs',
   'test/boundary/fuzz.test.mjs',
-  'test/shm/{*model,distances,mutex,channel-death,lock-death,missing-calls}.test.mjs', // models, and hundreds of processes killed
+  'test/shm/**/{*model,distances,mutex,channel-death,lock-death,missing-calls}.test.mjs', // models, and hundreds of processes killed
   'test/store/{failing-disk,fuzz,kill,large,power-loss}.test.mjs',
-  'test/cli/{bench,maps}.test.mjs', // figures; as many mappings as there may be
+  'test/cli/**/{bench,maps}.test.mjs', // figures; as many mappings as there may be
 ];
 
 /**
@@ -18,14 +18,14 @@ const LONG = [
  * (pages of the page cache, free memory): each runs while no other does.
  */
 const ALONE = [
-  'test/mem/{huge-pages,huge-page-pools,maps,topology}.test.mjs', // pools of huge pages, and what is told of them
+  'test/mem/**/{huge-pages,huge-page-pools,maps,topology}.test.mjs', // pools of huge pages, and what is told of them
   'test/sys/{file,mmap-flags}.test.mjs',
-  'test/shm/shared-memory.test.mjs',
+  'test/shm/memory/shared-memory.test.mjs',
   'test/guard/huge-faults.test.mjs', // breaks memory
-  'test/shm/watch.test.mjs', // kernel.io_uring_disabled
-  'test/cli/{doctor,maps}.test.mjs', // vm.max_map_count
-  'test/cli/presence-process.test.mjs', // swap
-  'test/{cli/bench,store/examples}.test.mjs', // what is done in so many seconds
+  'test/shm/wait/ring.test.mjs', // kernel.io_uring_disabled
+  'test/cli/**/{doctor,maps}.test.mjs', // vm.max_map_count
+  'test/cli/presence/presence-process.test.mjs', // swap
+  'test/{cli/bench/bench,store/examples}.test.mjs', // what is done in so many seconds
 ];
 
 const matches = (patterns) => (patterns.length > 0 ? picomatch(patterns) : () => false);

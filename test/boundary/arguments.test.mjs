@@ -6,15 +6,15 @@ import * as shm from 'memmap/shm';
 import { Store } from 'memmap/store';
 import * as sys from 'memmap/sys';
 import { binding } from '../../dist/internal/binding.js';
-import { maps } from '../support/proc.mjs';
-import { METHODS, SURFACE, makeSubject } from '../support/surface.mjs';
-import { CHANNEL_CLASSES, CHANNEL_INTERNALS } from '../support/surface-channels.mjs';
-import { DUPLEX_REFUSED } from '../support/surface-duplex.mjs';
-import { LOCK_CLASSES } from '../support/surface-locks.mjs';
-import { NUMA_REFUSED } from '../support/surface-numa.mjs';
-import { STORE_METHODS } from '../support/surface-store.mjs';
+import { maps } from '../support/kernel/proc.mjs';
+import { METHODS, SURFACE, makeSubject } from '../support/boundary/surface.mjs';
+import { CHANNEL_CLASSES, CHANNEL_INTERNALS } from '../support/boundary/surface-channels.mjs';
+import { DUPLEX_REFUSED } from '../support/boundary/surface-duplex.mjs';
+import { LOCK_CLASSES } from '../support/boundary/surface-locks.mjs';
+import { NUMA_REFUSED } from '../support/boundary/surface-numa.mjs';
+import { STORE_METHODS } from '../support/boundary/surface-store.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { BOOM } from '../support/zoo.mjs';
+import { BOOM } from '../support/boundary/zoo.mjs';
 
 const { PAGE_SIZE } = sys;
 const CLASS = {

@@ -2,8 +2,8 @@
 // that was not given, and numbers of mappings that are no more lead nowhere.
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
-import { binding } from '../support/features.mjs';
-import { runs } from '../support/run.mjs';
+import { binding } from '../support/boundary/features.mjs';
+import { runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const { MAP, PROT, O } = binding;

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { FaultError, Reservation, StateError, SystemError, UnsupportedError, configure, guard, mapAnonymous, mapFile, reserve } from 'memmap';
 import { Event, Mutex, PeerError, SharedMemory, connect, listen } from 'memmap/shm';
 import * as sys from 'memmap/sys';
-import { CHANNEL_ERRORS } from '../support/channel-errors.mjs';
+import { CHANNEL_ERRORS } from '../support/boundary/channel-errors.mjs';
 import { skip } from '../support/hooks.mjs';
-import { NUMA_ERRORS, withoutCapabilities } from '../support/numa-errors.mjs';
-import { maps } from '../support/proc.mjs';
-import { hasExternalShared } from '../support/runtime.mjs';
-import { STORE_ERRORS } from '../support/store-errors.mjs';
+import { NUMA_ERRORS, withoutCapabilities } from '../support/boundary/numa-errors.mjs';
+import { maps } from '../support/kernel/proc.mjs';
+import { hasExternalShared } from '../support/process/runtime.mjs';
+import { STORE_ERRORS } from '../support/boundary/store-errors.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGE_SIZE = sys.PAGE_SIZE;
@@ -233,14 +233,14 @@ describe('Errors', () => {
       'EADDRINUSE bind': () => listen(source(), () => {}),
       'ECONNREFUSED connect': () => connect(source()),
       'ENOENT connect': () => connect(file('nothing')),
-      'EPIPE sendmsg': 'it takes a peer that goes: see test/shm/send-fds.test.mjs',
-      'ECONNRESET recv': 'it takes a peer that goes: see test/shm/send-fds.test.mjs',
+      'EPIPE sendmsg': 'it takes a peer that goes: see test/shm/socket/send-fds.test.mjs',
+      'ECONNRESET recv': 'it takes a peer that goes: see test/shm/socket/send-fds.test.mjs',
       'EMFILE recvmsg': 'the fixture few-descriptors does it',
       'ENOMEM mmap': () => mapAnonymous({ length: 2 ** 50, noReserve: true }),
       'EEXIST mmap': () => mapAnonymous({ length: 4096, address: foreign(), placement: 'fixed' }),
       'ENOTSUP mmap': () => mapFile(source(), { access: 'read-write', sync: true }),
       'ENOMEM mlock': () => whole(mapAnonymous({ length: 4096, access: 'none' }), (mapping) => mapping.lock()),
-      'ESRCH read': 'it takes a process that ends meanwhile: see test/mem/maps.test.mjs',
+      'ESRCH read': 'it takes a process that ends meanwhile: see test/mem/maps/maps.test.mjs',
       'EAGAIN read': 'it takes nodes that come and go: see test/mem/topology.test.mjs',
       'EAGAIN pthread_create': 'it takes a user with no threads left: see test/guard/threads.test.mjs',
       'EPERM mlock': 'it takes RLIMIT_MEMLOCK 0: see test/sys/memory.test.mjs',

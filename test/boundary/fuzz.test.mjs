@@ -1,6 +1,6 @@
 // npm run fuzz, for a moment: CI runs it longer.
 import assert from 'node:assert/strict';
-import { run, runs } from '../support/run.mjs';
+import { run, runs } from '../support/process/run.mjs';
 
 const CALLS = 20_000;
 

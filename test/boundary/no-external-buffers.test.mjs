@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { dirname } from 'node:path';
 import { skip } from '../support/hooks.mjs';
-import { withoutExternalBuffers } from '../support/no-external-buffers.mjs';
-import { run, runs } from '../support/run.mjs';
+import { withoutExternalBuffers } from '../support/kernel/no-external-buffers.mjs';
+import { run, runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 describe('an engine that forbids buffers over foreign memory', () => {

@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises';
 import * as memmap from 'memmap';
 import { descriptors, openedSince } from '../support/descriptors.mjs';
-import { mapAt, maps } from '../support/proc.mjs';
+import { mapAt, maps } from '../support/kernel/proc.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const { mapAnonymous, mapFile, reserve } = memmap;

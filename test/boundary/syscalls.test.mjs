@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ORIGIN } from '../support/features.mjs';
+import { ORIGIN } from '../support/boundary/features.mjs';
 
 const rows = readFileSync('docs/syscalls.md', 'utf8').split('\n').filter((line) => line.startsWith('| `') || line.startsWith('| /'));
 

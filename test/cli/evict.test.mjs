@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { MEMMAP, cachestat, evictPages, memmap, readPages, runPython } from '../support/cli.mjs';
-import { NOBODY, bytesRead } from '../support/cli-runs.mjs';
-import { counted, fincore, mincorePages } from '../support/in-memory.mjs';
-import { compiled, python } from '../support/program.mjs';
-import { despiteReclaim } from '../support/reclaim.mjs';
+import { MEMMAP, cachestat, evictPages, memmap, readPages, runPython } from '../support/cli/cli.mjs';
+import { NOBODY, bytesRead } from '../support/cli/cli-runs.mjs';
+import { counted, fincore, mincorePages } from '../support/cli/in-memory.mjs';
+import { compiled, python } from '../support/process/program.mjs';
+import { despiteReclaim } from '../support/kernel/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 
@@ -15,7 +15,7 @@ const PAGE = 4096;
 describe('memmap evict', function () {
   despiteReclaim(this);
   const file = temporaryFiles();
-  const withoutCalls = compiled(readFileSync(new URL('../fixtures/without-calls.c', import.meta.url), 'utf8'));
+  const withoutCalls = compiled(readFileSync(new URL('../fixtures/kernel/without-calls.c', import.meta.url), 'utf8'));
 
   /** On the disk, and of it these pages in memory: [first, last) pairs. */
   function clean(name, pages, pairs = [[0, pages]]) {

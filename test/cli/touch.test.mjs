@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { chmodSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { evictPages, memmap, readPages, startMemmap } from '../support/cli.mjs';
-import { AS_NOBODY, NOBODY, bytesRead, inTerminal } from '../support/cli-runs.mjs';
-import { counted, fincore, mincorePages } from '../support/in-memory.mjs';
-import { despiteReclaim } from '../support/reclaim.mjs';
+import { evictPages, memmap, readPages, startMemmap } from '../support/cli/cli.mjs';
+import { AS_NOBODY, NOBODY, bytesRead, inTerminal } from '../support/cli/cli-runs.mjs';
+import { counted, fincore, mincorePages } from '../support/cli/in-memory.mjs';
+import { despiteReclaim } from '../support/kernel/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 

@@ -4,8 +4,8 @@ import { dump, features, mapFile, residencyOf, restore } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
 import { seeded } from '../support/random.mjs';
-import { despiteReclaim } from '../support/reclaim.mjs';
-import { residentParts } from '../support/resident.mjs';
+import { despiteReclaim } from '../support/kernel/reclaim.mjs';
+import { residentParts } from '../support/kernel/resident.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGES = 256;

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { mapFile } from 'memmap';
-import { runC } from '../support/c-program.mjs';
+import { runC } from '../support/process/c-program.mjs';
 import { skip } from '../support/hooks.mjs';
-import { mapAt } from '../support/proc.mjs';
-import { itExternal } from '../support/runtime.mjs';
+import { mapAt } from '../support/kernel/proc.mjs';
+import { itExternal } from '../support/process/runtime.mjs';
 
-const FIXTURE = fileURLToPath(new URL('../fixtures/device.mjs', import.meta.url));
+const FIXTURE = fileURLToPath(new URL('../fixtures/mem/device.mjs', import.meta.url));
 
 /** Runs the fixture with a perf event as descriptor 3, or says why there is none. */
 const PERF_EVENT = `

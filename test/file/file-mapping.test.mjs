@@ -4,11 +4,11 @@ import { closeSync, openSync, renameSync, statSync, truncateSync, unlinkSync, wr
 import { mapFile } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 
-import { readElsewhere, truncateElsewhere, writeElsewhere } from '../support/elsewhere.mjs';
-import { maps } from '../support/proc.mjs';
+import { readElsewhere, truncateElsewhere, writeElsewhere } from '../support/process/elsewhere.mjs';
+import { maps } from '../support/kernel/proc.mjs';
 import { randomBytes, seeded } from '../support/random.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { smallTmpfs } from '../support/mount.mjs';
+import { smallTmpfs } from '../support/kernel/mount.mjs';
 
 const GIB = 2 ** 30;
 /** Bytes that one native pass searches; a needle can lie across its end. */

@@ -8,7 +8,7 @@ import { mapFile } from 'memmap';
 
 import { skip } from '../support/hooks.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { needsTools } from '../support/tools.mjs';
+import { needsTools } from '../support/process/tools.mjs';
 
 describe('a file on FUSE', () => {
   let behind;

@@ -5,7 +5,7 @@ import { PAGE_SIZE } from 'memmap/sys';
 
 import { skip } from '../support/hooks.mjs';
 import { randomBytes } from '../support/random.mjs';
-import { itExternal } from '../support/runtime.mjs';
+import { itExternal } from '../support/process/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const LF = 10;

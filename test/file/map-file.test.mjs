@@ -8,13 +8,13 @@ import { pathToFileURL } from 'node:url';
 import { mapFile } from 'memmap';
 import { PAGE_SIZE, memfd_create } from 'memmap/sys';
 
-import { readElsewhere, writeElsewhere } from '../support/elsewhere.mjs';
+import { readElsewhere, writeElsewhere } from '../support/process/elsewhere.mjs';
 import { skip } from '../support/hooks.mjs';
-import { mapAt, maps, smapsAt } from '../support/proc.mjs';
+import { mapAt, maps, smapsAt } from '../support/kernel/proc.mjs';
 import { randomBytes } from '../support/random.mjs';
-import { hasExternalBuffers } from '../support/runtime.mjs';
+import { hasExternalBuffers } from '../support/process/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { residentParts } from '../support/resident.mjs';
+import { residentParts } from '../support/kernel/resident.mjs';
 
 const openDescriptors = () => readdirSync('/proc/self/fd').length;
 const isMapped = (path) => maps().some((map) => map.path.startsWith(path));

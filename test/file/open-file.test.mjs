@@ -7,9 +7,9 @@ import { createServer } from 'node:net';
 import { mapFile } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 
-import { readElsewhere } from '../support/elsewhere.mjs';
-import { smallTmpfs } from '../support/mount.mjs';
-import { maps } from '../support/proc.mjs';
+import { readElsewhere } from '../support/process/elsewhere.mjs';
+import { smallTmpfs } from '../support/kernel/mount.mjs';
+import { maps } from '../support/kernel/proc.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const openDescriptors = () => readdirSync('/proc/self/fd').length;

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { features, mapAnonymous, mapFile } from 'memmap';
 import { MS, PAGE_SIZE } from 'memmap/sys';
-import { binding } from '../support/features.mjs';
+import { binding } from '../support/boundary/features.mjs';
 import { skip } from '../support/hooks.mjs';
-import { callsOf } from '../support/native-calls.mjs';
+import { callsOf } from '../support/boundary/native-calls.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 describe('persist', () => {

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { mapAnonymous, mapFile, reserve } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 
-import { readElsewhere } from '../support/elsewhere.mjs';
-import { mapAt, maps, smapsAt } from '../support/proc.mjs';
-import { itExternal } from '../support/runtime.mjs';
+import { readElsewhere } from '../support/process/elsewhere.mjs';
+import { mapAt, maps, smapsAt } from '../support/kernel/proc.mjs';
+import { itExternal } from '../support/process/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGES = 16;

@@ -5,10 +5,10 @@ import { features, mapFile, residencyOf, SystemError, touch } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 import { descriptors, openedSince } from '../support/descriptors.mjs';
 import { skip } from '../support/hooks.mjs';
-import { fincore } from '../support/in-memory.mjs';
-import { despiteReclaim } from '../support/reclaim.mjs';
-import { residentParts } from '../support/resident.mjs';
-import { runs } from '../support/run.mjs';
+import { fincore } from '../support/cli/in-memory.mjs';
+import { despiteReclaim } from '../support/kernel/reclaim.mjs';
+import { residentParts } from '../support/kernel/resident.mjs';
+import { runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 /** Twin of lib/file/touching.ts. */

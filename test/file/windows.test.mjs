@@ -5,7 +5,7 @@ import { mapFile } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 
 import { randomBytes } from '../support/random.mjs';
-import { hasExternalShared } from '../support/runtime.mjs';
+import { hasExternalShared } from '../support/process/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const GIB = 2 ** 30;

@@ -1,12 +1,12 @@
 // Every function, method, getter and constructor of the package, found by looking at its four
-// modules. The tables of test/support/surface.mjs say what arguments are right and which wrong;
+// modules. The tables of test/support/boundary/surface.mjs say what arguments are right and which wrong;
 // what is not in them gets anything.
 import { inspect } from 'node:util';
 import * as memmap from 'memmap';
 import * as shm from 'memmap/shm';
 import * as store from 'memmap/store';
 import * as sys from 'memmap/sys';
-import { SURFACE } from '../support/surface.mjs';
+import { SURFACE } from '../support/boundary/surface.mjs';
 import { ANYTHING } from './kinds.mjs';
 import { LENGTH } from './scene.mjs';
 

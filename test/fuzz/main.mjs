@@ -10,7 +10,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { sanitized } from '../support/sanitized.mjs';
+import { sanitized } from '../support/process/sanitized.mjs';
 
 const { values } = parseArgs({
   options: {

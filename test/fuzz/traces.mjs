@@ -1,6 +1,6 @@
 // What calls could leave behind, as the kernel shows it.
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
-import { status } from '../support/proc.mjs';
+import { status } from '../support/kernel/proc.mjs';
 
 const MiB = 2 ** 20;
 /** How often the collector runs: buffers go in a turn of their own after each. */

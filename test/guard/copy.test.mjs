@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { mapAnonymous, mapFile } from 'memmap';
-import { readElsewhere } from '../support/elsewhere.mjs';
-import { fillFileSystem, smallTmpfs } from '../support/mount.mjs';
+import { readElsewhere } from '../support/process/elsewhere.mjs';
+import { fillFileSystem, smallTmpfs } from '../support/kernel/mount.mjs';
 import { randomBytes, seeded } from '../support/random.mjs';
-import { runs } from '../support/run.mjs';
+import { runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGE = 4096;

@@ -1,9 +1,9 @@
 // A real crash with memmap loaded and the guard at work is the crash that it is without memmap.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { crashing } from '../support/crash-addon.mjs';
+import { crashing } from '../support/process/crash-addon.mjs';
 import { skip } from '../support/hooks.mjs';
-import { fixture, run, runProgram } from '../support/run.mjs';
+import { fixture, run, runProgram } from '../support/process/run.mjs';
 
 const SECONDS = 20;
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { truncateSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { configure, guard, mapAnonymous, mapFile } from 'memmap';
-import { runs } from '../support/run.mjs';
+import { runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const LENGTH = 2 ** 16;

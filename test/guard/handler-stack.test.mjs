@@ -1,8 +1,8 @@
 // How much of a stack the guard's handler takes: of an alternate one, which its owner measured.
 import assert from 'node:assert/strict';
-import { crashing } from '../support/crash-addon.mjs';
+import { crashing } from '../support/process/crash-addon.mjs';
 import { skip } from '../support/hooks.mjs';
-import { run } from '../support/run.mjs';
+import { run } from '../support/process/run.mjs';
 
 /** Bytes that the guard may take, beyond what a handler that does nothing takes. */
 const MOST = 2048;

@@ -1,8 +1,8 @@
 // The guard among others: who handles which signal, and real bugs stay what they are.
 import assert from 'node:assert/strict';
-import { foreignAddon } from '../support/addon.mjs';
-import { run, runs } from '../support/run.mjs';
-import { itExternal } from '../support/runtime.mjs';
+import { foreignAddon } from '../support/process/addon.mjs';
+import { run, runs } from '../support/process/run.mjs';
+import { itExternal } from '../support/process/runtime.mjs';
 
 const goesOn = (name, ...args) => runs('handler', [name, ...args.map((arg) => arg())]);
 

@@ -1,10 +1,10 @@
 // The guard and huge pages, and memory that breaks.
 import assert from 'node:assert/strict';
 import { skip } from '../support/hooks.mjs';
-import { hugePagePool, withHugePages } from '../support/huge-pages.mjs';
-import { mountHugetlbfs } from '../support/mount.mjs';
-import { run, runs } from '../support/run.mjs';
-import { itExternal } from '../support/runtime.mjs';
+import { hugePagePool, withHugePages } from '../support/kernel/huge-pages.mjs';
+import { mountHugetlbfs } from '../support/kernel/mount.mjs';
+import { run, runs } from '../support/process/run.mjs';
+import { itExternal } from '../support/process/runtime.mjs';
 
 const HUGE = 2 ** 21;
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { closeSync, ftruncateSync, openSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { mapFile } from 'memmap';
 import { MAP, PAGE_SIZE as PAGE, PROT, mmap } from 'memmap/sys';
-import { coverByTmpfs, mountOverlayfs, smallTmpfs } from '../support/mount.mjs';
+import { coverByTmpfs, mountOverlayfs, smallTmpfs } from '../support/kernel/mount.mjs';
 
 const LENGTH = 16 * PAGE;
 

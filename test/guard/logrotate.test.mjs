@@ -11,9 +11,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { numberOf } from '../support/log-lines.mjs';
-import { run, runs } from '../support/run.mjs';
-import { needsTools } from '../support/tools.mjs';
+import { numberOf } from '../support/guard/log-lines.mjs';
+import { run, runs } from '../support/process/run.mjs';
+import { needsTools } from '../support/process/tools.mjs';
 import { until } from '../support/until.mjs';
 
 const here = (relative) => fileURLToPath(new URL(relative, import.meta.url));
@@ -32,7 +32,7 @@ describe('a log that logrotate copies and truncates', () => {
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), 'memmap-logrotate-'));
     log = join(directory, 'log');
-    writer = fork(here('../fixtures/log-writer.mjs'), [log]);
+    writer = fork(here('../fixtures/guard/log-writer.mjs'), [log]);
     await once(writer, 'message');
     follower = startFollower(log);
     const config = `"${log}" {\n  copytruncate\n  size 1k\n  rotate 1000\n  nocompress\n  notifempty\n}\n`;

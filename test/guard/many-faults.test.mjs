@@ -1,5 +1,5 @@
 // What faults cost the process: mappings of the kernel, memory, and nothing else.
-import { runs } from '../support/run.mjs';
+import { runs } from '../support/process/run.mjs';
 
 const goesOn = (name) => () => runs('many-faults', [name], { nodeArgs: ['--expose-gc'] });
 

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
-import { FATAL, READS, WRITES } from '../support/accesses.mjs';
-import { FAULTS } from '../support/faults.mjs';
-import { fillFileSystem, smallTmpfs } from '../support/mount.mjs';
-import { run } from '../support/run.mjs';
+import { FATAL, READS, WRITES } from '../support/guard/accesses.mjs';
+import { FAULTS } from '../support/guard/faults.mjs';
+import { fillFileSystem, smallTmpfs } from '../support/kernel/mount.mjs';
+import { run } from '../support/process/run.mjs';
 
 const TABLES = { reads: READS, writes: WRITES };
 /** Processes at a time. */

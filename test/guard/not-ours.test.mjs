@@ -1,9 +1,9 @@
 // What is not the guard's stays a crash, or a trap of the engine: nothing else is swallowed.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { foreignAddon } from '../support/addon.mjs';
+import { foreignAddon } from '../support/process/addon.mjs';
 import { skip } from '../support/hooks.mjs';
-import { fixture, run } from '../support/run.mjs';
+import { fixture, run } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const cases = execFileSync(process.execPath, [fixture('not-ours'), 'list'], { encoding: 'utf8' }).trim().split('\n');

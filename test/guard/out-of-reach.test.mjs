@@ -1,5 +1,5 @@
 // Memory is guarded as long as anybody can reach it, whoever mapped it and whatever became of that.
-import { runs } from '../support/run.mjs';
+import { runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const WAYS = [

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { truncateSync } from 'node:fs';
 import { mapAnonymous, mapFile } from 'memmap';
 import { PAGE_SIZE as PAGE } from 'memmap/sys';
-import { readElsewhere, writeElsewhere } from '../support/elsewhere.mjs';
-import { mapAt } from '../support/proc.mjs';
+import { readElsewhere, writeElsewhere } from '../support/process/elsewhere.mjs';
+import { mapAt } from '../support/kernel/proc.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const LENGTH = 16 * PAGE;

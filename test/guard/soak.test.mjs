@@ -1,7 +1,7 @@
 // npm run soak, for some seconds: threads that map, read, write, protect, place, post and close files
 // that another process truncates and regrows, and are terminated while they do.
 import assert from 'node:assert/strict';
-import { run, runs } from '../support/run.mjs';
+import { run, runs } from '../support/process/run.mjs';
 
 const SOAK = '../soak/main';
 

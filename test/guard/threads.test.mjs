@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { fixture, runProgram, runs } from '../support/run.mjs';
+import { fixture, runProgram, runs } from '../support/process/run.mjs';
 import { skip } from '../support/hooks.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 

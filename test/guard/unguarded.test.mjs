@@ -1,9 +1,9 @@
 // Never silently unguarded: what cannot be guarded is not mapped, and the limits are survived.
 import assert from 'node:assert/strict';
-import { foreignAddon } from '../support/addon.mjs';
+import { foreignAddon } from '../support/process/addon.mjs';
 import { skip } from '../support/hooks.mjs';
-import { fillFileSystem, smallTmpfs } from '../support/mount.mjs';
-import { fixture, run, runProgram, runs } from '../support/run.mjs';
+import { fillFileSystem, smallTmpfs } from '../support/kernel/mount.mjs';
+import { fixture, run, runProgram, runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 describe('the first map', () => {

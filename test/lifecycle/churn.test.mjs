@@ -1,8 +1,8 @@
 // Mapping and closing for ever: nothing piles up, in a loop that never yields.
 import { readFileSync } from 'node:fs';
 import { skip } from '../support/hooks.mjs';
-import { hasExternalShared } from '../support/runtime.mjs';
-import { runs } from '../support/run.mjs';
+import { hasExternalShared } from '../support/process/runtime.mjs';
+import { runs } from '../support/process/run.mjs';
 
 const limit = Number(readFileSync('/proc/sys/vm/max_map_count', 'latin1'));
 

@@ -1,5 +1,5 @@
 // The garbage collector as a net under close(). Witness: /proc/self/maps and /proc/self/fd.
-import { runs } from '../support/run.mjs';
+import { runs } from '../support/process/run.mjs';
 
 const collects = (name) => () => runs('collection', [name], { nodeArgs: ['--expose-gc'] });
 

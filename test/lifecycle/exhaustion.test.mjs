@@ -1,8 +1,8 @@
 // The end of the process's mappings, vm.max_map_count, is an error and not the end of the
 // process.
 import { readFileSync } from 'node:fs';
-import { hasExternalShared } from '../support/runtime.mjs';
-import { runs } from '../support/run.mjs';
+import { hasExternalShared } from '../support/process/runtime.mjs';
+import { runs } from '../support/process/run.mjs';
 import { skip } from '../support/hooks.mjs';
 
 const limit = Number(readFileSync('/proc/sys/vm/max_map_count', 'latin1'));

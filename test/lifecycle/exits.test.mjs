@@ -1,6 +1,6 @@
 // The end of a thread or of the process, with mappings in every state.
 import assert from 'node:assert/strict';
-import { run } from '../support/run.mjs';
+import { run } from '../support/process/run.mjs';
 
 const STEPS = ['map', 'buffer', 'view', 'lock', 'flush', 'populate', 'lines', 'worker', 'close'];
 const CODES = { natural: 0, exit: 7, throw: 1 };

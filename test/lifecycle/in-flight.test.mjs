@@ -1,6 +1,6 @@
 // Memory that is closed under a call of another thread, and buffers that moved away.
 import { skip } from '../support/hooks.mjs';
-import { runs } from '../support/run.mjs';
+import { runs } from '../support/process/run.mjs';
 
 const survives = (name) => () => runs('in-flight', [name], { nodeArgs: ['--expose-gc'] });
 

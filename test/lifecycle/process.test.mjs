@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mapAnonymous, mapFile } from 'memmap';
 import { skip } from '../support/hooks.mjs';
-import { hasExternalShared } from '../support/runtime.mjs';
-import { runs } from '../support/run.mjs';
+import { hasExternalShared } from '../support/process/runtime.mjs';
+import { runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 describe('a child process', () => {

@@ -1,6 +1,6 @@
 // worker.terminate() at any moment: the process lives, and nothing stays.
 // MEMMAP_TERMINATIONS: how often each function of the addon is cut short; by default a few times.
-import { runs } from '../support/run.mjs';
+import { runs } from '../support/process/run.mjs';
 
 const times = Number(process.env.MEMMAP_TERMINATIONS ?? 1);
 const risky = Number(process.env.MEMMAP_TERMINATIONS ?? 6);

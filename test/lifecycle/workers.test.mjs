@@ -1,5 +1,5 @@
 // Mappings across worker threads, and workers that end while theirs are open.
-import { runs } from '../support/run.mjs';
+import { runs } from '../support/process/run.mjs';
 
 const works = (name) => () => runs('workers', [name], { nodeArgs: ['--expose-gc'] });
 

@@ -4,13 +4,13 @@ import { fstatSync, statSync } from 'node:fs';
 import { mapAnonymous, mapFile } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 
-import { readElsewhere } from '../support/elsewhere.mjs';
+import { readElsewhere } from '../support/process/elsewhere.mjs';
 import { skip } from '../support/hooks.mjs';
-import { mapAt, smapsAt } from '../support/proc.mjs';
-import { despiteReclaim } from '../support/reclaim.mjs';
+import { mapAt, smapsAt } from '../support/kernel/proc.mjs';
+import { despiteReclaim } from '../support/kernel/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { residentParts } from '../support/resident.mjs';
-import { itExternal } from '../support/runtime.mjs';
+import { residentParts } from '../support/kernel/resident.mjs';
+import { itExternal } from '../support/process/runtime.mjs';
 
 const PAGES = 16;
 const LENGTH = PAGES * PAGE_SIZE;

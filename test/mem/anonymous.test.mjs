@@ -5,10 +5,10 @@ import { Worker } from 'node:worker_threads';
 import { mapAnonymous, mapFile, reserve } from 'memmap';
 import { PAGE_SIZE, mincore } from 'memmap/sys';
 
-import { mapAt, maps, smapsAt } from '../support/proc.mjs';
-import { hole } from '../support/addresses.mjs';
-import { runs } from '../support/run.mjs';
-import { itExternal } from '../support/runtime.mjs';
+import { mapAt, maps, smapsAt } from '../support/kernel/proc.mjs';
+import { hole } from '../support/kernel/addresses.mjs';
+import { runs } from '../support/process/run.mjs';
+import { itExternal } from '../support/process/runtime.mjs';
 
 const EMPTY_ADDRESS = hole(2 * PAGE_SIZE);
 

@@ -5,9 +5,9 @@ import { mapAnonymous, mapFile } from 'memmap';
 import { PAGE_SIZE, cachestat } from 'memmap/sys';
 
 import { skip } from '../support/hooks.mjs';
-import { despiteReclaim } from '../support/reclaim.mjs';
+import { despiteReclaim } from '../support/kernel/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { residentParts } from '../support/resident.mjs';
+import { residentParts } from '../support/kernel/resident.mjs';
 
 /** What the library does in one step. */
 const PIECE = 2 ** 26;

@@ -5,8 +5,8 @@ import { features, mapAnonymous, mapFile } from 'memmap';
 import { Mutex, SharedMemory } from 'memmap/shm';
 import * as sys from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
-import { run } from '../support/run.mjs';
-import { hasExternalBuffers } from '../support/runtime.mjs';
+import { run } from '../support/process/run.mjs';
+import { hasExternalBuffers } from '../support/process/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const { PAGE_SIZE } = sys;

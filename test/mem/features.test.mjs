@@ -4,10 +4,10 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { release } from 'node:os';
 import { configure, features, mapAnonymous } from 'memmap';
 import * as sys from 'memmap/sys';
-import { ORIGIN, binding } from '../support/features.mjs';
-import { maps } from '../support/proc.mjs';
-import { runs } from '../support/run.mjs';
-import { hasExternalBuffers } from '../support/runtime.mjs';
+import { ORIGIN, binding } from '../support/boundary/features.mjs';
+import { maps } from '../support/kernel/proc.mjs';
+import { runs } from '../support/process/run.mjs';
+import { hasExternalBuffers } from '../support/process/runtime.mjs';
 
 const { MADV, MAP, MFD, MLOCK, MPOL, MREMAP, PAGE_SIZE, PROT } = sys;
 const RW = PROT.READ | PROT.WRITE;

@@ -3,10 +3,10 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 
 import { hugePagePools, mapAnonymous, numaNodes } from 'memmap';
 
-import { withFolders } from '../support/fake-sysfs.mjs';
+import { withFolders } from '../support/kernel/fake-sysfs.mjs';
 import { skip } from '../support/hooks.mjs';
-import { freeHugePages, withHugePages } from '../support/huge-pages.mjs';
-import { itExternal } from '../support/runtime.mjs';
+import { freeHugePages, withHugePages } from '../support/kernel/huge-pages.mjs';
+import { itExternal } from '../support/process/runtime.mjs';
 
 const POOLS = '/sys/kernel/mm/hugepages';
 const HUGE = 2 ** 21;

@@ -5,13 +5,13 @@ import { truncateSync, writeFileSync } from 'node:fs';
 import { mapAnonymous, mapFile, reserve } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 
-import { hole } from '../support/addresses.mjs';
+import { hole } from '../support/kernel/addresses.mjs';
 import { skip } from '../support/hooks.mjs';
-import { freeHugePages, hugePagePool } from '../support/huge-pages.mjs';
-import { mapAt, smapsAt } from '../support/proc.mjs';
-import { runs } from '../support/run.mjs';
-import { mountHugetlbfs } from '../support/mount.mjs';
-import { itExternal } from '../support/runtime.mjs';
+import { freeHugePages, hugePagePool } from '../support/kernel/huge-pages.mjs';
+import { mapAt, smapsAt } from '../support/kernel/proc.mjs';
+import { runs } from '../support/process/run.mjs';
+import { mountHugetlbfs } from '../support/kernel/mount.mjs';
+import { itExternal } from '../support/process/runtime.mjs';
 
 const SIZES = { '2MB': 2 ** 21, '1GB': 2 ** 30 };
 

@@ -4,14 +4,14 @@ import { closeSync, openSync } from 'node:fs';
 import { mapAnonymous, mapFile } from 'memmap';
 import { PAGE_SIZE, cachestat } from 'memmap/sys';
 
-import { readElsewhere } from '../support/elsewhere.mjs';
+import { readElsewhere } from '../support/process/elsewhere.mjs';
 import { skip } from '../support/hooks.mjs';
-import { cachestatOrSkip } from '../support/kernel.mjs';
-import { mapAt, smapsAt } from '../support/proc.mjs';
-import { runs } from '../support/run.mjs';
+import { cachestatOrSkip } from '../support/kernel/kernel.mjs';
+import { mapAt, smapsAt } from '../support/kernel/proc.mjs';
+import { runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { residentParts } from '../support/resident.mjs';
-import { itExternal } from '../support/runtime.mjs';
+import { residentParts } from '../support/kernel/resident.mjs';
+import { itExternal } from '../support/process/runtime.mjs';
 
 const LENGTH = 16 * PAGE_SIZE;
 const closed = { name: 'StateError', code: 'ERR_MEMMAP_CLOSED' };

@@ -6,10 +6,10 @@ import { mapFile, memoryPolicy, setMemoryPolicy } from 'memmap';
 import { SharedMemory } from 'memmap/shm';
 import { PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
-import { count, keeper, memoryOf, readAll } from '../support/numa.mjs';
-import { ABSENT_NODE, withoutCapabilities } from '../support/numa-errors.mjs';
-import { numaMapAt, smapsAt } from '../support/proc.mjs';
-import { itExternal } from '../support/runtime.mjs';
+import { count, keeper, memoryOf, readAll } from '../support/kernel/numa.mjs';
+import { ABSENT_NODE, withoutCapabilities } from '../support/boundary/numa-errors.mjs';
+import { numaMapAt, smapsAt } from '../support/kernel/proc.mjs';
+import { itExternal } from '../support/process/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGES = 16;

@@ -4,10 +4,10 @@ import { Worker } from 'node:worker_threads';
 import { mapAnonymous, mapFile } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 
-import { hole } from '../support/addresses.mjs';
-import { readElsewhere } from '../support/elsewhere.mjs';
-import { mapAt, maps, smapsAt } from '../support/proc.mjs';
-import { itExternal } from '../support/runtime.mjs';
+import { hole } from '../support/kernel/addresses.mjs';
+import { readElsewhere } from '../support/process/elsewhere.mjs';
+import { mapAt, maps, smapsAt } from '../support/kernel/proc.mjs';
+import { itExternal } from '../support/process/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const LENGTH = 16 * PAGE_SIZE;

@@ -4,10 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { memoryPolicy, setMemoryPolicy } from 'memmap';
 import { MPOL, PAGE_SIZE, get_mempolicy } from 'memmap/sys';
-import { inWorker, keeper, memoryOf } from '../support/numa.mjs';
-import { ABSENT_NODE } from '../support/numa-errors.mjs';
-import { numaMapAt } from '../support/proc.mjs';
-import { itExternal } from '../support/runtime.mjs';
+import { inWorker, keeper, memoryOf } from '../support/kernel/numa.mjs';
+import { ABSENT_NODE } from '../support/boundary/numa-errors.mjs';
+import { numaMapAt } from '../support/kernel/proc.mjs';
+import { itExternal } from '../support/process/runtime.mjs';
 
 describe('The memory policy of a thread', () => {
   const keep = keeper();

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { mapAnonymous, mapFile, residencyOf } from 'memmap';
 import { MADV, PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
-import { callsOf } from '../support/native-calls.mjs';
-import { despiteReclaim } from '../support/reclaim.mjs';
+import { callsOf } from '../support/boundary/native-calls.mjs';
+import { despiteReclaim } from '../support/kernel/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 

@@ -5,14 +5,14 @@ import { features, mapAnonymous, mapFile, residencyOf } from 'memmap';
 import { PAGE_SIZE, cachestat, mincore } from 'memmap/sys';
 
 import { skip } from '../support/hooks.mjs';
-import { fincore } from '../support/in-memory.mjs';
+import { fincore } from '../support/cli/in-memory.mjs';
 import { seeded } from '../support/random.mjs';
-import { despiteReclaim } from '../support/reclaim.mjs';
-import { residentParts } from '../support/resident.mjs';
-import { runs } from '../support/run.mjs';
+import { despiteReclaim } from '../support/kernel/reclaim.mjs';
+import { residentParts } from '../support/kernel/resident.mjs';
+import { runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { smapsAt } from '../support/proc.mjs';
-import { hasTool, needsTools } from '../support/tools.mjs';
+import { smapsAt } from '../support/kernel/proc.mjs';
+import { hasTool, needsTools } from '../support/process/tools.mjs';
 
 const PAGES = 64;
 const LENGTH = PAGES * PAGE_SIZE;

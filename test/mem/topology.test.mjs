@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 
 import { numaNodes } from 'memmap';
 
-import { withFolders } from '../support/fake-sysfs.mjs';
+import { withFolders } from '../support/kernel/fake-sysfs.mjs';
 import { skip } from '../support/hooks.mjs';
-import { kilobytesIn, parseList } from '../support/kernel-files.mjs';
+import { kilobytesIn, parseList } from '../support/kernel/kernel-files.mjs';
 
 const NODES = '/sys/devices/system/node';
 const TIERS = '/sys/devices/virtual/memory_tiering';

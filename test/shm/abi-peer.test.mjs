@@ -1,17 +1,17 @@
-// A C program that follows docs/abi.md takes part: test/fixtures/abi-peer.c.
+// A C program that follows docs/abi.md takes part: test/fixtures/shm/abi-peer.c.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Channel, Mutex, Semaphore } from 'memmap/shm';
-import { endKept, keep } from '../support/keep.mjs';
-import { CLEAN, INHERITED, LONG, WAITERS, lockMemory } from '../support/lock-memory.mjs';
-import { MORTAL } from '../support/party.mjs';
-import { compiled, start } from '../support/program.mjs';
+import { endKept, keep } from '../support/shm/keep.mjs';
+import { CLEAN, INHERITED, LONG, WAITERS, lockMemory } from '../support/shm/lock-memory.mjs';
+import { MORTAL } from '../support/shm/party.mjs';
+import { compiled, start } from '../support/process/program.mjs';
 import { seeded } from '../support/random.mjs';
 import { until } from '../support/until.mjs';
 
 afterEach(endKept);
 
-const SOURCE = new URL('../fixtures/abi-peer.c', import.meta.url);
+const SOURCE = new URL('../fixtures/shm/abi-peer.c', import.meta.url);
 const TIMES = 50_000;
 const MESSAGES = 100_000;
 const LONGEST = 1000;

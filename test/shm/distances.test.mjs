@@ -2,9 +2,9 @@
 // thread, of two threads, and of two processes.
 import assert from 'node:assert/strict';
 import { Channel } from 'memmap/shm';
-import { endKept, keep } from '../support/keep.mjs';
-import { CLEAN, LONG, WAITERS, lockMemory } from '../support/lock-memory.mjs';
-import { DISTANCES } from '../support/party.mjs';
+import { endKept, keep } from '../support/shm/keep.mjs';
+import { CLEAN, LONG, WAITERS, lockMemory } from '../support/shm/lock-memory.mjs';
+import { DISTANCES } from '../support/shm/party.mjs';
 import { PLACES, thingsOf } from '../support/things.mjs';
 import { until } from '../support/until.mjs';
 

@@ -1,7 +1,7 @@
 // The examples in documents do what they say.
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
-import { start } from '../support/program.mjs';
+import { start } from '../support/process/program.mjs';
 
 /** What each example prints, in the order of the document. */
 const PRINTS = {

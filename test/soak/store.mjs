@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { kills } from '../support/store-kills.mjs';
+import { kills } from '../support/store/store-kills.mjs';
 
 const { values } = parseArgs({
   options: {

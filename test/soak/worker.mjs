@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { FaultError, mapAnonymous, mapFile } from 'memmap';
 import { seeded } from '../support/random.mjs';
-import { hasExternalBuffers } from '../support/runtime.mjs';
+import { hasExternalBuffers } from '../support/process/runtime.mjs';
 import { freshActs } from './acts/fresh.mjs';
 import { placingActs } from './acts/placing.mjs';
 import { postingActs } from './acts/posting.mjs';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { Store } from 'memmap/store';
-import { emptyCatalog, fillCatalog, pokeCount, pokeLive } from '../support/store-bytes.mjs';
+import { emptyCatalog, fillCatalog, pokeCount, pokeLive } from '../support/store/store-bytes.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAIRS = 20_000;

@@ -1,6 +1,6 @@
 // What readers of the file in other languages compute: XXH32 of xxhash.com.
 import assert from 'node:assert/strict';
-import { binding, recordSum, xxh32, xxh32Copying } from '../support/store-checksums.mjs';
+import { binding, recordSum, xxh32, xxh32Copying } from '../support/store/store-checksums.mjs';
 
 /** Published values: [bytes, seed, XXH32]. */
 const KNOWN = [['', 0, 0x02cc5d05], ['abc', 0, 0x32d153ff], ['Nobody inspects the spammish repetition', 0, 0xe2293b2f]];

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Store } from 'memmap/store';
 import { seeded } from '../support/random.mjs';
-import { runs } from '../support/run.mjs';
-import { layoutOf } from '../support/store-bytes.mjs';
+import { runs } from '../support/process/run.mjs';
+import { layoutOf } from '../support/store/store-bytes.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const CORRUPT = 'ERR_MEMMAP_CORRUPT';

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { Store } from 'memmap/store';
 import { descriptors } from '../support/descriptors.mjs';
-import { failingDisk } from '../support/failing-disk.mjs';
-import { maps } from '../support/proc.mjs';
-import { contentsOf, difference, keyOf, operation, perform, same, through, valueOf } from '../support/store-ops.mjs';
+import { failingDisk } from '../support/store/failing-disk.mjs';
+import { maps } from '../support/kernel/proc.mjs';
+import { contentsOf, difference, keyOf, operation, perform, same, through, valueOf } from '../support/store/store-ops.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 /** Codes that an operation may fail with when the disk does. */

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { rmSync, statSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { Store } from 'memmap/store';
-import { fillFileSystem, smallTmpfs } from '../support/mount.mjs';
-import { contentsOf, difference, liveBytes, same, valueOf } from '../support/store-ops.mjs';
+import { fillFileSystem, smallTmpfs } from '../support/kernel/mount.mjs';
+import { contentsOf, difference, liveBytes, same, valueOf } from '../support/store/store-ops.mjs';
 
 const SIZE = 8 * 2 ** 20;
 /** Deletions, which take room themselves until compact(). */

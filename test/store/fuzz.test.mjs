@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { Store } from 'memmap/store';
 import { seeded } from '../support/random.mjs';
-import { xxh32 } from '../support/store-checksums.mjs';
-import { liveBytes } from '../support/store-ops.mjs';
+import { xxh32 } from '../support/store/store-checksums.mjs';
+import { liveBytes } from '../support/store/store-ops.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const SECONDS = Number(process.env.STORE_FUZZ_SECONDS ?? 8);

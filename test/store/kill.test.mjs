@@ -1,7 +1,7 @@
 // A process that is killed at any instant while it writes. Witness: this process, which was told
 // what the other began and what it had done.
 import assert from 'node:assert/strict';
-import { kills } from '../support/store-kills.mjs';
+import { kills } from '../support/store/store-kills.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const ROUNDS = Number(process.env.STORE_KILL_ROUNDS ?? 40);

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { crashes } from '../support/power-histories.mjs';
-import { withoutSums } from '../support/power-loss.mjs';
+import { crashes } from '../support/store/power-histories.mjs';
+import { withoutSums } from '../support/store/power-loss.mjs';
 
 const STATES = Number(process.env.STORE_POWER_STATES ?? 400);
 /** Nothing here has to reach a disk. */

@@ -7,7 +7,7 @@ import { features } from 'memmap';
 import { Store } from 'memmap/store';
 import { PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
-import { cachestatOrSkip } from '../support/kernel.mjs';
+import { cachestatOrSkip } from '../support/kernel/kernel.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 

@@ -4,9 +4,9 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, rmSync } from 'node:fs';
 import { Store } from 'memmap/store';
-import { contentsOf, difference, keyOf, operation, perform, same, through, valueOf } from '../support/store-ops.mjs';
+import { contentsOf, difference, keyOf, operation, perform, same, through, valueOf } from '../support/store/store-ops.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { STORES, copyStore, stopping, withoutRebuilding } from '../support/writer-stops.mjs';
+import { STORES, copyStore, stopping, withoutRebuilding } from '../support/store/writer-stops.mjs';
 
 /** Pairs that the first segment of the index takes. */
 const SEGMENT = 6553;

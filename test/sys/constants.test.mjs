@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as sys from 'memmap/sys';
-import { runC } from '../support/c-program.mjs';
+import { runC } from '../support/process/c-program.mjs';
 import { skip } from '../support/hooks.mjs';
 
 const PREFIX = {

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { closeSync, fsyncSync, openSync, readFileSync, readSync } from 'node:fs';
 import * as sys from 'memmap/sys';
-import { hole } from '../support/addresses.mjs';
+import { hole } from '../support/kernel/addresses.mjs';
 import { skip } from '../support/hooks.mjs';
-import { cachestatOrSkip } from '../support/kernel.mjs';
-import { smapsAt } from '../support/proc.mjs';
-import { run } from '../support/run.mjs';
+import { cachestatOrSkip } from '../support/kernel/kernel.mjs';
+import { smapsAt } from '../support/kernel/proc.mjs';
+import { run } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { closeSync, fsyncSync, openSync, readFileSync, truncateSync } from 'node:fs';
 import * as sys from 'memmap/sys';
-import { hole } from '../support/addresses.mjs';
+import { hole } from '../support/kernel/addresses.mjs';
 import { skip } from '../support/hooks.mjs';
-import { peerReads } from '../support/peer.mjs';
-import { mapAt, smapsAt, status } from '../support/proc.mjs';
-import { start } from '../support/program.mjs';
-import { run, runs } from '../support/run.mjs';
+import { peerReads } from '../support/process/peer.mjs';
+import { mapAt, smapsAt, status } from '../support/kernel/proc.mjs';
+import { start } from '../support/process/program.mjs';
+import { run, runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const { MADV, MAP, MLOCK, MS, PAGE_SIZE, PROT, mincore, mlock, mlock2, mmap, mprotect, msync, munlock, munmap } = sys;
@@ -226,7 +226,7 @@ describe('calls on memory', () => {
     });
 
     it('with RLIMIT_MEMLOCK 0 is EPERM, and the error says who may', async () => {
-      const { ended } = start('sh', ['-c', 'ulimit -l 0; exec "$0" "$@"', process.execPath, 'test/fixtures/lock-limit.mjs', 'none']);
+      const { ended } = start('sh', ['-c', 'ulimit -l 0; exec "$0" "$@"', process.execPath, 'test/fixtures/mem/lock-limit.mjs', 'none']);
       const { code, stderr } = await ended;
       assert.equal(code, 0, stderr);
     });

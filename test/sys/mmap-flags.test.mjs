@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import * as sys from 'memmap/sys';
-import { hole } from '../support/addresses.mjs';
+import { hole } from '../support/kernel/addresses.mjs';
 import { skip } from '../support/hooks.mjs';
-import { freeHugePages, withHugePages } from '../support/huge-pages.mjs';
-import { peerReads, peerWrites } from '../support/peer.mjs';
-import { mapAt, maps, smapsAt, status } from '../support/proc.mjs';
+import { freeHugePages, withHugePages } from '../support/kernel/huge-pages.mjs';
+import { peerReads, peerWrites } from '../support/process/peer.mjs';
+import { mapAt, maps, smapsAt, status } from '../support/kernel/proc.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const { MAP, PAGE_SIZE, PROT, mincore, mmap, munmap } = sys;

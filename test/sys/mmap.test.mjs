@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import * as sys from 'memmap/sys';
-import { hole } from '../support/addresses.mjs';
+import { hole } from '../support/kernel/addresses.mjs';
 import { skip } from '../support/hooks.mjs';
-import { mapAt, maps } from '../support/proc.mjs';
-import { hasExternalShared } from '../support/runtime.mjs';
+import { mapAt, maps } from '../support/kernel/proc.mjs';
+import { hasExternalShared } from '../support/process/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const { MAP, PAGE_SIZE, PROT, mmap, munmap } = sys;

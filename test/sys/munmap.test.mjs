@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import * as sys from 'memmap/sys';
-import { hole } from '../support/addresses.mjs';
-import { mapAt, maps } from '../support/proc.mjs';
+import { hole } from '../support/kernel/addresses.mjs';
+import { mapAt, maps } from '../support/kernel/proc.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const { MAP, MS, PAGE_SIZE, PROT, mmap, munmap } = sys;

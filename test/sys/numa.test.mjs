@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import * as sys from 'memmap/sys';
-import { hole } from '../support/addresses.mjs';
-import { ABSENT_NODE, withoutCapabilities } from '../support/numa-errors.mjs';
-import { numaMapAt, smapsAt } from '../support/proc.mjs';
+import { hole } from '../support/kernel/addresses.mjs';
+import { ABSENT_NODE, withoutCapabilities } from '../support/boundary/numa-errors.mjs';
+import { numaMapAt, smapsAt } from '../support/kernel/proc.mjs';
 
 const { MAP, MPOL, PAGE_SIZE, PROT } = sys;
 const PAGES = 4;

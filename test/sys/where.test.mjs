@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as sys from 'memmap/sys';
-import { hole } from '../support/addresses.mjs';
-import { mapAt } from '../support/proc.mjs';
+import { hole } from '../support/kernel/addresses.mjs';
+import { mapAt } from '../support/kernel/proc.mjs';
 
 const { MAP, PAGE_SIZE, PROT, mincore, mmap, mprotect, munmap } = sys;
 const RW = PROT.READ | PROT.WRITE;

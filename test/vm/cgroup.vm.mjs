@@ -1,9 +1,9 @@
 // Limits of control groups: what the library can turn into an error, and what it cannot.
 import assert from 'node:assert/strict';
 import { PAGE_SIZE } from 'memmap/sys';
-import { inGroup } from '../support/cgroup.mjs';
+import { inGroup } from '../support/kernel/cgroup.mjs';
 import { skip } from '../support/hooks.mjs';
-import { freeHugePages } from '../support/huge-pages.mjs';
+import { freeHugePages } from '../support/kernel/huge-pages.mjs';
 
 const HUGE = 2 ** 21;
 const MIB = 2 ** 20;

@@ -1,6 +1,6 @@
 // NUMA placement of processes that may not use every node or CPU.
 import assert from 'node:assert/strict';
-import { inCpuset } from '../support/cpuset.mjs';
+import { inCpuset } from '../support/kernel/cpuset.mjs';
 import { skip } from '../support/hooks.mjs';
 
 /** Prints what `calls` came to: a value, or the error's code and message. */

@@ -5,8 +5,8 @@ import { basename, join } from 'node:path';
 import { mapAnonymous, mapFile, residencyOf } from 'memmap';
 import { PAGE_SIZE, cachestat } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
-import { maps, smapsAt } from '../support/proc.mjs';
-import { callsOf } from '../support/native-calls.mjs';
+import { maps, smapsAt } from '../support/kernel/proc.mjs';
+import { callsOf } from '../support/boundary/native-calls.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const { MEMMAP_VM_DAX: DAX, MEMMAP_VM_DEVDAX: DEVICE, MEMMAP_VM_PMEM: PMEM } = process.env;

@@ -6,11 +6,11 @@ import { features, mapAnonymous, mapFile } from 'memmap';
 import { SharedMemory } from 'memmap/shm';
 import { PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
-import { freeHugePages } from '../support/huge-pages.mjs';
-import { mountHugetlbfs } from '../support/mount.mjs';
-import { keeper } from '../support/numa.mjs';
-import { smapsAt } from '../support/proc.mjs';
-import { run, runs } from '../support/run.mjs';
+import { freeHugePages } from '../support/kernel/huge-pages.mjs';
+import { mountHugetlbfs } from '../support/kernel/mount.mjs';
+import { keeper } from '../support/kernel/numa.mjs';
+import { smapsAt } from '../support/kernel/proc.mjs';
+import { run, runs } from '../support/process/run.mjs';
 
 const HUGE = 2 ** 21;
 const GIB = 2 ** 30;

@@ -6,12 +6,12 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { boot } from './boot.mjs';
-import { crossBuild } from './cross.mjs';
-import { buildBusybox, buildDimms, buildProject, buildRoot, hostAddon } from './images.mjs';
-import { buildKernel } from './kernel.mjs';
-import { GATING, KERNELS } from './kernels.mjs';
-import { installPrograms } from './packages.mjs';
+import { boot } from './machine/boot.mjs';
+import { crossBuild } from './machine/cross.mjs';
+import { buildBusybox, buildDimms, buildProject, buildRoot, hostAddon } from './machine/images.mjs';
+import { buildKernel } from './machine/kernel.mjs';
+import { GATING, KERNELS } from './machine/kernels.mjs';
+import { installPrograms } from './machine/packages.mjs';
 import { testScript } from './suite.mjs';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));

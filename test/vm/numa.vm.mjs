@@ -1,14 +1,14 @@
 // Placement on three NUMA nodes: 0 and 1 with a CPU each, 2 with memory only. Where a page lies
-// is asked of all who know: lie(), in test/support/numa.mjs.
+// is asked of all who know: lie(), in test/support/kernel/numa.mjs.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mapAnonymous, mapFile, memoryPolicy, setMemoryPolicy } from 'memmap';
 import { SharedMemory } from 'memmap/shm';
 import { PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
-import { freeHugePages } from '../support/huge-pages.mjs';
-import { count, fill, inWorker, isFilled, keeper, lie, memoryOf, readAll } from '../support/numa.mjs';
-import { numaMapAt } from '../support/proc.mjs';
+import { freeHugePages } from '../support/kernel/huge-pages.mjs';
+import { count, fill, inWorker, isFilled, keeper, lie, memoryOf, readAll } from '../support/kernel/numa.mjs';
+import { numaMapAt } from '../support/kernel/proc.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGES = 24;

@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { features } from 'memmap';
 import { MADV, PAGE_SIZE, madvise, mmap, MAP, PROT } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
-import { run, runs } from '../support/run.mjs';
+import { run, runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const LENGTH = 8 * PAGE_SIZE;

@@ -6,7 +6,7 @@ import { features, mapAnonymous, mapFile, maps } from 'memmap';
 import { SharedMemory } from 'memmap/shm';
 import { MADV, PAGE_SIZE, fcntl_get_seals, madvise, memfd_create, MFD } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
-import { keeper } from '../support/numa.mjs';
+import { keeper } from '../support/kernel/numa.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const LENGTH = 4 * PAGE_SIZE;

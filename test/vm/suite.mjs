@@ -15,7 +15,7 @@ const TESTS = [
   'test/file/map-file.test.mjs',
   'test/file/file-mapping.test.mjs',
   'test/file/cache-dump.test.mjs',
-  'test/shm/secret.test.mjs',
+  'test/shm/memory/secret.test.mjs',
 ];
 
 /** Left out of the short form: they start many processes, or the machine's own tests go as far. */
@@ -23,7 +23,7 @@ const AT_LENGTH = [
   'test/mem/huge-pages.test.mjs',
   'test/mem/pages.test.mjs',
   'test/mem/numa.test.mjs',
-  'test/mem/maps.test.mjs',
+  'test/mem/maps/maps.test.mjs',
   'test/guard/huge-faults.test.mjs',
   'test/sys/file.test.mjs',
   'test/file/persist.test.mjs',

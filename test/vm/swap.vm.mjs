@@ -6,8 +6,8 @@ import { features, mapAnonymous, mapFile } from 'memmap';
 import { SharedMemory } from 'memmap/shm';
 import { PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
-import { keeper } from '../support/numa.mjs';
-import { pagemapAt, smapsAt } from '../support/proc.mjs';
+import { keeper } from '../support/kernel/numa.mjs';
+import { pagemapAt, smapsAt } from '../support/kernel/proc.mjs';
 import { seeded } from '../support/random.mjs';
 import { until } from '../support/until.mjs';
 

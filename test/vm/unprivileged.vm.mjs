@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { dump, features, mapFile, residencyOf } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
-import { residentParts } from '../support/resident.mjs';
-import { runs } from '../support/run.mjs';
+import { residentParts } from '../support/kernel/resident.mjs';
+import { runs } from '../support/process/run.mjs';
 
 const NOBODY = { uid: 65534, gid: 65534 };
 const PAGES = 64;
@@ -71,7 +71,7 @@ describe('A user without rights', () => {
   });
 
   it('locks memory up to a limit, which errors and features() name', () => {
-    const fixture = fileURLToPath(new URL('../fixtures/without-rights.mjs', import.meta.url));
+    const fixture = fileURLToPath(new URL('../fixtures/mem/without-rights.mjs', import.meta.url));
     const node = [process.execPath, fixture, 'lock limit'];
     // In kilobytes, as sh has it: of pages of any size more than four.
     for (const kilobytes of [512, 1024]) {

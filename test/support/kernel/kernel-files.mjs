@@ -1,0 +1,2 @@
+// How lists and tables of the kernel are read, which the package does not export.
+export { kilobytesIn, parseList } from '../../../dist/internal/kernel-files.js';
