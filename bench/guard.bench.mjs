@@ -26,11 +26,11 @@ function sumOf(values) {
 const loops = {
   'sum of doubles'(mapping) {
     const length = mapping.length / PARTS;
-    const parts = Array.from({ length: PARTS }, (_, i) => mapping.view(Float64Array, { offset: i * length, length }));
+    const parts = Array.from({ length: PARTS }, (_, i) => mapping.view(Float64Array, { offset: i * length, count: length / 8 }));
     return { operations: mapping.length / 8, round: () => parts.reduce((total, part) => total + sumOf(part), 0) };
   },
   'scan of bytes'(mapping) {
-    const bytes = mapping.view(Uint8Array, { offset: 0, length: mapping.length / 4 });
+    const bytes = mapping.view(Uint8Array, { count: mapping.length / 4 });
     return {
       operations: bytes.length,
       round() {

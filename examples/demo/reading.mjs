@@ -16,7 +16,7 @@ const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 
 
 export function randomReads(file) {
   // Eight bytes as two numbers: faster for JavaScript than one BigInt.
-  const halves = file.view(Int32Array, { offset: 0, length: file.length - (file.length % 8) });
+  const halves = file.view(Int32Array, { count: Math.floor(file.length / 8) * 2 });
   // The same places for both, drawn before the clock starts.
   const places = Uint32Array.from({ length: READS }, () => Math.floor(Math.random() * (halves.length / 2)));
   const word = Buffer.alloc(8);

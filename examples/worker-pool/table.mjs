@@ -9,7 +9,7 @@ const HEADER = 8;
 export function createTable(rows) {
   const memory = SharedMemory.create({ length: HEADER + rows * (8 + 4) });
   const mapping = memory.map();
-  mapping.view(Float64Array, { length: HEADER })[0] = rows;
+  mapping.view(Float64Array, { count: HEADER / 8 })[0] = rows;
   return { memory, mapping, ...columnsOf(mapping, rows) };
 }
 
@@ -18,12 +18,12 @@ export function openTable(fd) {
   const memory = SharedMemory.fromFd(fd);
   const mapping = memory.map({ access: 'read' });
   memory.close(); // the mapping stays
-  return { mapping, ...columnsOf(mapping, mapping.view(Float64Array, { length: HEADER })[0]) };
+  return { mapping, ...columnsOf(mapping, mapping.view(Float64Array, { count: HEADER / 8 })[0]) };
 }
 
 function columnsOf(mapping, rows) {
   return {
-    temperatures: mapping.view(Float64Array, { offset: HEADER, length: rows * 8 }),
-    stations: mapping.view(Uint32Array, { offset: HEADER + rows * 8, length: rows * 4 }),
+    temperatures: mapping.view(Float64Array, { offset: HEADER, count: rows }),
+    stations: mapping.view(Uint32Array, { offset: HEADER + rows * 8, count: rows }),
   };
 }

@@ -209,6 +209,11 @@ export interface Binding {
   /** Sleeps while the word holds `expected`: 0 if woken, or -EAGAIN, -ETIMEDOUT, -EINTR, -EFAULT. */
   futexWait(words: Int32Array, index: number, expected: number, ms: number): number;
   futexWake(words: Int32Array, index: number, count: number): number;
+  /** The same on the word at any address; -EFAULT where there is none. */
+  futexWaitAt(address: bigint, expected: number, ms: number): number;
+  futexWakeAt(address: bigint, count: number): number;
+  /** Index of the word that was woken, or -EAGAIN, -ETIMEDOUT, -EINTR, -EFAULT. */
+  futexWaitv(addresses: BigUint64Array, expected: Int32Array, ms: number): number;
   /** `callback` gets the number of each wait of this thread that is over, or whose word has changed. `inLoop`: through libuv if it can be. */
   onWake(callback: (wait: number) => void, inLoop: boolean): number;
   waitAsync(words: Int32Array, index: number, expected: number, ms: number): number;

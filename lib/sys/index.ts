@@ -15,6 +15,7 @@ export {
   shm_open,
   shm_unlink,
 } from './file.js';
+export { type FutexWaiter, futex_wait, futex_waitv, futex_wake } from './futex.js';
 export {
   type RemoteRange,
   madvise,

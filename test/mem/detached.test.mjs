@@ -50,7 +50,7 @@ describe('a buffer that was taken', function () {
           () => mapping.bytes,
           () => mapping.buffer,
           () => mapping.view(Uint8Array),
-          () => mapping.view(Float64Array, { offset: 8, length: 8 }),
+          () => mapping.view(Float64Array, { offset: 8, count: 1 }),
           () => mapping.dataView(),
           () => mapping.check(),
           () => mapping.windows().next(),

@@ -24,11 +24,29 @@ describe('Mapping', () => {
       const memory = mapAnonymous({ length: 100 });
       const outOfRange = { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' };
       assert.throws(() => memory.view(Float64Array, { offset: 4 }), outOfRange);
-      assert.throws(() => memory.view(Float64Array, { length: 12 }), outOfRange);
-      assert.throws(() => memory.view(Float64Array, { offset: 96, length: 8 }), outOfRange);
+      assert.throws(() => memory.view(Float64Array, { count: 13 }), outOfRange);
+      assert.throws(() => memory.view(Float64Array, { offset: 96, count: 1 }), outOfRange);
+      assert.throws(() => memory.view(Float64Array, { count: 1.5 }), outOfRange);
+      assert.throws(() => memory.view(Float64Array, { count: -1 }), outOfRange);
+      assert.throws(() => memory.view(Float64Array, { count: 2 ** 53 - 1 }), outOfRange);
       assert.throws(() => memory.view(Uint8Array, { offset: 101 }), outOfRange);
       assert.throws(() => memory.dataView({ offset: 99, length: 2 }), outOfRange);
       assert.throws(() => memory.view(DataView), { code: 'ERR_INVALID_ARG_TYPE' });
+      memory.close();
+    });
+
+    it('counts the elements of a view, and refuses its length in bytes', () => {
+      const memory = mapAnonymous({ length: 100 });
+      const lengthOf = (options) => memory.view(Float64Array, options).length;
+      assert.deepEqual(
+        [undefined, {}, { offset: 8 }, { count: 3 }, { offset: 96 }, { offset: undefined, count: undefined }].map(lengthOf),
+        [12, 12, 11, 3, 0, 12],
+      );
+      assert.equal(memory.view(Uint16Array, { offset: 98, count: 1 }).byteOffset, 98);
+      for (const Type of [Float64Array, Uint8Array]) {
+        assert.throws(() => memory.view(Type, { length: 8 }), { code: 'ERR_INVALID_ARG_VALUE', message: /count/ });
+      }
+      assert.throws(() => memory.view(Float64Array, { offset: 0, elements: 1 }), { code: 'ERR_INVALID_ARG_VALUE' });
       memory.close();
     });
 
@@ -45,15 +63,14 @@ describe('Mapping', () => {
   describe('views', () => {
     it('show the same bytes in place, in every element type', () => {
       const memory = mapAnonymous({ length: LENGTH });
-      const at = { offset: 64, length: 64 };
-      memory.view(Float64Array, at)[0] = Math.PI;
+      memory.view(Float64Array, { offset: 64 })[0] = Math.PI;
       const expected = Buffer.alloc(8);
       expected.writeDoubleLE(Math.PI);
       for (const Type of [
         Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array,
         Float32Array, Float64Array, BigInt64Array, BigUint64Array,
       ]) {
-        const view = memory.view(Type, at);
+        const view = memory.view(Type, { offset: 64, count: 64 / Type.BYTES_PER_ELEMENT });
         assert.ok(view instanceof Type);
         assert.equal(view.length, 64 / Type.BYTES_PER_ELEMENT);
         assert.equal(view.buffer, memory.buffer);

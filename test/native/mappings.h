@@ -9,11 +9,11 @@
 #include <memory>
 #include <utility>
 
+#include "core/extent/vma.h"
 #include "core/mapping/address_range.h"
 #include "core/mapping/mapping.h"
 #include "core/page.h"
 #include "core/replacement/page_replacement_lock.h"
-#include "core/extent/vma.h"
 #include "temporary.h"
 
 namespace memmap::test {

@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "core/mapping/mapping.h"
-#include "core/page.h"
 #include "core/mapping/remap.h"
+#include "core/page.h"
 #include "mappings.h"
 #include "stress_arena.h"
 #include "sys/abi.h"

@@ -12,8 +12,8 @@
 
 #include "core/extent/backing.h"
 #include "core/extent/fault_counts.h"
-#include "core/replacement/stash.h"
 #include "core/extent/vma.h"
+#include "core/replacement/stash.h"
 #include "sys/result.h"
 
 namespace memmap::core {

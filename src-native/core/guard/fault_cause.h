@@ -9,9 +9,9 @@
 #include <cstdint>
 
 #include "core/extent/extent.h"
+#include "core/extent/vma.h"
 #include "core/guard/fault_fixup.h"
 #include "core/replacement/replacement.h"
-#include "core/extent/vma.h"
 
 namespace memmap::core {
 

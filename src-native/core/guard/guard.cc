@@ -10,15 +10,15 @@
 #include <utility>
 
 #include "core/extent/closed_pages.h"
+#include "core/extent/vma.h"
 #include "core/guard/fault_fixup.h"
 #include "core/guard/fault_news.h"
 #include "core/guard/guard_copies.h"
-#include "core/replacement/page_replacement_lock.h"
 #include "core/guard/previous_handlers.h"
-#include "core/replacement/spare_mappings.h"
 #include "core/guard/stalls.h"
+#include "core/replacement/page_replacement_lock.h"
+#include "core/replacement/spare_mappings.h"
 #include "core/replacement/stash.h"
-#include "core/extent/vma.h"
 #include "sys/abi.h"
 #include "sys/file.h"
 #include "sys/signal.h"

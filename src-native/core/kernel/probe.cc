@@ -5,9 +5,9 @@
 
 #include <memory>
 
-#include "core/wait/futex_ring.h"
-#include "core/page.h"
 #include "core/mapping/scratch_pages.h"
+#include "core/page.h"
+#include "core/wait/futex_ring.h"
 #include "sys/abi.h"
 #include "sys/file.h"
 #include "sys/futex.h"

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "core/guard/guard.h"
-#include "core/page.h"
 #include "core/mapping/scratch_pages.h"
+#include "core/page.h"
 #include "sys/file.h"
 #include "sys/memory.h"
 

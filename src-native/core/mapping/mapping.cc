@@ -6,9 +6,9 @@
 
 #include "core/guard/guard.h"
 #include "core/mapping/headroom.h"
+#include "core/mapping/remap.h"
 #include "core/page.h"
 #include "core/replacement/page_replacement_lock.h"
-#include "core/mapping/remap.h"
 #include "core/replacement/spare_mappings.h"
 #include "sys/abi.h"
 #include "sys/memory.h"

@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "core/page.h"
 #include "core/mapping/scratch_pages.h"
+#include "core/page.h"
 #include "sys/file.h"
 
 namespace memmap::core {

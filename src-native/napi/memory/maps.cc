@@ -1,6 +1,6 @@
 // The process's own map: what is mapped at an address, and what of it is ours.
-#include "core/mapping/address_range.h"
 #include "core/extent/vma.h"
+#include "core/mapping/address_range.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
 

@@ -1,17 +1,20 @@
 // Waiting on words that processes share, and the liveness of those who share them.
+#include "sys/futex.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <ctime>
 #include <memory>
+#include <vector>
 
 #include "core/extent/vma.h"
-#include "core/wait/waiter.h"
 #include "core/wait/liveness.h"
+#include "core/wait/waiter.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
-#include "napi/wait/futex_ring.h"
 #include "napi/thread_function.h"
-#include "sys/futex.h"
+#include "napi/wait/futex_ring.h"
 
 namespace memmap::napi {
 
@@ -40,13 +43,16 @@ int64_t nanoseconds(const Napi::Value& ms) {
   return ns > 0 ? static_cast<int64_t>(std::min(ns, kMost)) : 0;
 }
 
+timespec duration(const Napi::Value& ms) {
+  const int64_t ns = nanoseconds(ms);
+  return {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
+}
+
 // futexWait(words, index, expected, ms) -> 0 | -errno
 Napi::Value futex_wait(const Napi::CallbackInfo& info) {
   const char* word = word_of(info);
   if (word == nullptr) return number(info.Env(), -EFAULT);
-  const int64_t ns = nanoseconds(info[3]);
-  const timespec time = {static_cast<time_t>(ns / 1'000'000'000),
-                         static_cast<long>(ns % 1'000'000'000)};
+  const timespec time = duration(info[3]);
   return to_js(info.Env(), sys::futex_wait(word, bits(info[2]), &time));
 }
 
@@ -55,6 +61,45 @@ Napi::Value futex_wake(const Napi::CallbackInfo& info) {
   const char* word = word_of(info);
   if (word == nullptr) return number(info.Env(), -EFAULT);
   auto woken = sys::futex_wake(word, int32(info[2]));
+  if (!woken) return to_js(info.Env(), woken.error());
+  return number(info.Env(), *woken);
+}
+
+// futexWaitAt(address, expected, ms) -> 0 | -errno. Any address: the kernel answers
+// EFAULT.
+Napi::Value futex_wait_at(const Napi::CallbackInfo& info) {
+  const timespec time = duration(info[2]);
+  return to_js(info.Env(), sys::futex_wait(pointer(info[0]), bits(info[1]), &time));
+}
+
+// futexWakeAt(address, count) -> number woken | -errno
+Napi::Value futex_wake_at(const Napi::CallbackInfo& info) {
+  auto woken = sys::futex_wake(pointer(info[0]), int32(info[1]));
+  if (!woken) return to_js(info.Env(), woken.error());
+  return number(info.Env(), *woken);
+}
+
+// futexWaitv(addresses: BigUint64Array, expected: Int32Array, ms) -> index | -errno
+Napi::Value futex_waitv(const Napi::CallbackInfo& info) {
+  const auto addresses = elements<uint64_t>(info[0]);
+  const auto expected = elements<int32_t>(info[1]);
+  const size_t count = std::min(addresses.size(), expected.size());
+  std::vector<sys::FutexWaitv> waiters(count);
+  for (size_t i = 0; i < count; i++) {
+    waiters[i].value = static_cast<uint32_t>(expected[i]);
+    waiters[i].word = addresses[i];
+    waiters[i].flags = sys::kFutex32;
+  }
+  timespec deadline = {};
+  ::clock_gettime(CLOCK_MONOTONIC, &deadline);
+  const timespec time = duration(info[2]);
+  deadline.tv_sec += time.tv_sec;
+  deadline.tv_nsec += time.tv_nsec;
+  if (deadline.tv_nsec >= 1'000'000'000) {
+    deadline.tv_sec += 1;
+    deadline.tv_nsec -= 1'000'000'000;
+  }
+  auto woken = sys::futex_waitv(waiters.data(), static_cast<unsigned>(count), &deadline);
   if (!woken) return to_js(info.Env(), woken.error());
   return number(info.Env(), *woken);
 }
@@ -267,6 +312,9 @@ Napi::Value is_alive(const Napi::CallbackInfo& info) {
 void export_sync(Napi::Env env, Napi::Object exports) {
   add<futex_wait>(env, exports, "futexWait");
   add<futex_wake>(env, exports, "futexWake");
+  add<futex_wait_at>(env, exports, "futexWaitAt");
+  add<futex_wake_at>(env, exports, "futexWakeAt");
+  add<futex_waitv>(env, exports, "futexWaitv");
   add<on_wake>(env, exports, "onWake");
   add<wait_async>(env, exports, "waitAsync");
   add<cancel_wait>(env, exports, "cancelWait");

@@ -115,7 +115,7 @@ void mapping.pages;
 // @ts-expect-error: internal
 void file.part;
 
-const words: Float64Array = mapping.view(Float64Array, { offset: 64 });
+const words: Float64Array = mapping.view(Float64Array, { offset: 64, count: 8 });
 const counters: BigInt64Array = mapping.view(BigInt64Array);
 // @ts-expect-error: the type of the view is that of the class
 const wrong: Float64Array = mapping.view(Uint8Array);

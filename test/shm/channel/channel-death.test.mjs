@@ -43,7 +43,7 @@ for (const [victim, party] of Object.entries(MORTAL)) {
       beforeEach(() => {
         channel = keep(Channel.create({ capacity: 1, ...options }));
         there = keep(party({ channel }));
-        const words = keep(keep(SharedMemory.fromFd(channel.fd)).map()).view(Int32Array, { offset: 0, length: 4096 });
+        const words = keep(keep(SharedMemory.fromFd(channel.fd)).map()).view(Int32Array, { count: 1024 });
         asleep = (side) => until(() => Atomics.load(words, SLEEPS[side]) === 1, `one sleeps who is ${side}`);
       });
 

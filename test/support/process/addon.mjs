@@ -133,7 +133,7 @@ NAPI_MODULE_INIT() {
 `;
 
 /** Node's own headers, or those that cmake-js brings: they are the same for all versions. */
-const HEADERS = [join(dirname(process.execPath), '../include/node'), fileURLToPath(new URL('../../node_modules/node-api-headers/include', import.meta.url))];
+const HEADERS = [join(dirname(process.execPath), '../include/node'), fileURLToPath(new URL('../../../node_modules/node-api-headers/include', import.meta.url))];
 
 /** Where node_api.h is, whose interface is the same for all versions of Node; skips the tests where it is not. */
 export function nodeApiHeaders(context) {

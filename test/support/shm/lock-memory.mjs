@@ -11,7 +11,7 @@ export const code = (name) => ({ code: `ERR_MEMMAP_${name}` });
 
 /** A page of shared memory for each test of the calling describe block, in which all is free. */
 export function lockMemory() {
-  const at = { word: (offset) => at.memory.view(Int32Array, { offset, length: 4 }) };
+  const at = { word: (offset) => at.memory.view(Int32Array, { offset, count: 1 }) };
   beforeEach(() => {
     at.shared = SharedMemory.create({ length: 4096 });
     at.memory = at.shared.map();

@@ -6,8 +6,8 @@
 
 #include "check.h"
 #include "child.h"
-#include "core/mapping/address_range.h"
 #include "core/guard/guard.h"
+#include "core/mapping/address_range.h"
 #include "core/page.h"
 #include "mappings.h"
 #include "temporary.h"

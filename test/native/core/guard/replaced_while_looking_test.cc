@@ -6,11 +6,11 @@
 #include <string>
 
 #include "check.h"
+#include "core/extent/vma.h"
 #include "core/guard/guard.h"
 #include "core/mapping/mapping.h"
-#include "core/page.h"
 #include "core/mapping/remap.h"
-#include "core/extent/vma.h"
+#include "core/page.h"
 #include "kernel.h"
 #include "mappings.h"
 #include "replacing.h"

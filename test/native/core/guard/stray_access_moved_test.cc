@@ -7,8 +7,8 @@
 
 #include "check.h"
 #include "core/mapping/mapping.h"
-#include "core/page.h"
 #include "core/mapping/remap.h"
+#include "core/page.h"
 #include "kernel.h"
 #include "mappings.h"
 #include "subject.h"

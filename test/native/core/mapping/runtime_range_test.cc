@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "check.h"
-#include "core/mapping/address_range.h"
 #include "core/guard/fault_fixup.h"
+#include "core/mapping/address_range.h"
 #include "core/mapping/mapping.h"
 #include "core/page.h"
 #include "core/replacement/page_replacement_lock.h"

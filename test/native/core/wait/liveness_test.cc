@@ -15,11 +15,11 @@
 
 namespace {
 
-using memmap::core::kMaxOwnerId;
+using memmap::core::claim_id;
 using memmap::core::is_alive;
+using memmap::core::kMaxOwnerId;
 using memmap::core::local_liveness_file;
 using memmap::core::open_liveness_file;
-using memmap::core::claim_id;
 using memmap::sys::Result;
 using memmap::sys::UniqueFd;
 using memmap::test::open_descriptors;
