@@ -63,6 +63,7 @@ const RESERVED = [
   { where: /^lib\//, what: /createRequire|node-gyp-build/, only: ['lib/internal/binding.ts'], why: 'only binding.ts loads the addon' },
   { where: /^lib\//, what: /\bconsole\.|process\.(stdout|stderr)/, only: ['lib/cli/'], why: 'the library prints nothing' },
   { where: /^lib\//, what: /export default/, only: [], why: 'names, never defaults' },
+  { where: /^lib\//, what: /\bnew SystemError\(/, only: ['lib/internal/syscall.ts'], why: 'only internal/syscall.ts makes a SystemError' },
   { where: /^lib\/errors\.ts$/, what: /from '\./, only: [], why: 'the ground imports nothing of the package' },
   { where: /^(test|bench|examples)\//, what: /['"`][./]+\/(?:dist|lib)\//, only: ['test/boundary/', 'test/support/'], why: 'tests and examples import the package by its name' },
 ];

@@ -28,9 +28,9 @@ export interface CacheDump {
 /** Options of {@link restore}. */
 export interface RestoreOptions extends RateOption {
   /** Stops after the pieces under way, which are small, and ends a pause of the rate at once; the promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called after each piece of what was missing: 4 MiB, less if the rate is low. */
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** What {@link restore} did. Bytes. */

@@ -20,22 +20,22 @@ export interface MapFileOptions extends MapOptions {
    * `'read-write'`: writes reach the file and whoever maps it. `'copy-on-write'`: writes
    * stay in this mapping. @default 'read'
    */
-  readonly access?: FileAccess;
+  readonly access?: FileAccess | undefined;
   /** Bytes into the file, any alignment. @default 0 */
-  readonly offset?: number;
+  readonly offset?: number | undefined;
   /** Bytes, within the file. @default to the end of the file */
-  readonly length?: number;
+  readonly length?: number | undefined;
   /** Create the file if it is missing; needs `access: 'read-write'`. @default false */
-  readonly create?: boolean;
+  readonly create?: boolean | undefined;
   /**
    * Grow the file to at least this many bytes, with its blocks allocated: a full disk is
    * ENOSPC here. Never shrinks. Needs `access: 'read-write'`.
    */
-  readonly size?: number;
+  readonly size?: number | undefined;
   /** `'transparent'`: let the kernel use huge pages. hugetlbfs files have them anyway. */
-  readonly hugePages?: 'transparent';
+  readonly hugePages?: 'transparent' | undefined;
   /** Fail unless stores are durable without flush: MAP_SYNC, on DAX file systems. */
-  readonly sync?: boolean;
+  readonly sync?: boolean | undefined;
 }
 
 const KNOWN = [

@@ -6,7 +6,7 @@ import { validateInteger } from '../internal/validate.js';
 /** The option of what may take the disk from others for long. */
 export interface RateOption {
   /** Bytes read in a second, at most: from 1 on. What is in memory already does not count. @default as many as the disk gives */
-  readonly rate?: number;
+  readonly rate?: number | undefined;
 }
 
 export function validateRate(rate: unknown): asserts rate is number | undefined {

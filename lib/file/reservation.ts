@@ -1,22 +1,21 @@
 // Address space without memory, to place mappings in.
+import { fstatSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Handle, binding } from '../internal/binding.js';
 import { HUGE_PAGES } from '../internal/literals.js';
 import { mapRemedy } from '../internal/remedy.js';
-import { OURS, invalidType, outOfRange, validateInteger, validateMultiple, validateOurs } from '../internal/validate.js';
+import { OURS, invalidType, invalidValue, outOfRange, validateInteger, validateMultiple, validateOurs } from '../internal/validate.js';
 import { type AnonymousOptions, placeAnonymous } from '../mem/anonymous.js';
 import type { Mapping } from '../mem/mapping.js';
 import { Pages } from '../mem/pages.js';
 import { type MapFileOptions, placeFile } from './map-file.js';
-import type { FileLike } from './open-file.js';
+import { type FileLike, locateFile } from './open-file.js';
 import { check, systemError } from '../internal/syscall.js';
 
 const { errno } = constants;
 
 /** What `place` maps: a file, with the options of `mapFile`, or anonymous memory. */
-export type PlaceOptions =
-  | AnonymousOptions
-  | (MapFileOptions & { readonly file: FileLike; readonly length: number });
+export type PlaceOptions = (AnonymousOptions & { readonly file?: undefined }) | (MapFileOptions & { readonly file: FileLike });
 
 interface Placed {
   readonly mapping: Mapping;
@@ -56,9 +55,9 @@ export class Reservation implements Disposable {
   }
 
   /**
-   * Maps a file or anonymous memory at `offset`, a multiple of the page size:
-   * `space.place(0, { file: 'data.bin', length: 4096 })`. It must fit, and not overlap an
-   * open mapping.
+   * Maps a file, to its end unless `length` is given, or anonymous memory at `offset`, a
+   * multiple of the page size: `space.place(0, { file: 'data.bin' })`. It must fit, and not
+   * overlap an open mapping.
    *
    * @throws {SystemError} EEXIST if an open mapping lies there
    */
@@ -68,16 +67,21 @@ export class Reservation implements Disposable {
     validateInteger(offset, 'offset', 0, this.length);
     validateMultiple(offset, 'offset', pageSize);
     if (typeof what !== 'object' || what === null) throw invalidType('what', 'of type object', what);
-    validateInteger(what.length, 'what.length', 1);
-    const unit = ('hugePages' in what && HUGE_PAGES[what.hugePages]?.size) || pageSize;
+    const { file, ...options } = what;
+    if (file === undefined && options.length === undefined) {
+      throw invalidValue('what', "must name a file, or the length of memory: { file: 'data.bin' } or { length: 4096 }", what);
+    }
+    const unit = (options.hugePages !== undefined && HUGE_PAGES[options.hugePages]?.size) || pageSize;
     // A part of a file that starts inside a page takes all of that page.
-    const { offset: skipped = 0 } = 'file' in what ? what : {};
+    const skipped = file === undefined ? 0 : ((options as MapFileOptions).offset ?? 0);
     validateInteger(skipped, 'what.offset');
+    const asked = options.length ?? lengthOf(file as FileLike, skipped, (options as MapFileOptions).size);
+    validateInteger(asked, 'what.length', 1);
     const lead = skipped % pageSize;
-    const length = Math.ceil((lead + what.length) / unit) * unit;
+    const length = Math.ceil((lead + asked) / unit) * unit;
     if (length > this.length - offset) {
       const left = this.length - offset - lead;
-      throw outOfRange('what.length', `<= ${left}, what is left after offset ${offset}`, what.length);
+      throw outOfRange('what.length', `<= ${left}, what is left after offset ${offset}`, asked);
     }
     this.#placed = this.#placed.filter(({ mapping }) => !mapping.closed);
     for (const other of this.#placed) {
@@ -86,15 +90,13 @@ export class Reservation implements Disposable {
         remedy: () => `An open mapping lies at offset ${other.offset} of the reservation`,
       });
     }
-    const mapping = this.#map(this.address + BigInt(offset), what);
+    const address = this.address + BigInt(offset);
+    const mapping =
+      file === undefined
+        ? placeAnonymous(options as AnonymousOptions, address)
+        : placeFile(file, { ...options, length: asked } as MapFileOptions, address);
     this.#placed.push({ mapping, offset, length });
     return mapping;
-  }
-
-  #map(address: bigint, what: PlaceOptions): Mapping {
-    if (!('file' in what)) return placeAnonymous(what, address);
-    const { file, ...options } = what;
-    return placeFile(file, options, address);
   }
 
   /** Closes every mapping placed here, then gives the addresses back. Idempotent. */
@@ -107,6 +109,17 @@ export class Reservation implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** Bytes from `offset` to the end of the file, once it has grown to `size`. */
+function lengthOf(file: FileLike, offset: number, size = 0): number {
+  const { path, fd } = locateFile(file);
+  const now = fd === undefined ? statSync(path, { throwIfNoEntry: false })?.size : fstatSync(fd).size;
+  // Without a file, open(2) is what says so.
+  if (now === undefined && size === 0) return 1;
+  const has = Math.max(size, now ?? 0);
+  if (offset >= has) throw outOfRange('what.offset', `< ${has}, the size of the file '${path}'`, offset);
+  return has - offset;
 }
 
 /**

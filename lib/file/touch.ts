@@ -36,15 +36,15 @@ export interface TouchProgress extends Progress {
 /** Options of {@link touch}. */
 export interface TouchOptions extends RateOption {
   /** Bytes from the start of each file; a file that ends before has nothing to read. @default 0 */
-  readonly offset?: number;
+  readonly offset?: number | undefined;
   /** Bytes of each file, or fewer where it ends before. @default to its end */
-  readonly length?: number;
+  readonly length?: number | undefined;
   /** Stops after the pieces under way, which are small, and ends a pause of the rate at once; the promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called once for each file, as they are done; `index` says which of `files`. */
-  readonly onFile?: (touched: Touched, index: number) => void;
+  readonly onFile?: ((touched: Touched, index: number) => void) | undefined;
   /** Called after each piece of a file that is longer than one: 4 MiB, less if the rate is low. */
-  readonly onProgress?: (progress: TouchProgress) => void;
+  readonly onProgress?: ((progress: TouchProgress) => void) | undefined;
 }
 
 /** Files in a call: what a call costs is little beside them. */

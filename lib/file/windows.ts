@@ -5,9 +5,9 @@ import type { Pages } from '../mem/pages.js';
 /** Options of {@link FileMapping.windows}. */
 export interface WindowOptions {
   /** Bytes in a window; the last may have fewer. @default 262144 */
-  readonly size?: number;
+  readonly size?: number | undefined;
   /** Bytes that a window repeats of the one before: less than `size`. @default 0 */
-  readonly overlap?: number;
+  readonly overlap?: number | undefined;
 }
 
 /** The bytes of a window, and where in the mapping they start. */

@@ -4,9 +4,9 @@ import { outOfRange, validateInteger, validateOptions } from './validate.js';
 /** A part of a mapping. */
 export interface Range {
   /** Bytes from the start of the mapping. @default 0 */
-  readonly offset?: number;
+  readonly offset?: number | undefined;
   /** Bytes. @default to the end of the mapping */
-  readonly length?: number;
+  readonly length?: number | undefined;
 }
 
 export interface Span {

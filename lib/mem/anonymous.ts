@@ -48,17 +48,17 @@ export interface MapOptions {
    * can take its memory: ERR_MEMMAP_DETACHED.
    * @default 'shared'; 'array' for memory that this runtime cannot put a SharedArrayBuffer over
    */
-  readonly buffer?: BufferKind;
+  readonly buffer?: BufferKind | undefined;
   /** Bring all pages in now: MAP_POPULATE. @default false */
-  readonly populate?: boolean;
+  readonly populate?: boolean | undefined;
   /** Keep all pages in memory: now (`true`), or once touched. mlock2(2). @default false */
-  readonly lock?: boolean | 'on-fault';
+  readonly lock?: boolean | 'on-fault' | undefined;
   /** A hint for the whole mapping. @default 'normal' */
-  readonly advice?: Hint;
+  readonly advice?: Hint | undefined;
   /** Do not reserve swap for the pages: MAP_NORESERVE. @default false */
-  readonly noReserve?: boolean;
+  readonly noReserve?: boolean | undefined;
   /** Permit `'read-write-execute'`. @default false */
-  readonly allowWriteExec?: boolean;
+  readonly allowWriteExec?: boolean | undefined;
 }
 
 /** Options of {@link mapAnonymous}. */
@@ -69,22 +69,22 @@ export interface AnonymousOptions extends MapOptions {
    * `'shared'`: one memory for all processes that get it, behind a memfd that
    * `mapping.fd` gives. @default 'private'
    */
-  readonly sharing?: Sharing;
+  readonly sharing?: Sharing | undefined;
   /** @default 'read-write' */
-  readonly access?: Protection;
+  readonly access?: Protection | undefined;
   /** Huge pages of a pool (`'2MB'`, `'1GB'`), or as the kernel finds them. @default none */
-  readonly hugePages?: HugePages;
+  readonly hugePages?: HugePages | undefined;
   /** Where to map, with `placement`. */
-  readonly address?: bigint;
+  readonly address?: bigint | undefined;
   /**
    * `'hint'`: near `address`. `'fixed-noreplace'`: there, or EEXIST. `'fixed'`: there,
    * replacing what memmap has mapped there; EEXIST over anything else. @default 'hint'
    */
-  readonly placement?: Placement;
+  readonly placement?: Placement | undefined;
   /** The kernel may drop pages under memory pressure: they read zeros then. Linux 6.11. */
-  readonly droppable?: boolean;
+  readonly droppable?: boolean | undefined;
   /** Grows downwards on access below its start, as a stack does: MAP_GROWSDOWN. */
-  readonly growsDown?: boolean;
+  readonly growsDown?: boolean | undefined;
 }
 
 const KNOWN = [
@@ -112,7 +112,7 @@ export function mapFlags(options: MapOptions): number {
 }
 
 /** Does to a fresh mapping what mmap(2) has no flag for; closes it if that fails. */
-export function finish<M extends Mapping>(mapping: M, options: MapOptions & { hugePages?: string }): M {
+export function finish<M extends Mapping>(mapping: M, options: MapOptions & { readonly hugePages?: string | undefined }): M {
   try {
     if (options.hugePages === 'transparent') mapping.advise('hugepage');
     if (options.advice !== undefined) mapping.advise(options.advice);

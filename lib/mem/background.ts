@@ -18,17 +18,17 @@ export interface Progress {
 /** Options of `flushAsync` and `populateAsync`. */
 export interface BackgroundOptions extends Range {
   /** Stops after the piece under way; the promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called after each piece. */
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** Bytes in a piece: some tens of milliseconds of disk, huge pages stay whole. */
 const PIECE = 2 ** 26;
 
 interface Stoppable {
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: never) => void;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: never) => void) | undefined;
 }
 
 /** Checks the options that all of these have; only `known` are permitted. */

@@ -11,7 +11,7 @@ export interface Configuration {
    * Whether accesses that the kernel would end the process for are let go on instead. `false`
    * only before the first map, in any thread. @default true
    */
-  readonly guard?: boolean;
+  readonly guard?: boolean | undefined;
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Pages } from './pages.js';
 /** Options of {@link Mapping.lock}. */
 export interface LockOptions extends Range {
   /** Lock each page when it is first touched instead of reading all in now. Linux 4.4. */
-  readonly onFault?: boolean;
+  readonly onFault?: boolean | undefined;
 }
 
 export function lock(pages: Pages, options: LockOptions): void {

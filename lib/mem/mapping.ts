@@ -22,6 +22,7 @@ import { Prefetch } from './prefetch.js';
 import type { Access } from './protections.js';
 import { type Residency, residency } from './residency.js';
 import { type ViewConstructor, type ViewOptions, resolveView } from './view.js';
+import type { Resolved } from '../internal/resolved.js';
 
 const { MS, MADV } = binding;
 
@@ -126,7 +127,7 @@ export abstract class Mapping implements Disposable {
    *
    * @throws {SystemError} EACCES to make writable what was mapped from a read-only file
    */
-  protect(access: Protection, range?: Range, options: { readonly allowWriteExec?: boolean } = {}): void {
+  protect(access: Protection, range?: Range, options: { readonly allowWriteExec?: boolean | undefined } = {}): void {
     validateWord(access, 'access', PROTECTION);
     validateOptions(options, ['allowWriteExec']);
     if (options.allowWriteExec !== undefined) validateBoolean(options.allowWriteExec, 'options.allowWriteExec');
@@ -241,7 +242,7 @@ export abstract class Mapping implements Disposable {
   }
 
   /** The policy that `bind()` gave the page at `offset`, or `'default'`: get_mempolicy(2). Linux 2.6.7. */
-  policy(offset = 0): Required<MemoryPolicy> {
+  policy(offset = 0): Resolved<MemoryPolicy> {
     return policyAt(this.#memory.pages, offset);
   }
 

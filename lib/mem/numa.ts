@@ -6,6 +6,7 @@ import { validateBoolean, validateInteger } from '../internal/validate.js';
 import type { Pages } from './pages.js';
 import { type BindPolicy, type MemoryPolicy, kernelPolicy, policyInWords } from './policy.js';
 import { check } from '../internal/syscall.js';
+import type { Resolved } from '../internal/resolved.js';
 
 const { MPOL } = binding;
 
@@ -98,7 +99,7 @@ export function setHomeNode(pages: Pages, node: number, range: Range | undefined
   });
 }
 
-export function policyAt(pages: Pages, offset: number): Required<MemoryPolicy> {
+export function policyAt(pages: Pages, offset: number): Resolved<MemoryPolicy> {
   validateInteger(offset, 'offset', 0, Math.max(0, pages.length - 1));
   const handle = pages.settled();
   if (handle === 0) return { mode: 'default', nodes: [] };

@@ -6,6 +6,7 @@ import { POLICY_MODE, type PolicyMode } from '../internal/literals.js';
 import { nodesRemedy, validateNodes } from '../internal/nodes.js';
 import { invalidValue, validateOptions, validateWord } from '../internal/validate.js';
 import { check } from '../internal/syscall.js';
+import type { Resolved } from '../internal/resolved.js';
 
 const { MPOL } = binding;
 const MODE_FLAGS = MPOL.F_STATIC_NODES | MPOL.F_RELATIVE_NODES | MPOL.F_NUMA_BALANCING;
@@ -26,7 +27,7 @@ export interface MemoryPolicy {
    * Their numbers, 0 to 1023; none for `'default'` and `'local'`. The kernel leaves out those
    * that have no memory or that the cpuset forbids, if others remain.
    */
-  readonly nodes?: readonly number[];
+  readonly nodes?: readonly number[] | undefined;
 }
 
 /** What `bind()` does with pages. */
@@ -35,12 +36,12 @@ export interface BindPolicy extends MemoryPolicy {
    * Move pages that lie elsewhere; `'all'`: also those that other processes have mapped,
    * which needs CAP_SYS_NICE. @default false
    */
-  readonly move?: boolean | 'all';
+  readonly move?: boolean | 'all' | undefined;
   /**
    * EIO if pages lie elsewhere. Without `move` the policy stays as it was then; with it it is
    * set, and what could be moved was: pages that others have mapped do not count. @default false
    */
-  readonly strict?: boolean;
+  readonly strict?: boolean | undefined;
 }
 
 /** A policy as the kernel takes it. */
@@ -64,7 +65,7 @@ export function kernelPolicy(policy: unknown, also: readonly (keyof BindPolicy)[
 }
 
 /** What getMempolicy() found, in words. */
-export function policyInWords(found: Int32Array): Required<MemoryPolicy> {
+export function policyInWords(found: Int32Array): Resolved<MemoryPolicy> {
   const [mode = 0, ...nodes] = found;
   const number = mode & ~MODE_FLAGS;
   // Before Linux 5.14 'local' was a preference for no node.
@@ -76,7 +77,7 @@ export function policyInWords(found: Int32Array): Required<MemoryPolicy> {
 }
 
 /** The memory policy of the calling thread: get_mempolicy(2). */
-export function memoryPolicy(): Required<MemoryPolicy> {
+export function memoryPolicy(): Resolved<MemoryPolicy> {
   return policyInWords(check(binding.getMempolicy(0n, 0), 'get_mempolicy', { feature: 'numa' }));
 }
 

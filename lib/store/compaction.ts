@@ -24,9 +24,9 @@ export interface CompactProgress {
 /** Options of {@link Store.compact}. */
 export interface CompactOptions {
   /** Pieces of the log of which at least this part is not current any more; 0 is all. @default 0.1 */
-  readonly waste?: number;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: CompactProgress) => void;
+  readonly waste?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: CompactProgress) => void) | undefined;
 }
 
 /** What `compact()` has done. */

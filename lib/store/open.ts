@@ -25,16 +25,16 @@ const DURABILITY: Readonly<Record<Durability, true>> = { commit: true, put: true
 /** Options of {@link Store.open}. */
 export interface StoreOptions {
   /** Look only: any number of processes and threads may, while one writes. @default false */
-  readonly readOnly?: boolean;
+  readonly readOnly?: boolean | undefined;
   /**
    * `'commit'`: what was put before `commit()` survives a loss of power. `'put'`: each `put()`,
    * `delete()`, `putMany()` and `transaction()` commits before it returns. @default 'commit'
    */
-  readonly durability?: Durability;
+  readonly durability?: Durability | undefined;
   /** Milliseconds to wait for another writer to close the store, or to make it. @default 5000 */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /** Leave out what is broken, and make the index again from the rest. @default false */
-  readonly salvage?: boolean;
+  readonly salvage?: boolean | undefined;
 }
 
 const KNOWN = ['readOnly', 'durability', 'timeout', 'salvage'] as const;

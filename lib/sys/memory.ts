@@ -31,7 +31,7 @@ export function mprotect(
   addr: Where,
   length: number | undefined,
   prot: number,
-  options: { readonly allowWriteExec?: boolean } = {},
+  options: { readonly allowWriteExec?: boolean | undefined } = {},
 ): void {
   validateInteger(prot, 'prot', 0, MAX_FLAGS);
   validateOptions(options, ['allowWriteExec']);

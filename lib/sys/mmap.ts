@@ -15,9 +15,9 @@ const MAX_FLAGS = 2 ** 32 - 1;
 /** What has no place in the kernel's arguments. */
 export interface MmapOptions {
   /** Return a SharedArrayBuffer, the only buffer there can be in Electron. @default false */
-  readonly shared?: boolean;
+  readonly shared?: boolean | undefined;
   /** Permit PROT.WRITE together with PROT.EXEC. @default false */
-  readonly allowWriteExec?: boolean;
+  readonly allowWriteExec?: boolean | undefined;
 }
 
 /** Ends a handle with the buffer, where the engine does not tell the addon of its death. */

@@ -13,7 +13,7 @@ import { hasExternalShared } from '../support/process/runtime.mjs';
 import { STORE_ERRORS } from '../support/boundary/store-errors.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
-const PAGE_SIZE = sys.PAGE_SIZE;
+const { PAGE_SIZE } = sys;
 const documentation = readFileSync('docs/errors.md', 'utf8');
 
 /** The codes in the tables of docs/errors.md: { code, is: the class, or the calls }. */
@@ -25,13 +25,10 @@ function documented(pattern) {
 }
 
 function codesInLibrary() {
-  const found = new Set();
-  for (const name of readdirSync('lib', { recursive: true })) {
-    if (!name.endsWith('.ts')) continue;
-    // In quotes: where it is thrown, not where a comment speaks of it.
-    for (const [, code] of readFileSync(join('lib', name), 'utf8').matchAll(/'(ERR_[A-Z_]+)'/g)) found.add(code);
-  }
-  return [...found].toSorted();
+  const sources = readdirSync('lib', { recursive: true }).filter((name) => name.endsWith('.ts'));
+  // In quotes: where it is thrown, not where a comment speaks of it.
+  const codes = sources.flatMap((name) => Array.from(readFileSync(join('lib', name), 'utf8').matchAll(/'(ERR_[A-Z_]+)'/g), ([, code]) => code));
+  return [...new Set(codes)].toSorted();
 }
 
 describe('Errors', () => {

@@ -18,6 +18,30 @@ describe('Reservation', () => {
   const file = temporaryFiles();
 
   describe('arguments', () => {
+    it('places the rest of a file, and neither a file nor a length is an error', () => {
+      const space = reserve(LENGTH);
+      const content = Buffer.alloc(3 * PAGE_SIZE + 10, 'f');
+      const path = file('rest', content);
+      for (const offset of [0, 5, PAGE_SIZE, 3 * PAGE_SIZE + 9]) {
+        const mapping = space.place(PAGE_SIZE, { file: path, offset });
+        assert.equal(mapping.length, content.length - offset);
+        assert.ok(mapping.copyOut(0, mapping.length).equals(content.subarray(offset)));
+        mapping.close();
+      }
+      assert.equal(space.place(0, { file: path, length: undefined, offset: undefined }).length, content.length);
+      const grown = space.place(8 * PAGE_SIZE, { file: file('grown', 'a'), access: 'read-write', size: 2 * PAGE_SIZE });
+      assert.equal(grown.length, 2 * PAGE_SIZE);
+      for (const what of [{}, { access: 'read' }, { file: undefined }]) {
+        assert.throws(() => space.place(4 * PAGE_SIZE, what), { code: 'ERR_INVALID_ARG_VALUE', message: /file.*length/ });
+      }
+      const outOfRange = { code: 'ERR_OUT_OF_RANGE' };
+      assert.throws(() => space.place(4 * PAGE_SIZE, { file: path, offset: content.length }), outOfRange);
+      assert.throws(() => space.place(4 * PAGE_SIZE, { file: file('empty', '') }), outOfRange);
+      assert.throws(() => space.place(14 * PAGE_SIZE, { file: path }), outOfRange);
+      assert.throws(() => space.place(4 * PAGE_SIZE, { file: file('missing') }), { code: 'ENOENT', syscall: 'open' });
+      space.close();
+    });
+
     it('places within itself, at whole pages', () => {
       const space = reserve(LENGTH);
       const outOfRange = { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' };

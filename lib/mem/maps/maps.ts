@@ -13,12 +13,12 @@ const MAX_PID = 2 ** 31 - 1;
 /** Options of {@link maps}. */
 export interface MapsOptions {
   /** The process, or a thread of it. @default this process */
-  readonly pid?: number;
+  readonly pid?: number | undefined;
   /**
    * Say what each mapping takes. The kernel then looks at each page that is mapped, so that it takes
    * longer the more is in memory. @default false
    */
-  readonly usage?: boolean;
+  readonly usage?: boolean | undefined;
 }
 
 /** Options of {@link maps} for the mapping at one address. */

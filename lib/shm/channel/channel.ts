@@ -16,9 +16,9 @@ export interface ChannelOptions {
    * consumer. `'broadcast'`: one producer, and up to 64 consumers that get all that is sent after
    * they came. @default 'spsc'
    */
-  readonly kind?: ChannelKind;
+  readonly kind?: ChannelKind | undefined;
   /** Of a broadcast: whether the producer waits for a slow consumer, or that one loses messages. @default 'wait' */
-  readonly slow?: SlowReader;
+  readonly slow?: SlowReader | undefined;
 }
 
 /**

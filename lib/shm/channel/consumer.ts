@@ -12,7 +12,7 @@ import { Deadline } from './deadline.js';
 
 export interface DrainOptions {
   /** The most messages to take; all that are there by default. */
-  readonly most?: number;
+  readonly most?: number | undefined;
 }
 
 export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {

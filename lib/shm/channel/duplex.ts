@@ -17,7 +17,7 @@ export const PATIENCE = 10_000;
 /** Options of {@link Channel.connect}. */
 export interface ConnectChannelOptions extends ConnectOptions, EndOptions {
   /** Milliseconds until there must be a channel. @default 10000 */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 /**

@@ -33,7 +33,7 @@ export interface EndOptions {
    * meanwhile, its event loop stands still, and a message that comes in this time is there at
    * once. @default 0
    */
-  readonly spin?: number;
+  readonly spin?: number | undefined;
 }
 
 /** Microseconds; Infinity, too. */

@@ -8,6 +8,7 @@ import type { Consumer } from './consumer.js';
 import { badMessage } from '../socket/frame.js';
 import type { Producer } from './producer.js';
 import { LONGEST } from '../wait/fifo.js';
+import type { Resolved } from '../../internal/resolved.js';
 
 const MAGIC = 'memmapdx';
 const VERSION = 1;
@@ -85,7 +86,7 @@ function made(capacity: number, { peer }: Connection): ChannelMemory {
 /** The server's part: makes the channels, of `capacity` bytes each, once the client has spoken. */
 export async function offer(
   connection: Connection,
-  { capacity, spin }: Required<EndOptions> & { readonly capacity: number },
+  { capacity, spin }: Resolved<EndOptions> & { readonly capacity: number },
   signal: AbortSignal,
 ): Promise<ChannelEnds> {
   try {

@@ -7,6 +7,7 @@ import type { Connection, Peer } from '../socket/connection.js';
 import { DuplexChannel, PATIENCE } from './duplex.js';
 import { offer, within } from './handshake.js';
 import { type ListenOptions, Listener, listen, throwAlone } from '../socket/listener.js';
+import type { Resolved } from '../../internal/resolved.js';
 
 /** Called once for each client. What it returns, if it is a promise, is awaited: then the channel is closed. */
 export type ChannelHandler = (channel: DuplexChannel) => unknown;
@@ -14,23 +15,23 @@ export type ChannelHandler = (channel: DuplexChannel) => unknown;
 /** Options of {@link Channel.serve}. */
 export interface ServeOptions extends ListenOptions, EndOptions {
   /** Bytes of each direction: see ChannelOptions. @default 1048576 */
-  readonly capacity?: number;
+  readonly capacity?: number | undefined;
   /** Clients at a time; others are hung up on. @default 1000 */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** Milliseconds that a client has for the handshake. @default 10000 */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /**
    * Is told of each client that came to no channel, and of what the handler throws. Without it, what
    * the handler throws is an uncaught exception, unless it is a PeerError: no client ends the server.
    */
-  readonly onError?: (error: unknown, peer: Peer) => void;
+  readonly onError?: ((error: unknown, peer: Peer) => void) | undefined;
 }
 
 const KNOWN = ['allow', 'capacity', 'limit', 'mode', 'onError', 'signal', 'spin', 'timeout'] as const;
 /** How what a handler waits for ends when the server closes. */
 const ENDED = /^ERR_(MEMMAP_CLOSED|STREAM_PREMATURE_CLOSE)$/;
 
-type Settings = Required<Pick<ServeOptions, 'capacity' | 'limit' | 'spin' | 'timeout'>> & Pick<ServeOptions, 'onError'>;
+type Settings = Resolved<Pick<ServeOptions, 'capacity' | 'limit' | 'spin' | 'timeout'>> & Pick<ServeOptions, 'onError'>;
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';

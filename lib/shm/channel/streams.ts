@@ -13,11 +13,11 @@ export interface StreamOptions {
    * Keeps the borders of messages: each is an object of the stream, an empty one too, and what is
    * longer than the channel can hold is an error. Otherwise it is a stream of bytes. @default false
    */
-  readonly objectMode?: boolean;
+  readonly objectMode?: boolean | undefined;
   /** As in node:stream: bytes, or messages in object mode. */
-  readonly highWaterMark?: number;
+  readonly highWaterMark?: number | undefined;
   /** Destroys the stream. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Where the messages of a stream come from: a Consumer. */

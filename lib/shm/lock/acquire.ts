@@ -10,13 +10,13 @@ import type { FifoLock } from '../wait/fifo.js';
 /** Options of what waits. */
 export interface TimeoutOptions {
   /** Milliseconds; 0 tries once. @default Infinity */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 /** Options of what waits without blocking the thread. */
 export interface AsyncTimeoutOptions extends TimeoutOptions {
   /** Gives up; the promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const KNOWN = ['timeout'] as const;

@@ -23,13 +23,15 @@ export interface Segment {
   readonly usedBy: readonly number[];
 }
 
-/** A name as every C library takes it, without the leading '/' some write. */
-export function validateName(name: unknown, what = 'name'): asserts name is string {
+/** The name without the one '/' before it that shm_open(3) knows, and every C library takes. */
+export function resolveName(name: unknown, what = 'name'): string {
   if (typeof name !== 'string') throw invalidType(what, 'of type string', name);
-  const wrong = name === '' || name === '.' || name === '..' || /[/\0]/.test(name);
-  if (wrong || Buffer.byteLength(name) > MAX_BYTES) {
-    throw invalidValue(what, `must be a name of at most ${MAX_BYTES} bytes, without '/' and null bytes`, name);
+  const rest = name.startsWith('/') ? name.slice(1) : name;
+  const wrong = rest === '' || rest === '.' || rest === '..' || /[/\0]/.test(rest);
+  if (wrong || Buffer.byteLength(rest) > MAX_BYTES) {
+    throw invalidValue(what, `must be a name of at most ${MAX_BYTES} bytes, without null bytes, and without '/' but one before it`, name);
   }
+  return rest;
 }
 
 export function pathOf(name: string): string {

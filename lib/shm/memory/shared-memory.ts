@@ -17,7 +17,7 @@ import {
 import { disown, own } from '../../internal/owned-fd.js';
 import type { CreateOptions, FromFdOptions, OpenOptions, SharedMapOptions } from './options.js';
 import { SEAL, type Seal, sealsOf } from './seals.js';
-import { type Segment, list, pathOf, unlink, validateName } from './named.js';
+import { type Segment, list, pathOf, unlink, resolveName } from './named.js';
 import { ACCESS, type Region, SharedMapping } from './shared-mapping.js';
 import { check, systemError } from '../../internal/syscall.js';
 
@@ -98,9 +98,9 @@ export class SharedMemory implements Disposable {
    */
   static create(options: CreateOptions): SharedMemory {
     validateOptions<CreateOptions>(options, ['length', 'name', 'hugePages', 'secret']);
-    const { length, name, hugePages, secret = false } = options;
+    const { length, hugePages, secret = false } = options;
     validateInteger(length, 'options.length', 1);
-    if (name !== undefined) validateName(name, 'options.name');
+    const name = options.name === undefined ? undefined : resolveName(options.name, 'options.name');
     if (hugePages !== undefined) validateWord(hugePages, 'options.hugePages', HUGE_PAGES);
     validateBoolean(secret, 'options.secret');
     const huge = hugePages === undefined ? undefined : HUGE_PAGES[hugePages];
@@ -130,19 +130,19 @@ export class SharedMemory implements Disposable {
    * @throws {PeerError} ERR_MEMMAP_NOT_MEMORY, ERR_MEMMAP_TOO_SHORT
    */
   static open(name: string, options: OpenOptions = {}): SharedMemory {
-    validateName(name);
+    const plain = resolveName(name);
     validateOptions<OpenOptions>(options, ['create', 'length', 'access']);
     const { create = false, length, access = 'read-write' } = options;
     validateBoolean(create, 'options.create');
     if (create || length !== undefined) validateInteger(length, 'options.length', 1);
     validateWord(access, 'options.access', OPEN_ACCESS);
     for (;;) {
-      const fd = binding.openSharedMemory(name, OPEN_ACCESS[access]);
-      if (fd >= 0) return SharedMemory.#of({ fd, name }, (memory) => memory.#demand(length ?? 1, []));
-      const error = systemError(fd, 'shm_open', { path: name });
+      const fd = binding.openSharedMemory(plain, OPEN_ACCESS[access]);
+      if (fd >= 0) return SharedMemory.#of({ fd, name: plain }, (memory) => memory.#demand(length ?? 1, []));
+      const error = systemError(fd, 'shm_open', { path: plain });
       if (!create || error.code !== 'ENOENT') throw error;
       try {
-        const memory = SharedMemory.create({ name, length: length ?? 1 });
+        const memory = SharedMemory.create({ name: plain, length: length ?? 1 });
         if (access === 'read-write') return memory;
         memory.close();
       } catch (failure) {
@@ -178,8 +178,7 @@ export class SharedMemory implements Disposable {
 
   /** Removes a name from /dev/shm: shm_unlink(3). @throws {SystemError} ENOENT, EACCES */
   static unlink(name: string): void {
-    validateName(name);
-    unlink(name);
+    unlink(resolveName(name));
   }
 
   /** Of memory that somebody else made. */

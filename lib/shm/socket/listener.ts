@@ -26,9 +26,9 @@ const PASSING = new Set([-errno.EAGAIN, -errno.ECONNABORTED, -errno.EINTR]);
 /** Options of {@link listen}. */
 export interface ListenOptions extends WaitOptions {
   /** Whether to talk to this peer; others are hung up on. @default only to our own user */
-  readonly allow?: (peer: Peer) => boolean;
+  readonly allow?: ((peer: Peer) => boolean) | undefined;
   /** Who may connect, as chmod(2) has it. @default 0o600 */
-  readonly mode?: number;
+  readonly mode?: number | undefined;
 }
 
 /** A socket's inode, for telling whether a path is still ours. */

@@ -19,13 +19,13 @@ export type HasFd = number | { readonly fd: number };
 /** Options of {@link sendFds} and {@link receiveFds}. */
 export interface WaitOptions {
   /** The promise rejects with its reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of {@link connect}. */
 export interface ConnectOptions extends WaitOptions {
   /** Whether to talk to this peer. @default only to our own user */
-  readonly allow?: (peer: Peer) => boolean;
+  readonly allow?: ((peer: Peer) => boolean) | undefined;
 }
 
 function validateConnection(connection: unknown): asserts connection is Connection {

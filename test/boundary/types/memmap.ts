@@ -77,7 +77,6 @@ mapFile(null);
 mapFile('x', { length: '4096' });
 // @ts-expect-error: bytes are not a BigInt
 mapFile('x', { offset: 1n });
-// @ts-expect-error: undefined is not a missing option
 mapFile('x', { length: undefined });
 // @ts-expect-error: a length is needed
 mapAnonymous({});
@@ -85,8 +84,11 @@ mapAnonymous({});
 mapAnonymous({ length: 1, address: 4096 });
 // @ts-expect-error: no such placement
 mapAnonymous({ length: 1, placement: 'anywhere' });
-// @ts-expect-error: a length is needed here too
 space.place(0, { file: 'x' });
+// @ts-expect-error: neither a file nor a length
+space.place(0, {});
+// @ts-expect-error: count, not length
+mapping.view(Float64Array, { length: 8 });
 // @ts-expect-error: a length is needed
 reserve();
 

@@ -37,6 +37,20 @@ describe('SharedMemory with a name', () => {
     assert.equal(again.bytes.toString('latin1', 100, 106), 'theirs');
   });
 
+  it('takes the one slash before a name that shm_open(3) knows', () => {
+    const name = nextName();
+    const memory = keep(SharedMemory.create({ name: `/${name}`, length: 4096 }));
+    assert.equal(memory.name, name);
+    keep(memory.map()).bytes[0] = 7;
+    for (const one of [name, `/${name}`]) {
+      const again = keep(SharedMemory.open(one, { create: true, length: 1 }));
+      assert.deepEqual([again.name, again.length, keep(again.map()).bytes[0]], [name, 4096, 7]);
+    }
+    assert.equal(peerReads(pathOf(name), 0, 1)[0], 7);
+    SharedMemory.unlink(`/${name}`);
+    assert.ok(!existsSync(pathOf(name)));
+  });
+
   it('is opened, never made anew, while the name is taken', () => {
     const name = nextName();
     const first = keep(SharedMemory.create({ name, length: 4096 }));
@@ -81,7 +95,7 @@ describe('SharedMemory with a name', () => {
   });
 
   it('names are one component, of at most 255 bytes', () => {
-    for (const name of ['', '.', '..', 'a/b', '/a', 'a\0', 'x'.repeat(256), 'ä'.repeat(128)]) {
+    for (const name of ['', '.', '..', 'a/b', '/', '//a', '/a/b', '/.', '/..', 'a/', 'a\0', 'x'.repeat(256), `/${'x'.repeat(256)}`, 'ä'.repeat(128)]) {
       assert.throws(() => SharedMemory.create({ name, length: 1 }), { code: 'ERR_INVALID_ARG_VALUE' });
       assert.throws(() => SharedMemory.open(name), { code: 'ERR_INVALID_ARG_VALUE' });
       assert.throws(() => SharedMemory.unlink(name), { code: 'ERR_INVALID_ARG_VALUE' });
