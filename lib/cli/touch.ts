@@ -1,6 +1,6 @@
 // memmap touch: brings into memory what is missing of files.
 import { type Command, Option } from 'commander';
-import type { TouchProgress, Touched } from '../index.js';
+import { type TouchProgress, type Touched, touch } from '../index.js';
 import { acts, describe, newCommand } from './common/command.js';
 import { UsageError, messageOf } from './common/exit.js';
 import { ProgressBar } from './common/progress.js';
@@ -129,7 +129,6 @@ async function touchTargets(terminal: Terminal, paths: string[], options: TouchC
       yield path;
     }
   }
-  const { touch } = await import('../index.js');
   const interrupted = await untilInterrupted(work.bar, async (signal) => {
     await touch(found(), {
       ...range,

@@ -1,9 +1,11 @@
 // The typed contract of the native addon, and the only place that loads it.
 //
 // A function that can fail returns a negative number, -errno, as the kernel does.
-// `check` in lib/errors.ts lifts it into an exception.
+// `check` in lib/internal/syscall.ts lifts it into an exception.
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+// @ts-expect-error: it has no types
+import untypedLoad from 'node-gyp-build';
 
 /** Number of an open mapping of this thread. Never reused. */
 export type Handle = number;
@@ -282,18 +284,20 @@ export interface Binding {
   readonly FILESYSTEM: Readonly<Record<string, number>>;
 }
 
+/** Finds the addon in a folder, built or prebuilt, and loads it. */
+const loadAddon = untypedLoad as (root: string) => unknown;
+
 function load(): Binding {
   if (process.platform !== 'linux') {
     throw Object.assign(new Error(`memmap runs on Linux only, not on ${process.platform}`), {
       code: 'ERR_MEMMAP_PLATFORM',
     });
   }
-  const require = createRequire(import.meta.url);
   // MEMMAP_ADDON names another build of the addon: the tests run a sanitized one.
   const addon = process.env['MEMMAP_ADDON'];
-  if (addon !== undefined) return require(addon) as Binding;
-  const root = fileURLToPath(new URL('../../', import.meta.url));
-  return (require('node-gyp-build') as (root: string) => Binding)(root);
+  if (addon !== undefined) return createRequire(import.meta.url)(addon) as Binding;
+  // The package's folder, from lib/internal as from dist/chunks.
+  return loadAddon(fileURLToPath(new URL('../../', import.meta.url))) as Binding;
 }
 
 export const binding: Binding = load();

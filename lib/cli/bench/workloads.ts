@@ -192,7 +192,7 @@ function flushing({ directory }: Ground): Contest {
 
 function messaging(): Contest {
   const [there, back] = [Channel.create({ capacity: 2 ** 20 }), Channel.create({ capacity: 4096 })];
-  const worker = new Worker(new URL('bench-peer.js', import.meta.url), { workerData: { count: MESSAGES, there: there.fd, back: back.fd } satisfies PeerData });
+  const worker = new Worker(new URL('./peer.js', import.meta.url), { workerData: { count: MESSAGES, there: there.fd, back: back.fd } satisfies PeerData });
   // Of a worker that fails, whoever waits for it is told.
   let failed: (error: unknown) => void = () => undefined;
   const failure = new Promise<never>((_resolve, reject) => (failed = reject));
