@@ -65,7 +65,7 @@ const RESERVED = [
   { where: /^lib\//, what: /export default/, only: [], why: 'names, never defaults' },
   { where: /^lib\//, what: /\bnew SystemError\(/, only: ['lib/internal/syscall.ts'], why: 'only internal/syscall.ts makes a SystemError' },
   { where: /^lib\/errors\.ts$/, what: /from '\./, only: [], why: 'the ground imports nothing of the package' },
-  { where: /^(test|bench|examples)\//, what: /['"`][./]+\/(?:dist|lib)\//, only: ['test/boundary/', 'test/support/'], why: 'tests and examples import the package by its name' },
+  { where: /^(test|bench|examples)\//, what: /['"`][./]+\/(?:dist|lib|\.unbundled)\//, only: ['test/boundary/', 'test/support/'], why: 'tests and examples import the package by its name' },
 ];
 
 /** Lines of a file that are neither blank nor a comment. */

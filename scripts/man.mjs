@@ -1,8 +1,8 @@
 // Writes docs/memmap.1 from the commands of dist: npm run man.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { manPageOf } from '../dist/cli/shell/man-page.js';
-import { programOf } from '../dist/cli/program.js';
-import { Terminal } from '../dist/cli/common/terminal.js';
+import { manPageOf } from '../.unbundled/cli/shell/man-page.js';
+import { programOf } from '../.unbundled/cli/program.js';
+import { Terminal } from '../.unbundled/cli/common/terminal.js';
 
 const path = new URL('../docs/memmap.1', import.meta.url);
 const DATE = /^(\.TH \S+ \d )(\S+)/m;

@@ -5,7 +5,7 @@ import * as memmap from 'memmap';
 import * as shm from 'memmap/shm';
 import { Store } from 'memmap/store';
 import * as sys from 'memmap/sys';
-import { binding } from '../../dist/internal/binding.js';
+import { binding } from '../../.unbundled/internal/binding.js';
 import { maps } from '../support/kernel/proc.mjs';
 import { METHODS, SURFACE, makeSubject } from '../support/boundary/surface.mjs';
 import { CHANNEL_CLASSES, CHANNEL_INTERNALS } from '../support/boundary/surface-channels.mjs';

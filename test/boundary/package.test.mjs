@@ -19,8 +19,8 @@ describe('The package', () => {
       'numaNodes', 'reserve', 'residencyOf', 'restore', 'setMemoryPolicy', 'touch',
     ]);
     assert.deepEqual(Object.keys(shm).toSorted(), [
-      'Barrier', 'Channel', 'ChannelServer', 'Connection', 'Consumer', 'DuplexChannel', 'Event', 'Listener', 'Mutex', 'PeerError',
-      'Producer', 'RwLock', 'Semaphore', 'SharedMapping', 'SharedMemory',
+      'Barrier', 'Channel', 'ChannelServer', 'Connection', 'Consumer', 'DuplexChannel', 'Event', 'FaultError', 'Listener', 'Mutex', 'PeerError',
+      'Producer', 'RwLock', 'Semaphore', 'SharedMapping', 'SharedMemory', 'StateError', 'SystemError', 'UnsupportedError',
       'connect', 'listen', 'receiveFds', 'sendFds',
     ]);
     assert.deepEqual(Object.keys(store).toSorted(), ['FaultError', 'PeerError', 'StateError', 'Store', 'SystemError', 'UnsupportedError']);
@@ -46,7 +46,7 @@ describe('The package', () => {
 
   it('lets nobody reach what it does not export', async () => {
     const inside = [
-      'dist/index.js', 'dist/internal/binding.js', 'dist/sys/index.js', 'lib/index.ts', 'internal/binding', 'errors',
+      'dist/index.js', 'dist/internal/binding.js', 'dist/sys/index.js', 'lib/index.ts', 'internal/binding', 'errors.js', 'dist/chunks',
       'build/Release/memmap.node', 'file', 'mem', 'sys/mmap', 'sys/index.js', 'index.js', 'prebuilds',
     ];
     for (const path of inside) {
@@ -67,9 +67,9 @@ describe('The package', () => {
     const { bin, dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
     assert.deepEqual(bin, { memmap: './dist/cli/main.js' });
     assert.ok(readFileSync(bin.memmap, 'utf8').startsWith('#!/usr/bin/env node\n'));
-    const folder = 'dist/cli';
+    const folder = 'dist';
     const sources = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.js')).map((name) => readFileSync(join(folder, name), 'utf8'));
-    const imported = sources.flatMap((source) => [...source.matchAll(/^(?:import|export) .*from '([^'.][^']*)';|\bimport\('([^'.][^']*)'\)/gm)].map(([, name, later]) => name ?? later));
+    const imported = sources.flatMap((source) => [...source.matchAll(/^(?:import|export) .*from "([^".][^"]*)";|\bimport\("([^".][^"]*)"\)/gm)].map(([, name, later]) => name ?? later));
     const packages = new Set(imported.filter((name) => !name.startsWith('node:')));
     assert.ok(packages.has('commander'));
     for (const name of packages) assert.ok(name in dependencies, `${name} is not among the dependencies`);

@@ -1,7 +1,7 @@
 // Every call that the store makes to the file system fails once, and once for good: each operation
 // that fails says so with a code and has done all or nothing, and nothing else is lost.
 import assert from 'node:assert/strict';
-import { Store } from 'memmap/store';
+import { Store } from '../support/store/unbundled.mjs';
 import { descriptors } from '../support/descriptors.mjs';
 import { failingDisk } from '../support/store/failing-disk.mjs';
 import { maps } from '../support/kernel/proc.mjs';

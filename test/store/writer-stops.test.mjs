@@ -3,7 +3,7 @@
 // seldom; here each one is tried.
 import assert from 'node:assert/strict';
 import { copyFileSync, rmSync } from 'node:fs';
-import { Store } from 'memmap/store';
+import { Store } from '../support/store/unbundled.mjs';
 import { contentsOf, difference, keyOf, operation, perform, same, through, valueOf } from '../support/store/store-ops.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { STORES, copyStore, stopping, withoutRebuilding } from '../support/store/writer-stops.mjs';

@@ -1,3 +1,3 @@
 // The library's own table of features, and the native side of it.
-export { binding } from '../../../dist/internal/binding.js';
-export { ORIGIN } from '../../../dist/internal/features.js';
+export { binding } from '../../../.unbundled/internal/binding.js';
+export { ORIGIN } from '../../../.unbundled/internal/features.js';

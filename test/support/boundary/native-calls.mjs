@@ -1,5 +1,5 @@
 // Which native calls the library makes: its binding, with a note taken of each call.
-import { binding } from '../../../dist/internal/binding.js';
+import { binding } from '../../../.unbundled/internal/binding.js';
 
 /** Runs `act`, and returns the arguments of each call to binding[name] meanwhile. */
 export function callsOf(name, act) {

@@ -1,2 +1,2 @@
 // The checks of `memmap doctor`, without the machine: findings of facts.
-export { findingsOf } from '../../../dist/cli/doctor/checks/all.js';
+export { findingsOf } from '../../../.unbundled/cli/doctor/checks/all.js';

@@ -6,11 +6,11 @@ import { PNG } from 'pngjs';
 import { evictPages, memmap, readPages, runPython } from './cli.mjs';
 import { skip } from '../hooks.mjs';
 
-export { htmlOf } from '../../../dist/cli/picture/html/html.js';
-export { DARK, LIGHT } from '../../../dist/cli/picture/palette.js';
-export { STATES } from '../../../dist/cli/picture/picture.js';
-export { pngOf } from '../../../dist/cli/picture/png.js';
-export { svgOf } from '../../../dist/cli/picture/svg.js';
+export { htmlOf } from '../../../.unbundled/cli/picture/html/html.js';
+export { DARK, LIGHT } from '../../../.unbundled/cli/picture/palette.js';
+export { STATES } from '../../../.unbundled/cli/picture/picture.js';
+export { pngOf } from '../../../.unbundled/cli/picture/png.js';
+export { svgOf } from '../../../.unbundled/cli/picture/svg.js';
 
 export const PAGE = 4096;
 

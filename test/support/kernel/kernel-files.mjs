@@ -1,2 +1,2 @@
 // How lists and tables of the kernel are read, which the package does not export.
-export { kilobytesIn, parseList } from '../../../dist/internal/kernel-files.js';
+export { kilobytesIn, parseList } from '../../../.unbundled/internal/kernel-files.js';

@@ -3,17 +3,17 @@
 // A thread is a generator of steps: those of the locks' own code in lib/shm/lock/algorithm, and
 // `enter` and `leave`, which say what it does in between. A state is what the memory holds and
 // what each thread has been answered so far; states that are the same are visited once.
-import { ALIVE, CAS, LOAD, SPIN, SWAP, WAIT, WAKE } from '../../../dist/shm/lock/algorithm/operation.js';
-import { ABORTED, EXPIRED, WOKEN } from '../../../dist/shm/wait/outcome.js';
+import { ALIVE, CAS, LOAD, SPIN, SWAP, WAIT, WAKE } from '../../../.unbundled/shm/lock/algorithm/operation.js';
+import { ABORTED, EXPIRED, WOKEN } from '../../../.unbundled/shm/wait/outcome.js';
 
-export * from '../../../dist/shm/lock/algorithm/operation.js';
-export * from '../../../dist/shm/wait/outcome.js';
-export { ID } from '../../../dist/shm/wait/owner-id.js';
-export { arrive, LAST } from '../../../dist/shm/lock/algorithm/barrier.js';
-export { awaitSet, reset, set } from '../../../dist/shm/lock/algorithm/event.js';
-export { acquire, release } from '../../../dist/shm/lock/algorithm/mutex.js';
-export { acquireExclusive, acquireShared, leave as leaveShared, releaseExclusive } from '../../../dist/shm/lock/algorithm/rw-lock.js';
-export { give, take } from '../../../dist/shm/lock/algorithm/semaphore.js';
+export * from '../../../.unbundled/shm/lock/algorithm/operation.js';
+export * from '../../../.unbundled/shm/wait/outcome.js';
+export { ID } from '../../../.unbundled/shm/wait/owner-id.js';
+export { arrive, LAST } from '../../../.unbundled/shm/lock/algorithm/barrier.js';
+export { awaitSet, reset, set } from '../../../.unbundled/shm/lock/algorithm/event.js';
+export { acquire, release } from '../../../.unbundled/shm/lock/algorithm/mutex.js';
+export { acquireExclusive, acquireShared, leave as leaveShared, releaseExclusive } from '../../../.unbundled/shm/lock/algorithm/rw-lock.js';
+export { give, take } from '../../../.unbundled/shm/lock/algorithm/semaphore.js';
 
 // None of these is a step of its own: `enter` and `note` come with the step before them,
 // `leave` and `begin` with the one after them, where others have the most to find fault with.

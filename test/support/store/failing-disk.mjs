@@ -1,7 +1,7 @@
 // A disk that fails: what the store asks the file system for is counted, and chosen calls fail.
 import { constants } from 'node:os';
-import { SystemError } from '../../../dist/errors.js';
-import { StoreFile } from '../../../dist/store/file/store-file.js';
+import { SystemError } from '../../../.unbundled/errors.js';
+import { StoreFile } from '../../../.unbundled/store/file/store-file.js';
 
 const { errno } = constants;
 

@@ -1,7 +1,7 @@
 // Histories of a store that lost power, again and again; and what must be left of it.
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
-import { Store } from 'memmap/store';
+import { Store } from './unbundled.mjs';
 import { PowerLoss } from './power-loss.mjs';
 import { seeded } from '../random.mjs';
 import { contentsOf, difference, operation, perform, same, through } from './store-ops.mjs';

@@ -2,12 +2,12 @@
 // and which one is durable since when. A crash leaves, of each page, any version from the durable
 // one on, whatever other pages have; or sectors of two.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { StoreFile } from '../../../dist/store/file/store-file.js';
-import { HashIndex } from '../../../dist/store/index/hash-index.js';
-import { Header } from '../../../dist/store/file/header.js';
-import { Log } from '../../../dist/store/log/log.js';
-import { Records } from '../../../dist/store/log/record.js';
-import { MappedFile } from '../../../dist/store/file/mapped-file.js';
+import { StoreFile } from '../../../.unbundled/store/file/store-file.js';
+import { HashIndex } from '../../../.unbundled/store/index/hash-index.js';
+import { Header } from '../../../.unbundled/store/file/header.js';
+import { Log } from '../../../.unbundled/store/log/log.js';
+import { Records } from '../../../.unbundled/store/log/record.js';
+import { MappedFile } from '../../../.unbundled/store/file/mapped-file.js';
 
 const PAGE = 4096;
 const SECTOR = 512;

@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import {
   AT_CATALOG, AT_COUNT, AT_DIRECTORY, AT_LIVE, BLOCK, CATALOG_PLACES, CATALOG_WORDS, DIRECTORY_BLOCK, EXTENT_UNITS, EXTENT_USED, KEY_LENGTH, KIND,
   PUT, UNIT, recordBytes,
-} from '../../../dist/store/file/layout.js';
+} from '../../../.unbundled/store/file/layout.js';
 
 /** [{ offset, length, key }] of the records that put something, and the offsets of extents and index. */
 export function layoutOf(path) {

@@ -1,11 +1,11 @@
 // A writer of a store that is stopped before and after each of its steps; and what it leaves.
 import assert from 'node:assert/strict';
 import { closeSync, copyFileSync, openSync, statSync, writeSync } from 'node:fs';
-import { StoreFile } from '../../../dist/store/file/store-file.js';
-import { HashIndex } from '../../../dist/store/index/hash-index.js';
-import { Header } from '../../../dist/store/file/header.js';
-import { AT_STAMP } from '../../../dist/store/file/layout.js';
-import { Log } from '../../../dist/store/log/log.js';
+import { StoreFile } from '../../../.unbundled/store/file/store-file.js';
+import { HashIndex } from '../../../.unbundled/store/index/hash-index.js';
+import { Header } from '../../../.unbundled/store/file/header.js';
+import { AT_STAMP } from '../../../.unbundled/store/file/layout.js';
+import { Log } from '../../../.unbundled/store/log/log.js';
 
 /** What changes the file, or comes between two changes. */
 const STEPS = [
