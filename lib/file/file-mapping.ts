@@ -16,6 +16,9 @@ import { type FilePages, type FileSource, openFile } from './open-file.js';
 import { SubMappings } from './sub-mappings.js';
 import { type Window, type WindowOptions, windows } from './windows.js';
 
+/** Of a length that others change all the time. */
+const MOST_TRIES = 16;
+
 /** How a file may be mapped. */
 export type FileAccess = 'read' | 'read-write' | 'copy-on-write';
 
@@ -75,13 +78,15 @@ export class FileMapping extends Mapping {
     this.#memory.repair();
     const { offset, length: asked = Infinity } = this.#file.source;
     const available = () => Math.min(asked, Math.max(0, this.size() - offset));
+    let tries = 0;
     for (let length = available(); length !== this.length; length = available()) {
       try {
         this.#setLength(length);
         return true;
       } catch (error) {
         // It has shrunk meanwhile, or another thread has met its end.
-        if (!(error instanceof RangeError) && available() >= length && this.#memory.pages.fixedUp === -1) throw error;
+        const isOver = !(error instanceof RangeError) && available() >= length && this.#memory.pages.fixedUp === -1;
+        if (isOver || ++tries === MOST_TRIES) throw error;
         this.#memory.repair();
       }
     }

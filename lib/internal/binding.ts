@@ -104,6 +104,8 @@ export interface Binding {
   faultCounter(): Uint32Array | undefined;
   /** -1, or where the lost end of the file begins; Infinity if the guard replaced pages otherwise. */
   fixedUp(handle: Handle): number;
+  /** Whether another handler of SIGBUS or SIGSEGV is told of by rearmGuard(). Else a thread looks for it. */
+  watchHandlers(told: boolean): number;
   restore(handle: Handle, fd: number, offset: number, prot: number, flags: number, lostEndOnly: boolean): number;
   /** Bytes copied, to or from the array: fewer where the memory ends. */
   copyOut: CopyCall;

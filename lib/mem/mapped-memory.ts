@@ -79,17 +79,17 @@ export class MappedMemory {
   /** Puts pages that the guard has replaced back in place. */
   repair(): void {
     for (const part of this.#parts) part.repair();
-    const { pages, protections } = this;
+    const { pages } = this;
     if (pages.fixedUp === -1) return;
-    const { prot } = protections;
+    const { prot } = this.protections;
     const handle = pages.settled();
     // What other threads meet from here on may come after the repair.
     const counts = pages.log.counted();
     // What strays took is back without the file; what it has lost, or nobody could keep, comes from there.
     check(binding.restore(handle, -1, 0, prot, 0, false), 'mprotect');
     if (pages.fixedUp !== -1) this.backing.restore(pages, handle, prot);
-    protections.reapply();
-    pages.log.forgive(counts);
+    // What nobody has any more stays lost, and check() goes on to say so.
+    if (pages.fixedUp === -1) pages.log.forgive(counts);
   }
 
   backed(): number {

@@ -57,13 +57,6 @@ export class Protections {
     const keeps = this.#access === 'copy-on-write' && access === 'read-write';
     this.#access = keeps ? 'copy-on-write' : access;
   }
-
-  /** Gives the parts theirs again, after the whole was mapped anew. */
-  reapply(): void {
-    for (const { offset, end, prot } of this.#parts) {
-      check(binding.mprotect(this.#pages.open(), offset, end - offset, prot), 'mprotect');
-    }
-  }
 }
 
 /** The remedy of a failed mprotect(2). */

@@ -1,7 +1,7 @@
 // Closed pages: what stands at the addresses of a closed mapping while a view can reach
 // them. Nobody has access, so the guard sees each touch; and they are pages of one empty
 // memfd, each at the offset of its own address, so that neighbours merge into one mapping
-// of the kernel, and nothing else in the process can be taken for them.
+// of the kernel, and nothing else in the process is taken for them.
 #pragma once
 
 #include <cstddef>

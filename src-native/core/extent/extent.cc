@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/extent/closed_pages.h"
+#include "core/replacement/page_replacement_lock.h"
 #include "core/replacement/spare_mappings.h"
 #include "sys/abi.h"
 #include "sys/memory.h"
@@ -65,18 +66,42 @@ bool find_joined(uintptr_t address, uintptr_t& start, uintptr_t& end) {
   return true;
 }
 
-// Whether the kernel's mapping is of more than what it has joined of the runtime's.
-bool reaches_out(const Extent& extent, const Vma& vma) {
+// Whether kernel's mappings from `first` to `last` are of more than the extent and what
+// the kernel has joined with it of the runtime's.
+bool reach_out(const Extent& extent, uintptr_t first, uintptr_t last) {
   uintptr_t start = extent.start;
   uintptr_t end = extent.end;
   uintptr_t other = 0;
-  while (vma.start < start) {
+  while (first < start) {
     if (!find_joined(start - 1, start, other)) return true;
   }
-  while (vma.end > end) {
+  while (last > end) {
     if (!find_joined(end, other, end)) return true;
   }
   return false;
+}
+
+// Where the kernel's mapping at the address begins and ends. Its own text: that of the
+// caller is in use.
+bool find_borders(uintptr_t address, uintptr_t& start, uintptr_t& end) {
+  static VmaText text;  // under the page replacement lock
+  Vma vma = {};
+  if (!find_vma(address, vma, text)) return false;
+  start = vma.start;
+  end = vma.end;
+  return true;
+}
+
+// Whether the kernel's mapping, which has no mark of its own, may be of an extent of the
+// engine's addresses: those begin and end where ours did. Others may lie inside what the
+// engine has unmapped since, and then the borders are gone.
+bool within_borders(const Extent& extent, const Vma& vma) {
+  uintptr_t first = vma.start;
+  uintptr_t last = vma.end;
+  uintptr_t other = 0;
+  if (first > extent.start && !find_borders(extent.start, first, other)) return false;
+  if (last < extent.end && !find_borders(extent.end - 1, other, last)) return false;
+  return !reach_out(extent, first, last);
 }
 
 bool alike(const Extent& a, const Extent& b) {
@@ -111,7 +136,7 @@ Standing standing(Extent& extent, const Vma& vma) {
   // What the engine has mapped at its addresses since looks the same, but reaches
   // further.
   const bool like_others = anonymous || !extent.backing.shown();
-  if (extent.engine_owned && like_others && reaches_out(extent, vma)) {
+  if (extent.engine_owned && like_others && !within_borders(extent, vma)) {
     return Standing::kForeign;
   }
   const bool replaced = extent.fixed_up;
@@ -184,8 +209,15 @@ void join_extents(uintptr_t start, uintptr_t end) {
 }
 
 Errno undo_strays(Extent& extent) {
-  const bool strayed = extent.stash != nullptr || extent.opened;
-  if (!strayed) return {};
+  const bool stashed = extent.stash != nullptr;
+  if (!stashed && !extent.opened) return {};
+  const int prot = extent.prot == -1 ? PROT_READ : extent.prot;
+  const auto protect = [&] {
+    return with_spares(
+        [&] { return sys::mprotect(at(extent.start), extent.length(), prot); });
+  };
+  // First: a stray access that comes now waits for the lock, and leaves nothing behind.
+  if (Errno error = protect(); error.failed()) return error;
   if (Errno error = unstash(extent.stash); error.failed()) return error;
   if (extent.opened && !extent.broken) {
     // Private pages that were written are dropped: the file, or nothing, is behind them.
@@ -198,10 +230,10 @@ Errno undo_strays(Extent& extent) {
     }
     if (dropped.failed()) return dropped;
   }
-  const int prot = extent.prot == -1 ? PROT_READ : extent.prot;
-  Errno error =
-      with_spares([&] { return sys::mprotect(at(extent.start), extent.length(), prot); });
-  if (error.failed()) return error;
+  // Pages that are back have the protection they had when they were taken.
+  if (stashed) {
+    if (Errno error = protect(); error.failed()) return error;
+  }
   extent.opened = false;
   if (extent.broken) return {};
   forget_blocks(extent);
@@ -212,6 +244,11 @@ Errno undo_strays(Extent& extent) {
 Errno undo_strays_in(const void* address, size_t length) {
   const auto start = reinterpret_cast<uintptr_t>(address);
   return each_extent(start, start + length, undo_strays);
+}
+
+Errno own_pages_in(const void* address, size_t length) {
+  const PageReplacementLock lock;
+  return undo_strays_in(address, length);
 }
 
 void close_extents(uintptr_t start, uintptr_t end, bool stays) {

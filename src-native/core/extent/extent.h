@@ -85,6 +85,9 @@ Extent shifted(Extent extent, uintptr_t shift);
 // again, with the protection it was last given.
 sys::Errno undo_strays(Extent& extent);
 sys::Errno undo_strays_in(const void* address, size_t length);
+// The same, before a system call acts on the pages: what it does is done to the mapping's
+// own. Takes the lock.
+sys::Errno own_pages_in(const void* address, size_t length);
 // What the guard has counted as split for it is given back.
 void forget_blocks(Extent& extent);
 // Pieces of all extents: each costs the process two of the kernel's mappings.

@@ -124,7 +124,9 @@ bool stays_out_of_reach(const Scene& scene, int64_t size) {
 
 Fixup past_the_end(const Scene& scene) {
   Extent& extent = *scene.extent;
-  Span tail = {scene.page, extent.end};
+  // What lies behind the kernel's mapping has a mapping of its own: another's, it may be.
+  const Span common = scene.common();
+  Span tail = {scene.page, common.end};
   const int64_t size = file_size(scene);
   if (size >= 0) {
     const size_t end = round_up(static_cast<size_t>(size), scene.unit);
@@ -136,23 +138,26 @@ Fixup past_the_end(const Scene& scene) {
           in_the_file(scene, disk ? FaultKind::kMemoryFailure : FaultKind::kNoSpace));
     }
     const uint64_t first = scene.file_offset(extent.start);
-    tail.start = first >= end ? extent.start : extent.start + (end - first);
+    const uintptr_t lost = first >= end ? extent.start : extent.start + (end - first);
+    tail.start = std::max(lost, common.start);
   } else {
     // A file that lost its path and shrank has no readable page at its end. (One that has
     // holes there on a full tmpfs looks the same.)
-    const Span common = scene.common();
     if (sys::readable(reinterpret_cast<void*>(common.end - scene.unit))) {
       if (!stays_out_of_reach(scene, size)) return Fixup::kAlready;
       return done(in_the_file(scene, FaultKind::kNoSpace));
     }
     tail.start = first_unreadable({common.start, scene.page}, scene.unit);
   }
-  extent.lost_from = tail.start;
+  const auto lost_from = [&](uintptr_t start) {
+    if (extent.lost_from == 0 || start < extent.lost_from) extent.lost_from = start;
+  };
+  lost_from(tail.start);
   count(scene, FaultKind::kTruncated, tail);
   if (replace_by_zeros(tail)) return Fixup::kNow;
   // The limit of mappings: whole ones can still be replaced.
-  extent.lost_from = tail.start = extent.start;
-  return done(replace_by_zeros(tail) || give_up(tail));
+  lost_from(common.start);
+  return done(replace_by_zeros(common) || give_up(common));
 }
 
 bool memory_failure(const Scene& scene) {
@@ -205,7 +210,7 @@ bool read_only(const Scene& scene) {
   // secret.
   if (is_secret(scene.vma)) {
     count(scene, FaultKind::kReadOnly, common);
-    scene.extent->broken = true;
+    if (!stash_shared(extent.stash, common.start, common.length())) extent.broken = true;
     return replace_by_zeros(common);
   }
   if (scene.vma.shared) return write_to_shared(scene);
@@ -225,19 +230,35 @@ bool read_only(const Scene& scene) {
   return replace_by_copy(block, scene.unit) || allow(common, kReadWrite);
 }
 
+// Pages that this kernel cannot move, huge ones say: a copy is kept, and the access is
+// let through to them.
+bool let_through(const Scene& scene, Span block) {
+  Extent& extent = *scene.extent;
+  count_block(extent);
+  if (!allow(block, PROT_READ) ||
+      !stash_copy(extent.stash, block.start, block.length(), scene.unit)) {
+    extent.broken = true;
+  }
+  return allow(block, kReadWrite);
+}
+
 bool no_access(const Scene& scene, Span span) {
   Extent& extent = *scene.extent;
   count(scene, FaultKind::kNoAccess, span);
   // Code: it may be read, or else it could not go on to be run.
   if (scene.vma.executable) return allow(span, PROT_READ | PROT_EXEC);
-  const bool kept = scene.vma.shared
-                        ? stash_shared(extent.stash, span.start, span.length())
-                        : stash_pages(extent.stash, span.start, span.length());
+  const bool kept =
+      scene.vma.shared ? stash_shared(extent.stash, span.start, span.length())
+                       : stash_pages(extent.stash, span.start, span.length(), scene.unit);
+  if (!kept && !scene.vma.shared) {
+    const Span block = block_of(scene, kLeastStray);
+    return let_through(
+        scene, {std::max(block.start, span.start), std::min(block.end, span.end)});
+  }
+  if (!kept) extent.broken = true;
   // What JavaScript maps has a descriptor or a path to come back from.
-  if (!kept && extent.fd >= 0) extent.broken = true;
   if (kept || extent.fd >= 0) return replace_by_zeros(span) || allow(span, kReadWrite);
-  // Linux before 5.7: rather let the access through than lose the pages.
-  return allow(span, scene.vma.shared ? PROT_READ : kReadWrite);
+  return allow(span, PROT_READ);
 }
 
 bool after_close(const Scene& scene) {

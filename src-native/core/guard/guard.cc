@@ -19,6 +19,7 @@
 #include "core/replacement/page_replacement_lock.h"
 #include "core/replacement/spare_mappings.h"
 #include "core/replacement/stash.h"
+#include "core/thread.h"
 #include "sys/abi.h"
 #include "sys/file.h"
 #include "sys/signal.h"
@@ -224,6 +225,31 @@ void rearm_guard() {
   std::lock_guard lock(arming());
   arm(SIGBUS);
   arm(SIGSEGV);
+}
+
+namespace {
+
+constexpr timespec kBetweenLooks = {0, 50'000'000};
+std::atomic<bool> is_told = false;
+std::atomic<bool> is_watched = false;
+
+void watch(void*) {
+  while (!is_told.load(std::memory_order_relaxed)) {
+    static_cast<void>(::nanosleep(&kBetweenLooks, nullptr));
+    rearm_guard();
+  }
+  is_watched.store(false, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+sys::Errno watch_handlers(bool told) {
+  if (told) is_told.store(true, std::memory_order_relaxed);
+  if (is_told.load(std::memory_order_relaxed)) return {};
+  if (is_watched.exchange(true, std::memory_order_relaxed)) return {};
+  const sys::Errno error = start_thread("memmap-handlers", watch, nullptr);
+  if (error.failed()) is_watched.store(false, std::memory_order_relaxed);
+  return error;
 }
 
 }  // namespace memmap::core

@@ -38,4 +38,8 @@ inline constexpr int kNoProc = 1 << 14;
 // The same, if it has been in place before.
 void rearm_guard();
 
+// Whether somebody calls rearm_guard() when another handler takes the place of ours. As
+// long as nobody does a thread looks, some times a second. EAGAIN: none can be had.
+sys::Errno watch_handlers(bool told);
+
 }  // namespace memmap::core

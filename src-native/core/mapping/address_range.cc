@@ -18,7 +18,6 @@ namespace memmap::core {
 namespace {
 
 using sys::Errno;
-using sys::Result;
 
 struct Entry {
   const AddressRange* range;  // identity, valid until the range's destructor has run
@@ -104,7 +103,8 @@ bool look_for_candidates(void* context, const Vma& vma) {
 Errno replace_by_closed(char* address, size_t length, bool& stays) {
   if (guard_enabled()) {
     Errno placed = with_spares([&] { return place_closed_pages(address, length); });
-    if (placed.value == ENOMEM) {
+    // EAGAIN: more than may be locked, after mlockall(2).
+    if (placed.value == ENOMEM || placed.value == EAGAIN) {
       // The limit of mappings. The guard knows them as closed.
       stays = true;
       static_cast<void>(sys::madvise(address, length, MADV_WIPEONFORK));
@@ -200,6 +200,7 @@ AddressRange::~AddressRange() {
     auto found = all.ranges.find(number(begin_));
     if (found != all.ranges.end() && found->second.range == this) all.ranges.erase(found);
     remove_extents(number(begin_), number(begin_) + length(), this);
+    if (owner_ == Owner::kMemmap && !disowned_) unmap_below();
     all.census.live -= 1;
     if (retired_) {
       all.census.retired -= 1;
@@ -207,7 +208,6 @@ AddressRange::~AddressRange() {
     }
   }
   if (owner_ != Owner::kMemmap || disowned_) return;
-  unmap_below();
   // Only now, with the entry gone: whoever is given these addresses next finds the
   // registry free of them.
   if (!sys::munmap(begin_, length()).failed()) return;
@@ -247,15 +247,29 @@ void AddressRange::fill_as(const std::vector<Extent>& before, const char* from, 
   }
 }
 
-// What the kernel has added below the first page, as it does for MAP_GROWSDOWN.
-void AddressRange::unmap_below() {
+// What the kernel has added below the first page, as it does for MAP_GROWSDOWN: it may be
+// one mapping with a neighbour of ours.
+void AddressRange::note_below() {
   if (!grows_down_ || prepare_find_vma().failed()) return;
   const std::unique_ptr<VmaText> text(new (std::nothrow) VmaText);
   Vma vma = {};
-  if (text == nullptr || !find_vma(number(begin_), vma, *text)) return;
-  if (vma.start >= number(begin_) || vma.inode != 0) return;
-  static_cast<void>(
-      sys::munmap(reinterpret_cast<void*>(vma.start), number(begin_) - vma.start));
+  const uintptr_t lowest = number(begin_) - below_;
+  if (text == nullptr || !find_vma(lowest, vma, *text)) return;
+  if (vma.start >= lowest || vma.inode != 0) return;
+  uintptr_t start = vma.start;
+  auto& ranges = registry().ranges;
+  const auto self = ranges.lower_bound(number(begin_));
+  if (self != ranges.begin()) {
+    const auto& [begin, entry] = *std::prev(self);
+    start = std::max(start, begin + entry.range->length());
+  }
+  if (start < lowest) below_ = number(begin_) - start;
+}
+
+void AddressRange::unmap_below() {
+  note_below();
+  const size_t below = std::exchange(below_, 0);
+  if (below > 0) static_cast<void>(sys::munmap(begin_ - below, below));
 }
 
 Errno AddressRange::vacate(size_t offset, size_t length) {
@@ -274,15 +288,52 @@ Errno AddressRange::vacate(size_t offset, size_t length) {
   return {};
 }
 
+PlacedPart::PlacedPart(std::shared_ptr<AddressRange> range, uintptr_t start,
+                       uintptr_t end)
+    : range_(std::move(range)), start_(start), end_(end) {
+  const PageReplacementLock lock;
+  range_->parts_.push_back(this);
+}
+
+PlacedPart::~PlacedPart() {
+  const PageReplacementLock lock;
+  std::erase(range_->parts_, this);
+  range_->clear(*this);
+}
+
+void AddressRange::clear(const PlacedPart& part) {
+  std::vector<Extent> closed;
+  const auto length = static_cast<size_t>(part.end() - part.start());
+  for (const Extent& extent : extents_in(reinterpret_cast<void*>(part.start()), length)) {
+    const auto reaches = [&](const PlacedPart* other) {
+      return other->start() < extent.end && extent.start < other->end();
+    };
+    const bool reached = std::any_of(parts_.begin(), parts_.end(), reaches);
+    if (extent.closed && !reached) closed.push_back(extent);
+  }
+  for (const Extent& extent : closed) {
+    constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    const auto cleared = with_spares([&] {
+      return sys::mmap(reinterpret_cast<void*>(extent.start), extent.length(), PROT_NONE,
+                       kFlags, -1, 0);
+    });
+    // At the limit of mappings they stay closed.
+    if (cleared) remove_extents(extent.start, extent.end, this);
+  }
+}
+
 Errno AddressRange::protect(size_t offset, size_t length, int prot) {
   if (!within(offset, length, this->length())) return {EINVAL};
   length = round_up(length, page_size());
   char* address = begin_ + offset;
-  const uintptr_t start = number(address);
+  uintptr_t start = number(address);
   const uintptr_t end = start + length;
   if (start % page_size() != 0) return {EINVAL};
   if (length == 0) return {};
   const PageReplacementLock lock;
+  note_below();
+  // The kernel then begins where its own mapping does.
+  if ((prot & PROT_GROWSDOWN) != 0) start = start_of_mapping(start);
   const auto refuse_closed = [](Extent& extent) {
     return extent.closed ? Errno{ENOMEM} : Errno{};
   };
@@ -298,12 +349,22 @@ Errno AddressRange::protect(size_t offset, size_t length, int prot) {
   const Errno error = with_spares([&] { return sys::mprotect(address, length, prot); });
   if (Errno cut = cut_extents(start, end); cut.failed()) return cut;
   static_cast<void>(each_extent(start, end, [&](Extent& extent) {
-    extent.prot = error.failed() ? -1 : prot;  // part of it may have been changed
+    // Part of it may have been changed.
+    extent.prot = error.failed() ? -1 : prot & ~(PROT_GROWSDOWN | PROT_GROWSUP);
     if (error.failed() || (prot & PROT_WRITE) != 0) extent.pristine = false;
     return Errno{};
   }));
   join_extents(start, end);
   return error;
+}
+
+// Where the kernel's mapping at the address begins, in this range.
+uintptr_t AddressRange::start_of_mapping(uintptr_t address) const {
+  const std::unique_ptr<VmaText> text(new (std::nothrow) VmaText);
+  Vma vma = {};
+  if (text == nullptr || prepare_find_vma().failed()) return number(begin_);
+  if (!find_vma(address, vma, *text)) return address;
+  return std::max(vma.start, number(begin_));
 }
 
 Errno AddressRange::seal(size_t offset, size_t length, unsigned long flags) {

@@ -28,6 +28,26 @@
 
 namespace memmap::core {
 
+class AddressRange;
+
+// A part of a reservation in which a mapping was placed: it lives as long as anybody can
+// reach the mapping's addresses, which are nobody's again after it.
+class PlacedPart {
+ public:
+  PlacedPart(std::shared_ptr<AddressRange> range, uintptr_t start, uintptr_t end);
+  PlacedPart(const PlacedPart&) = delete;
+  PlacedPart& operator=(const PlacedPart&) = delete;
+  ~PlacedPart();
+
+  uintptr_t start() const { return start_; }
+  uintptr_t end() const { return end_; }
+
+ private:
+  const std::shared_ptr<AddressRange> range_;
+  const uintptr_t start_;
+  const uintptr_t end_;
+};
+
 class AddressRange {
  public:
   enum class Owner : uint8_t {
@@ -65,6 +85,11 @@ class AddressRange {
   char* begin() const { return begin_; }
   size_t length() const { return length_.load(std::memory_order_relaxed); }
   Owner owner() const { return owner_; }
+  bool grows_down() const { return grows_down_; }
+
+  // Of a range that is for mappings to be placed in: no buffer is over it as a whole.
+  void reserve() { is_reservation_ = true; }
+  bool is_reservation() const { return is_reservation_; }
 
   // Notes what has just been mapped at `address`, for the guard to answer for: its unit,
   // prot, backing and counts are the caller's to fill in. With the page replacement lock
@@ -97,6 +122,9 @@ class AddressRange {
   // Takes over `more` bytes that the kernel has just mapped behind the end.
   void extend(size_t more);
 
+  // Unmaps what the kernel has added below, as it does for MAP_GROWSDOWN. With the lock.
+  void unmap_below();
+
   // Forgets the addresses without unmapping them: someone else has moved them.
   void disown();
 
@@ -104,15 +132,24 @@ class AddressRange {
   AddressRange(char* begin, size_t length, Owner owner, bool grows_down)
       : begin_(begin), length_(length), owner_(owner), grows_down_(grows_down) {}
 
-  void unmap_below();
+  friend class PlacedPart;
+
+  // The closed pages of a part that nobody reaches, nor any other part, are without a
+  // mapping again.
+  void clear(const PlacedPart& part);
+  void note_below();
+  uintptr_t start_of_mapping(uintptr_t address) const;
 
   char* const begin_;
   std::atomic<size_t> length_;  // changed under the lock, read anywhere
   const Owner owner_;
   const bool grows_down_;
+  bool is_reservation_ = false;  // from the beginning
   // Under the page replacement lock.
   bool retired_ = false;
   bool disowned_ = false;
+  std::vector<const PlacedPart*> parts_;
+  size_t below_ = 0;  // bytes that the kernel has added below the first page
 };
 
 }  // namespace memmap::core

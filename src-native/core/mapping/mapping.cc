@@ -1,5 +1,8 @@
 #include "core/mapping/mapping.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <utility>
@@ -118,6 +121,7 @@ Result<Mapping> Mapping::reserve(size_t length) {
   Result<void*> mapped = sys::mmap(nullptr, length, PROT_NONE, kFlags, -1, 0);
   if (!mapped) return mapped.error();
   auto range = AddressRange::take(*mapped, length, AddressRange::Owner::kMemmap);
+  range->reserve();
   return Mapping(std::move(range), static_cast<char*>(*mapped), length);
 }
 
@@ -130,6 +134,10 @@ Mapping::Mapping(std::shared_ptr<AddressRange> range, char* address, size_t leng
   } else {
     counts_ = extent->counts;
     unit_ = extent->unit;
+    const auto start = reinterpret_cast<uintptr_t>(address);
+    if (range_->is_reservation()) {
+      part_ = std::make_shared<PlacedPart>(range_, start, start + length);
+    }
   }
 }
 
@@ -140,6 +148,7 @@ Mapping::~Mapping() {
 
 void Mapping::swap(Mapping& other) noexcept {
   std::swap(range_, other.range_);
+  std::swap(part_, other.part_);
   std::swap(address_, other.address_);
   std::swap(length_, other.length_);
   std::swap(unit_, other.unit_);
@@ -196,6 +205,7 @@ Errno Mapping::overlay(void* address) {
 
 // The pages are in `range` now, and fill it.
 void Mapping::settle(std::shared_ptr<AddressRange> range) {
+  part_.reset();
   range_ = std::move(range);
   address_ = range_->begin();
   length_ = range_->length();
@@ -223,18 +233,21 @@ Errno Mapping::resize(size_t length) {
   if (Errno error = undo_strays_in(address_, length_); error.failed()) {
     return error;
   }
+  range_->unmap_below();
   const std::vector<Extent> extents = extents_in(address_, length_);
   bool joined = false;
   if (Errno error = join_for_move(address_, length_, joined); error.failed()) {
     return error;
   }
-  Result<void*> moved = sys::mremap(address_, length_, length, MREMAP_MAYMOVE);
+  Result<void*> moved = move_pages(address_, length_, length);
   if (!moved) {
     if (joined) protect_again(address_, length_);
     return moved.error();
   }
+  const bool grows_down = range_->grows_down();
   range_->disown();
-  auto range = AddressRange::take(*moved, length, AddressRange::Owner::kMemmap);
+  auto range =
+      AddressRange::take(*moved, length, AddressRange::Owner::kMemmap, grows_down);
   range->fill_as(extents, address_, range->begin(), length);
   if (joined) protect_again(range->begin(), length);
   settle(std::move(range));
@@ -243,44 +256,112 @@ Errno Mapping::resize(size_t length) {
 
 Errno Mapping::restore(const Source& source, int prot) {
   const PageReplacementLock lock;
+  if (Errno error = undo_strays_in(address_, length_); error.failed()) return error;
   size_t from = SIZE_MAX;
-  const bool fixed = fixed_up(from);
-  const auto offset = static_cast<size_t>(address_ - range_->begin());
-  if (source.file < 0 || source.lost_end_only) {
-    Errno error = range_->protect(offset, length_, prot);
-    if (error.failed() || source.file < 0 || !fixed || from >= length_) return error;
-  } else {
-    from = 0;
+  if (source.file < 0 || !fixed_up(from)) return {};
+  const auto start = reinterpret_cast<uintptr_t>(address_);
+  if (!source.lost_end_only) return restore_from(source, prot, start, start + length_);
+  from = std::min(from, length_);
+  restore_blocks(source, start + from);
+  return restore_from(source, prot, start + from, start + length_);
+}
+
+// Extent by extent, with the protection each has: no part of it can be written meanwhile
+// that may not be.
+Errno Mapping::restore_from(const Source& source, int prot, uintptr_t start,
+                            uintptr_t end) {
+  const auto origin = reinterpret_cast<uintptr_t>(address_);
+  for (Extent extent : extents_in(reinterpret_cast<void*>(start), end - start)) {
+    // What was unmapped, or is another mapping's by now, stays what it is.
+    if (extent.closed || extent.counts != counts_) continue;
+    if (extent.prot == -1) extent.prot = prot;
+    Result<void*> mapped = with_spares([&] {
+      return sys::mmap(reinterpret_cast<void*>(extent.start), extent.length(),
+                       extent.prot, source.flags | MAP_FIXED, source.file,
+                       source.offset + static_cast<int64_t>(extent.start - origin));
+    });
+    if (!mapped) return mapped.error();
+    extent.fixed_up = extent.broken = extent.opened = false;
+    extent.lost_from = extent.suspect = 0;
+    extent.pristine = !extent.backing.shared && (extent.prot & PROT_WRITE) == 0;
+    // The same file, but overlayfs may have taken it to another layer meanwhile.
+    extent.backing.shown_device = extent.backing.shown_inode = 0;
+    if (guard_enabled()) learn_shown(extent.backing, extent.start);
+    add_extent(std::move(extent));
   }
-  const std::vector<Extent> before = extents_in(address_ + from, 1);
-  if (before.empty()) return {EINVAL};
-  const auto start = reinterpret_cast<uintptr_t>(address_) + from;
-  // What was stashed of the pages is the file's, and comes from there.
-  static_cast<void>(each_extent(start, start + length_ - from, [](Extent& extent) {
-    if (extent.stash != nullptr) return undo_strays(extent);
-    return Errno{};
-  }));
-  Result<void*> mapped = with_spares([&] {
-    return sys::mmap(address_ + from, length_ - from, prot, source.flags | MAP_FIXED,
-                     source.file, source.offset + static_cast<int64_t>(from));
-  });
-  if (!mapped) return mapped.error();
-  Extent extent = before.front();
-  extent.prot = prot;
-  extent.fixed_up = extent.broken = extent.opened = false;
-  extent.lost_from = extent.suspect = 0;
-  extent.start = start;
-  extent.end = start + length_ - from;
-  extent.pristine = !extent.backing.shared && (prot & PROT_WRITE) == 0;
-  // The same file, but overlayfs may have taken it to another layer meanwhile.
-  extent.backing.shown_device = extent.backing.shown_inode = 0;
-  if (guard_enabled()) learn_shown(extent.backing, start);
-  add_extent(std::move(extent));
-  // What lies before a lost end has been given back above.
-  return each_extent(reinterpret_cast<uintptr_t>(address_), start, [](Extent& left) {
+  return each_extent(origin, start, [](Extent& left) {
+    left.lost_from = 0;
     left.fixed_up = left.broken;
     return Errno{};
   });
+}
+
+namespace {
+
+// What a block of a private mapping holds that could not be had for a while, over the
+// file's pages: bytes that are its own stay, and what it lacked is the file's again.
+Errno restore_block(uintptr_t start, size_t length, int prot, int flags, int file,
+                    int64_t offset) {
+  Result<void*> made = with_spares([&] {
+    return sys::mmap(nullptr, length, PROT_READ | PROT_WRITE, flags, file, offset);
+  });
+  if (!made) return made.error();
+  const size_t page = page_size();
+  const pid_t self = ::getpid();
+  const std::vector<char> zeros(page);
+  std::vector<char> bytes(page);
+  Errno error = {};
+  for (size_t done = 0; done < length && !error.failed(); done += page) {
+    Result<ssize_t> got = sys::process_vm_readv(
+        self, {bytes.data(), page}, {reinterpret_cast<void*>(start + done), page});
+    if (!got) error = got.error();
+    if (error.failed() || bytes == zeros) continue;
+    Result<ssize_t> put = sys::process_vm_writev(
+        self, {bytes.data(), page}, {static_cast<char*>(*made) + done, page});
+    if (!put) error = put.error();
+  }
+  if (!error.failed()) error = sys::mprotect(*made, length, prot);
+  if (!error.failed()) {
+    constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
+    Result<void*> moved = with_spares([&] {
+      return sys::mremap(*made, length, length, kFlags, reinterpret_cast<void*>(start));
+    });
+    if (moved) return {};
+    error = moved.error();
+  }
+  static_cast<void>(sys::munmap(*made, length));
+  return error;
+}
+
+}  // namespace
+
+// Blocks of memory in place of the file's pages, up to `end`. Where it fails they stay as
+// they are, and the extent is still broken.
+void Mapping::restore_blocks(const Source& source, uintptr_t end) {
+  const auto origin = reinterpret_cast<uintptr_t>(address_);
+  const std::unique_ptr<VmaText> text(new (std::nothrow) VmaText);
+  if (text == nullptr || prepare_find_vma().failed()) return;
+  static_cast<void>(each_extent(origin, end, [&](Extent& extent) {
+    if (!extent.broken || extent.counts != counts_) return Errno{};
+    const int prot = extent.prot == -1 ? PROT_READ : extent.prot;
+    const uintptr_t stop = std::min(extent.end, end);
+    bool all = true;
+    Vma vma = {};
+    for (uintptr_t at = extent.start; at < stop && find_vma(at, vma, *text);
+         at = vma.end) {
+      if (vma.inode != 0 || vma.shared) continue;
+      const size_t length = std::min(vma.end, stop) - at;
+      const auto offset = source.offset + static_cast<int64_t>(at - origin);
+      all =
+          !restore_block(at, length, prot, source.flags, source.file, offset).failed() &&
+          all;
+    }
+    if (!all) return Errno{};
+    extent.broken = false;
+    extent.fixed_up = extent.lost_from != 0;
+    forget_blocks(extent);
+    return Errno{};
+  }));
 }
 
 bool Mapping::fixed_up(size_t& lost_from) const {
@@ -305,14 +386,31 @@ Errno Mapping::close() {
   if (alone()) {
     range_.reset();  // nobody can reach the addresses: unmaps them
   } else {
-    Errno error =
-        range_->vacate(static_cast<size_t>(address_ - range_->begin()), length_);
-    if (error.failed() && error.value != EPERM) return error;
+    if (Errno error = vacate(); error.failed() && error.value != EPERM) return error;
     if (fills_range()) range_->retire();
+    part_.reset();
     range_.reset();
   }
   fd_ = sys::UniqueFd();
   return {};
+}
+
+Errno Mapping::vacate() {
+  uintptr_t next = reinterpret_cast<uintptr_t>(address_);
+  const uintptr_t end = next + length_;
+  const auto begin = reinterpret_cast<uintptr_t>(range_->begin());
+  const auto close_to = [&](uintptr_t to) {
+    const Errno error = to > next ? range_->vacate(next - begin, to - next) : Errno{};
+    next = to;
+    return error;
+  };
+  for (const Extent& extent : extents_in(address_, length_)) {
+    if (extent.closed || extent.counts == counts_) continue;
+    // Another mapping's, which was placed here.
+    if (Errno error = close_to(extent.start); error.failed()) return error;
+    next = extent.end;
+  }
+  return close_to(end);
 }
 
 }  // namespace memmap::core

@@ -53,7 +53,11 @@ class Mapping {
 
   char* address() const { return address_; }
   size_t length() const { return length_; }  // bytes, whole pages
-  const std::shared_ptr<AddressRange>& range() const { return range_; }
+  // For whoever is to keep the addresses: see AddressRange, PlacedPart.
+  std::shared_ptr<AddressRange> range() const {
+    if (part_ == nullptr) return range_;
+    return std::shared_ptr<AddressRange>(part_, range_.get());
+  }
   // The descriptor kept for later, if any: a memfd's, an unlinked file's.
   int fd() const { return fd_.get(); }
   void keep(sys::UniqueFd fd);
@@ -96,10 +100,16 @@ class Mapping {
   // Whether nothing but this object can reach the addresses.
   bool alone() const;
   void settle(std::shared_ptr<AddressRange> range);
+  // Closes the pages that are of this mapping: others may have been placed among them.
+  sys::Errno vacate();
+  // What restore() does with the pages of [start, end).
+  sys::Errno restore_from(const Source& source, int prot, uintptr_t start, uintptr_t end);
+  void restore_blocks(const Source& source, uintptr_t end);
   // The descriptor that the guard may ask; -1: none.
   void show_fd(int fd);
 
   std::shared_ptr<AddressRange> range_;
+  std::shared_ptr<PlacedPart> part_;  // of a reservation
   char* address_ = nullptr;
   size_t length_ = 0;
   size_t unit_ = page_size();

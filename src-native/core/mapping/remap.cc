@@ -34,12 +34,81 @@ Result<std::shared_ptr<AddressRange>> destination(void* address, size_t length) 
   return range;
 }
 
+struct Piece {
+  char* address;
+  size_t length;
+};
+
+// The kernel's mappings of [address, address + length): none if there is a hole.
+std::vector<Piece> pieces_of(char* address, size_t length) {
+  std::vector<Piece> pieces;
+  const std::unique_ptr<VmaText> text(new (std::nothrow) VmaText);
+  if (text == nullptr || prepare_find_vma().failed()) return {};
+  char* const end = address + length;
+  Vma vma = {};
+  for (char* at = address; at < end;) {
+    if (!find_vma(reinterpret_cast<uintptr_t>(at), vma, *text)) return {};
+    char* const stop = std::min(end, reinterpret_cast<char*>(vma.end));
+    pieces.push_back({at, static_cast<size_t>(stop - at)});
+    at = stop;
+  }
+  return pieces;
+}
+
+Result<void*> move_to(char* from, size_t old_length, size_t new_length, void* to) {
+  return with_spares([&] {
+    return sys::mremap(from, old_length, new_length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+  });
+}
+
+// Moves a piece of `length` bytes, which then has `more`.
+Result<void*> move_piece(const Piece& piece, size_t more, bool keeps, char* to) {
+  if (!keeps) return move_to(piece.address, piece.length, piece.length + more, to);
+  constexpr int kKeeps = MREMAP_MAYMOVE | MREMAP_DONTUNMAP;
+  Result<void*> moved = with_spares(
+      [&] { return sys::mremap(piece.address, piece.length, piece.length, kKeeps); });
+  if (!moved) return moved;
+  char* const away = static_cast<char*>(*moved);
+  Result<void*> landed = move_to(away, piece.length, piece.length + more, to);
+  if (!landed)
+    static_cast<void>(move_to(away, piece.length, piece.length, piece.address));
+  return landed;
+}
+
+Result<void*> move_pieces(char* from, size_t old_length, size_t new_length, bool keeps,
+                          char* to) {
+  const size_t kept = std::min(old_length, new_length);
+  const std::vector<Piece> pieces = pieces_of(from, kept);
+  for (size_t i = 0; i < pieces.size(); i++) {
+    const Piece& piece = pieces[i];
+    const bool last = i + 1 == pieces.size();
+    char* const place = to + (piece.address - from);
+    Result<void*> moved = move_piece(piece, last ? new_length - kept : 0, keeps, place);
+    if (moved) continue;
+    while (i-- > 0) {
+      char* const back = pieces[i].address;
+      static_cast<void>(
+          move_to(to + (back - from), pieces[i].length, pieces[i].length, back));
+    }
+    return moved.error();
+  }
+  if (pieces.empty()) return Errno{EFAULT};
+  if (!keeps && old_length > kept) {
+    static_cast<void>(sys::munmap(from + kept, old_length - kept));
+  }
+  return to;
+}
+
 // Undoes detach_pages: they return to their old addresses, which are still ours.
 void reattach_pages(void* detached, char* address, size_t old_length, size_t new_length) {
   const size_t kept = new_length < old_length ? new_length : old_length;
   constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
-  static_cast<void>(with_spares(
-      [&] { return sys::mremap(detached, new_length, kept, kFlags, address); }));
+  const bool whole = bool{with_spares(
+      [&] { return sys::mremap(detached, new_length, kept, kFlags, address); })};
+  if (!whole) {
+    static_cast<void>(
+        move_pages(static_cast<char*>(detached), kept, kept, false, address));
+  }
 }
 
 // Moves the pages to where nobody can see them, `new_length` long; the old addresses stay
@@ -48,6 +117,9 @@ Result<void*> detach_pages(char* address, size_t old_length, size_t new_length) 
   const size_t kept = new_length < old_length ? new_length : old_length;
   Result<void*> detached =
       sys::mremap(address, kept, kept, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+  if (!detached && detached.error().value == EFAULT) {
+    return move_pages(address, old_length, new_length, true);
+  }
   if (!detached || new_length == kept) return detached;
   Result<void*> grown = sys::mremap(*detached, kept, new_length, MREMAP_MAYMOVE);
   if (!grown) reattach_pages(*detached, address, kept, kept);
@@ -100,6 +172,25 @@ Result<Mapping> remap_copying(char* address, size_t old_length, size_t new_lengt
 }
 
 }  // namespace
+
+Result<void*> move_pages(char* from, size_t old_length, size_t new_length, bool keeps,
+                         void* to) {
+  if (!keeps) {
+    const int flags = MREMAP_MAYMOVE | (to != nullptr ? MREMAP_FIXED : 0);
+    Result<void*> moved = sys::mremap(from, old_length, new_length, flags, to);
+    if (moved || moved.error().value != EFAULT) return moved;
+  }
+  if (to != nullptr) {
+    return move_pieces(from, old_length, new_length, keeps, static_cast<char*>(to));
+  }
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  Result<void*> claimed = sys::mmap(nullptr, new_length, PROT_NONE, kFlags, -1, 0);
+  if (!claimed) return claimed;
+  Result<void*> moved =
+      move_pieces(from, old_length, new_length, keeps, static_cast<char*>(*claimed));
+  if (!moved) static_cast<void>(sys::munmap(*claimed, new_length));
+  return moved;
+}
 
 Errno join_for_move(char* address, size_t length, bool& joined) {
   const std::vector<Extent> extents = extents_in(address, length);
@@ -183,8 +274,8 @@ Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
   Result<void*> landed = detach_pages(address, old_length, new_length);
   if (landed) {
     void* detached = *landed;
-    landed = sys::mremap(detached, new_length, new_length, MREMAP_MAYMOVE | MREMAP_FIXED,
-                         new_address);
+    landed = move_pages(static_cast<char*>(detached), new_length, new_length, false,
+                        new_address);
     if (!landed) reattach_pages(detached, address, old_length, new_length);
   }
   if (!landed) {

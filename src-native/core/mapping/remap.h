@@ -18,6 +18,13 @@ namespace memmap::core {
 sys::Result<std::shared_ptr<AddressRange>> move_out(AddressRange& range, char* address,
                                                     size_t old_length, size_t new_length);
 
+// As mremap(2) with MREMAP_MAYMOVE, and `keeps`: MREMAP_DONTUNMAP. The kernel moves one
+// of its mappings at a time; pages that were advised, locked or bound in parts are
+// several, and are moved one by one, to `to` if that is not null: addresses that the
+// caller holds. On failure nothing has changed. With the page replacement lock held.
+sys::Result<void*> move_pages(char* from, size_t old_length, size_t new_length,
+                              bool keeps = false, void* to = nullptr);
+
 // The kernel moves one of its mappings at a time, and pages that are protected in parts
 // are several: they are one, without access, while they are moved. `joined`: whether they
 // had to be. On failure nothing has changed. With the page replacement lock held.

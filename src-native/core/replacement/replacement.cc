@@ -16,11 +16,24 @@ constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 
 void* at(uintptr_t address) { return reinterpret_cast<void*>(address); }
 
+// After mlockall(2) MCL_FUTURE a mapping may be more than the process may lock: rather
+// nothing is locked any more than that an access ends the process.
+template <typename Map>
+Result<void*> map_unlocked(Map map) {
+  Result<void*> mapped = map();
+  if (mapped || mapped.error().value != EAGAIN) return mapped;
+  static_cast<void>(sys::munlockall());
+  return map();
+}
+
 }  // namespace
 
 bool replace_by_zeros(Span span) {
   const auto zeros = [&](int prot) {
-    return sys::mmap(at(span.start), span.length(), prot, kAnonymous | MAP_FIXED, -1, 0);
+    return map_unlocked([&] {
+      return sys::mmap(at(span.start), span.length(), prot, kAnonymous | MAP_FIXED, -1,
+                       0);
+    });
   };
   if (zeros(kReadWrite)) return true;
   // Under strict overcommit writable memory is charged, read-only memory never.
@@ -31,8 +44,10 @@ bool replace_by_zeros(Span span) {
 
 bool replace_by_copy(Span span, size_t unit) {
   const size_t length = span.length();
-  Result<void*> copy = with_spares(
-      [&] { return sys::mmap(nullptr, length, kReadWrite, kAnonymous, -1, 0); });
+  Result<void*> copy = map_unlocked([&] {
+    return with_spares(
+        [&] { return sys::mmap(nullptr, length, kReadWrite, kAnonymous, -1, 0); });
+  });
   if (!copy) return false;
   copy_readable(static_cast<char*>(*copy), span.start, length, unit);
   constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
@@ -57,8 +72,9 @@ bool give_up(Span span) {
   constexpr int kTries = 1000;
   constexpr int kFlags = kAnonymous | MAP_FIXED_NOREPLACE;
   for (int tries = 0; tries < kTries; ++tries) {
-    Result<void*> zeros =
-        sys::mmap(at(span.start), span.length(), kReadWrite, kFlags, -1, 0);
+    Result<void*> zeros = map_unlocked([&] {
+      return sys::mmap(at(span.start), span.length(), kReadWrite, kFlags, -1, 0);
+    });
     if (zeros) return *zeros == at(span.start);
     if (zeros.error().value != ENOMEM) return false;
     sys::sched_yield();

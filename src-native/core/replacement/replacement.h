@@ -15,6 +15,8 @@ struct Span {
   size_t length() const { return end - start; }
 };
 
+// What mlockall(2) forbids to map is mapped all the same, by unlocking all.
+
 // By zeros that can be written: read-only where no more writable memory is to be had.
 bool replace_by_zeros(Span span);
 // By a private copy, in pages of `unit` bytes: zeros where they cannot be read.

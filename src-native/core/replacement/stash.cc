@@ -1,5 +1,6 @@
 #include "core/replacement/stash.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "core/page.h"
@@ -18,12 +19,24 @@ using sys::Result;
 constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 
-// As many mappings as a process can have at the kernel's default limit. Address space
-// only: memory comes with the records that are used.
+// Records, in chunks of as many as a process can have mappings at the kernel's default
+// limit. Address space only: memory comes with the records that are used.
 constexpr size_t kRecords = size_t{1} << 16;
-Stash* records = nullptr;
-size_t used = 0;
+constexpr size_t kChunks = size_t{1} << 10;
+Stash* chunks[kChunks] = {};
+size_t used = 0;  // records that have been taken once
 Stash* free_records = nullptr;
+
+Errno make_chunk(size_t chunk) {
+  if (chunk == kChunks) return {ENOMEM};
+  if (chunks[chunk] != nullptr) return {};
+  Result<void*> pages = with_spares([] {
+    return sys::mmap(nullptr, kRecords * sizeof(Stash), kReadWrite, kAnonymous, -1, 0);
+  });
+  if (!pages) return pages.error();
+  chunks[chunk] = static_cast<Stash*>(*pages);
+  return {};
+}
 
 Stash* take_record() {
   if (free_records != nullptr) {
@@ -31,7 +44,9 @@ Stash* take_record() {
     free_records = record->next;
     return record;
   }
-  return records != nullptr && used < kRecords ? &records[used++] : nullptr;
+  const size_t chunk = used / kRecords;
+  if (make_chunk(chunk).failed()) return nullptr;
+  return &chunks[chunk][used++ % kRecords];
 }
 
 void give_record(Stash* record) {
@@ -56,6 +71,19 @@ Result<void*> new_pages(size_t length) {
       [&] { return sys::mmap(nullptr, length, kReadWrite, kAnonymous, -1, 0); });
 }
 
+// The same at a multiple of `unit`.
+Result<void*> aligned_pages(size_t length, size_t unit) {
+  if (unit <= page_size()) return new_pages(length);
+  Result<void*> area = new_pages(length + unit);
+  if (!area) return area.error();
+  const auto start = reinterpret_cast<uintptr_t>(*area);
+  const uintptr_t aligned = round_up(start, unit);
+  if (aligned > start) static_cast<void>(sys::munmap(at(start), aligned - start));
+  const size_t rest = start + unit - aligned;
+  if (rest > 0) static_cast<void>(sys::munmap(at(aligned + length), rest));
+  return at(aligned);
+}
+
 // Where the system forbids process_vm_readv(2): by way of a file, which the kernel writes
 // as far as it can read the memory.
 bool copy_page(int file, char* to, const void* from, size_t unit) {
@@ -65,9 +93,28 @@ bool copy_page(int file, char* to, const void* from, size_t unit) {
   return bool{got};
 }
 
+// Writes to memory whatever its protection is: pages that cannot be had, a file may have
+// shrunk, are left out. False if there is no way to.
+bool write_forced(const Stash& stash) {
+  Result<sys::UniqueFd> memory = sys::open("/proc/self/mem", O_WRONLY | O_CLOEXEC, 0);
+  if (!memory) return false;
+  const size_t page = page_size();
+  bool any = false;
+  for (size_t done = 0; done < stash.length;) {
+    Result<ssize_t> written =
+        sys::pwrite(memory->get(), stash.pages + done, stash.length - done,
+                    static_cast<int64_t>(stash.origin + done));
+    any = any || bool{written};
+    done += written ? static_cast<size_t>(*written) : 0;
+    if (done < stash.length) done = round_down(done, page) + page;
+  }
+  return any;
+}
+
 // Copies the pages back as far as there are any: a file may have shrunk, and then they
 // are lost as in any other mapping of it. False if the system lets nobody copy.
 bool copy_back(const Stash& stash) {
+  if (write_forced(stash)) return true;
   const pid_t self = ::getpid();
   const size_t page = page_size();
   // Only a page that is not there is in the way then.
@@ -109,17 +156,10 @@ Errno put_back(const Stash& stash) {
 
 }  // namespace
 
-Errno prepare_stash() {
-  if (records != nullptr) return {};
-  Result<void*> pages =
-      sys::mmap(nullptr, kRecords * sizeof(Stash), kReadWrite, kAnonymous, -1, 0);
-  if (!pages) return pages.error();
-  records = static_cast<Stash*>(*pages);
-  return {};
-}
+Errno prepare_stash() { return make_chunk(0); }
 
-bool stash_pages(Stash*& list, uintptr_t start, size_t length) {
-  Result<void*> area = new_pages(length);
+bool stash_pages(Stash*& list, uintptr_t start, size_t length, size_t unit) {
+  Result<void*> area = aligned_pages(length, unit);
   if (!area) return false;
   if (!keep(list, start, *area, length, false)) {
     static_cast<void>(sys::munmap(*area, length));
@@ -178,7 +218,7 @@ void drop_stash(Stash*& list) {
 
 const Stash* find_stash(uintptr_t address) {
   for (size_t i = 0; i < used; i++) {
-    const Stash& stash = records[i];
+    const Stash& stash = chunks[i / kRecords][i % kRecords];
     if (address - reinterpret_cast<uintptr_t>(stash.pages) < stash.length) return &stash;
   }
   return nullptr;

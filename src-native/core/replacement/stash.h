@@ -23,17 +23,17 @@ struct Stash {
 // Prepares what a handler must not: room for the records. Once, before the others.
 sys::Errno prepare_stash();
 
-// Moves private pages away. Empty ones of the same kind stay in their place; nobody could
-// read them. False if this kernel cannot: Linux 5.7, for files 5.13.
-bool stash_pages(Stash*& list, uintptr_t start, size_t length);
+// Moves private pages of `unit` bytes away. Empty ones of the same kind stay in their
+// place; nobody could read them. False if this kernel cannot: Linux 5.7, for files 5.13.
+bool stash_pages(Stash*& list, uintptr_t start, size_t length, size_t unit);
 // Keeps a second mapping of shared pages, and leaves those at the origin as they are.
 bool stash_shared(Stash*& list, uintptr_t start, size_t length);
 // Keeps a copy of what can be read, pages of `unit` bytes, and leaves the pages as they
 // are.
 bool stash_copy(Stash*& list, uintptr_t start, size_t length, size_t unit);
 
-// Puts all that was stashed back where it belongs. On failure what is not back yet is
-// still stashed.
+// Puts all that was stashed back where it belongs, which the caller has protected: nobody
+// writes there meanwhile. On failure what is not back yet is still stashed.
 sys::Errno unstash(Stash*& list);
 // Frees what was stashed.
 void drop_stash(Stash*& list);

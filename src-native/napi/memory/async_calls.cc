@@ -23,7 +23,9 @@ struct RangeJob : PoolJob {
 
 void execute(napi_env, void* data) {
   auto* job = static_cast<RangeJob*>(data);
-  job->result = job->call(job->at.address, job->at.length, job->flags);
+  const Target& at = job->at;
+  job->result = core::own_pages_in(at.address, at.length);
+  if (!job->result.failed()) job->result = job->call(at.address, at.length, job->flags);
 }
 
 void complete(napi_env env, napi_status, void* data) {

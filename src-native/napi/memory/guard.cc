@@ -28,6 +28,11 @@ Napi::Value disable_guard(const Napi::CallbackInfo& info) {
 // rearmGuard()
 void rearm_guard(const Napi::CallbackInfo&) { core::rearm_guard(); }
 
+// watchHandlers(told) -> 0 | -errno: see core/guard/guard.h
+Napi::Value watch_handlers(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), core::watch_handlers(info[0].As<Napi::Boolean>().Value()));
+}
+
 // missingOfGuard() -> 0 | -error: see core/guard.h
 Napi::Value missing_of_guard(const Napi::CallbackInfo& info) {
   return to_js(info.Env(), core::missing_of_guard());
@@ -116,6 +121,7 @@ void export_guard(Napi::Env env, Napi::Object exports) {
   add<guard_enabled>(env, exports, "guardEnabled");
   add<disable_guard>(env, exports, "disableGuard");
   add<rearm_guard>(env, exports, "rearmGuard");
+  add<watch_handlers>(env, exports, "watchHandlers");
   add<missing_of_guard>(env, exports, "missingOfGuard");
   add<hold_counts>(env, exports, "holdCounts");
   add<drop_counts>(env, exports, "dropCounts");

@@ -19,7 +19,8 @@ template <auto kCall>
 Napi::Value on_range(const Napi::CallbackInfo& info) {
   Target at = target(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
-  return to_js(info.Env(), kCall(at.address, at.length));
+  sys::Errno error = core::own_pages_in(at.address, at.length);
+  return to_js(info.Env(), error.failed() ? error : kCall(at.address, at.length));
 }
 
 // A call with flags, a protection or an advice.
@@ -28,7 +29,8 @@ Napi::Value on_range_with(const Napi::CallbackInfo& info) {
   Target at = target(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
   const auto flags = static_cast<Flags>(int32(info[3]));
-  return to_js(info.Env(), kCall(at.address, at.length, flags));
+  sys::Errno error = core::own_pages_in(at.address, at.length);
+  return to_js(info.Env(), error.failed() ? error : kCall(at.address, at.length, flags));
 }
 
 // munmap(target, offset, length) -> 0 | -errno. The pages go; the addresses stay taken
