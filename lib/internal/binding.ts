@@ -4,6 +4,7 @@
 // `check` in lib/internal/syscall.ts lifts it into an exception.
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { isMainThread } from 'node:worker_threads';
 // @ts-expect-error: it has no types
 import untypedLoad from 'node-gyp-build';
 
@@ -303,3 +304,14 @@ function load(): Binding {
 }
 
 export const binding: Binding = load();
+
+// Node's own handlers take the place of the guard's when somebody listens for these signals, and
+// leave it to nobody when they stop. The guard's goes back in front of them. Here, where every way in
+// comes by that can map memory.
+if (isMainThread) {
+  for (const event of ['newListener', 'removeListener'] as const) {
+    process.on(event, (signal: string | symbol) => {
+      if (signal === 'SIGBUS' || signal === 'SIGSEGV') binding.rearmGuard();
+    });
+  }
+}

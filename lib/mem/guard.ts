@@ -1,5 +1,4 @@
 // The guard as a whole: on or off, and whether anything has happened.
-import { isMainThread } from 'node:worker_threads';
 import { FaultError, StateError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { validateBoolean, validateFunction, validateOptions } from '../internal/validate.js';
@@ -64,14 +63,4 @@ export function guard<T>(f: () => T): T {
   }
   throwIfMore(before);
   return result;
-}
-
-// Node's own handlers take the place of ours when somebody listens for these signals, and
-// leave it to nobody when they stop. Ours goes back in front of them.
-if (isMainThread) {
-  for (const event of ['newListener', 'removeListener'] as const) {
-    process.on(event, (signal: string | symbol) => {
-      if (signal === 'SIGBUS' || signal === 'SIGSEGV') binding.rearmGuard();
-    });
-  }
 }

@@ -16,6 +16,9 @@ describe("the guard and Node's own signal listeners", () => {
   it('both work with listeners added after it', () => goesOn('listeners after the first map'));
   it('the guard works on when they are removed, and a signal sent then ends the process', () =>
     dies('SIGBUS', 'listeners removed'));
+  for (const entry of ['memmap', 'sys', 'shm', 'store']) {
+    it(`the guard works on if ${entry} is all of the package that was imported`, () => runs('entry-point', [entry], { timeout: 20_000 }));
+  }
   it('leaves a signal that is sent to end the process', () => dies('SIGSEGV', 'sent'));
 });
 
