@@ -131,7 +131,7 @@ export class FileMapping extends Mapping {
   override evict(range?: Range): void {
     const { offset, length } = this.#memory.pages.span(range);
     super.evict(range);
-    if (length === 0 || this.access === 'copy-on-write') return;
+    if (length === 0 || this.#file.source.copies) return;
     // MADV_PAGEOUT reaches only pages that this mapping has touched; the page cache behind
     // them goes by descriptor, once no page table of ours holds it.
     const handle = this.#memory.pages.settled();
@@ -144,7 +144,7 @@ export class FileMapping extends Mapping {
     this.#file.identity.open(this.#memory.pages.descriptor, 'r', (fd) => {
       // What others wrote stays until the disk has it, and msync(2) does nothing for a
       // mapping of a descriptor that cannot write.
-      if (this.access === 'read') fdatasyncSync(fd);
+      if (!this.#file.writable) fdatasyncSync(fd);
       check(binding.posixFadvise(fd, start, length, binding.FADV.DONTNEED), 'posix_fadvise', { path: this.path });
     });
   }
@@ -173,7 +173,7 @@ export class FileMapping extends Mapping {
     if (pages.extent <= BUFFER_LIMIT) {
       return Buffer.from(pages.buffer as ArrayBuffer, pages.byteOffset + offset, length);
     }
-    if (this.access === 'copy-on-write') {
+    if (this.#file.source.copies) {
       throw new UnsupportedError(
         'ERR_MEMMAP_BUFFER_TOO_LARGE',
         `Node ${process.versions.node} cannot reach all of a copy-on-write mapping of more than ${BUFFER_LIMIT} bytes`,

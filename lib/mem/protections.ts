@@ -17,12 +17,15 @@ interface ProtectedPart {
 
 export class Protections {
   readonly #pages: Pages;
+  /** Whether writes make copies: protect() changes nothing of that. */
+  readonly #copies: boolean;
   #access: Access;
   /** Oldest first. */
   #parts: ProtectedPart[] = [];
 
   constructor(pages: Pages, access: Access) {
     this.#pages = pages;
+    this.#copies = access === 'copy-on-write';
     this.#access = access;
   }
 
@@ -54,8 +57,7 @@ export class Protections {
       this.#parts.push({ offset, end, prot });
       return;
     }
-    const keeps = this.#access === 'copy-on-write' && access === 'read-write';
-    this.#access = keeps ? 'copy-on-write' : access;
+    this.#access = this.#copies && access === 'read-write' ? 'copy-on-write' : access;
   }
 }
 

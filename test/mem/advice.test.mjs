@@ -204,11 +204,14 @@ describe('advice', () => {
 
     it('keeps the written pages of a copy-on-write mapping', () => {
       const path = file('evict-copy', Buffer.alloc(LENGTH, 'f'));
-      const copy = mapFile(path, { access: 'copy-on-write' });
-      copy.bytes.fill('x');
-      copy.evict();
-      assert.ok(copy.bytes.equals(Buffer.alloc(LENGTH, 'x')));
-      copy.close();
+      for (const protections of [[], ['read'], ['none', 'read'], ['read', 'read-write']]) {
+        const copy = mapFile(path, { access: 'copy-on-write' });
+        copy.bytes.fill('x');
+        for (const access of protections) copy.protect(access);
+        copy.evict();
+        assert.ok(copy.bytes.equals(Buffer.alloc(LENGTH, 'x')), protections.join());
+        copy.close();
+      }
     });
 
     it('loses nothing of private memory, swap or not', () => {

@@ -209,6 +209,7 @@ describe('Mapping', () => {
       mapping.protect('read');
       assert.equal(mapping.access, 'read');
       mapping.protect('read-write');
+      assert.equal(mapping.access, 'copy-on-write');
       mapping.bytes.fill('x');
       assert.equal(readElsewhere(path).toString(), 'abc');
       mapping.close();
