@@ -37,8 +37,8 @@ export class FileBacking implements Backing {
 
   /** The file may be replaced by now, or gone. */
   withFile<T>(pages: Pages, act: (file: FileBehind) => T): T {
-    let fd = pages.descriptor;
     const { descriptor } = pages;
+    let fd = descriptor;
     try {
       if (fd < 0 && this.#regular) fd = this.identity.openAgain('r');
     } catch {

@@ -12,3 +12,9 @@ export function disown(owner: object, fd: number): void {
   forgotten.unregister(owner);
   binding.closeFd(fd);
 }
+
+/** The number is something else's by now: it stays open. */
+export function forsake(owner: object, fd: number): void {
+  forgotten.unregister(owner);
+  binding.giveFd(fd);
+}

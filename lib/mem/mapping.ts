@@ -396,11 +396,9 @@ export abstract class Mapping implements Disposable {
     }
     const handle = this.#memory.pages.open();
     this.#memory.repair();
-    const fd = this.#memory.pages.descriptor;
     const before = binding.mappedLength(handle);
-    if (fd >= 0 && length > before) {
-      check(binding.growFile(fd, before, length), 'fallocate', { remedy: mapRemedy(0) });
-    }
+    const fd = length > before ? this.#memory.pages.descriptor : -1;
+    if (fd >= 0) check(binding.growFile(fd, before, length), 'fallocate', { remedy: mapRemedy(0) });
     this.#memory.pages.resize(length, () => {
       check(binding.resize(handle, this.byteOffset + length), 'mremap', { feature: 'remapKeeping', remedy: mapRemedy(0) });
       return handle;

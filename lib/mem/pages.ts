@@ -4,6 +4,7 @@ import { StateError } from '../errors.js';
 import { type CountsId, type Handle, binding } from '../internal/binding.js';
 import { BUFFER_LIMIT, createBuffer, hasExternalShared, isDetached } from '../internal/buffer.js';
 import type { BufferKind } from '../internal/literals.js';
+import { type FileId, identify, verified } from '../internal/file-id.js';
 import { type Range, type Span, resolveRange } from '../internal/range.js';
 import { reclaim } from '../internal/reclaim.js';
 import { outOfRange } from '../internal/validate.js';
@@ -59,6 +60,8 @@ export class Pages {
   #byteOffset: number;
   #length: number;
   #closed = false;
+  /** What the kept descriptor leads to, if there is one. */
+  #file: FileId | undefined;
   #buffer: ArrayBuffer | SharedArrayBuffer | undefined;
   /** The buffer, if it is one that can be taken: by a transfer, by a stream of bytes. */
   #array: ArrayBuffer | undefined;
@@ -73,6 +76,13 @@ export class Pages {
     this.kind = options.kind;
     this.#movable = options.movable;
     forgotten.register(this, this.#held, this);
+    this.#identify();
+  }
+
+  #identify(): void {
+    const { handle } = this.#held;
+    const fd = handle === 0 ? -1 : binding.descriptor(handle);
+    this.#file = fd < 0 ? undefined : identify(fd);
   }
 
   get closed(): boolean {
@@ -120,9 +130,10 @@ export class Pages {
     return handle === 0 ? 0n : binding.address(handle) + BigInt(this.byteOffset);
   }
 
+  /** The descriptor that the mapping keeps, or -1. @throws {SystemError} EBADF if somebody has closed it */
   get descriptor(): number {
     const handle = this.open();
-    return handle === 0 ? -1 : binding.descriptor(handle);
+    return this.#file === undefined ? -1 : verified(binding.descriptor(handle), this.#file);
   }
 
   get buffer(): ArrayBuffer | SharedArrayBuffer {
@@ -221,8 +232,10 @@ export class Pages {
     const held = this.#held;
     const handle = resized();
     const mappedAnew = held.handle === 0 && handle !== 0;
+    const anew = held.handle !== handle;
     held.handle = handle;
     this.#length = length;
+    if (anew) this.#identify();
     if (mappedAnew && this.#log !== undefined) {
       const { counts } = held;
       this.#hold();

@@ -14,7 +14,8 @@ import {
   validateOurs,
   validateWord,
 } from '../../internal/validate.js';
-import { disown, own } from '../../internal/owned-fd.js';
+import { type FileId, identify, leadsTo, verified } from '../../internal/file-id.js';
+import { disown, forsake, own } from '../../internal/owned-fd.js';
 import type { CreateOptions, FromFdOptions, OpenOptions, SharedMapOptions } from './options.js';
 import { SEAL, type Seal, sealsOf } from './seals.js';
 import { type Segment, list, pathOf, unlink, resolveName } from './named.js';
@@ -51,6 +52,7 @@ interface FoundMemory {
  */
 export class SharedMemory implements Disposable {
   readonly #fd: number;
+  readonly #file: FileId;
   readonly #secret: boolean;
   readonly #pageSize: number;
   readonly #transparent: boolean;
@@ -69,6 +71,7 @@ export class SharedMemory implements Disposable {
       throw new PeerError('ERR_MEMMAP_NOT_MEMORY', 'The descriptor does not lead to memory that can be mapped: it is no file of tmpfs or hugetlbfs');
     }
     this.#fd = fd;
+    this.#file = identify(fd);
     this.#secret = secret !== 0;
     this.#pageSize = pageSize;
     this.#transparent = transparent;
@@ -195,7 +198,7 @@ export class SharedMemory implements Disposable {
 
   #open(): number {
     if (this.#closed) throw new StateError('ERR_MEMMAP_CLOSED', 'The shared memory is closed');
-    return this.#fd;
+    return verified(this.#fd, this.#file);
   }
 
   /** The descriptor, for a child or a peer. `close()` closes it. */
@@ -283,7 +286,8 @@ export class SharedMemory implements Disposable {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    disown(this, this.#fd);
+    if (leadsTo(this.#fd, this.#file)) disown(this, this.#fd);
+    else forsake(this, this.#fd);
   }
 
   [Symbol.dispose](): void {
