@@ -125,7 +125,7 @@ export abstract class Mapping implements Disposable {
    * Changes what code may do with whole pages: mprotect(2). Memory both writable and
    * executable is refused unless `allowWriteExec` is set.
    *
-   * @throws {SystemError} EACCES to make writable what was mapped from a read-only file
+   * @throws {SystemError} EACCES to make writable what was mapped with access: 'read'
    */
   protect(access: Protection, range?: Range, options: { readonly allowWriteExec?: boolean | undefined } = {}): void {
     validateWord(access, 'access', PROTECTION);

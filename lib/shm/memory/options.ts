@@ -35,7 +35,7 @@ export interface FromFdOptions {
 
 /** Options of {@link SharedMemory.map}. */
 export interface SharedMapOptions {
-  /** @default 'read-write' */
+  /** `'read'`: protect() makes it writable no more. @default 'read-write' */
   readonly access?: SharedAccess | undefined;
   /** The type of `buffer`. @default 'shared' */
   readonly buffer?: BufferKind | undefined;

@@ -1,8 +1,9 @@
 // SharedMapping: memory of several processes, mapped in this one.
 import { fstatSync } from 'node:fs';
+import { constants } from 'node:os';
 import { type Handle, binding } from '../../internal/binding.js';
 import { refuseExternal } from '../../internal/buffer.js';
-import type { BufferKind } from '../../internal/literals.js';
+import { type BufferKind, PROTECTION } from '../../internal/literals.js';
 import { withRoom } from '../../internal/reclaim.js';
 import { mapRemedy } from '../../internal/remedy.js';
 import { OURS, outOfRange, validateInteger, validateOurs } from '../../internal/validate.js';
@@ -10,6 +11,7 @@ import { type Backing, MappedMemory } from '../../mem/mapped-memory.js';
 import { Mapping } from '../../mem/mapping.js';
 import { check, systemError } from '../../internal/syscall.js';
 
+const { errno } = constants;
 const { MAP, PROT } = binding;
 
 /** How shared memory may be mapped. */
@@ -44,15 +46,24 @@ function flagsOf(access: SharedAccess, { secret, pageSize }: Region): number {
   return copies ? MAP.PRIVATE | MAP.NORESERVE : MAP.SHARED;
 }
 
-function backingOf(flags: number, secret: boolean): Backing {
-  const copies = (flags & (MAP.PRIVATE | MAP.NORESERVE)) === MAP.PRIVATE;
+/** `access`: how it was mapped, whatever protect() does to it later. */
+function backingOf(access: SharedAccess, flags: number, secret: boolean): Backing {
   return {
     secret,
     backed: (pages) => fstatSync(pages.descriptor).size,
+    // Private pages would take writes, but not to the memory. The rule is one for all memory, though secret
+    // memory and huge pages are shared.
+    permit(wanted) {
+      if (access === 'read' && (PROTECTION[wanted] & PROT.WRITE) !== 0) throw systemError(-errno.EACCES, 'mprotect', { remedy: mapAgain });
+    },
     restore(pages, handle, prot) {
-      check(binding.restore(handle, pages.descriptor, 0, prot, flags, copies), 'mmap');
+      check(binding.restore(handle, pages.descriptor, 0, prot, flags, access === 'copy-on-write'), 'mmap');
     },
   };
+}
+
+function mapAgain(): string {
+  return "The memory was mapped with access: 'read', and so it stays: map() it again with 'read-write'";
 }
 
 /**
@@ -84,7 +95,7 @@ export class SharedMapping extends Mapping {
       });
     }
     const pages = { handle, byteOffset: 0, length, kind, movable, pageSize };
-    return new SharedMapping(OURS, new MappedMemory(pages, access, backingOf(flags, region.secret)));
+    return new SharedMapping(OURS, new MappedMemory(pages, access, backingOf(access, flags, region.secret)));
   }
 
   /**

@@ -123,6 +123,30 @@ describe('SharedMemory', () => {
       assert.equal(reader.faults.violations, 1);
     });
 
+    it("is EACCES, with a way out, to make a 'read' mapping writable: writes would not reach the memory", () => {
+      const memory = create();
+      const [all, one] = [keep(memory.map()), keep(memory.map({ access: 'read' }))];
+      assert.throws(() => one.protect('read-write'), { code: 'EACCES', syscall: 'mprotect', message: /map\(\) it again/ });
+      one.protect('none');
+      one.protect('read');
+      all.bytes[1] = 9;
+      assert.deepEqual([one.access, one.bytes[1]], ['read', 9]);
+    });
+
+    it("keeps the own pages of a 'copy-on-write' mapping before a lost end, whatever protect() did meanwhile", () => {
+      for (const access of ['read-write', 'read']) {
+        const memory = create();
+        const copy = keep(memory.map({ access: 'copy-on-write' }));
+        const { bytes } = copy;
+        bytes.fill(42);
+        copy.protect(access);
+        sys.ftruncate(memory.fd, PAGE_SIZE);
+        assert.equal(bytes[PAGE_SIZE], 0);
+        copy.refresh();
+        assert.deepEqual([copy.length, copy.bytes[0]], [PAGE_SIZE, 42]);
+      }
+    });
+
     it('goes on after close() of the memory', () => {
       const memory = create();
       const mapping = keep(memory.map());
