@@ -151,8 +151,8 @@ export class FileMapping extends Mapping {
 
   #setLength(length: number): void {
     const handle = this.#memory.pages.open();
-    this.#memory.pages.resize(length, () => {
-      if (handle === 0) return openFile({ ...this.#file.source, length }).handle;
+    this.#memory.resize(length, () => {
+      if (handle === 0) return openFile({ ...this.#file.source, prot: this.#memory.protections.prot, length }).handle;
       if (length === 0) {
         check(binding.close(handle), 'mmap');
         return 0;

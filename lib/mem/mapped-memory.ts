@@ -92,6 +92,13 @@ export class MappedMemory {
     if (pages.fixedUp === -1) pages.log.forgive(counts);
   }
 
+  /** As {@link Pages.resize}. */
+  resize(length: number, resized: () => Handle): void {
+    const before = this.pages.extent;
+    this.pages.resize(length, resized);
+    this.protections.follow(before);
+  }
+
   backed(): number {
     return this.backing.backed?.(this.pages) ?? this.pages.length;
   }

@@ -399,7 +399,7 @@ export abstract class Mapping implements Disposable {
     const before = binding.mappedLength(handle);
     const fd = length > before ? this.#memory.pages.descriptor : -1;
     if (fd >= 0) check(binding.growFile(fd, before, length), 'fallocate', { remedy: mapRemedy(0) });
-    this.#memory.pages.resize(length, () => {
+    this.#memory.resize(length, () => {
       check(binding.resize(handle, this.byteOffset + length), 'mremap', { feature: 'remapKeeping', remedy: mapRemedy(0) });
       return handle;
     });

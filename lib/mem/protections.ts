@@ -9,7 +9,7 @@ import type { Pages } from './pages.js';
 export type Access = Protection | 'copy-on-write';
 
 interface ProtectedPart {
-  /** Bytes from the first page. */
+  /** Bytes from the first page; both whole pages. */
   readonly offset: number;
   readonly end: number;
   readonly prot: number;
@@ -51,13 +51,29 @@ export class Protections {
   set(access: Protection, { offset, length }: Span): void {
     const prot = PROTECTION[access];
     check(binding.mprotect(this.#pages.settled(), offset, length, prot), 'mprotect', { remedy: readOnlyFile });
-    const end = offset + length;
+    const end = this.#wholePages(offset + length);
     this.#parts = this.#parts.filter((part) => part.offset < offset || part.end > end);
     if (length < this.#pages.extent) {
       this.#parts.push({ offset, end, prot });
       return;
     }
     this.#access = this.#copies && access === 'read-write' ? 'copy-on-write' : access;
+  }
+
+  /** The pages that hold the first `bytes`. */
+  #wholePages(bytes: number): number {
+    const { pageSize } = this.#pages;
+    return Math.ceil(bytes / pageSize) * pageSize;
+  }
+
+  /** The mapping had `before` bytes: parts end with it now, and new pages have the protection of the whole. */
+  follow(before: number): void {
+    const [had, has] = [this.#wholePages(before), this.#wholePages(this.#pages.extent)];
+    const inside = this.#parts.filter(({ offset }) => offset < has);
+    this.#parts = inside.map((part) => ({ ...part, end: Math.min(part.end, has) }));
+    if (has <= had || this.at(had - 1).prot === this.prot) return;
+    // The kernel gives them that of the last page.
+    check(binding.mprotect(this.#pages.open(), had, has - had, this.prot), 'mprotect');
   }
 }
 

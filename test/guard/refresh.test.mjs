@@ -190,6 +190,85 @@ describe('protect() after a violation', () => {
   }
 });
 
+describe('parts that protect() has changed', () => {
+  const PART = { offset: 4 * PAGE, length: 4 * PAGE };
+  const access = 'read-write';
+
+  /** A write there reaches the memory, now and after a repair. */
+  function takesWrites(mapping, offset) {
+    const { violations } = mapping.faults;
+    for (const value of [1, 2]) {
+      mapping.bytes[offset] = value;
+      assert.equal(mapping.copyOut(offset, 1)[0], value);
+      assert.equal(mapping.faults.violations, violations + value - 1);
+      mapping.protect('read', { length: PAGE });
+      mapping.bytes[0] = 9; // a stray
+      mapping.protect('read-write', { length: PAGE });
+    }
+  }
+
+  const MAPPINGS = {
+    anonymous: () => mapAnonymous({ length: 8 * PAGE }),
+    file: () => mapFile(file('parts', Buffer.alloc(8 * PAGE, 'x')), { access }),
+  };
+  for (const [name, map] of Object.entries(MAPPINGS)) {
+    it(`are forgotten with the bytes that resize() takes: ${name}`, () => {
+      const mapping = map();
+      mapping.protect('none', PART);
+      mapping.resize(6 * PAGE);
+      mapping.resize(8 * PAGE);
+      assert.equal(mapAt(mapping.address + BigInt(4 * PAGE)).permissions.slice(0, 2), '--');
+      takesWrites(mapping, 7 * PAGE);
+      mapping.resize(2 * PAGE);
+      mapping.resize(8 * PAGE);
+      takesWrites(mapping, 5 * PAGE);
+      mapping.close();
+    });
+
+    it(`are not what resize() adds, though they are the last: ${name}`, () => {
+      const mapping = map();
+      mapping.protect('read', PART);
+      mapping.resize(12 * PAGE - 5);
+      takesWrites(mapping, 9 * PAGE);
+      mapping.bytes[5 * PAGE] = 1;
+      assert.equal(mapping.faults.violations, 3);
+      mapping.close();
+    });
+  }
+
+  it('leave refresh() and protect() to follow a file that has shrunk', () => {
+    const path = file('parts', Buffer.alloc(8 * PAGE, 'x'));
+    const mapping = mapFile(path, { access });
+    const { bytes } = mapping;
+    mapping.protect('read', PART);
+    truncateSync(path, 2 * PAGE);
+    assert.equal(bytes[6 * PAGE], 0);
+    assert.equal(mapping.refresh(), true);
+    truncateSync(path, PAGE);
+    assert.equal(mapping.bytes[PAGE], 0);
+    assert.equal(mapping.refresh(), true);
+    mapping.check();
+    mapping.protect('read-write');
+    truncateSync(path, 8 * PAGE);
+    mapping.refresh();
+    takesWrites(mapping, 5 * PAGE);
+    mapping.close();
+  });
+
+  it('or the whole: a file that was empty for a while has the access it had', () => {
+    const path = file('parts', Buffer.alloc(8 * PAGE, 'x'));
+    const mapping = mapFile(path, { access });
+    mapping.protect('read');
+    truncateSync(path, 0);
+    mapping.refresh();
+    truncateSync(path, 8 * PAGE);
+    mapping.refresh();
+    assert.equal(mapping.access, 'read');
+    assert.equal(mapAt(mapping.address).permissions, 'r--s');
+    mapping.close();
+  });
+});
+
 describe('resize() of a mapping that was fixed up', () => {
   it('gives a file its pages again', () => {
     const { path, mapping } = shrunkAndGrown({ access: 'read-write' });

@@ -108,7 +108,7 @@ export class SharedMapping extends Mapping {
     if (length > has) throw outOfRange('length', `<= ${has}, the length of the memory`, length);
     this.#memory.repair();
     const handle = this.#memory.pages.open();
-    this.#memory.pages.resize(length, () => {
+    this.#memory.resize(length, () => {
       check(binding.resize(handle, length), 'mremap', { feature: 'remapKeepingFiles', remedy: mapRemedy(0) });
       return handle;
     });
