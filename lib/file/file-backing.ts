@@ -53,7 +53,8 @@ export class FileBacking implements Backing {
   }
 
   backed(pages: Pages): number {
-    const size = this.identity.sizeByPath() ?? Infinity;
+    const fd = pages.descriptor;
+    const size = fd >= 0 ? fstatSync(fd).size : (this.identity.sizeOf(pages.address) ?? Infinity);
     return Math.max(0, Math.min(pages.length, size - this.source.offset));
   }
 

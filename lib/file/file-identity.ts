@@ -1,22 +1,39 @@
 // FileIdentity: the very file that is mapped, whatever its path leads to by now.
 import { type Stats, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
 import { StateError } from '../errors.js';
+import { maps } from '../mem/maps/maps.js';
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+
+/** Undefined if it cannot be known. */
+function tryTo<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch {
+    return undefined;
+  }
+}
 
 export class FileIdentity {
   readonly #path: string;
   readonly #device: number;
   readonly #inode: number;
+  /** Led to the file when one last looked. */
+  #lately: string;
 
   constructor(path: string, device: number, inode: number) {
     this.#path = path;
     this.#device = device;
     this.#inode = inode;
+    this.#lately = path;
+  }
+
+  #leadsTo(stats: Stats | undefined): stats is Stats {
+    return stats !== undefined && stats.ino === this.#inode && stats.dev === this.#device;
   }
 
   #verify(stats: Stats): Stats {
-    if (stats.ino === this.#inode && stats.dev === this.#device) return stats;
+    if (this.#leadsTo(stats)) return stats;
     throw new StateError(
       'ERR_MEMMAP_FILE_REPLACED',
       `'${this.#path}' is another file now than the one mapped: map it again to see the new one`,
@@ -28,10 +45,24 @@ export class FileIdentity {
     return this.#verify(descriptor >= 0 ? fstatSync(descriptor) : statSync(this.#path));
   }
 
-  /** Bytes of the file; undefined if its path leads elsewhere now: only the kernel knows. */
-  sizeByPath(): number | undefined {
-    const stats = statSync(this.#path, { throwIfNoEntry: false });
-    return stats !== undefined && stats.ino === this.#inode && stats.isFile() ? stats.size : undefined;
+  /**
+   * Bytes of the file, whose pages are mapped at `address`, be it renamed; by its number in map_files also if
+   * no path leads to it, which the kernel shows to root (CAP_SYS_ADMIN, CAP_CHECKPOINT_RESTORE). Else undefined.
+   */
+  sizeOf(address: bigint): number | undefined {
+    const size = this.#sizeAt(this.#lately);
+    if (size !== undefined) return size;
+    const [entry] = tryTo(() => maps({ at: address }).mappings) ?? [];
+    if (entry?.path === undefined) return undefined;
+    const range = `${entry.start.toString(16)}-${entry.end.toString(16)}`;
+    return this.#sizeAt(entry.path) ?? this.#sizeAt(`/proc/self/map_files/${range}`);
+  }
+
+  #sizeAt(path: string): number | undefined {
+    const stats = tryTo(() => statSync(path, { throwIfNoEntry: false }));
+    if (!this.#leadsTo(stats) || !stats.isFile()) return undefined;
+    this.#lately = path;
+    return stats.size;
   }
 
   /** A new descriptor of the file, which the caller closes. Opening a pipe in its place would not block. */

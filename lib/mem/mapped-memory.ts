@@ -1,4 +1,5 @@
 // MappedMemory: what a Mapping is made of, which its users do not see.
+import { fstatSync } from 'node:fs';
 import { type FaultErrorKind } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import type { Protection } from '../internal/literals.js';
@@ -32,6 +33,10 @@ export interface Backing {
 
 /** Memory without a file, or with none but its descriptor. */
 export const ANONYMOUS: Backing = {
+  backed(pages) {
+    const fd = pages.descriptor;
+    return fd < 0 ? pages.length : Math.min(pages.length, fstatSync(fd).size);
+  },
   restore(pages, handle, prot) {
     check(binding.restore(handle, pages.descriptor, 0, prot, MAP.SHARED, false), 'mmap');
   },

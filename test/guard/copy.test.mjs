@@ -1,8 +1,13 @@
 // Checked copies: right bytes, or a typed error that says how far they got; never a signal.
 import assert from 'node:assert/strict';
-import { closeSync, openSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readlinkSync, renameSync, truncateSync, unlinkSync,
+  writeFileSync, writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { mapAnonymous, mapFile } from 'memmap';
 import { readElsewhere } from '../support/process/elsewhere.mjs';
+import { skip } from '../support/hooks.mjs';
 import { fillFileSystem, smallTmpfs } from '../support/kernel/mount.mjs';
 import { randomBytes, seeded } from '../support/random.mjs';
 import { runs } from '../support/process/run.mjs';
@@ -19,6 +24,16 @@ const file = temporaryFiles();
 function open(options, content = data) {
   const path = file('copy', content);
   return { path, mapping: mapFile(path, options) };
+}
+
+/** Which file an unlinked one is, the kernel shows to root alone. */
+function skipUnlessPrivileged(context) {
+  const [first] = readdirSync('/proc/self/map_files');
+  try {
+    readlinkSync(`/proc/self/map_files/${first}`);
+  } catch (error) {
+    skip(context, `/proc/self/map_files: ${error.code}`);
+  }
 }
 
 const NO_FAULTS = { truncated: 0, noSpace: 0, memoryFailures: 0, violations: 0, afterClose: 0 };
@@ -127,6 +142,43 @@ describe('checked copies of a truncated file', () => {
       }
     });
   }
+
+  const LOSSES = {
+    renamed: (path) => renameSync(path, `${path}.1`),
+    replaced: (path) => (renameSync(path, `${path}.1`), writeFileSync(path, 'new')),
+    'renamed twice': (path, again) => {
+      renameSync(path, `${path}.1`);
+      again();
+      renameSync(`${path}.1`, `${path}.2`);
+    },
+    'in a folder that was renamed': (path) => renameSync(dirname(path), `${dirname(path)}.1`),
+    unlinked: (path) => unlinkSync(path),
+  };
+  for (const [how, lose] of Object.entries(LOSSES)) {
+    it(`throw where it is cut inside a page, though its path leads there no more: ${how}`, function () {
+      if (how === 'unlinked') skipUnlessPrivileged(this);
+      const folder = file(how);
+      mkdirSync(folder);
+      const path = join(folder, 'copy');
+      writeFileSync(path, data);
+      const fd = openSync(path, 'r+');
+      const mapping = mapFile(path);
+      lose(path, () => mapping.copyOut(0, 1));
+      assert.ok(mapping.copyOut(0, LENGTH).equals(data));
+      ftruncateSync(fd, LENGTH - 5);
+      assert.throws(() => mapping.copyOut(0, LENGTH), { code: 'ERR_MEMMAP_TRUNCATED', offset: LENGTH - 5 });
+      assert.ok(mapping.copyOut(0, LENGTH - 5).equals(data.subarray(0, LENGTH - 5)));
+      closeSync(fd);
+      mapping.close();
+    });
+  }
+
+  it('throw where memory behind a descriptor is cut inside a page', () => {
+    const memory = mapAnonymous({ length: LENGTH, sharing: 'shared' });
+    ftruncateSync(memory.fd, KEPT);
+    assert.throws(() => memory.copyOut(0, 3 * PAGE), { code: 'ERR_MEMMAP_TRUNCATED', offset: KEPT });
+    memory.close();
+  });
 
   it('throw although a view has met zeros there', () => {
     for (const access of ['read', 'read-write', 'copy-on-write']) {

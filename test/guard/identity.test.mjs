@@ -36,6 +36,14 @@ describe('a file of the same path and inode number on another device', () => {
     end();
   });
 
+  it('does not tell copyOut() how long the mapped file is', () => {
+    const { mapped, fd, end } = covered((path) => mapFile(path));
+    ftruncateSync(fd, LENGTH - 5);
+    assert.throws(() => mapped.copyOut(0, LENGTH), { code: 'ERR_MEMMAP_TRUNCATED', offset: LENGTH - 5 });
+    mapped.close();
+    end();
+  });
+
   it('is not what a stray write makes a copy of', () => {
     const { mapped, end } = covered((_path, fd) => new Uint8Array(mmap(null, LENGTH, PROT.READ, MAP.SHARED, fd, 0)));
     mapped[PAGE] = 1;
