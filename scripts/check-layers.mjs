@@ -56,7 +56,7 @@ const ROOMS = {
 /** What only the named files may do, and where the rule holds. */
 const RESERVED = [
   { where: /^src-native\/(?!napi\/)/, what: /#include <(napi|node_api|node|uv|v8)\b/, only: ['src-native/addon.cc'], why: 'only napi/ knows Node' },
-  { where: /^src-native\/(?!sys\/)/, what: /\b(?:sys::munmap|::munmap)\(/, only: ['src-native/core/mapping/address_range.cc', 'src-native/core/wait/futex_ring.cc', 'src-native/core/replacement/', 'src-native/core/mapping/scratch_pages.cc'], why: 'only core/mapping/address_range unmaps, and the guard, the ring and probes what they alone know of' },
+  { where: /^src-native\/(?!sys\/)/, what: /\b(?:sys::munmap|::munmap)\(/, only: ['src-native/core/mapping/', 'src-native/core/wait/futex_ring.cc', 'src-native/core/replacement/'], why: 'only core/mapping unmaps, and the guard and the ring what they alone know of' },
   { where: /^src-native\/(core|napi)\//, what: /(?<![\w:])::?(?:mmap|munmap|mremap|mprotect|madvise|msync|open|fstat|ioctl)\(/, only: [], why: 'system calls are made in sys/' },
   { where: /^src-native\/napi\//, what: /\bNapi::\w*Array|napi_get_(?:typedarray|arraybuffer|buffer)_info|napi_create_(?:arraybuffer|typedarray|buffer)\w*\(/, only: ['src-native/napi/convert.h', 'src-native/napi/memory/fault_listener.cc'], why: 'only convert.h makes arrays and looks into them: Node-API fails in a worker that is being ended' },
   { where: /^src-native\//, what: /\bpthread_create\(|\bstd::j?thread\b/, only: ['src-native/core/thread.cc'], why: 'only core/thread starts threads: with all signals blocked' },

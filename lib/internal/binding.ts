@@ -314,4 +314,8 @@ if (isMainThread) {
       if (signal === 'SIGBUS' || signal === 'SIGSEGV') binding.rearmGuard();
     });
   }
+  binding.watchHandlers(true);
+} else {
+  // The main thread may not have loaded this, and then nobody there tells of its listeners.
+  binding.watchHandlers(false);
 }

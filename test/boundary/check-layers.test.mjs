@@ -11,7 +11,7 @@ const VIOLATIONS = {
   'src-native/core/bytes/bad.cc': ['#include "napi/convert.h"\n', 'src-native/core/bytes may not use src-native/napi '],
   'src-native/core/extent/bad.cc': ['#include "core/guard/guard.h"\n', 'src-native/core/extent may not use src-native/core/guard '],
   'src-native/core/bytes/node.cc': ['#include <napi.h>\n', 'only napi/ knows Node'],
-  'src-native/core/bytes/unmaps.cc': ['void f() { sys::munmap(0, 1); }\n', 'only core/mapping/address_range unmaps'],
+  'src-native/core/bytes/unmaps.cc': ['void f() { sys::munmap(0, 1); }\n', 'only core/mapping unmaps'],
   'src-native/core/bytes/calls.cc': ['int f() { return ::madvise(0, 0, 0); }\n', 'system calls are made in sys/'],
   'src-native/core/bytes/starts.cc': ['void f() { std::thread([] {}).detach(); }\n', 'only core/thread starts threads'],
   'src-native/napi/makes.cc': ['auto f(napi_env env) { return Napi::Float64Array::New(env, 1); }\n', 'only convert.h makes arrays'],

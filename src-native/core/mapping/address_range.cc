@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/extent/closed_pages.h"
 #include "core/guard/guard.h"
+#include "core/mapping/closing.h"
 #include "core/replacement/page_replacement_lock.h"
 #include "core/replacement/spare_mappings.h"
 #include "sys/memory.h"
@@ -95,33 +95,6 @@ bool look_for_candidates(void* context, const Vma& vma) {
         extent != nullptr && standing(*extent, vma) != Standing::kForeign;
   }
   return sweep.next < all.size();
-}
-
-// Replaces [address, address + length) by closed pages, whatever is in the way: at the
-// limit of mappings the pages stay, without access, and `stays` is set; without the
-// memfd, zero pages. With the page replacement lock held.
-Errno replace_by_closed(char* address, size_t length, bool& stays) {
-  if (guard_enabled()) {
-    Errno placed = with_spares([&] { return place_closed_pages(address, length); });
-    // EAGAIN: more than may be locked, after mlockall(2).
-    if (placed.value == ENOMEM || placed.value == EAGAIN) {
-      // The limit of mappings. The guard knows them as closed.
-      stays = true;
-      static_cast<void>(sys::madvise(address, length, MADV_WIPEONFORK));
-      placed = sys::mprotect(address, length, PROT_NONE);
-    }
-    if (placed.value == ENOMEM) return {};
-    if (placed.value != ENOSYS) return placed;
-  }
-  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-  sys::Result<void*> zeros = with_spares(
-      [&] { return sys::mmap(address, length, PROT_READ | PROT_WRITE, kFlags, -1, 0); });
-  // Under strict overcommit writable memory is charged whatever the flags say;
-  // read-only memory never is.
-  if (!zeros && zeros.error().value == ENOMEM) {
-    zeros = sys::mmap(address, length, PROT_READ, kFlags, -1, 0);
-  }
-  return zeros ? Errno{} : zeros.error();
 }
 
 }  // namespace
@@ -286,40 +259,6 @@ Errno AddressRange::vacate(size_t offset, size_t length) {
   }
   close_extents(start, start + length, stays);
   return {};
-}
-
-PlacedPart::PlacedPart(std::shared_ptr<AddressRange> range, uintptr_t start,
-                       uintptr_t end)
-    : range_(std::move(range)), start_(start), end_(end) {
-  const PageReplacementLock lock;
-  range_->parts_.push_back(this);
-}
-
-PlacedPart::~PlacedPart() {
-  const PageReplacementLock lock;
-  std::erase(range_->parts_, this);
-  range_->clear(*this);
-}
-
-void AddressRange::clear(const PlacedPart& part) {
-  std::vector<Extent> closed;
-  const auto length = static_cast<size_t>(part.end() - part.start());
-  for (const Extent& extent : extents_in(reinterpret_cast<void*>(part.start()), length)) {
-    const auto reaches = [&](const PlacedPart* other) {
-      return other->start() < extent.end && extent.start < other->end();
-    };
-    const bool reached = std::any_of(parts_.begin(), parts_.end(), reaches);
-    if (extent.closed && !reached) closed.push_back(extent);
-  }
-  for (const Extent& extent : closed) {
-    constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-    const auto cleared = with_spares([&] {
-      return sys::mmap(reinterpret_cast<void*>(extent.start), extent.length(), PROT_NONE,
-                       kFlags, -1, 0);
-    });
-    // At the limit of mappings they stay closed.
-    if (cleared) remove_extents(extent.start, extent.end, this);
-  }
 }
 
 Errno AddressRange::protect(size_t offset, size_t length, int prot) {

@@ -1,16 +1,15 @@
 #include "core/mapping/mapping.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <utility>
 
 #include "core/guard/guard.h"
-#include "core/mapping/headroom.h"
+#include "core/mapping/placed_part.h"
 #include "core/mapping/remap.h"
 #include "core/page.h"
+#include "core/replacement/headroom.h"
 #include "core/replacement/page_replacement_lock.h"
 #include "core/replacement/spare_mappings.h"
 #include "sys/abi.h"
@@ -252,131 +251,6 @@ Errno Mapping::resize(size_t length) {
   if (joined) protect_again(range->begin(), length);
   settle(std::move(range));
   return {};
-}
-
-Errno Mapping::restore(const Source& source, int prot) {
-  const PageReplacementLock lock;
-  if (Errno error = undo_strays_in(address_, length_); error.failed()) return error;
-  size_t from = SIZE_MAX;
-  if (source.file < 0 || !fixed_up(from)) return {};
-  const auto start = reinterpret_cast<uintptr_t>(address_);
-  if (!source.lost_end_only) return restore_from(source, prot, start, start + length_);
-  from = std::min(from, length_);
-  restore_blocks(source, start + from);
-  return restore_from(source, prot, start + from, start + length_);
-}
-
-// Extent by extent, with the protection each has: no part of it can be written meanwhile
-// that may not be.
-Errno Mapping::restore_from(const Source& source, int prot, uintptr_t start,
-                            uintptr_t end) {
-  const auto origin = reinterpret_cast<uintptr_t>(address_);
-  for (Extent extent : extents_in(reinterpret_cast<void*>(start), end - start)) {
-    // What was unmapped, or is another mapping's by now, stays what it is.
-    if (extent.closed || extent.counts != counts_) continue;
-    if (extent.prot == -1) extent.prot = prot;
-    Result<void*> mapped = with_spares([&] {
-      return sys::mmap(reinterpret_cast<void*>(extent.start), extent.length(),
-                       extent.prot, source.flags | MAP_FIXED, source.file,
-                       source.offset + static_cast<int64_t>(extent.start - origin));
-    });
-    if (!mapped) return mapped.error();
-    extent.fixed_up = extent.broken = extent.opened = false;
-    extent.lost_from = extent.suspect = 0;
-    extent.pristine = !extent.backing.shared && (extent.prot & PROT_WRITE) == 0;
-    // The same file, but overlayfs may have taken it to another layer meanwhile.
-    extent.backing.shown_device = extent.backing.shown_inode = 0;
-    if (guard_enabled()) learn_shown(extent.backing, extent.start);
-    add_extent(std::move(extent));
-  }
-  return each_extent(origin, start, [](Extent& left) {
-    left.lost_from = 0;
-    left.fixed_up = left.broken;
-    return Errno{};
-  });
-}
-
-namespace {
-
-// What a block of a private mapping holds that could not be had for a while, over the
-// file's pages: bytes that are its own stay, and what it lacked is the file's again.
-Errno restore_block(uintptr_t start, size_t length, int prot, int flags, int file,
-                    int64_t offset) {
-  Result<void*> made = with_spares([&] {
-    return sys::mmap(nullptr, length, PROT_READ | PROT_WRITE, flags, file, offset);
-  });
-  if (!made) return made.error();
-  const size_t page = page_size();
-  const pid_t self = ::getpid();
-  const std::vector<char> zeros(page);
-  std::vector<char> bytes(page);
-  Errno error = {};
-  for (size_t done = 0; done < length && !error.failed(); done += page) {
-    Result<ssize_t> got = sys::process_vm_readv(
-        self, {bytes.data(), page}, {reinterpret_cast<void*>(start + done), page});
-    if (!got) error = got.error();
-    if (error.failed() || bytes == zeros) continue;
-    Result<ssize_t> put = sys::process_vm_writev(
-        self, {bytes.data(), page}, {static_cast<char*>(*made) + done, page});
-    if (!put) error = put.error();
-  }
-  if (!error.failed()) error = sys::mprotect(*made, length, prot);
-  if (!error.failed()) {
-    constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
-    Result<void*> moved = with_spares([&] {
-      return sys::mremap(*made, length, length, kFlags, reinterpret_cast<void*>(start));
-    });
-    if (moved) return {};
-    error = moved.error();
-  }
-  static_cast<void>(sys::munmap(*made, length));
-  return error;
-}
-
-}  // namespace
-
-// Blocks of memory in place of the file's pages, up to `end`. Where it fails they stay as
-// they are, and the extent is still broken.
-void Mapping::restore_blocks(const Source& source, uintptr_t end) {
-  const auto origin = reinterpret_cast<uintptr_t>(address_);
-  const std::unique_ptr<VmaText> text(new (std::nothrow) VmaText);
-  if (text == nullptr || prepare_find_vma().failed()) return;
-  static_cast<void>(each_extent(origin, end, [&](Extent& extent) {
-    if (!extent.broken || extent.counts != counts_) return Errno{};
-    const int prot = extent.prot == -1 ? PROT_READ : extent.prot;
-    const uintptr_t stop = std::min(extent.end, end);
-    bool all = true;
-    Vma vma = {};
-    for (uintptr_t at = extent.start; at < stop && find_vma(at, vma, *text);
-         at = vma.end) {
-      if (vma.inode != 0 || vma.shared) continue;
-      const size_t length = std::min(vma.end, stop) - at;
-      const auto offset = source.offset + static_cast<int64_t>(at - origin);
-      all =
-          !restore_block(at, length, prot, source.flags, source.file, offset).failed() &&
-          all;
-    }
-    if (!all) return Errno{};
-    extent.broken = false;
-    extent.fixed_up = extent.lost_from != 0;
-    forget_blocks(extent);
-    return Errno{};
-  }));
-}
-
-bool Mapping::fixed_up(size_t& lost_from) const {
-  const PageReplacementLock lock;
-  bool fixed = false;
-  lost_from = SIZE_MAX;
-  const auto start = reinterpret_cast<uintptr_t>(address_);
-  static_cast<void>(each_extent(start, start + length_, [&](const Extent& extent) {
-    fixed = fixed || extent.fixed_up;
-    if (extent.lost_from != 0 && extent.lost_from - start < lost_from) {
-      lost_from = extent.lost_from - start;
-    }
-    return Errno{};
-  }));
-  return fixed;
 }
 
 Errno Mapping::close() {

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "core/mapping/address_range.h"
+#include "core/mapping/placed_part.h"
 #include "core/page.h"
 #include "sys/fd.h"
 #include "sys/result.h"

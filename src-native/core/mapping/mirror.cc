@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "core/guard/guard.h"
-#include "core/mapping/headroom.h"
 #include "core/page.h"
+#include "core/replacement/headroom.h"
 #include "core/replacement/page_replacement_lock.h"
 #include "sys/memory.h"
 

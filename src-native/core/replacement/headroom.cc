@@ -1,4 +1,4 @@
-#include "core/mapping/headroom.h"
+#include "core/replacement/headroom.h"
 
 #include <algorithm>
 #include <atomic>
