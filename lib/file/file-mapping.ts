@@ -7,7 +7,7 @@ import type { BufferKind } from '../internal/literals.js';
 import { type Range, resolveRange } from '../internal/range.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { check } from '../internal/syscall.js';
-import { OURS, validateInteger, validateNeedle } from '../internal/validate.js';
+import { OURS, validateInteger, validateNeedle, validateOurs } from '../internal/validate.js';
 import { MappedMemory } from '../mem/mapped-memory.js';
 import { Mapping, memoryOf } from '../mem/mapping.js';
 import { FileBacking } from './file-backing.js';
@@ -55,6 +55,7 @@ export class FileMapping extends Mapping {
 
   /** @internal */
   static of(key: typeof OURS, found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined): FileMapping {
+    validateOurs(key);
     return new FileMapping(key, found, access, source, kind);
   }
 

@@ -66,7 +66,7 @@ export class Reservation implements Disposable {
     const { pageSize } = binding;
     validateInteger(offset, 'offset', 0, this.length);
     validateMultiple(offset, 'offset', pageSize);
-    if (typeof what !== 'object' || what === null) throw invalidType('what', 'of type object', what);
+    if (typeof what !== 'object' || what === null || Array.isArray(what)) throw invalidType('what', 'of type object', what);
     const { file, ...options } = what;
     if (file === undefined && options.length === undefined) {
       throw invalidValue('what', "must name a file, or the length of memory: { file: 'data.bin' } or { length: 4096 }", what);

@@ -21,6 +21,7 @@ import {
   validateBoolean,
   validateInteger,
   validateOptions,
+  validateOurs,
   validateWord,
 } from '../internal/validate.js';
 import { ANONYMOUS, MappedMemory } from './mapped-memory.js';
@@ -136,6 +137,7 @@ export class AnonymousMapping extends Mapping {
 
   /** @internal */
   static of(key: typeof OURS, pages: PagesOptions, access: Protection): AnonymousMapping {
+    validateOurs(key);
     return new AnonymousMapping(key, new MappedMemory(pages, access, ANONYMOUS));
   }
 

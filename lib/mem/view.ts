@@ -25,7 +25,7 @@ export function resolveView(
     throw invalidType('Type', 'a typed array class', Type);
   }
   if (options !== undefined) {
-    if (typeof options === 'object' && options !== null && 'length' in options) {
+    if (typeof options === 'object' && options !== null && !Array.isArray(options) && 'length' in options) {
       throw invalidValue('options.length', 'is not an option of view(): use count, in elements', options.length);
     }
     validateOptions<ViewOptions>(options, ['offset', 'count']);

@@ -21,6 +21,7 @@ export interface FutexWaiter {
 }
 
 function wordAt(addr: Where, name: string): bigint {
+  if (addr === null) throw invalidType(name, 'a buffer, a view or an address', addr);
   const address = addressOf(addr);
   const bytes = typeof addr === 'object' ? addr.byteLength : WORD;
   if (bytes < WORD) throw outOfRange(`${name}.byteLength`, `>= ${WORD}, the bytes of a word`, bytes);

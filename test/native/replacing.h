@@ -8,8 +8,10 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "core/mapping/mapping.h"
 #include "core/page.h"
@@ -73,7 +75,9 @@ class Slot {
     request.address = at();
     request.flags |= MAP_FIXED;
     request.prot = prot;
-    return core::Mapping::create(request);
+    sys::Result<core::Mapping> placed = core::Mapping::create(request);
+    if (placed) views_.push_back(placed->range());
+    return placed;
   }
   // Pages of the file are there, and nothing else.
   bool shows_file() const {
@@ -85,6 +89,8 @@ class Slot {
  private:
   TemporaryFile file_;
   core::Mapping space_;
+  // Whoever reaches what was placed there once.
+  mutable std::vector<std::shared_ptr<core::AddressRange>> views_;
 };
 
 }  // namespace memmap::test

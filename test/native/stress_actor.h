@@ -52,6 +52,8 @@ class Actor {
   struct Slot {
     std::unique_ptr<TemporaryFile> file;
     core::Mapping mapping;
+    std::shared_ptr<core::AddressRange>
+        view;  // whoever reaches the slot, from the first on
     bool open = false;
     Kind kind = Kind::kFile;
     int prot = 0;
@@ -109,6 +111,7 @@ class Actor {
     expect(bool{made}, "place");
     if (!made) return;
     slot.mapping = std::move(*made);
+    if (slot.view == nullptr) slot.view = slot.mapping.range();
     slot.open = true;
     if (slot.kind == Kind::kMemory) fill(at(index, 0), kPages, letter_);
     expect(all(at(index, 0), 0, kPages, letter_), "a new mapping shows its pages");
@@ -197,6 +200,7 @@ class Actor {
     if (!moved) return;
     Slot& slot = slots_[index];
     slot.mapping = std::move(*moved);
+    if (slot.view == nullptr) slot.view = slot.mapping.range();
     slot.open = true;
     slot.kind = Kind::kMemory;
     slot.prot = kReadWrite;

@@ -81,6 +81,7 @@ export function uses(binding, { path, key, map, mapFile, memory, file, fd, serve
 
     guardEnabled: () => binding.guardEnabled(),
     disableGuard: () => binding.disableGuard(),
+    watchHandlers: () => binding.watchHandlers(true),
     rearmGuard: () => binding.rearmGuard(),
     missingOfGuard: () => binding.missingOfGuard(),
     holdCounts: () => binding.dropCounts(binding.holdCounts(memory)),
@@ -167,6 +168,9 @@ export function uses(binding, { path, key, map, mapFile, memory, file, fd, serve
 
     futexWait: () => binding.futexWait(words, 0, 0, 0.01),
     futexWake: () => binding.futexWake(words, 0, 1),
+    futexWaitAt: () => binding.futexWaitAt(address, 0, 0.01),
+    futexWakeAt: () => binding.futexWakeAt(address, 1),
+    futexWaitv: () => binding.futexWaitv(BigUint64Array.of(address), Int32Array.of(1), 0.01),
     onWake: () => binding.onWake(nothing, true),
     waitAsync: () => binding.waitAsync(words, 0, 0, 0.1),
     cancelWait: () => binding.cancelWait(binding.waitAsync(words, 0, 0, 100)),

@@ -57,6 +57,9 @@ const permit = options({ allowWriteExec: boolean });
 
 const NAMES = [...zoo.each(zoo.TYPE, [undefined, null, 1, 1n, {}, [], Symbol('zoo')]), ['a\0b', zoo.VALUE]];
 
+/** Milliseconds, if any. */
+const TIMES = [...zoo.each(zoo.TYPE, [null, '1', 1n, true, {}, []]), ...zoo.each(zoo.RANGE, [-1, NaN])];
+
 /** name: [right arguments, wrong values for each of them] */
 const SYS = {
   ...SYS_NUMA,
@@ -69,6 +72,11 @@ const SYS = {
     [...zoo.each(zoo.TYPE, [0, 4096n]), ...where.filter(([value]) => typeof value === 'object')
       .map(([value, code]) => [value, ArrayBuffer.isView(value) ? zoo.TYPE : code])],
     within, bytes, flags, zoo.hint.filter(([value]) => value !== null && value !== undefined),
+  ]],
+  futex_wait: [({ memory }) => [memory, 1, 0], [zoo.hint, integer(-(2 ** 31), 2 ** 32 - 1).filter(([value]) => value !== -1), TIMES]],
+  futex_wake: [({ memory }) => [memory, 0], [zoo.hint, optional(integer(0, 2 ** 31 - 1))]],
+  futex_waitv: [({ memory }) => [[{ addr: memory, expected: 1 }], 0], [
+    [...zoo.each(zoo.TYPE, [undefined, null, 1, 'x', {}, [1], [null]]), [[], zoo.RANGE], [[{ addr: new Uint8Array(8) }], zoo.TYPE]], TIMES,
   ]],
   mprotect: [({ memory }) => [memory, LENGTH, RW, {}], [where, within, flags, permit]],
   msync: [({ memory }) => [memory, LENGTH, MS.ASYNC], [where, within, flags]],
@@ -236,13 +244,15 @@ const FILE_MAPPING = {
   size: [() => [], []],
   refresh: [() => [], []],
 };
+/** Neither a file nor a length. */
+const isNothing = (what) => typeof what === 'object' && what !== null && !Array.isArray(what) && what.length === undefined;
 const RESERVATION = {
   place: [() => [0, { length: PAGE_SIZE }], [
     [...integer(0, LENGTH), [1, zoo.RANGE], [LENGTH, zoo.RANGE]],
     [
       ...optional(ANONYMOUS).filter(([what]) => what?.nonsense === undefined || what.length !== undefined)
         .filter(([what]) => !Object.hasOwn(what ?? {}, 'address'))
-        .map(([what, code]) => [what, Array.isArray(what) ? zoo.RANGE : code]),
+        .map(([what, code]) => [what, isNothing(what) ? zoo.VALUE : code]),
       [undefined, zoo.TYPE],
       ...zoo.each(zoo.RANGE, [{ length: LENGTH + 1 }, { length: 2 ** 32 + 4096 }, { length: 0 }]),
       ...zoo.each(zoo.VALUE, [

@@ -88,6 +88,7 @@ TEST_ALONE("addresses that are reserved trap until something is mapped there") {
               Mapping::create(pages(2, space->address() + 4 * page, MAP_FIXED));
           CHECK(placed && placed->range() == space->range());
           placed->address()[page] = 'a';
+          const auto view = placed->range();
           CHECK(!placed->range()->protect(4 * page, page, PROT_NONE).failed());
           CHECK(placed->address()[0] == 0 && placed->address()[page] == 'a');
           char* address = placed->address();

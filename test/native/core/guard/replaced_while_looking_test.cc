@@ -205,6 +205,8 @@ TEST("pages mapped anew while a thread looks at a fault in the old ones stay") {
     CHECK(look.happened());
   }
   restores.join();
+  // With the protection that they had.
+  CHECK(!made->range()->protect(page, 2 * page, kReadWrite).failed());
   size_t lost_from = 0;
   CHECK(!failed && !made->fixed_up(lost_from) && slot.shows_file());
 }

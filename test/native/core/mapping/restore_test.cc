@@ -66,7 +66,7 @@ TEST("a lost end comes back from the file, and what lies before it stays") {
   }
 }
 
-TEST("without a file, restore gives back what stray accesses took, and the access") {
+TEST("without a file, restore gives back what stray accesses took, and no access") {
   const size_t page = page_size();
   TemporaryFile file(4 * page, 'f');
   for (int fd : {-1, file.fd()}) {
@@ -75,6 +75,8 @@ TEST("without a file, restore gives back what stray accesses took, and the acces
     CHECK(!subject.protect(PROT_NONE).failed() && subject.at(2)[0] == 0);
     subject.at(1)[0] = 'w';
     CHECK(!subject.mapping().restore({}, PROT_READ).failed());
+    CHECK(std::strcmp(vma_at(subject.at(0)).permissions, "---p") == 0);
+    CHECK(!subject.protect(PROT_READ).failed());
     CHECK(all_bytes(subject.at(0), 4 * page, 'a') && !subject.fixed_up());
     CHECK(std::strcmp(vma_at(subject.at(0)).permissions, "r--p") == 0);
     // Where nothing is lost, the file is not asked.

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "check.h"
@@ -214,7 +215,7 @@ TEST_ALONE(
     store(each->at(3), 'w');
     CHECK(load(each->at(3)) == 'w' && each->all() > 0);
   }
-  CHECK(load(cut.at(7)) == 0 && load(hidden.at(3)) == 0);
+  CHECK(load(cut.at(7)) == 0);
   // Pages that cannot be stashed are rather shown than lost, but not written.
   CHECK(load(secret.at(3)) == 0 || load(secret.at(3)) == 'f');
   store(secret.at(2), 'w');
@@ -223,15 +224,15 @@ TEST_ALONE(
   CHECK(load(pristine.at(3) + 1) == 'f');
   // With the file at hand all of it comes back.
   const Mapping::Source source = {file.fd(), 0, MAP_SHARED, true};
-  for (int prot : {PROT_READ, kReadWrite}) {
-    CHECK(!shared.mapping().restore(source, prot).failed());
-    CHECK(all_bytes(shared.at(0), 8 * page, 'f'));
-  }
+  CHECK(shared.mapping().restore(source, PROT_READ).value == 0);
+  CHECK(all_bytes(shared.at(0), 8 * page, 'f'));
+  CHECK(!shared.protect(kReadWrite).failed());
   store(shared.at(3), 'x');
   CHECK(file.content()[3 * page] == 'x');
   // What is stashed of it takes the last mapping.
   store(written.at(3), 'w');
   CHECK(load(written.at(3)) == 'w' && load(written.at(40)) == 'a');
+  CHECK(load(hidden.at(3)) == 0);
 }
 
 TEST_ALONE("at the limit of mappings, without a spare, closed pages read zeros") {
@@ -240,8 +241,10 @@ TEST_ALONE("at the limit of mappings, without a spare, closed pages read zeros")
   // Neighbours, which closed are one mapping of the kernel.
   auto space = Mapping::reserve(8 * page);
   CHECK(bool{space});
+  std::vector<std::shared_ptr<memmap::core::AddressRange>> views;
   for (size_t i = 0; i < 8; i++) {
     auto placed = Mapping::create(pages(1, space->address() + i * page, MAP_FIXED));
+    views.push_back(placed->range());
     CHECK(placed && !placed->close().failed());
   }
   CHECK(vma_at(space->address()).end - vma_at(space->address()).start >= 8 * page);
