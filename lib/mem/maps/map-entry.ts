@@ -52,7 +52,7 @@ const DELETED = ' (deleted)';
 /** The only byte that the kernel writes otherwise in the text; a backslash stays one. */
 const ESCAPED_NEWLINE = '\\012';
 /** Pages of a mapping that is closed while its buffer is still about. Twin of core/closed_pages.cc. */
-const CLOSED = '/memfd:memmap-closed (deleted)';
+export const CLOSED_PAGES = '/memfd:memmap-closed (deleted)';
 const SHARED = 8;
 const KERNEL_HALF = 1n << 63n;
 
@@ -119,7 +119,7 @@ export class EntryParser {
       path: isPath ? this.#own(deleted ? label.slice(0, -DELETED.length) : label) : undefined,
       deleted,
       name: isPath || label === '' ? undefined : this.#own(label),
-      memmap: this.#whose === 'self' && start < KERNEL_HALF && (label === CLOSED || binding.holdsOurs(start, length)),
+      memmap: this.#whose === 'self' && start < KERNEL_HALF && (label === CLOSED_PAGES || binding.holdsOurs(start, length)),
       usage: undefined,
     };
   }

@@ -13,7 +13,7 @@ import { type Algorithm, DONE } from './algorithm/operation.js';
  * comes the others wait in vain: give a timeout. Whoever gives up takes its arrival back.
  *
  * Every method throws ERR_MEMMAP_CLOSED on a closed mapping, and ERR_MEMMAP_CORRUPT with the
- * offset if the memory holds what no barrier can.
+ * offset if the memory holds what no barrier can, and a FaultError if the file has lost the memory.
  */
 export class Barrier {
   /** Bytes it takes, at a multiple of 8: docs/abi.md. */

@@ -15,7 +15,7 @@ function* look(): Algorithm<boolean> {
  * set until `reset()`. Nobody owns it: one who dies before `set()` has not set it.
  *
  * Every method throws ERR_MEMMAP_CLOSED on a closed mapping, and ERR_MEMMAP_CORRUPT with the
- * offset if the memory holds what no event can.
+ * offset if the memory holds what no event can, and a FaultError if the file has lost the memory.
  */
 export class Event {
   /** Bytes it takes, at a multiple of 8: docs/abi.md. */

@@ -1,7 +1,7 @@
 // LockRunner: the words of one lock in real memory, and the algorithms run over them.
 import { constants } from 'node:os';
 import { performance } from 'node:perf_hooks';
-import { PeerError } from '../../errors.js';
+import { PeerError, SystemError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { invalidType, invalidValue, outOfRange, validateInteger } from '../../internal/validate.js';
 import { Mapping, memoryOf } from '../../mem/mapping.js';
@@ -9,6 +9,7 @@ import { ALIVE, CAS, CorruptWord, LOAD, type Caller, SPIN, SWAP, type Step, type
 import { ABORTED, EXPIRED, WOKEN } from '../wait/outcome.js';
 import { sleep } from '../wait/futex.js';
 import { Liveness } from '../wait/liveness.js';
+import { SameMemory } from './same-memory.js';
 import { check } from '../../internal/syscall.js';
 
 const { errno } = constants;
@@ -38,6 +39,7 @@ export class LockRunner {
   readonly #offset: number;
   readonly #length: number;
   readonly #liveness: Liveness;
+  readonly #same: SameMemory;
   #version: number;
 
   /** @param length bytes of the lock, a multiple of 4 */
@@ -65,6 +67,7 @@ export class LockRunner {
       ? memory.view(Int32Array, { offset, count: length / 4 })
       : new Int32Array(memory as unknown as ArrayBuffer, offset, length / 4);
     this.#version = this.#pages.version;
+    this.#same = new SameMemory(mapped ? memory : undefined, offset, this.words);
     this.#liveness = Liveness.of(memory, this.words);
     this.id = this.#liveness.id;
     this.blocking = { id: this.id, tasks: false, waits: true };
@@ -87,6 +90,18 @@ export class LockRunner {
     this.#version = this.#pages.version;
   }
 
+  /** After an operation: throws if it was done to memory that the lock has lost. */
+  verify(): void {
+    this.#same.verify(this.words);
+  }
+
+  /** For what needs nothing of the words: they are there. */
+  look(): void {
+    this.follow();
+    Atomics.load(this.words, 0);
+    this.verify();
+  }
+
   /** Runs an algorithm; blocks the thread while it waits. */
   run<Result>(steps: Algorithm<Result>, deadline: number): Result {
     this.follow();
@@ -96,6 +111,7 @@ export class LockRunner {
         const step = next.value;
         next = steps.next(step[0] === WAIT ? this.#block(step[1], step[2], deadline) : this.#perform(step));
       }
+      this.verify();
       return next.value;
     } catch (error) {
       throw this.#named(error);
@@ -113,6 +129,7 @@ export class LockRunner {
           step[0] === WAIT ? await this.#yield(step[1], step[2], deadline, signal) : this.#perform(step),
         );
       }
+      this.verify();
       return next.value;
     } catch (error) {
       throw this.#named(error);
@@ -139,6 +156,7 @@ export class LockRunner {
   #block(at: number, value: number, deadline: number): number {
     const left = deadline - performance.now();
     if (left <= 0) return EXPIRED;
+    this.verify();
     const result = binding.futexWait(this.words, at, value, Math.min(SLICE, left));
     if (result !== -errno.EAGAIN && result !== -errno.ETIMEDOUT && result !== -errno.EINTR) check(result, 'futex');
     return WOKEN;
@@ -148,12 +166,20 @@ export class LockRunner {
     if (signal?.aborted === true) return ABORTED;
     const left = deadline - performance.now();
     if (left <= 0) return EXPIRED;
+    this.verify();
     await sleep(this.words, at, value, Math.min(SLICE, left), signal);
     this.follow();
     return WOKEN;
   }
 
   #named(error: unknown): unknown {
+    try {
+      // What a system call has met on the words, an access tells of.
+      if (error instanceof SystemError && this.words.length > 0) Atomics.load(this.words, 0);
+      this.verify();
+    } catch (lost) {
+      return lost;
+    }
     if (!(error instanceof CorruptWord)) return error;
     const offset = this.#offset + 4 * error.at;
     return new PeerError(

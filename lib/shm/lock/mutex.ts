@@ -13,7 +13,7 @@ import { DONE } from './algorithm/operation.js';
  * Not recursive, and not fair: whoever comes at the right moment gets it.
  *
  * Every method throws ERR_MEMMAP_CLOSED on a closed mapping, and ERR_MEMMAP_CORRUPT with the
- * offset if the memory holds what no mutex can.
+ * offset if the memory holds what no mutex can, and a FaultError if the file has lost the memory.
  */
 export class Mutex {
   /** Bytes it takes, at a multiple of 8: docs/abi.md. */
@@ -39,6 +39,7 @@ export class Mutex {
   lock(options?: TimeoutOptions): LockResult {
     const place = this.#place;
     if (options === undefined && place.current && Atomics.compareExchange(place.words, 0, 0, place.id) === 0) {
+      place.verify();
       return toResult(DONE);
     }
     return waitSync(place, acquire(place.blocking, 0), options);
@@ -58,14 +59,20 @@ export class Mutex {
   /** The lock, if it is free or its owner is dead; else false. */
   tryLock(): LockResult | false {
     const place = this.#place;
-    if (place.current && Atomics.compareExchange(place.words, 0, 0, place.id) === 0) return toResult(DONE);
+    if (place.current && Atomics.compareExchange(place.words, 0, 0, place.id) === 0) {
+      place.verify();
+      return toResult(DONE);
+    }
     return tryRun(place, acquire(place.trying, 0));
   }
 
   /** @throws {StateError} ERR_MEMMAP_NOT_OWNER if this thread does not have it */
   unlock(): void {
     const place = this.#place;
-    if (place.current && Atomics.compareExchange(place.words, 0, place.id, 0) === place.id) return;
+    if (place.current && Atomics.compareExchange(place.words, 0, place.id, 0) === place.id) {
+      place.verify();
+      return;
+    }
     toResult(place.run(release(place.blocking, 0, 1), Infinity));
   }
 }

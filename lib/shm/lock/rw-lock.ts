@@ -17,7 +17,7 @@ const SLOTS = 62;
  * a writer waits come after it. Not recursive for writers, and not fair.
  *
  * Every method throws ERR_MEMMAP_CLOSED on a closed mapping, and ERR_MEMMAP_CORRUPT with the
- * offset if the memory holds what no such lock can.
+ * offset if the memory holds what no such lock can, and a FaultError if the file has lost the memory.
  */
 export class RwLock {
   /** Bytes it takes, at a multiple of 8: docs/abi.md. */
@@ -46,7 +46,7 @@ export class RwLock {
    */
   lock(options?: TimeoutOptions): LockResult {
     const place = this.#place;
-    place.follow();
+    place.look();
     // At once: other readers, whom it would wait for first, may stay for long.
     if (this.#slots.length > 0) return toResult(OWN);
     return waitSync(place, acquireExclusive(place.blocking, SLOTS), options);
@@ -77,7 +77,7 @@ export class RwLock {
   lockShared(options?: TimeoutOptions): LockResult {
     const place = this.#place;
     if (this.#slots.length > 0) {
-      place.follow();
+      place.look();
       this.#nested += 1;
       return toResult(DONE);
     }

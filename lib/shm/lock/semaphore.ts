@@ -18,7 +18,7 @@ function* count(): Algorithm<number> {
  * and not given back are gone when it dies. What must outlive its holder is for a Mutex.
  *
  * Every method throws ERR_MEMMAP_CLOSED on a closed mapping, and ERR_MEMMAP_CORRUPT with the
- * offset if the memory holds what no semaphore can.
+ * offset if the memory holds what no semaphore can, and a FaultError if the file has lost the memory.
  */
 export class Semaphore {
   /** Bytes it takes, at a multiple of 8: docs/abi.md. */
