@@ -2,6 +2,7 @@
 // the index leads to the newest record of each key.
 import { setImmediate } from 'node:timers/promises';
 import { covering, eachSlot } from './scan.js';
+import type { Extent } from './file/header.js';
 import type { HashIndex } from './index/hash-index.js';
 import { Key } from './log/key.js';
 import { BLOCK_UNITS, DELETE, KEY_HASH, KIND, PUT, TAG, UNIT } from './file/layout.js';
@@ -99,8 +100,13 @@ class Check {
   /** Where the log ends now: its last extent, and units of that. */
   get #end(): { sequence: number; used: number } {
     const { windows, header } = this.#parts;
-    const last = header.extents().at(-1);
+    const last = header.extents().findLast((extent) => this.#has(extent));
     return last === undefined ? { sequence: 0, used: 0 } : { sequence: last.sequence, used: usedOf(windows, last) };
+  }
+
+  /** Whether the file has the extent's header: it may have been cut, or the catalog be broken. */
+  #has({ block }: Extent): boolean {
+    return block > 0 && this.#parts.windows.hasBlock(block);
   }
 
   /** Goes on from where it was. */
@@ -110,8 +116,9 @@ class Check {
     for (const extent of header.extents()) {
       if (extent.sequence < from || extent.sequence > end.sequence) continue;
       if (this.#walk?.extent.sequence !== extent.sequence) {
-        const own = readExtent(windows, header, extent.block);
+        const own = this.#has(extent) ? readExtent(windows, header, extent.block) : undefined;
         if (own?.sequence !== extent.sequence || own.broken) this.#broken(extent.block * BLOCK_UNITS, "an extent's header");
+        if (!this.#has(extent)) continue;
         this.#walk = new LogReader(windows, records, extent);
         this.#stuck = false;
       }

@@ -116,7 +116,7 @@ function openForWriting(path: string, durability: Durability, deadline: number, 
     else if (salvage) new Header(words, disk).mend();
     const parts = partsOf(disk, windows);
     const { header } = parts;
-    header.verify(path);
+    header.verify();
     const clean = header.state === CLEAN;
     const opened = (!salvage && header.current ? resume(parts, clean) : undefined) ?? rebuild(parts, salvage);
     windows.check();
@@ -161,7 +161,7 @@ function openForReading(path: string, deadline: number): OpenStore {
     );
     const parts = partsOf(disk, windows);
     const { header } = parts;
-    header.verify(path);
+    header.verify();
     until(
       deadline,
       () => {

@@ -17,6 +17,7 @@ function reversed(word: number): number {
 
 /** Calls `act` with each slot of a segment that leads to a record: the record's window and word there. */
 export function eachSlot(index: HashIndex, block: number, act: (window: number, at: number, mark: number) => void): void {
+  if (block === 0) index.verifyHeader();
   const window = block >>> WINDOW_SHIFT;
   index.windows.reach(window);
   const slots = index.windows.words[window];

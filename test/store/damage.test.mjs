@@ -179,4 +179,12 @@ describe('a damaged store', function () {
     it(`throws a FaultError when its file is truncated while it is open to ${access}`, () =>
       runs('truncated-store', [file(`truncated-${access}`), access]));
   }
+
+  // The index has no sums: zeros in its place, of a file that was made longer again, are an index without keys.
+  for (const part of [0, 0.4, 0.5, 0.512345, 0.9]) {
+    for (const after of ['leave', 'grow']) {
+      it(`has each key's value, or throws, when its file is cut to ${part} of it: ${after}`, () =>
+        runs('cut-store', [file(`cut-${part}-${after}`), part, after]));
+    }
+  }
 });

@@ -37,11 +37,13 @@ export class Header {
   readonly words: Int32Array;
   readonly #live: Float64Array;
   readonly #stamp: Int32Array;
+  readonly #path: string;
 
   constructor(words: Int32Array, disk: StoreFile) {
     this.words = words;
     this.#live = new Float64Array(words.buffer, AT_LIVE * 4, 1);
     this.#stamp = stampOf(disk.fd);
+    this.#path = disk.path;
   }
 
   /** Whether nobody has made the file a store yet. */
@@ -72,8 +74,9 @@ export class Header {
   }
 
   /** Throws unless the file is a store that this version can read. */
-  verify(path: string): void {
+  verify(): void {
     const { words } = this;
+    const path = this.#path;
     if (words[AT_MAGIC] !== MAGIC[0] || words[AT_MAGIC + 1] !== MAGIC[1]) {
       throw new PeerError('ERR_MEMMAP_NOT_A_STORE', `'${path}' is not a store, or its first bytes were overwritten`, 0);
     }

@@ -1,6 +1,6 @@
 // MappedFile: the file as words and bytes, a mapping for each GiB of it. They reach past its end
 // from the start, so that a file that grows is followed without another call.
-import { FaultError } from '../../errors.js';
+import { FaultError, PeerError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { withRoom } from '../../internal/reclaim.js';
 import { mapRemedy } from '../../internal/remedy.js';
@@ -76,9 +76,10 @@ export class MappedFile {
     return this.#pages[window] as Pages;
   }
 
-  /** Whether the file has the first words of a record there. It may have grown. */
+  /** Whether the file has the first words of a record there. It may have grown; or been cut, inside a block. */
   holds(window: number, at: number): boolean {
-    return this.hasBlock((window << WINDOW_SHIFT) | ((at + RECORD_WORDS - 1) >> BLOCK_SHIFT));
+    const end = at + RECORD_WORDS;
+    return this.hasBlock((window << WINDOW_SHIFT) | ((end - 1) >> BLOCK_SHIFT)) || window * WINDOW + end * 4 <= this.#disk.size();
   }
   hasBlock(block: number): boolean {
     if (block >= this.#blocks) this.#blocks = Math.floor(this.#disk.size() / BLOCK);
@@ -102,11 +103,18 @@ export class MappedFile {
     return pages.bytes;
   }
 
-  /** The first word of a block that the file has. */
+  /**
+   * The first word of a block.
+   *
+   * @throws {PeerError} ERR_MEMMAP_CORRUPT if the file ends before it: it was cut, or what led there is broken
+   */
   block(block: number): { readonly words: Int32Array; readonly at: number } {
     const window = block >>> WINDOW_SHIFT;
     this.reach(window);
-    return { words: this.words[window] as Int32Array, at: (block & IN_WINDOW) << BLOCK_SHIFT };
+    const words = this.words[window];
+    if (words !== undefined) return { words, at: (block & IN_WINDOW) << BLOCK_SHIFT };
+    const offset = (block >>> 0) * BLOCK;
+    throw new PeerError('ERR_MEMMAP_CORRUPT', `'${this.#disk.path}' ends before byte ${offset}, where a part of the store should be`, offset);
   }
 
   /** Has another thread bring in pages that will be written: bytes of a window. No failure matters. */

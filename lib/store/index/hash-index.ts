@@ -61,7 +61,14 @@ export class HashIndex {
     return this.header.generation === generation;
   }
 
+  /** Throws if somebody has cut the file, or cut it and made it as long again: then the header is zeros. */
+  verifyHeader(): void {
+    if (this.windows.faulted) this.windows.check();
+    this.header.verify();
+  }
+
   refresh(generation: number): void {
+    this.verifyHeader();
     const { block, depth } = this.header.directory;
     const window = block >>> WINDOW_SHIFT;
     this.windows.reach(window);
@@ -84,7 +91,8 @@ export class HashIndex {
     const base = (block & IN_WINDOW) << BLOCK_SHIFT;
     this.free = -1;
     this.strangerWindow = -1;
-    if (!this.windows.hasBlock(block)) {
+    // Block 0 is the header: the directory has been overwritten with zeros.
+    if (block === 0 || !this.windows.hasBlock(block)) {
       this.strangerWindow = window;
       this.strangerAt = base;
       return false;
