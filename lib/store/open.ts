@@ -1,5 +1,5 @@
 // Opening: the file, the one writer's lock, and what has to be mended first.
-import { closeSync, constants as fsConstants, openSync } from 'node:fs';
+import { closeSync, constants as fsConstants, existsSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -9,6 +9,7 @@ import { binding } from '../internal/binding.js';
 import { invalidType, invalidValue, validateBoolean, validateOptions, validateTimeout, validateWord } from '../internal/validate.js';
 import { StoreFile } from './file/store-file.js';
 import { Header } from './file/header.js';
+import { rehearse } from './file/rehearsal.js';
 import { BLOCK, CLEAN } from './file/layout.js';
 import { Records } from './log/record.js';
 import { rebuild, resume } from './recovery.js';
@@ -101,6 +102,7 @@ function partsOf(disk: StoreFile, windows: MappedFile): StoreParts {
 }
 
 function openForWriting(path: string, durability: Durability, deadline: number, salvage: boolean): OpenStore {
+  if (!existsSync(path)) rehearse(path);
   const disk = openFile(path, fsConstants.O_RDWR | fsConstants.O_CREAT);
   const windows = new MappedFile(disk, 'read-write');
   try {

@@ -8,6 +8,7 @@ import { Store } from 'memmap/store';
 import { PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
 import { cachestatOrSkip } from '../support/kernel/kernel.mjs';
+import { fixture, runProgram } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 
@@ -42,6 +43,12 @@ describe('Store', () => {
     assert.deepEqual([store.has('ada'), store.has('Ada'), store.size], [true, false, 4]);
     const keys = Array.from(store, ([key]) => (typeof key === 'string' ? key : key.toString('hex')));
     assert.deepEqual(keys.toSorted(), ['', '00ff', 'ada', 'żółw']);
+  });
+
+  it('leaves no file behind when the process has too few descriptors to open it', async () => {
+    const few = ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, fixture('first-store'), file('first')];
+    const { code, stderr } = await runProgram('sh', few);
+    assert.equal(code, 0, stderr);
   });
 
   it('gives copies that stay, and views that stay when the key is put again', () => {

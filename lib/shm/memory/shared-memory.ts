@@ -1,5 +1,5 @@
 // SharedMemory: memory that several processes map. It is a descriptor; mappings are made of it.
-import { fstatSync, lstatSync } from 'node:fs';
+import { existsSync, fstatSync, lstatSync } from 'node:fs';
 import { PeerError, StateError, SystemError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { BUFFER_KIND, HUGE_PAGES } from '../../internal/literals.js';
@@ -31,6 +31,8 @@ const OPEN_ACCESS = { read: O.RDONLY, 'read-write': O.RDWR };
 
 /** Filled by the native calls, read right after them. */
 const facts = new Float64Array(6);
+
+const missingFolder = 'Names are files of /dev/shm: mount -t tmpfs tmpfs /dev/shm. Memory without a name needs none';
 
 interface FoundMemory {
   readonly fd: number;
@@ -119,6 +121,8 @@ export class SharedMemory implements Disposable {
     const opened = secret ? 'memfd_secret' : name === undefined ? 'memfd_create' : 'shm_open';
     const remedy = (code: string): string | undefined => {
       if (code === 'EEXIST') return 'SharedMemory.open() opens what is there; SharedMemory.unlink() removes a name that a dead process has left';
+      // What has no name yet gets one by its link in /proc.
+      if (code === 'ENOENT' && name !== undefined) return existsSync('/proc/self/fd') ? missingFolder : 'A name takes /proc: mount -t proc proc /proc. Memory without a name does not';
       if (code === 'ENOSPC' && name !== undefined) return '/dev/shm is full; SharedMemory.list() tells what is in it';
       return mapRemedy(0, huge?.size)(code);
     };

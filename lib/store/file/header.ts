@@ -22,10 +22,15 @@ export interface Extent {
   readonly salt: number;
 }
 
+/** The boot of the kernel: 16 bytes. */
+export function bootId(): Buffer {
+  return Buffer.from(readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').replace(/[^0-9a-f]/g, ''), 'hex');
+}
+
 /** The boot of the kernel and the file's identity: the pages are the newest while these are the same. */
 function stampOf(fd: number): Int32Array {
   const stamp = new Int32Array(STAMP_WORDS);
-  const boot = Buffer.from(readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').replace(/[^0-9a-f]/g, ''), 'hex');
+  const boot = bootId();
   for (let i = 0; i < 4; i++) stamp[i] = boot.readInt32LE(4 * i);
   const { dev, ino } = fstatSync(fd, { bigint: true });
   stamp.set([Number(BigInt.asIntN(32, dev)), Number(BigInt.asIntN(32, dev >> 32n))], 4);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import {
-  closeSync, constants, fstatSync, openSync, readFileSync, 
+  closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync,
 } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { PeerError, SharedMapping, SharedMemory } from 'memmap/shm';
@@ -66,6 +66,13 @@ describe('SharedMemory', () => {
     it('has a /dev/shm that is full as ENOSPC, and leaves no name', async function () {
       const { code, stdout, stderr } = await run('full-shm', [], {});
       if (code === 77) skip(this, `needs root and mount namespaces: ${stdout}`);
+      assert.equal(code, 0, stderr);
+    });
+
+    it('has a name that cannot be had without /proc as an error that names it', async function () {
+      mkdirSync(file('empty'));
+      const { code, stdout, stderr } = await run('without-proc', [file('empty')]);
+      if (code === 77) skip(this, `needs root and mount namespaces: ${stdout}${stderr}`);
       assert.equal(code, 0, stderr);
     });
 
