@@ -41,10 +41,11 @@ export class FileMapping extends Mapping {
   /** Of a mapping too large for one buffer. */
   readonly #parts: SubMappings<FileMapping>;
 
-  private constructor(key: typeof OURS, found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined) {
+  /** @param within bytes from the start of the mapping that it is a part of */
+  private constructor(key: typeof OURS, found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined, within = 0) {
     const parts = new SubMappings<FileMapping>((from, length) => this.#mapPart(from, length));
     const file = new FileBacking(found, source, () => parts.mappings.map(memoryOf));
-    const memory = new MappedMemory({ ...found, kind }, access, file);
+    const memory = new MappedMemory({ ...found, kind, within }, access, file);
     super(key, memory);
     this.path = source.path;
     this.filesystem = found.filesystem;
@@ -165,7 +166,7 @@ export class FileMapping extends Mapping {
       });
       return handle;
     });
-    this.#parts.close();
+    this.#closeParts();
   }
 
   /** The bytes of a part, in place, even of a mapping too large for one buffer. */
@@ -192,12 +193,26 @@ export class FileMapping extends Mapping {
       offset: this.#file.source.offset + from,
       length,
     };
-    return new FileMapping(OURS, openFile(source), this.access as FileAccess, source, this.#memory.pages.kind);
+    const { kind, within } = this.#memory.pages;
+    const part = new FileMapping(OURS, openFile(source), this.#file.writable ? 'read-write' : 'read', source, kind, within + from);
+    try {
+      this.#memory.adopt(part.#memory);
+      return part;
+    } catch (error) {
+      part.close();
+      throw error;
+    }
+  }
+
+  #closeParts(): void {
+    this.#memory.dismiss(this.#parts.mappings.map(memoryOf));
+    this.#parts.close();
   }
 
   override close(): void {
+    if (this.closed) return;
     super.close();
-    this.#parts.close();
+    this.#closeParts();
   }
 
   /**

@@ -18,6 +18,17 @@ export interface Faults {
   readonly afterClose: number;
 }
 
+export function addFaults(all: readonly Faults[]): Faults {
+  const add = (kind: keyof Faults): number => all.reduce((count, faults) => count + faults[kind], 0);
+  return {
+    truncated: add('truncated'),
+    noSpace: add('noSpace'),
+    memoryFailures: add('memoryFailures'),
+    violations: add('violations'),
+    afterClose: add('afterClose'),
+  };
+}
+
 /** What `on('fault')` tells. */
 export interface Fault {
   readonly kind: FaultKind;
@@ -84,6 +95,7 @@ function tell(): void {
 
 export class FaultLog {
   readonly #path: string | undefined;
+  /** From the first byte of the pages to byte 0 of the mapping. Negative in a part of it, behind that. */
   readonly #byteOffset: number;
   #id: CountsId = 0;
   #counts: number[] = KINDS.map(() => 0);
@@ -174,14 +186,21 @@ export class FaultLog {
 
   on(listener: (fault: Fault) => void): void {
     beTold();
-    if (this.#emitter === undefined) {
-      this.#emitter = new EventEmitter();
-      listening.add(new WeakRef(this));
-      // Only what happens from here on is news.
-      this.#update();
-      this.#reported = this.#counts;
-    }
+    this.#emitter ??= this.#tellThrough(new EventEmitter());
     this.#emitter.on('fault', listener);
+  }
+
+  /** Tells the listeners of `whole`, if it has any, which this is a part of. */
+  tellThroughThatOf(whole: FaultLog): void {
+    if (whole.#emitter !== undefined) this.#emitter ??= this.#tellThrough(whole.#emitter);
+  }
+
+  #tellThrough(emitter: EventEmitter): EventEmitter {
+    listening.add(new WeakRef(this));
+    // Only what happens from here on is news.
+    this.#update();
+    this.#reported = this.#counts;
+    return emitter;
   }
 
   off(listener: (fault: Fault) => void): void {

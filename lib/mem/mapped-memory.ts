@@ -5,7 +5,7 @@ import { type Handle, binding } from '../internal/binding.js';
 import type { Protection } from '../internal/literals.js';
 import type { Span } from '../internal/range.js';
 import { check } from '../internal/syscall.js';
-import type { Faults } from './faults.js';
+import { type Fault, type Faults, addFaults } from './faults.js';
 import { maps } from './maps/maps.js';
 import { Pages, type PagesOptions } from './pages.js';
 import { type Access, Protections } from './protections.js';
@@ -42,10 +42,16 @@ export const ANONYMOUS: Backing = {
   },
 };
 
+const NONE = addFaults([]);
+
 export class MappedMemory {
   readonly pages: Pages;
   readonly protections: Protections;
   readonly backing: Backing;
+  /** The last parts that were closed: views of them may be left. */
+  #formerParts: readonly MappedMemory[] = [];
+  /** What those before them have counted. */
+  #earlier = NONE;
 
   constructor(pages: PagesOptions, access: Access, backing: Backing) {
     this.pages = new Pages(pages);
@@ -58,11 +64,37 @@ export class MappedMemory {
   }
 
   get faults(): Faults {
-    const faults = { ...this.pages.log.faults };
-    for (const part of this.#parts) {
-      for (const [kind, count] of Object.entries(part.faults)) faults[kind as keyof Faults] += count;
-    }
-    return faults;
+    const parts = [...this.#parts, ...this.#formerParts].map((part) => part.faults);
+    return addFaults([this.pages.log.faults, this.#earlier, ...parts]);
+  }
+
+  on(listener: (fault: Fault) => void): void {
+    const { log } = this.pages;
+    log.on(listener);
+    for (const part of this.#parts) part.pages.log.tellThroughThatOf(log);
+  }
+
+  off(listener: (fault: Fault) => void): void {
+    this.pages.log.off(listener);
+  }
+
+  /** Of a part that has just been mapped: it is protected as the whole is, and tells the same listeners. */
+  adopt(part: MappedMemory): void {
+    for (const { access, span } of this.protections.asSet()) this.#protectIn(part, access, span);
+    part.pages.log.tellThroughThatOf(this.pages.log);
+  }
+
+  /** Before the parts are closed: what they have counted stays counted. */
+  dismiss(parts: readonly MappedMemory[]): void {
+    this.#earlier = addFaults([this.#earlier, ...this.#formerParts.map((part) => part.faults)]);
+    this.#formerParts = parts;
+  }
+
+  #protectIn(part: MappedMemory, access: Protection, { offset, length }: Span): void {
+    const from = part.pages.within - this.pages.within;
+    const start = Math.max(0, offset - from);
+    const end = Math.min(offset + length - from, part.pages.extent);
+    if (start < end) part.protect(access, { offset: start, length: end - start });
   }
 
   check(): void {
@@ -79,6 +111,7 @@ export class MappedMemory {
     this.backing.permit?.(access);
     this.repair();
     this.protections.set(access, span);
+    for (const part of this.#parts) this.#protectIn(part, access, span);
   }
 
   /** Puts pages that the guard has replaced back in place. */

@@ -169,7 +169,7 @@ export abstract class Mapping implements Disposable {
     validateWord(event, 'event', EVENTS);
     validateFunction(listener, 'listener');
     this.#memory.pages.open();
-    this.#memory.pages.log.on(listener);
+    this.#memory.on(listener);
     return this;
   }
 
@@ -177,7 +177,7 @@ export abstract class Mapping implements Disposable {
   off(event: 'fault', listener: (fault: Fault) => void): this {
     validateWord(event, 'event', EVENTS);
     validateFunction(listener, 'listener');
-    this.#memory.pages.log.off(listener);
+    this.#memory.off(listener);
     return this;
   }
 

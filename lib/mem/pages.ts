@@ -35,6 +35,8 @@ export interface PagesOptions {
   readonly kind: BufferKind | undefined;
   /** Whether the pages may be moved to other addresses. */
   readonly movable: boolean;
+  /** Of a part of a mapping too long for one buffer: bytes from the start of that mapping. */
+  readonly within?: number;
   /** The file behind, for errors to name. */
   readonly path?: string;
 }
@@ -50,6 +52,8 @@ function detached(): StateError {
 export class Pages {
   readonly pageSize: number;
   readonly kind: BufferKind | undefined;
+  /** Bytes from the start of the mapping that this is a part of; 0: of none. */
+  readonly within: number;
   /** Changes when earlier views end. */
   version = 0;
   #movable: boolean;
@@ -70,6 +74,7 @@ export class Pages {
   constructor(options: PagesOptions) {
     this.#held = { handle: options.handle, counts: 0 };
     this.path = options.path;
+    this.within = options.within ?? 0;
     this.#byteOffset = options.byteOffset;
     this.#length = options.length;
     this.pageSize = options.pageSize ?? binding.pageSize;
@@ -210,7 +215,7 @@ export class Pages {
   /** What the guard has counted. Outlives `close()`. */
   get log(): FaultLog {
     if (this.#log === undefined) {
-      this.#log = new FaultLog(this.#byteOffset, this.path);
+      this.#log = new FaultLog(this.#byteOffset - this.within, this.path);
       if (this.#held.counts === 0 && this.#held.handle !== 0) this.#hold();
       this.#log.follow(this.#held.counts);
     }

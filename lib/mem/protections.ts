@@ -12,7 +12,7 @@ interface ProtectedPart {
   /** Bytes from the first page; both whole pages. */
   readonly offset: number;
   readonly end: number;
-  readonly prot: number;
+  readonly access: Protection;
 }
 
 export class Protections {
@@ -44,17 +44,23 @@ export class Protections {
     const part = this.#parts.findLast((one) => one.offset <= offset && offset < one.end);
     let end = part?.end ?? this.#pages.extent;
     for (const other of this.#parts) if (other.offset > offset) end = Math.min(end, other.offset);
-    return { prot: part?.prot ?? this.prot, end };
+    return { prot: part === undefined ? this.prot : PROTECTION[part.access], end };
+  }
+
+  /** What set() was called with to come to this, of a mapping of that access. */
+  *asSet(): Generator<{ readonly access: Protection; readonly span: Span }> {
+    const whole = this.#access === 'copy-on-write' ? 'read-write' : this.#access;
+    yield { access: whole, span: { offset: 0, length: this.#pages.extent } };
+    for (const { access, offset, end } of this.#parts) yield { access, span: { offset, length: end - offset } };
   }
 
   /** Of whole pages. */
   set(access: Protection, { offset, length }: Span): void {
-    const prot = PROTECTION[access];
-    check(binding.mprotect(this.#pages.settled(), offset, length, prot), 'mprotect', { remedy: readOnlyFile });
+    check(binding.mprotect(this.#pages.settled(), offset, length, PROTECTION[access]), 'mprotect', { remedy: readOnlyFile });
     const end = this.#wholePages(offset + length);
     this.#parts = this.#parts.filter((part) => part.offset < offset || part.end > end);
     if (length < this.#pages.extent) {
-      this.#parts.push({ offset, end, prot });
+      this.#parts.push({ offset, end, access });
       return;
     }
     this.#access = this.#copies && access === 'read-write' ? 'copy-on-write' : access;
@@ -70,7 +76,7 @@ export class Protections {
   follow(before: number): void {
     const [had, has] = [this.#wholePages(before), this.#wholePages(this.#pages.extent)];
     const inside = this.#parts.filter(({ offset }) => offset < has);
-    this.#parts = inside.map((part) => ({ ...part, end: Math.min(part.end, has) }));
+    this.#parts = inside.map(({ offset, end, access }) => ({ offset, end: Math.min(end, has), access }));
     if (has <= had || this.at(had - 1).prot === this.prot) return;
     // The kernel gives them that of the last page.
     check(binding.mprotect(this.#pages.open(), had, has - had, this.prot), 'mprotect');

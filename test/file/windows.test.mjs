@@ -7,6 +7,7 @@ import { PAGE_SIZE } from 'memmap/sys';
 import { randomBytes } from '../support/random.mjs';
 import { hasExternalShared } from '../support/process/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { until } from '../support/until.mjs';
 
 const GIB = 2 ** 30;
 
@@ -156,6 +157,88 @@ describe('windows', () => {
         if (++count === 1000) break;
       }
       assert.equal(buffers.size, 1);
+      mapping.close();
+    });
+  });
+
+  // Node 20 reaches them through mappings of parts, which nobody is to notice.
+  describe('of a mapping of more than 4 GiB', () => {
+    const LENGTH = 5 * GIB;
+    const SIZE = 2 ** 20;
+    const mapSparse = (options) => mapFile(sparse('parts', LENGTH, [[3 * GIB, 'here']]), options);
+
+    function windowAt(mapping, offset) {
+      for (const window of mapping.windows({ size: GIB })) if (window.offset === offset) return window;
+      return assert.fail();
+    }
+
+    it('tell of faults at their place in the whole, once', async () => {
+      const mapping = mapSparse();
+      const told = [];
+      const early = windowAt(mapping, 0);
+      const listener = ({ kind, offset }) => told.push([kind, offset]);
+      mapping.on('fault', listener);
+      const late = windowAt(mapping, 4 * GIB);
+      early[PAGE_SIZE] = 1;
+      late[SIZE] = 1;
+      const count = hasExternalShared ? 1 : 2; // one mapping is opened whole, once
+      await until(() => told.length >= count, 'it is told of them');
+      assert.deepEqual(told.map(([kind]) => kind), Array(count).fill('read-only'));
+      assert.equal(mapping.faults.violations, count);
+      assert.throws(() => mapping.check(), { code: 'ERR_MEMMAP_READ_ONLY' });
+      truncateSync(mapping.path, 4 * GIB);
+      assert.equal(late[2 * SIZE], 0);
+      await until(() => told.length > count, 'it is told of the lost end');
+      const [kind, offset] = told[count];
+      assert.equal(kind, 'truncated');
+      assert.ok(offset >= 4 * GIB, `at ${offset}`);
+      mapping.off('fault', listener);
+      mapping.close();
+    });
+
+    it('are counted after refresh() and close() too', () => {
+      const mapping = mapSparse();
+      for (let round = 1; round <= 3; round++) {
+        const window = windowAt(mapping, 4 * GIB);
+        truncateSync(mapping.path, 3 * GIB);
+        assert.equal(window[0], 0);
+        assert.equal(mapping.faults.truncated, round);
+        assert.throws(() => mapping.check(), { code: 'ERR_MEMMAP_TRUNCATED' });
+        assert.equal(mapping.refresh(), true);
+        mapping.check();
+        assert.equal(mapping.faults.truncated, round);
+        truncateSync(mapping.path, LENGTH);
+        mapping.refresh();
+      }
+      const window = windowAt(mapping, 0);
+      mapping.close();
+      assert.equal(window[0], 0);
+      assert.deepEqual([mapping.faults.truncated, mapping.faults.afterClose], [3, 1]);
+    });
+
+    it('are protected as the whole is, and its parts, whichever came first', () => {
+      const mapping = mapSparse({ access: 'read-write' });
+      const violations = () => mapping.faults.violations;
+      const part = { offset: 3 * GIB, length: PAGE_SIZE };
+      const before = windowAt(mapping, 3 * GIB);
+      mapping.protect('read', part);
+      const after = mapping.windows({ size: 3 * GIB + 1 }).next().value;
+      before[PAGE_SIZE] = 1;
+      assert.equal(violations(), 0);
+      before[0] = 1;
+      assert.equal(violations(), 1);
+      after[3 * GIB] = 1;
+      assert.equal(violations(), hasExternalShared ? 1 : 2);
+      mapping.protect('read-write', part);
+      mapping.check();
+      assert.equal(before.toString('latin1', 0, 4), 'here');
+      mapping.protect('none');
+      assert.equal(before[0], 0);
+      assert.equal(windowAt(mapping, 0)[0], 0);
+      assert.ok(violations() >= 2);
+      mapping.protect('read-write');
+      before[0] = 'H'.charCodeAt(0);
+      assert.equal(mapping.copyOut(3 * GIB, 4).toString(), 'Here');
       mapping.close();
     });
   });
