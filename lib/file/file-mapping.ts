@@ -43,6 +43,7 @@ export class FileMapping extends Mapping {
 
   /** @param within bytes from the start of the mapping that it is a part of */
   private constructor(key: typeof OURS, found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined, within = 0) {
+    validateOurs(key);
     const parts = new SubMappings<FileMapping>((from, length) => this.#mapPart(from, length));
     const file = new FileBacking(found, source, () => parts.mappings.map(memoryOf));
     const memory = new MappedMemory({ ...found, kind, within }, access, file);
@@ -56,7 +57,6 @@ export class FileMapping extends Mapping {
 
   /** @internal */
   static of(key: typeof OURS, found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined): FileMapping {
-    validateOurs(key);
     return new FileMapping(key, found, access, source, kind);
   }
 

@@ -35,7 +35,7 @@ describe('Loading', () => {
 
   it('each entry point has the classes of its errors, and they are the same, by import and by require', async () => {
     for (const entry of ENTRIES) {
-      const [imported, required] = [await import(entry), process.features.require_module === true ? require(entry) : undefined];
+      const [imported, required] = [await import(entry), process.features.require_module ? require(entry) : undefined];
       const names = ['FaultError', 'StateError', 'SystemError', 'UnsupportedError', ...(/shm|store/.test(entry) ? ['PeerError'] : [])];
       for (const name of names) {
         assert.equal(imported[name], errors[name], `${entry} ${name}`);

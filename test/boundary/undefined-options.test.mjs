@@ -41,9 +41,9 @@ describe('options that are undefined', () => {
     keep(SharedMemory.fromFd(shared.fd, none('require', 'length')));
     const channel = keep(Channel.create({ capacity: 65_536, ...none('kind', 'slow') }));
     keep(channel.producer(none('spin')));
-    const store = await Store.open(file('store'), none('readOnly', 'durability', 'salvage', 'timeout'));
-    await store.put('key', Buffer.from('value'));
+    const store = Store.open(file('store'), none('readOnly', 'durability', 'salvage', 'timeout'));
+    store.put('key', Buffer.from('value'));
     await store.compact(none('waste', 'signal', 'onProgress'));
-    await store.close();
+    store.close();
   });
 });

@@ -195,7 +195,11 @@ const MAPPING = {
   ...MAPPING_NUMA,
   view: [() => [Uint8Array, {}], [
     zoo.each(zoo.TYPE, [undefined, null, 1, 'Uint8Array', {}, DataView, () => 1]),
-    [...inside, [{ offset: -1 }, zoo.RANGE]],
+    [
+      ...options({ offset: bytes, count: bytes }),
+      ...zoo.each(zoo.RANGE, [{ offset: -1 }, { offset: LENGTH + 1 }, { count: LENGTH + 1 }, { offset: 1, count: LENGTH }, { count: Number.MAX_SAFE_INTEGER }]),
+      [{ length: 8 }, zoo.VALUE],
+    ],
   ]],
   dataView: [() => [{}], [inside]],
   flush: [() => [{}], [inside]],
@@ -245,7 +249,11 @@ const FILE_MAPPING = {
   refresh: [() => [], []],
 };
 /** Neither a file nor a length. */
-const isNothing = (what) => typeof what === 'object' && what !== null && !Array.isArray(what) && what.length === undefined;
+const isNothing = (what) => {
+  if (typeof what !== 'object' || what === null || Array.isArray(what)) return false;
+  const length = Object.getOwnPropertyDescriptor(what, 'length');
+  return length === undefined || ('value' in length && length.value === undefined);
+};
 const RESERVATION = {
   place: [() => [0, { length: PAGE_SIZE }], [
     [...integer(0, LENGTH), [1, zoo.RANGE], [LENGTH, zoo.RANGE]],
@@ -259,7 +267,7 @@ const RESERVATION = {
         { length: PAGE_SIZE, address: 4096n }, { length: PAGE_SIZE, address: 4096n, placement: 'fixed' },
         { length: PAGE_SIZE, placement: 'fixed' },
       ]),
-      ...FILES.map(([file, code]) => [{ file, length: PAGE_SIZE }, code]),
+      ...FILES.filter(([file]) => file !== undefined).map(([file, code]) => [{ file, length: PAGE_SIZE }, code]),
       ...WRITE_EXEC,
     ],
   ]],
