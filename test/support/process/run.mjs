@@ -16,8 +16,9 @@ export function run(name, args = [], { nodeArgs = [], ...options } = {}) {
 const FIXTURES = new URL('../../fixtures/', import.meta.url);
 let paths;
 
-/** The path of a fixture, in whichever room of test/fixtures it is: no two have the same name. */
+/** The path of a fixture, in whichever room of test/fixtures it is: no two have the same name. '../soak/main' is beside it. */
 export function fixture(name) {
+  if (name.includes('/')) return fileURLToPath(new URL(`${name}.mjs`, FIXTURES));
   paths ??= readdirSync(FIXTURES, { recursive: true });
   const path = paths.find((one) => basename(one) === `${name}.mjs`);
   if (path === undefined) throw new Error(`no fixture ${name}`);
