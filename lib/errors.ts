@@ -71,7 +71,7 @@ PeerError.prototype.name = 'PeerError';
 /** What an access met that the guard let go on: docs/memory-model.md. */
 export type FaultKind = 'truncated' | 'no-space' | 'memory-failure' | 'read-only' | 'no-access' | 'after-close';
 
-/** Faults after `close()` are counted and told of, never thrown: the mapping is closed anyway. */
+/** Faults after `close()` are counted and reported, never thrown: the mapping is closed anyway. */
 export type FaultErrorKind = Exclude<FaultKind, 'after-close'>;
 
 const FAULT_CODE: Readonly<Record<FaultErrorKind, string>> = {

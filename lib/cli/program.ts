@@ -19,7 +19,7 @@ import { touchCommand } from './touch.js';
 export function programOf(terminal: Terminal): Command {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   const program = newCommand('memmap')
-    .description('See and steer what of files is in memory: in the page cache, and in processes.')
+    .description('Inspect and control which parts of files are in memory, in the page cache and in processes.')
     .version(version, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'print help of a command')
     .configureHelp({ subcommandTerm: (command) => command.name() })
@@ -37,14 +37,14 @@ export function programOf(terminal: Terminal): Command {
     examples: [
       { call: 'memmap presence /var/lib/db/*.db', what: 'which pages are in memory' },
       { call: 'memmap maps 1234', what: 'what a process has mapped' },
-      { call: 'memmap doctor', what: 'what gets into the way here' },
+      { call: 'memmap doctor', what: 'what gets in the way here' },
       { call: 'memmap help presence', what: 'all about a command' },
     ],
     notes: [
       'Sizes are bytes, or have a unit of 1024: 64K, 1.5G. Files are not changed, and nothing of them leaves the page cache, unless a command says so.',
     ],
   });
-  return program.addHelpText('after', `\nExit codes:\n${exitCodes()}\n\nman memmap has it all.`);
+  return program.addHelpText('after', `\nExit codes:\n${exitCodes()}\n\nSee also: man memmap`);
 }
 
 function exitCodes(): string {

@@ -16,7 +16,7 @@ interface TouchCommandOptions extends TargetOptions, SummaryOptions {
 export function touchCommand(terminal: Terminal): Command {
   const command = withSummary(withTargets(newCommand('touch')))
     .summary('bring files into memory')
-    .description('Brings into the page cache what is missing of files. What is there is not read again.')
+    .description('Reads the missing pages of files into the page cache. Pages already cached are not read again.')
     .addOption(new Option('--rate <size>', 'read at most so much in a second: 50M').argParser(parseSize))
     .action(acts((paths: string[], options: TouchCommandOptions) => touchTargets(terminal, paths, options)));
   return describe(command, {

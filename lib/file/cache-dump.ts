@@ -156,7 +156,7 @@ export function dump(file: FileLike): CacheDump {
     if (trust === 'claimed') {
       throw new UnsupportedError(
         'ERR_MEMMAP_UNSUPPORTED',
-        `The kernel does not tell what of '${mapping.path}' is in memory to those who neither own the file nor may write to it`,
+        `The kernel does not say which pages of '${mapping.path}' are in memory to those who neither own the file nor may write to it`,
       );
     }
     return { path: mapping.path, size: mapping.length, modified: modified(mapping), runs: resident(runs) };

@@ -127,7 +127,7 @@ class TouchRun {
         await this.#limiter?.wait(signal);
       }
     } finally {
-      // After a failure: nothing is told of later.
+      // After a failure: nothing is reported later.
       this.#stopped = true;
       await Promise.allSettled(running);
       if (!this.#atEnd) this.#files.return?.();
@@ -264,7 +264,7 @@ function validateFiles(files: unknown): asserts files is Iterable<string> {
 /**
  * Brings files into the page cache, off the main thread, several at a time: reads what is missing
  * and nothing else. Nothing is mapped, nothing is kept open, and the times of last access of the
- * user's own files stay as they are. A file that cannot be read is told of by `onFile` and
+ * user's own files stay as they are. A file that cannot be read is reported to `onFile` and
  * counted, and does not stop the others: ENOENT, EACCES, EISDIR of a folder, EINVAL of what is
  * no regular file (fifos and devices are never opened), EIO.
  *

@@ -105,7 +105,7 @@ export interface Binding {
   faultCounter(): Uint32Array | undefined;
   /** -1, or where the lost end of the file begins; Infinity if the guard replaced pages otherwise. */
   fixedUp(handle: Handle): number;
-  /** Whether another handler of SIGBUS or SIGSEGV is told of by rearmGuard(). Else a thread looks for it. */
+  /** Whether another handler of SIGBUS or SIGSEGV is reported by rearmGuard(). Else a thread looks for it. */
   watchHandlers(told: boolean): number;
   restore(handle: Handle, fd: number, offset: number, prot: number, flags: number, lostEndOnly: boolean): number;
   /** Bytes copied, to or from the array: fewer where the memory ends. */
@@ -138,7 +138,7 @@ export interface Binding {
   msyncAsync(target: Target, offset: number, length: number, flags: number): Promise<number> | number;
   madviseAsync(target: Target, offset: number, length: number, advice: number): Promise<number> | number;
 
-  // Nodes are Int32Arrays of their numbers, 0 to 1023; null is no mask.
+  // Nodes are Int32Arrays of their numbers, 0 to 1023; null stands for no mask.
   mbind(target: Target, offset: number, length: number, mode: number, nodes: Int32Array | null, flags: number): number;
   setMempolicyHomeNode(target: Target, offset: number, length: number, node: number, flags: number): number;
   /** The mode, then the nodes. */
@@ -316,6 +316,6 @@ if (isMainThread) {
   }
   binding.watchHandlers(true);
 } else {
-  // The main thread may not have loaded this, and then nobody there tells of its listeners.
+  // The main thread may not have loaded this, and then nobody there reports its listeners.
   binding.watchHandlers(false);
 }

@@ -130,7 +130,7 @@ export function hugePageFolder(size: number, node?: number): string {
 
 const POOLS = '/sys/kernel/mm/hugepages';
 
-/** Where the kernel tells of NUMA nodes. */
+/** Where the kernel reports NUMA nodes. */
 export const NODES = '/sys/devices/system/node';
 
 /** The nodes of the machine, ascending; undefined if this kernel was built without NUMA. */

@@ -44,7 +44,7 @@ const THROWN: readonly FaultErrorKind[] = ['truncated', 'no-space', 'memory-fail
 const KINDS: readonly FaultKind[] = [...THROWN, 'after-close'];
 
 const MEANING: Readonly<Record<FaultErrorKind, string>> = {
-  truncated: 'the file ends before the mapping: what lies past its end reads zeros. refresh() follows the file',
+  truncated: 'the file was truncated: bytes past its end read as zeros. Call refresh() to adopt the new length',
   'no-space': 'there was no space for a page: writes to it reached nobody. Free some, then refresh()',
   'memory-failure': 'a page could not be read from memory or disk: it reads zeros',
   'read-only': 'a write hit read-only memory: it stays in this process. refresh() discards it',
@@ -67,7 +67,7 @@ export function faultCount(): number {
 const listening = new Set<WeakRef<FaultLog>>();
 let told = false;
 
-/** From now on this thread is told of faults. */
+/** From now on this thread hears about faults. */
 function beTold(): void {
   if (told) return;
   checkStarted(binding.onFault(tell), 'napi_create_threadsafe_function');

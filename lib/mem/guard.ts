@@ -27,7 +27,7 @@ export function configure(options: Configuration): void {
   throw new StateError(
     'ERR_MEMMAP_TOO_LATE',
     options.guard
-      ? 'The guard has been turned off, and stays so'
+      ? 'The guard was disabled earlier and cannot be enabled again'
       : 'Memory has been mapped under the guard already: turn it off before the first map',
   );
 }

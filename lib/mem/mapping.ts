@@ -163,7 +163,7 @@ export abstract class Mapping implements Disposable {
    * Calls `listener` after faults of this mapping, on whatever thread they were: once for all
    * of a kind that came together. Does not keep the process, or the mapping, alive.
    *
-   * @throws {SystemError} EAGAIN if the thread that tells of them cannot be started
+   * @throws {SystemError} EAGAIN if the thread that reports them cannot be started
    */
   on(event: 'fault', listener: (fault: Fault) => void): this {
     validateWord(event, 'event', EVENTS);

@@ -244,7 +244,7 @@ export class Store implements Disposable {
     };
   }
 
-  /** Commits, if the store is open for writing, and lets it go. Views read zeros. Again: nothing. */
+  /** Commits, if the store is open for writing, and lets it go. Views read zeros. Idempotent. */
   close(): void {
     if (this.#closed) return;
     const writer = this.#writer;

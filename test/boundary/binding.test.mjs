@@ -103,7 +103,7 @@ describe('the addon', () => {
 
   it('is called before what must come first', () => runs('unannounced'));
 
-  it('sleeps for no time that is no time', () => {
+  it('sleeps for no time that is not a time', () => {
     const words = new Int32Array(new SharedArrayBuffer(8));
     for (const ms of [NaN, -1, -Infinity, 0]) assert.equal(binding.futexWait(words, 0, 0, ms), -constants.errno.ETIMEDOUT, `${ms}`);
     for (const ms of [Infinity, Number.MAX_VALUE]) assert.equal(binding.futexWait(words, 0, 1, ms), -constants.errno.EAGAIN, `${ms}`);

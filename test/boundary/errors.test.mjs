@@ -301,7 +301,7 @@ describe('Errors', () => {
       assert.throws(() => mapFile(2 ** 31 - 1), theirs);
     });
 
-    it('have no path where there is no file', () => {
+    it('have no path where there is not a file', () => {
       assert.throws(() => mapAnonymous({ length: 2 ** 50, noReserve: true }), (error) => !('path' in error));
     });
   });

@@ -37,7 +37,7 @@ describe('memmap touch', function () {
   describe('arguments', () => {
     for (const { what, args } of [
       { what: 'no path', args: [] },
-      { what: 'a rate that is no size', args: ['--rate', 'fast', '/etc/passwd'] },
+      { what: 'a rate that is not a size', args: ['--rate', 'fast', '/etc/passwd'] },
       { what: 'a rate of nothing', args: ['--rate', '0', '/etc/passwd'] },
       { what: 'a range that is none', args: ['-p', '2M-1M', '/etc/passwd'] },
     ]) {

@@ -30,7 +30,7 @@ int main(void) {
 }
 `;
 
-describe('mapping what is no regular file', () => {
+describe('mapping what is not a regular file', () => {
   itExternal("maps /dev/zero as any file: 'read' is private", () => {
     const mapping = mapFile('/dev/zero', { length: 8192 });
     assert.equal(mapAt(mapping.address).permissions, 'r--p');

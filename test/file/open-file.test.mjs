@@ -83,7 +83,7 @@ describe('opening a file to map', () => {
     });
   });
 
-  describe('what is no file', () => {
+  describe('what is not a file', () => {
     it('is a clear error for a directory', () => {
       for (const access of ['read', 'read-write']) {
         assert.throws(() => mapFile(file('.'), { access }), { name: 'SystemError', code: 'EISDIR' });

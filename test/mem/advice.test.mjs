@@ -164,7 +164,7 @@ describe('advice', () => {
       memory.close();
     });
 
-    it('is refused, with the reason, where there is no file to punch', () => {
+    it('is refused, with the reason, where there is not a file to punch', () => {
       const memory = mapAnonymous({ length: LENGTH });
       memory.bytes.fill(7);
       assert.throws(() => memory.punchHole({ offset: 0 }), { code: 'EINVAL', message: /shared mappings/ });

@@ -83,7 +83,7 @@ function bench(terminal: Terminal, { json = false, file }: BenchOptions): Promis
 
 function validateFile(path: string): void {
   const found = statSync(path);
-  if (!found.isFile()) throw new UsageError(`${path} is no file`);
+  if (!found.isFile()) throw new UsageError(`${path} is not a file`);
   if (found.size < SMALLEST) throw new UsageError(`${path} has ${formatBytes(found.size)}: ${formatBytes(SMALLEST)} is the least`);
   if (found.size > LARGEST) throw new UsageError(`${path} has ${formatBytes(found.size)}: ${formatBytes(LARGEST)} is the most`);
 }

@@ -4,7 +4,7 @@ import { EXIT, interruptible } from './exit.js';
 import type { ProgressBar } from './progress.js';
 import type { Terminal } from './terminal.js';
 
-/** What a command tells of its work. */
+/** What a command reports of its work. */
 export interface SummaryOptions {
   readonly quiet?: boolean;
   readonly json?: boolean;
@@ -12,7 +12,7 @@ export interface SummaryOptions {
 
 /** Gives a command the options that say what it tells. */
 export function withSummary(command: Command): Command {
-  return command.option('-q, --quiet', 'tell of failures only').option('--json', 'the summary as JSON');
+  return command.option('-q, --quiet', 'report failures only').option('--json', 'the summary as JSON');
 }
 
 /** Runs until it is done, or interrupted. @returns whether it was interrupted */

@@ -17,7 +17,7 @@ interface About {
 
 const about = new WeakMap<Command, About>();
 
-/** What `describe()` was told of the command. */
+/** What `describe()` was given about the command. */
 export function aboutOf(command: Command): About {
   return about.get(command) ?? { examples: [], notes: [] };
 }
@@ -40,7 +40,7 @@ function examplesText(examples: readonly Example[]): string {
 }
 
 export function newCommand(name: string): Command {
-  return new Command(name).helpOption('-h, --help', 'print this help').exitOverride().showSuggestionAfterError(true).showHelpAfterError('(--help tells what there is)');
+  return new Command(name).helpOption('-h, --help', 'print this help').exitOverride().showSuggestionAfterError(true).showHelpAfterError('(see --help)');
 }
 
 /** What a command's action returns is its exit code. */

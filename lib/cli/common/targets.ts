@@ -42,9 +42,9 @@ export function withTargets(command: Command): Command {
     .argument('[path...]', 'files, and directories with all that is below them')
     .option('-f, --follow', 'follow symbolic links that directories contain')
     .option('-F, --one-file-system', 'stay on the file system that a directory is on')
-    .option('-H, --hard-links', 'take each name of a file that has several, not one of them')
+    .option('-H, --hard-links', 'count every hard link of a file (default: each file once)')
     .addOption(new Option('-i, --ignore <glob>', 'leave out files and directories whose name or path matches; may be repeated').argParser(collect))
-    .addOption(new Option('-I, --only <glob>', 'of directories only files whose name matches; may be repeated').argParser(collect))
+    .addOption(new Option('-I, --only <glob>', 'in directories, take only files whose name matches; repeatable').argParser(collect))
     .addOption(new Option('-m, --max-size <size>', 'leave out larger files').argParser(parseSize))
     .addOption(new Option('-p, --range <from-to>', 'bytes of each file: 1M-2M, 64K-, -1G').argParser(parseRange))
     .option('-b, --batch <file>', "read paths from a file, a line each; '-' is standard input")
@@ -68,7 +68,7 @@ function matcher(globs: readonly string[] | undefined): Matcher | undefined {
 
 function listed({ batch, null: separated = false }: TargetOptions): string[] {
   if (batch === undefined) {
-    if (separated) throw new UsageError('--null is about --batch');
+    if (separated) throw new UsageError('--null requires --batch');
     return [];
   }
   const text = readFileSync(batch === '-' ? 0 : batch, 'utf8');
@@ -78,7 +78,7 @@ function listed({ batch, null: separated = false }: TargetOptions): string[] {
 /** What is said of a path that cannot be looked at. */
 export type Complaint = (path: string, error: unknown) => void;
 
-/** Finds the files, once each, in the order of the paths. What fails is told of, and the rest goes on. */
+/** Finds the files, once each, in the order of the paths. What fails is reported, and the rest goes on. */
 export class Targets {
   readonly #options: TargetOptions;
   readonly #complain: Complaint;

@@ -9,7 +9,7 @@ export function parseSize(text: string): number {
   const [, number = '', unit = ''] = SIZE.exec(text.trim()) ?? [];
   const bytes = Math.round(Number(number) * 1024 ** ' kmgtp'.indexOf(unit === '' ? ' ' : unit.toLowerCase()));
   if (number === '' || !Number.isSafeInteger(bytes)) {
-    throw new InvalidArgumentError(`'${text}' is no size: 4096, 64K, 1.5G`);
+    throw new InvalidArgumentError(`'${text}' is not a size: 4096, 64K, 1.5G`);
   }
   return bytes;
 }
@@ -25,7 +25,7 @@ export interface ByteRange {
 export function parseRange(text: string): ByteRange {
   const parts = text.split('-');
   const [from = '', to = ''] = parts;
-  if (parts.length !== 2 || text.trim() === '-') throw new InvalidArgumentError(`'${text}' is no range: 1M-2M, 64K-, -1G`);
+  if (parts.length !== 2 || text.trim() === '-') throw new InvalidArgumentError(`'${text}' is not a range: 1M-2M, 64K-, -1G`);
   const offset = from === '' ? 0 : parseSize(from);
   if (to === '') return { offset };
   const end = parseSize(to);
@@ -36,14 +36,14 @@ export function parseRange(text: string): ByteRange {
 /** Seconds or '500ms', '2s', '1m': milliseconds. */
 export function parseTime(text: string): number {
   const [, number = '', unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text.trim()) ?? [];
-  if (number === '') throw new InvalidArgumentError(`'${text}' is no time: 2, 500ms, 1m`);
+  if (number === '') throw new InvalidArgumentError(`'${text}' is not a time: 2, 500ms, 1m`);
   return Number(number) * { ms: 1, s: 1000, m: 60_000 }[unit as 'ms' | 's' | 'm'];
 }
 
 /** A whole number. */
 export function parseCount(text: string): number {
   const count = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(count)) throw new InvalidArgumentError(`'${text}' is no whole number`);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(count)) throw new InvalidArgumentError(`'${text}' is not a whole number`);
   return count;
 }
 

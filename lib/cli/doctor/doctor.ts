@@ -1,4 +1,4 @@
-// memmap doctor: what of this machine gets into the way of memory mapping, and what helps.
+// memmap doctor: what gets in the way on this machine of memory mapping, and what helps.
 import type { Command } from 'commander';
 import { findingsOf } from './checks/all.js';
 import type { Facts } from './checks/facts.js';
@@ -15,8 +15,8 @@ interface DoctorOptions {
 
 export function doctorCommand(terminal: Terminal): Command {
   const command = newCommand('doctor')
-    .summary('find what gets into the way of memory mapping, and what helps')
-    .description('Looks at limits, kernel, memory and file systems for what gets into the way of memory mapping, and prints the commands that help. Changes nothing. The exit code is 1 if something needs care.')
+    .summary('find settings that get in the way of memory mapping, and the commands that fix them')
+    .description('Looks at limits, kernel, memory and file systems for what gets in the way of memory mapping, and prints the commands that help. Changes nothing. The exit code is 1 if something needs care.')
     .argument('[path...]', 'look at the file systems of these, too')
     .option('-v, --verbose', 'explain all that is said, not only what needs care')
     .option('--json', 'as JSON, with the facts that were looked at')

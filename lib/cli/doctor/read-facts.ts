@@ -89,7 +89,7 @@ function placeFact(path: string, all: readonly Mount[]): PlaceFact {
 /** Larger than any machine: how version 1 says that there is no limit. */
 const NO_LIMIT = 2 ** 60;
 
-/** Where the kernel tells of the group of that name. */
+/** Where the kernel reports the group of that name. */
 function groupAt(folder: string, name: string, version: 1 | 2): GroupFact | undefined {
   const files = version === 2 ? (['memory.max', 'memory.current'] as const) : (['memory.limit_in_bytes', 'memory.usage_in_bytes'] as const);
   const limit = readNumber(`${folder}/${files[0]}`);

@@ -11,7 +11,7 @@ const CHUNK = 2 ** 16;
 
 const LINE_FEED = 10;
 
-/** What is given is no dump, or not all of one. */
+/** What is given is not a dump, or not all of one. */
 export class DumpFormatError extends Error {
   override readonly name = 'DumpFormatError';
 
@@ -36,7 +36,7 @@ export class DumpWriter {
       const other = statSync(path, { throwIfNoEntry: false });
       // A link to it stays.
       this.#path = other === undefined ? path : realpathSync(path);
-      // What is no regular file, a pipe for instance, cannot be replaced: it is written to.
+      // What is not a regular file, a pipe for instance, cannot be replaced: it is written to.
       this.#temporary = other === undefined || other.isFile() ? `${this.#path}.${process.pid}.part` : undefined;
       const fd = openSync(this.#temporary ?? this.#path, 'w');
       this.#fd = fd;
@@ -146,6 +146,6 @@ function parse(line: string): unknown {
 }
 
 function checkHeader(source: string, value: unknown): void {
-  if (!isRecord(value) || value['format'] !== FORMAT) throw new DumpFormatError(source, 'is no dump of memmap');
+  if (!isRecord(value) || value['format'] !== FORMAT) throw new DumpFormatError(source, 'is not a dump of memmap');
   if (value['version'] !== VERSION) throw new DumpFormatError(source, `is of version ${JSON.stringify(value['version'])}, and this memmap knows ${VERSION}`);
 }

@@ -29,7 +29,7 @@ export function restoreCommand(terminal: Terminal): Command {
     ],
     notes: [
       'The dump is checked before anything is read: a damaged one, or one of which the end is missing, restores nothing.',
-      'Files that have changed since, or are gone, are told of and are no failure: of the former the same bytes are brought in, as far as the file still has them.',
+      'Files that have changed since, or are gone, are reported and do not count as failures: of the former the same bytes are brought in, as far as the file still has them.',
       'ExecStartPre=-/usr/bin/memmap restore --quiet /var/lib/db/warm.dump in a unit warms the cache before a service starts, ExecStop=/usr/bin/memmap dump ... keeps it.',
     ],
   });
@@ -58,7 +58,7 @@ class RestoreJob {
     this.bar = new ProgressBar(terminal, 'restoring', dumps.reduce((sum, cached) => sum + bytesOf(cached), 0));
   }
 
-  /** @throws the signal's reason; what fails is told of */
+  /** @throws the signal's reason; what fails is reported */
   async restore(cached: CacheDump, signal: AbortSignal, limit: Pick<RestoreOptions, 'rate'>): Promise<void> {
     let shown = 0;
     const show = (done: number): void => {

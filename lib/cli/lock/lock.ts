@@ -36,7 +36,7 @@ export function lockCommand(terminal: Terminal): Command {
   const command = withSummary(withTargets(newCommand('lock')))
     .summary('keep files in memory')
     .description('Brings files into memory and keeps them there, until SIGINT or SIGTERM.')
-    .option('--pidfile <file>', 'write the number of the process there, unless a live process has done so; taken away at the end')
+    .option('--pidfile <file>', 'write the process ID to this file; fail if a running process holds it; remove it on exit')
     .action(acts((paths: string[], options: LockCommandOptions) => lockTargets(terminal, paths, options)));
   return describe(command, {
     examples: [

@@ -24,7 +24,7 @@ function isAlive(pid: number): boolean {
 function holder(path: string): number | undefined {
   try {
     const text = readFileSync(path, 'utf8').trim();
-    if (!/^[1-9]\d*$/.test(text)) throw new PidFileTaken(`${path} is there and is no pidfile: it is left as it is`);
+    if (!/^[1-9]\d*$/.test(text)) throw new PidFileTaken(`${path} is there and is not a pidfile: it is left as it is`);
     return Number(text);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
@@ -56,7 +56,7 @@ export function takePidFile(path: string): () => void {
       if (attempt(() => linkSync(own, path), 'EEXIST')) return () => release(path);
       const pid = holder(path);
       if (pid === undefined) continue;
-      if (isAlive(pid)) throw new PidFileTaken(`${path} is taken by process ${pid}, which is alive. If that is no memmap, remove the file`);
+      if (isAlive(pid)) throw new PidFileTaken(`${path} is taken by process ${pid}, which is alive. If that is not memmap, remove the file`);
       removeStale(path, pid, aside);
     }
     throw new PidFileTaken(`${path} is fought over by others`);

@@ -36,7 +36,7 @@ export function mapsCommand(terminal: Terminal): Command {
     .argument('[pid]', "the process; 'self' is this command's own")
     .addOption(new Option('-s, --sort <column>', 'what comes first').choices(ORDERS))
     .addOption(new Option('--by <what>', 'a row for all mappings of a file, or one for each (default: file, by address: mapping)').choices(['file', 'mapping']))
-    .addOption(new Option('-n, --top <count>', 'so many rows (default: as many as fit, all if it is no terminal)').argParser(parseCount))
+    .addOption(new Option('-n, --top <count>', 'show at most this many rows (default: what fits the terminal; all when piped)').argParser(parseCount))
     .option('-a, --all', 'all rows, those without rights and memory, too')
     .option('--json', 'as JSON, in bytes')
     .action(acts((pid: string | undefined, options: MapsCommandOptions) => show(terminal, pid, options)));
@@ -50,7 +50,7 @@ export function mapsCommand(terminal: Terminal): Command {
       { call: 'memmap maps --json 1234 | jq .total.pss', what: 'one number' },
     ],
     notes: [
-      'RSS is what of a mapping is in memory. PSS is the same, each page divided by the number of processes that map it: the PSS of all processes add up to what they take. HUGE is in huge pages; those of a pool (hugetlb) are not in RSS. LOCKED is locked by mlock(2). SWAP, HUGE and LOCKED are shown where there is any.',
+      'RSS is the part of a mapping that is in memory. PSS is the same, each page divided by the number of processes that map it: the PSS of all processes add up to what they take. HUGE is in huge pages; those of a pool (hugetlb) are not in RSS. LOCKED is locked by mlock(2). SWAP, HUGE and LOCKED are shown where there is any.',
       'RIGHTS are those of mmap(2): read, write, execute; s is shared, p private. Files that are mapped with several say mixed.',
       'Mappings that nobody may touch and that take no memory are reservations of addresses: runtimes make huge ones. They count against vm.max_map_count, but are in the table with --all only.',
       "The kernel looks at each page to tell what a mapping takes: of a process with hundreds of GiB that takes seconds, in which it cannot map anything. Other users' processes take root.",
@@ -62,7 +62,7 @@ function parsePid(text: string | undefined): number {
   if (text === undefined) throw new UsageError("which process? memmap maps PID, or memmap maps $(pgrep -n node); 'self' is this command's own");
   if (text === 'self') return process.pid;
   const pid = Number(text);
-  if (!/^\d+$/.test(text) || pid < 1 || pid > MAX_PID) throw new UsageError(`'${text}' is no process ID: memmap maps $(pgrep -n ${/^[\w.-]+$/.test(text) && !/^\d/.test(text) ? text : 'NAME'})`);
+  if (!/^\d+$/.test(text) || pid < 1 || pid > MAX_PID) throw new UsageError(`'${text}' is not a process ID: memmap maps $(pgrep -n ${/^[\w.-]+$/.test(text) && !/^\d/.test(text) ? text : 'NAME'})`);
   return pid;
 }
 
@@ -101,7 +101,7 @@ function read(pid: number): Maps {
 function show(terminal: Terminal, text: string | undefined, options: MapsCommandOptions): number {
   const { all = false, json = false } = options;
   const pid = parsePid(text);
-  if (all && options.top !== undefined) throw new UsageError('--all or --top?');
+  if (all && options.top !== undefined) throw new UsageError('--all and --top cannot be combined');
   const order = options.sort ?? 'pss';
   const grouped = (options.by ?? (order === 'address' ? 'mapping' : 'file')) === 'file';
   const found = read(pid);

@@ -10,7 +10,7 @@ export type PageState = (typeof STATES)[number];
 
 export const IN_MEMORY: ReadonlySet<PageState> = new Set(['dirty', 'writeback', 'mapped', 'resident']);
 
-/** In words, for legends. `mapped` and `swapped` are told of mappings of a process only. */
+/** In words, for legends. `mapped` and `swapped` are known of mappings of a process only. */
 export const MEANING: Readonly<Record<PageState, string>> = {
   dirty: 'changed, not on the disk yet',
   writeback: 'being written to the disk',

@@ -39,7 +39,7 @@ export function presenceCommand(terminal: Terminal): Command {
     .option('-w, --watch', 'show it again and again, until SIGINT')
     .addOption(new Option('--interval <time>', 'how often: 2, 500ms').default(EVERY, '1s').argParser(parseTime).implies({ watch: true }))
     .addOption(new Option('--pid <pid>', 'what a process has mapped of the files, or of all its files: each page in its page tables, in the page cache only, in swap').argParser(parseCount))
-    .option('--all', 'with --pid: what is mapped of no file, too')
+    .option('--all', 'with --pid: also show mappings without a file')
     .action(acts((paths: string[], options: PresenceOptions) => presence(terminal, paths, options)));
   return describe(command, {
     examples: [
@@ -62,7 +62,7 @@ function validate({ json, watch, png, svg, html, summary, pid, all, range }: Pre
   const pictures = png !== undefined || svg !== undefined || html !== undefined;
   if (watch === true && (json === true || pictures)) throw new UsageError('--watch shows it in the terminal: without --json, --png, --svg, --html');
   if (summary === true && pictures) throw new UsageError('--summary leaves no pictures to draw');
-  if (all === true && pid === undefined) throw new UsageError('--all is about --pid');
+  if (all === true && pid === undefined) throw new UsageError('--all requires --pid');
   if (range !== undefined && pid !== undefined) throw new UsageError('--range is about files, not about mappings of a process');
 }
 

@@ -62,7 +62,7 @@ function fileOf(pid: number, { path, deleted, inode, start, end }: MapEntry): st
   return undefined;
 }
 
-/** The same, with what of the page cache lies under pages that the page tables do not have. */
+/** The same, with the part of the page cache that lies under pages that the page tables do not have. */
 function withPageCache(runs: readonly StateRun[], file: string, fileOffset: number, length: number): readonly StateRun[] {
   const { size } = statSync(file);
   if (size <= fileOffset) return runs;

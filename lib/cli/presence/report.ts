@@ -1,4 +1,4 @@
-// What `memmap presence` tells of files: lines for people, JSON for programs.
+// What `memmap presence` reports of files: lines for people, JSON for programs.
 import { type Counts, NO_COUNTS, type PageState, type Picture, STATES, type StateRun, pictureBytes, countsOf, pagesInMemoryOf, pagesOf } from '../picture/picture.js';
 import { formatBytes, formatCount, formatFiles, formatShare } from '../common/units.js';
 import { legend, mapLine } from '../picture/ansi.js';
@@ -30,7 +30,7 @@ function counted(counts: Counts, pageSize: number): string {
   );
 }
 
-/** PictureTotals of all files told of. */
+/** Totals of all files reported. */
 export class Totals {
   files = 0;
   doubtful = 0;
@@ -70,7 +70,7 @@ export abstract class Report {
     this.summary = summary;
   }
 
-  /** How many could not be told of. */
+  /** How many could not be reported. */
   get failures(): number {
     return this.totals.failures;
   }

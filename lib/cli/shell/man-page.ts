@@ -5,8 +5,8 @@ import { EXIT, EXIT_MEANING } from '../common/exit.js';
 
 const ENVIRONMENT = [
   ['NO_COLOR', 'If not empty, no colours and ASCII only.'],
-  ['FORCE_COLOR', 'If neither empty nor 0, colours and block characters, even where standard output is no terminal.'],
-  ['COLUMNS', 'The width of pictures where standard output is no terminal; 80 without it.'],
+  ['FORCE_COLOR', 'If neither empty nor 0, colours and block characters, even where standard output is not a terminal.'],
+  ['COLUMNS', 'The width of pictures where standard output is not a terminal; 80 without it.'],
 ] as const;
 
 const SEE_ALSO = ['fincore(1)', 'mincore(2)', 'mmap(2)', 'cachestat(2)', 'posix_fadvise(2)', 'mlock(2)', 'proc_pid_smaps(5)', 'vmtouch(8)'];

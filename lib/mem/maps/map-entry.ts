@@ -31,7 +31,7 @@ export interface MapEntry {
   readonly path: string | undefined;
   /** Nothing has this path any more, or nothing ever had. */
   readonly deleted: boolean;
-  /** What is no file: '[heap]', '[stack]', '[vdso]', '[anon:a name]', 'anon_inode:[io_uring]'. */
+  /** What is not a file: '[heap]', '[stack]', '[vdso]', '[anon:a name]', 'anon_inode:[io_uring]'. */
   readonly name: string | undefined;
   /**
    * Holds memory that memmap mapped in this process. The kernel joins neighbours that are alike,

@@ -54,7 +54,7 @@ export interface Maps extends MapsAt {
  * What is mapped in a process, this one or another of the same user. Everything is read anew at
  * each call, and nothing between two calls is held still: while it reads, other threads may map
  * and unmap. What is mapped all the while is in the result once, and no two mappings overlap;
- * but it is no picture of one moment. All sizes are bytes.
+ * but it is not a picture of one moment. All sizes are bytes.
  *
  * ```js
  * const { mappings, count, limit } = maps();
@@ -167,7 +167,7 @@ function remedy(whose: Whose): (code: string) => string | undefined {
     if (code !== 'ENOENT') return undefined;
     if (readText('/proc/self/status') === undefined) return '/proc is not mounted';
     return readText(`/proc/${whose}/status`) === undefined
-      ? `There is no process ${whose}, or /proc hides it (hidepid)`
+      ? `Process ${whose} does not exist, or /proc hides it (hidepid)`
       : 'This kernel was built without CONFIG_PROC_PAGE_MONITOR, which usage: true needs';
   };
 }

@@ -150,7 +150,7 @@ export class BroadcastReader {
     words.store(this.#at + CURSOR, words.load(WORD.head));
     words.store(this.#at + ACTIVE, 1);
     // Again: a writer that saw no reader goes no further than a ring's length from where it
-    // had published then, and that is no further than here.
+    // had published then, and that is not further than here.
     this.#tail = words.load(WORD.head);
     if ((this.#tail & 7) !== 0) throw corrupt('The position of the writer is impossible', WORD.head * 4);
     words.store(this.#at + CURSOR, this.#tail);

@@ -122,7 +122,7 @@ export class Channel implements Disposable {
     return this.#memory.consumer(options);
   }
 
-  /** Closes the descriptor. Members that have been made go on. Again: nothing. */
+  /** Closes the descriptor. Members that have been made go on. Idempotent. */
   close(): void {
     this.#memory.close();
   }

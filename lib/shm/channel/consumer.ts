@@ -163,7 +163,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     return this.#wait(() => this.#take(), options);
   }
 
-  /** As receive(), holding the thread up. */
+  /** As receive(), blocking the thread. */
   receiveSync(options?: TimeoutOptions): Buffer | undefined {
     return this.#waitSync(() => this.#take(), options);
   }
@@ -174,7 +174,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     return this.#wait(() => this.#takeInto(target), options);
   }
 
-  /** As receiveInto(), holding the thread up. */
+  /** As receiveInto(), blocking the thread. */
   receiveIntoSync(target: Uint8Array, options?: TimeoutOptions): number | undefined {
     validateBytes(target, 'target');
     return this.#waitSync(() => this.#takeInto(target), options);

@@ -1,5 +1,5 @@
 // DuplexChannel: two channels between two processes, one for each direction, and the socket over
-// which they were made. The socket stays open as long as both live: its end tells of the other's.
+// which they were made. The socket stays open as long as both live: its end reports the other's.
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { OURS, validateFunction, validateOptions, validateOurs, validateSignal, validateTimeout } from '../../internal/validate.js';
 import { type EndOptions, validateSpin } from './end.js';
@@ -144,7 +144,7 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
 
   /**
    * ChannelEnds both directions. What has been sent stays readable for the other end; what waits for
-   * room, or was not read here, is lost. Streams are destroyed. Again: nothing.
+   * room, or was not read here, is lost. Streams are destroyed. Idempotent.
    */
   close(): void {
     if (this.#closed) return;

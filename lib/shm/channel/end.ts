@@ -15,7 +15,7 @@ import { Liveness } from '../wait/liveness.js';
 import { SharedWords } from './shared-words.js';
 
 /**
- * Milliseconds of a sleep that does not hold the thread up. Who was killed between a change and its
+ * Milliseconds of a sleep that does not block the thread. Who was killed between a change and its
  * signal tells nobody; if another has taken its place by then, its death is not seen either.
  */
 const NAP = 1000;
@@ -260,7 +260,7 @@ export abstract class ChannelEnd implements Disposable {
     wait.check();
   }
 
-  /** As pause(), holding the thread up. */
+  /** As pause(), blocking the thread. */
   protected pauseSync(signal: EventCount, seen: number, wait: Deadline): void {
     signal.sleep(seen, wait.slice(SLICE));
     if (!signal.since(seen)) this.lookForPeer();
@@ -270,7 +270,7 @@ export abstract class ChannelEnd implements Disposable {
   /** @internal What is to be done before the pages go. */
   protected abstract end(): void;
 
-  /** Members this end for good; the other side learns of it. Again: nothing. What nobody closes is closed when it is collected. */
+  /** Members this end for good; the other side learns of it. Idempotent. What nobody closes is closed when it is collected. */
   close(): void {
     if (this.#closed) return;
     this.end();

@@ -51,7 +51,7 @@ export class EventCount {
     this.#words.sleep(this.#count, seen, ms);
   }
 
-  /** As sleep(), without holding the thread up; also until `look` says so, now and then. */
+  /** As sleep(), without blocking the thread; also until `look` says so, now and then. */
   wait(seen: number, ms: number, abort: AbortSignal | undefined, look: () => boolean): Promise<void> {
     return this.#words.wait(this.#count, seen, ms, abort, look);
   }

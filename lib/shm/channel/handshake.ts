@@ -37,7 +37,7 @@ function bytesOf({ step }: Saying): Buffer {
 function hungUp(): PeerError {
   return new PeerError(
     'ERR_MEMMAP_PEER_CLOSED',
-    'The peer hung up before there was a channel: it does not want this process, has too many already, or is no Channel.serve()',
+    'The peer hung up before there was a channel: it does not want this process, has too many already, or is not a Channel.serve()',
   );
 }
 

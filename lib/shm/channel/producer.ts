@@ -148,7 +148,7 @@ export class Producer extends ChannelEnd {
     }
   }
 
-  /** As send(), holding the thread up while there is no room. */
+  /** As send(), blocking the thread while there is no room. */
   sendSync(message: Uint8Array, options?: TimeoutOptions): void {
     const wait = options === undefined ? undefined : Deadline.until(options);
     if (this.trySend(message)) return;

@@ -21,7 +21,7 @@ export interface ServeOptions extends ListenOptions, EndOptions {
   /** Milliseconds that a client has for the handshake. @default 10000 */
   readonly timeout?: number | undefined;
   /**
-   * Is told of each client that came to no channel, and of what the handler throws. Without it, what
+   * Is called for each client that came to no channel, and of what the handler throws. Without it, what
    * the handler throws is an uncaught exception, unless it is a PeerError: no client ends the server.
    */
   readonly onError?: ((error: unknown, peer: Peer) => void) | undefined;
@@ -67,7 +67,7 @@ export class ChannelServer implements AsyncDisposable, Disposable {
     if (onError !== undefined) validateFunction(onError, 'options.onError');
     validateSignal(signal);
     signal?.throwIfAborted();
-    // The first connection is told of later than this function ends.
+    // The first connection is reported later than this function ends.
     const listener = listen(path, (connection) => void server.#welcome(connection), {
       ...(allow !== undefined && { allow }),
       ...(mode !== undefined && { mode }),
@@ -143,7 +143,7 @@ export class ChannelServer implements AsyncDisposable, Disposable {
 
   /**
    * Accepts no more, removes the path, and closes the channels of all clients: what has been sent
-   * stays readable for them. Handlers that wait get ERR_MEMMAP_CLOSED. Again: nothing.
+   * stays readable for them. Handlers that wait get ERR_MEMMAP_CLOSED. Idempotent.
    */
   close(): void {
     if (this.closed) return;

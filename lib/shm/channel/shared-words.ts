@@ -33,7 +33,7 @@ export class SharedWords {
   sleep(at: number, value: number, ms: number): void {
     binding.futexWait(this.#array, at, value, ms);
   }
-  /** As sleep(), without holding the thread up; also until `look` says so, now and then. */
+  /** As sleep(), without blocking the thread; also until `look` says so, now and then. */
   wait(at: number, value: number, ms: number, abort: AbortSignal | undefined, look: () => boolean): Promise<void> {
     let watch = this.#watches.get(at);
     if (watch === undefined) {

@@ -51,7 +51,7 @@ export function toResult(outcome: number, signal?: AbortSignal): LockResult {
 function failure(outcome: number, signal: AbortSignal | undefined): unknown {
   switch (outcome) {
     case ABORTED: return signal?.reason;
-    case EXPIRED: return new StateError('ERR_MEMMAP_TIMEOUT', 'The time to wait is over');
+    case EXPIRED: return new StateError('ERR_MEMMAP_TIMEOUT', 'Timed out');
     case OWN:
       return new StateError('ERR_MEMMAP_DEADLOCK', 'This thread has the lock already: it would wait for itself for ever');
     case NOT_OWNER: return new StateError('ERR_MEMMAP_NOT_OWNER', 'This thread does not have the lock');

@@ -174,7 +174,7 @@ export class LockRunner {
 
   #named(error: unknown): unknown {
     try {
-      // What a system call has met on the words, an access tells of.
+      // What a system call has met on the words, an access reports.
       if (error instanceof SystemError && this.words.length > 0) Atomics.load(this.words, 0);
       this.verify();
     } catch (lost) {

@@ -70,7 +70,7 @@ export class SharedMemory implements Disposable {
     check(binding.examineSharedMemory(fd, facts), 'fstat');
     const [memory = 0, secret = 0, writable = 0, , pageSize = 0] = facts;
     if (memory === 0) {
-      throw new PeerError('ERR_MEMMAP_NOT_MEMORY', 'The descriptor does not lead to memory that can be mapped: it is no file of tmpfs or hugetlbfs');
+      throw new PeerError('ERR_MEMMAP_NOT_MEMORY', 'The descriptor is not shared memory: expected a memfd, or a file on tmpfs or hugetlbfs');
     }
     this.#fd = fd;
     this.#file = identify(fd);
@@ -286,7 +286,7 @@ export class SharedMemory implements Disposable {
     unlink(name);
   }
 
-  /** Closes the descriptor. Mappings, and what others have, live on. Again: nothing. */
+  /** Closes the descriptor. Mappings, and what others have, live on. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

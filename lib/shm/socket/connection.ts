@@ -81,7 +81,7 @@ export class Connection implements Disposable {
       check(binding.peerCredentials(fd, credentials), 'getsockopt');
       const [pid = 0, uid = 0, gid = 0] = credentials;
       const peer = { pid, uid, gid };
-      // A promise, too, is no yes.
+      // A promise, too, is not a yes.
       const answer: unknown = allow(peer);
       if (answer !== true) {
         throw new PeerError('ERR_MEMMAP_PEER_REFUSED', `Process ${pid} of user ${uid} is not allowed: see the option 'allow'`);
@@ -196,7 +196,7 @@ export class Connection implements Disposable {
     throw systemError(-errno.EMFILE, 'recvmsg', { remedy: () => 'Descriptors were lost: raise the limit of open files' });
   }
 
-  /** Closes the socket. Whoever waits for it gets ERR_MEMMAP_CLOSED. Again: nothing. */
+  /** Closes the socket. Whoever waits for it gets ERR_MEMMAP_CLOSED. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -59,7 +59,7 @@ export function bareOf(bytes: Uint8Array, fds: readonly number[]): Buffer {
 }
 
 export function badMessage(reason: string): PeerError {
-  return new PeerError('ERR_MEMMAP_BAD_MESSAGE', `The peer sent what is no message: ${reason}`);
+  return new PeerError('ERR_MEMMAP_BAD_MESSAGE', `The peer sent an invalid message: ${reason}`);
 }
 
 /** What a receiver takes. */

@@ -192,7 +192,7 @@ export class Listener implements Disposable {
     return this.#closed;
   }
 
-  /** Accepts no more, and removes the path. Connections live on. Again: nothing. */
+  /** Accepts no more, and removes the path. Connections live on. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

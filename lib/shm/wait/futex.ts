@@ -52,7 +52,7 @@ interface Sleeper {
   readonly look: () => boolean;
 }
 
-/** Watches that are told of changes; the clock ticks while there are any. */
+/** Watches that hear about changes; the clock ticks while there are any. */
 const running = new Set<WordWatch>();
 /** How many sleep: while some do, the clock keeps the process alive. */
 let asleep = 0;
@@ -66,7 +66,7 @@ function tick(): void {
 }
 
 /**
- * Sleeping on a word that is slept on again and again: its changes are told of until nobody has
+ * Sleeping on a word that is slept on again and again: its changes are reported until nobody has
  * slept on it for a while, and a sleep makes no system call. The words must stay mapped until end().
  */
 export class WordWatch {

@@ -18,7 +18,7 @@ export interface Extent {
   readonly blocks: number;
   /** Extents follow each other in the log as these numbers do. */
   readonly sequence: number;
-  /** Random: what an earlier extent left in the same place is no record of this one. */
+  /** Random: what an earlier extent left in the same place is not a record of this one. */
   readonly salt: number;
 }
 

@@ -147,7 +147,7 @@ export class MappedFile {
   }
 
   /**
-   * Throws if it was one of ours. A write to a view is told of once, and undone; what a truncated
+   * Throws if it was one of ours. A write to a view is reported once, and undone; what a truncated
    * file lost stays lost.
    */
   check(): void {

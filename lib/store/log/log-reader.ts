@@ -132,7 +132,7 @@ export class LogReader {
   /** After {@link next} found nothing: goes on to where something whole is again. False if nowhere. */
   skip(): boolean {
     const start = this.#at;
-    // Past what is no record, and through what may be part of a broken batch.
+    // Past what is not a record, and through what may be part of a broken batch.
     const end = Math.min(this.#end, this.#words.length);
     for (this.#at += 2; this.#at < end; this.#at += 2) {
       if (this.#words[this.#at + SHAPE] === 0) continue;

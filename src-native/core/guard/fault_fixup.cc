@@ -230,16 +230,18 @@ bool read_only(const Scene& scene) {
   return replace_by_copy(block, scene.unit) || allow(common, kReadWrite);
 }
 
-// Pages that this kernel cannot move, huge ones say: a copy is kept, and the access is
-// let through to them.
-bool let_through(const Scene& scene, Span block) {
+// Pages that this kernel cannot move, huge ones say: a copy of a block is kept, and the
+// access is let through to it; to the whole at the limit of mappings.
+bool let_through(const Scene& scene, Span span) {
   Extent& extent = *scene.extent;
+  const Span around = block_of(scene, kLeastStray);
+  const Span block = {std::max(around.start, span.start), std::min(around.end, span.end)};
   count_block(extent);
-  if (!allow(block, PROT_READ) ||
-      !stash_copy(extent.stash, block.start, block.length(), scene.unit)) {
-    extent.broken = true;
-  }
-  return allow(block, kReadWrite);
+  const bool kept = allow(block, PROT_READ) &&
+                    stash_copy(extent.stash, block.start, block.length(), scene.unit);
+  if (kept && allow(block, kReadWrite)) return true;
+  extent.broken = true;
+  return allow(span, kReadWrite);
 }
 
 bool no_access(const Scene& scene, Span span) {
@@ -250,11 +252,7 @@ bool no_access(const Scene& scene, Span span) {
   const bool kept =
       scene.vma.shared ? stash_shared(extent.stash, span.start, span.length())
                        : stash_pages(extent.stash, span.start, span.length(), scene.unit);
-  if (!kept && !scene.vma.shared) {
-    const Span block = block_of(scene, kLeastStray);
-    return let_through(
-        scene, {std::max(block.start, span.start), std::min(block.end, span.end)});
-  }
+  if (!kept && !scene.vma.shared) return let_through(scene, span);
   if (!kept) extent.broken = true;
   // What JavaScript maps has a descriptor or a path to come back from.
   if (kept || extent.fd >= 0) return replace_by_zeros(span) || allow(span, kReadWrite);

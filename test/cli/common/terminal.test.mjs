@@ -61,7 +61,7 @@ describe('the map in a terminal', function () {
     assert.ok(line.includes(`${RED}█`), JSON.stringify(line));
   });
 
-  it('is ASCII without colour where that is asked for, and where there is no terminal', async () => {
+  it('is ASCII without colour where that is asked for, and where there is not a terminal', async () => {
     const path = patterned('plain');
     const expected = '#'.repeat(39) + '.'.repeat(39) + '#.'.repeat(39);
     for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) {

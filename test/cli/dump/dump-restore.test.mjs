@@ -121,7 +121,7 @@ describe('memmap dump and restore', function () {
       assert.match(readFileSync(file('real.dump'), 'utf8'), /"files":1/);
     });
 
-    it('may be something that is no file', () => {
+    it('may be something that is not a file', () => {
       assert.equal(memmap(['dump', '-q', cached('null', 1, []), '-o', '/dev/null']).status, 0);
       assert.deepEqual(readdirSync('/dev').filter((name) => name.startsWith('null')), ['null']);
     });
@@ -132,7 +132,7 @@ describe('memmap dump and restore', function () {
   });
 
   describe('files that have changed', () => {
-    it('are told of, and what is left of them is restored', () => {
+    it('are reported, and what is left of them is restored', () => {
       const [longer, shorter, gone, same] = ['longer', 'shorter', 'gone', 'same'].map((name) => cached(name, 16, [[2, 12]]));
       const dump = dumped('changed.dump', [longer, shorter, gone, same]);
       appendFileSync(longer, 'more');
@@ -173,7 +173,7 @@ describe('memmap dump and restore', function () {
       chmodSync(dirname(path), 0o755);
       const { status, stdout, stderr } = memmap(['dump', path], NOBODY);
       assert.equal(status, 1);
-      assert.match(stderr, /secret: .*does not tell/);
+      assert.match(stderr, /secret: .*does not say/);
       assert.match(stdout, /"files":0/);
     });
   });
@@ -190,8 +190,8 @@ describe('memmap dump and restore', function () {
     const record = (change) => () => [lines[0], JSON.stringify({ ...JSON.parse(lines[1]), ...change }), lines[2]];
     for (const [what, make, says] of [
       ['nothing', () => [], /is empty/],
-      ['something else', () => ['<html>'], /is no dump of memmap/],
-      ['JSON of something else', () => ['{"version":1}'], /is no dump of memmap/],
+      ['something else', () => ['<html>'], /is not a dump of memmap/],
+      ['JSON of something else', () => ['{"version":1}'], /is not a dump of memmap/],
       ['a later version', () => ['{"format":"memmap-dump","version":2}', ...lines.slice(1)], /is of version 2, and this memmap knows 1/],
       ['no end', () => lines.slice(0, 2), /the end is missing, after line 2/],
       ['half a line', () => [...lines.slice(0, 1), lines[1].slice(0, 40)], /line 2 is damaged/],

@@ -180,11 +180,11 @@ describe('memmap lock', function () {
       assert.deepEqual(left('stale.pid'), []);
     });
 
-    it('leaves alone what is no pidfile', () => {
+    it('leaves alone what is not a pidfile', () => {
       const other = file('other.pid', 'a letter');
       const { status, stderr } = memmap(['lock', '--pidfile', other, path]);
       assert.equal(status, 1);
-      assert.match(stderr, /is no pidfile/);
+      assert.match(stderr, /is not a pidfile/);
       assert.equal(readFileSync(other, 'utf8'), 'a letter');
     });
 

@@ -276,11 +276,11 @@ describe('memmap maps', () => {
 
     it('no process', () => refused([], 2, /which process\? memmap maps PID.*pgrep/));
     it('what is no number', () => {
-      refused(['node'], 2, /'node' is no process ID: memmap maps \$\(pgrep -n node\)/);
-      for (const wrong of ['0', '1.5', '0x10', '99999999999', '']) refused([wrong], 2, /is no process ID/);
+      refused(['node'], 2, /'node' is not a process ID: memmap maps \$\(pgrep -n node\)/);
+      for (const wrong of ['0', '1.5', '0x10', '99999999999', '']) refused([wrong], 2, /is not a process ID/);
     });
     it('a process that is not', () => refused(['4194305'], 1, /^memmap: there is no process 4194305\n$/));
-    it('two wishes', () => refused(['--all', '--top', '3', 'self'], 2, /--all or --top/));
+    it('two wishes', () => refused(['--all', '--top', '3', 'self'], 2, /--all and --top/));
 
     it('a thread of the kernel', function () {
       let name;

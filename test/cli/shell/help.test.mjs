@@ -92,7 +92,7 @@ describe('memmap', () => {
   const wrong = {
     'presnce x': /unknown command 'presnce'\n\(Did you mean presence\?\)/,
     'presence --sumary x': /unknown option '--sumary'\n\(Did you mean --summary\?\)/,
-    'presence --max-size big x': /'big' is no size/,
+    'presence --max-size big x': /'big' is not a size/,
     'presence --batch': /option '-b, --batch <file>' argument missing/,
     'completion tcsh': /Allowed choices are bash, zsh, fish/,
     'completion bash zsh': /too many arguments/,
@@ -103,7 +103,7 @@ describe('memmap', () => {
       const { status, stdout, stderr } = memmap(line.split(' '));
       assert.deepEqual([status, stdout], [EXIT.usage, '']);
       assert.match(stderr, message);
-      assert.match(stderr, /--help tells what there is/);
+      assert.match(stderr, /see --help/);
     });
   }
 });

@@ -63,7 +63,7 @@ describe('entries of maps()', () => {
       mapping.close();
     });
 
-    it('of what is no file are apart from paths', () => {
+    it('of what is not a file are apart from paths', () => {
       const { mappings } = maps();
       const text = readFileSync('/proc/self/maps', 'latin1');
       // Another allocator than the C library's has no use for the heap.

@@ -108,7 +108,7 @@ describe('maps', () => {
         errno: -2,
         syscall: 'open',
         path: `/proc/${child.pid}/maps`,
-        message: new RegExp(`There is no process ${child.pid}, or /proc hides it`),
+        message: new RegExp(`Process ${child.pid} does not exist, or /proc hides it`),
       });
     });
 

@@ -82,7 +82,7 @@ describe('SharedMemory with a name', () => {
     assert.throws(() => made.map(), { code: 'EACCES' });
   });
 
-  it('open() refuses what is too short, what is no file, and what a link leads to', () => {
+  it('open() refuses what is too short, what is not a file, and what a link leads to', () => {
     const [short, folder, fifo] = [nextName(), nextName(), nextName()];
     keep(SharedMemory.create({ name: short, length: 10 }));
     const before = countDescriptors();

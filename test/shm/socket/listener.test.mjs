@@ -43,7 +43,7 @@ describe('listen() and connect()', () => {
       assert.equal(lstatSync(path).mode & 0o777, 0o666);
     });
 
-    it('is EADDRINUSE while somebody listens there, or if it is no socket', () => {
+    it('is EADDRINUSE while somebody listens there, or if it is not a socket', () => {
       const path = nextPath();
       keep(listen(path, (connection) => connection.close()));
       const before = countDescriptors();

@@ -53,7 +53,7 @@ export function explore({ threads, words, deaths = 0, looks = 0, told, check = (
     `${state.memory}|${state.deaths},${state.looks},${state.dirty}|${state.notes}|` +
     state.threads.map((one) => `${one.dead ? 'x' : one.local}@${one.on}${one.inside ? 'i' : ''}${one.late ? 'l' : ''}${one.looks}`).join('|');
 
-  /** Whether a step is no access, and needs no turn of its own. */
+  /** Whether a step is not an access, and needs no turn of its own. */
   const early = ([what]) => what === SPIN || what === 'enter' || what === 'note' || (what === ALIVE && deaths === 0);
   const late = ([what]) => what === 'leave' || what === 'begin';
 
@@ -87,7 +87,7 @@ export function explore({ threads, words, deaths = 0, looks = 0, told, check = (
     return forgets ? `${local},${answers.at(-1)}` : answers.join();
   }
 
-  /** What is no access: the answer. */
+  /** What is not an access: the answer. */
   function attend(state, i, [what, at, shares]) {
     const one = state.threads[i];
     switch (what) {

@@ -45,7 +45,7 @@ export interface Facts {
   readonly kernel: string;
   readonly root: boolean;
   readonly maxMapCount: number;
-  /** Bytes but for `mode` and `ratio`: vm.overcommit_memory, vm.overcommit_ratio. */
+  /** Bytes, except for `mode` and `ratio`: vm.overcommit_memory, vm.overcommit_ratio. */
   readonly overcommit: { readonly mode: number; readonly ratio: number; readonly limit: number; readonly committed: number };
   /** RLIMIT_MEMLOCK, bytes or Infinity. */
   readonly lock: { readonly soft: number; readonly hard: number; readonly capable: boolean };

@@ -26,7 +26,7 @@ export function checkSharedMemory({ shm }: Facts, sudo: Sudo): Finding {
   if (used >= FULL * size) return { id, level: 'care', title, detail: killed, fix: ['ls -lhAS /dev/shm  # what is there; delete what nobody uses', ...larger] };
   if (inodes > 0 && freeInodes === 0) return { id, level: 'care', title: `${title}, but no inodes`, detail: 'No file can be made there: ENOSPC.', fix: ['ls -A /dev/shm | wc -l  # files that are there; delete what nobody uses', `${sudo}mount -o remount,nr_inodes=1M /dev/shm  # at once`] };
   if (size <= CONTAINER_SHM) return { id, level: 'care', title: `${title}: a container's default`, detail: `Little for shared memory. ${killed}`, fix: larger };
-  if (magic !== TMPFS) return { id, level: 'note', title: `${title}, and is no tmpfs`, detail: 'Shared memory goes to a disk there: it is written back now and then.' };
+  if (magic !== TMPFS) return { id, level: 'note', title: `${title}, and is not a tmpfs`, detail: 'Shared memory goes to a disk there: it is written back now and then.' };
   return { id, level: 'ok', title, detail: 'A tmpfs: it takes memory as files are written, and swap.' };
 }
 

@@ -116,7 +116,7 @@ export function checkSwap({ swap: { total, free, swappiness }, memory }: Facts, 
       id,
       level: 'care',
       title,
-      detail: 'When it is full the kernel ends processes. memmap maps --sort swap PID tells what of a process is there.',
+      detail: 'When it is full the kernel ends processes. memmap maps --sort swap PID shows which mappings of a process are there.',
       fix: ["grep -H VmSwap /proc/[0-9]*/status | sort -k2n | tail  # whose it is, in kB"],
     };
   }

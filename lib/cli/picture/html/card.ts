@@ -200,7 +200,7 @@ class Card {
     return grid.cellOf(Math.floor(runs.starts[Math.min(run, runs.states.length - 1)] / runs.pageSize));
   }
 
-  /** Marks a cell, and tells of it; -1: none. */
+  /** Marks a cell, and announces it; -1: none. */
   select(index, aloud = false) {
     this.selected = index;
     this.cursor.hidden = index < 0;
