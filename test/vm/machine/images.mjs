@@ -85,7 +85,7 @@ export function buildProject(image, project, { addon, script }) {
   rmSync(files, { recursive: true, force: true });
   mkdirSync(join(files, 'build/Release'), { recursive: true });
   if (!existsSync(join(project, 'dist'))) throw new Error('the project is not built: npm run build');
-  for (const name of ['dist', 'test', 'package.json']) cpSync(join(project, name), join(files, name), { recursive: true });
+  for (const name of ['dist', '.unbundled', 'test', 'package.json']) cpSync(join(project, name), join(files, name), { recursive: true });
   copyFileSync(addon, join(files, 'build/Release/memmap.node'));
   writeFileSync(join(files, 'command'), script);
   makeImage(image, files, 16 * MIB);
