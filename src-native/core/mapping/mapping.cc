@@ -270,21 +270,29 @@ Errno Mapping::close() {
 }
 
 Errno Mapping::vacate() {
-  uintptr_t next = reinterpret_cast<uintptr_t>(address_);
-  const uintptr_t end = next + length_;
+  // Without memory of the heap: at the limit of mappings there may be none.
   const auto begin = reinterpret_cast<uintptr_t>(range_->begin());
-  const auto close_to = [&](uintptr_t to) {
-    const Errno error = to > next ? range_->vacate(next - begin, to - next) : Errno{};
-    next = to;
-    return error;
-  };
-  for (const Extent& extent : extents_in(address_, length_)) {
-    if (extent.closed || extent.counts == counts_) continue;
-    // Another mapping's, which was placed here.
-    if (Errno error = close_to(extent.start); error.failed()) return error;
-    next = extent.end;
+  const uintptr_t end = reinterpret_cast<uintptr_t>(address_) + length_;
+  for (uintptr_t next = end - length_; next < end;) {
+    uintptr_t stop = end;
+    uintptr_t resume = end;
+    static_cast<void>(each_extent(next, end, [&](const Extent& extent) {
+      const bool others = !extent.closed && extent.counts != counts_;
+      if (others && stop == end) {
+        // Another mapping's, which was placed here.
+        stop = std::max(extent.start, next);
+        resume = extent.end;
+      }
+      return Errno{};
+    }));
+    if (stop > next) {
+      if (Errno error = range_->vacate(next - begin, stop - next); error.failed()) {
+        return error;
+      }
+    }
+    next = resume;
   }
-  return close_to(end);
+  return {};
 }
 
 }  // namespace memmap::core

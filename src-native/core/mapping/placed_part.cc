@@ -27,23 +27,23 @@ PlacedPart::~PlacedPart() {
 }
 
 void AddressRange::clear(const PlacedPart& part) {
-  std::vector<Extent> closed;
-  const auto length = static_cast<size_t>(part.end() - part.start());
-  for (const Extent& extent : extents_in(reinterpret_cast<void*>(part.start()), length)) {
+  for (uintptr_t at = part.start(); at < part.end();) {
+    const Extent* extent = first_extent(at);
+    if (extent == nullptr || extent->start >= part.end()) return;
+    const uintptr_t start = std::max(extent->start, part.start());
+    const uintptr_t end = std::min(extent->end, part.end());
+    at = end;
     const auto reaches = [&](const PlacedPart* other) {
-      return other->start() < extent.end && extent.start < other->end();
+      return other->start() < end && start < other->end();
     };
-    const bool reached = std::any_of(parts_.begin(), parts_.end(), reaches);
-    if (extent.closed && !reached) closed.push_back(extent);
-  }
-  for (const Extent& extent : closed) {
+    if (!extent->closed || std::any_of(parts_.begin(), parts_.end(), reaches)) continue;
     constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
     const auto cleared = with_spares([&] {
-      return sys::mmap(reinterpret_cast<void*>(extent.start), extent.length(), PROT_NONE,
-                       kFlags, -1, 0);
+      return sys::mmap(reinterpret_cast<void*>(start), end - start, PROT_NONE, kFlags, -1,
+                       0);
     });
     // At the limit of mappings they stay closed.
-    if (cleared) remove_extents(extent.start, extent.end, this);
+    if (cleared) remove_extents(start, end, this);
   }
 }
 
