@@ -87,6 +87,9 @@ const SLOW = /^(memmap\.(features|numaNodes|hugePagePools|maps|touch|dump|restor
 /** Those take what takes turns of the event loop from the scene. */
 const NEEDS = { 'shm.sendFds': ['connection'], 'shm.receiveFds': ['connection'], 'shm.connect': ['connection'], 'Channel.connect': ['connection'] };
 
+/** Where those have their timeout that wait for as long as they are told. */
+const TIMEOUT_AT = { 'sys.futex_wait': 2, 'sys.futex_waitv': 1 };
+
 const isLong = (value) => typeof value === 'number' && value > 2 ** 24 && value < 2 ** 47;
 /** Names that a file of shared memory can have. */
 const isName = (value) => typeof value === 'string' && /^[^/\0]{1,255}$/.test(value) && !/^\.{1,2}$/.test(value);
@@ -98,6 +101,8 @@ function isTooMuch(name, args) {
   if (name === 'sys.mlockall') return typeof args[0] === 'number' && (args[0] & 4) === 0;
   if (/process_madvise/.test(name) && Array.isArray(args[1])) return args[1].some((range) => typeof range?.address === 'bigint' && !(typeof range.length === 'number' && range.length <= 4096));
   if (/migrate_pages|move_pages/.test(name)) return typeof args[0] === 'number' && args[0] > 0 && args[0] < 2 ** 22;
+  // It blocks the thread, as it is asked to.
+  if (name in TIMEOUT_AT && !(args[TIMEOUT_AT[name]] <= 2)) return args[TIMEOUT_AT[name]] === undefined || typeof args[TIMEOUT_AT[name]] === 'number';
   // Sealed memory can neither be fixed up nor unmapped, as documented.
   if (name === 'sys.mseal') return !args[2];
   if (name.endsWith('Mapping#seal')) return true;
