@@ -102,7 +102,10 @@ function isTooMuch(name, args) {
   if (/process_madvise/.test(name) && Array.isArray(args[1])) return args[1].some((range) => typeof range?.address === 'bigint' && !(typeof range.length === 'number' && range.length <= 4096));
   if (/migrate_pages|move_pages/.test(name)) return typeof args[0] === 'number' && args[0] > 0 && args[0] < 2 ** 22;
   // It blocks the thread, as it is asked to.
-  if (name in TIMEOUT_AT && !(args[TIMEOUT_AT[name]] <= 2)) return args[TIMEOUT_AT[name]] === undefined || typeof args[TIMEOUT_AT[name]] === 'number';
+  if (name in TIMEOUT_AT) {
+    const ms = args[TIMEOUT_AT[name]];
+    if (ms === undefined || (typeof ms === 'number' && !(ms <= 2))) return true;
+  }
   // Sealed memory can neither be fixed up nor unmapped, as documented.
   if (name === 'sys.mseal') return !args[2];
   if (name.endsWith('Mapping#seal')) return true;
