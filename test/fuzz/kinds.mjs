@@ -154,7 +154,8 @@ export const KINDS = {
   descriptors: array(Int32Array, 253, (scene) => scene.one([-1, 0, 1, 4096])),
   sentDescriptors: array(Int32Array, 1, (scene) => scene.one([0, 0, 4096])),
   countsId: (scene) => scene.one([() => native.holdCounts?.(scene.handle) ?? 0, () => 0, () => scene.one(STRANGE), () => scene.next(1000)])(),
-  wait: (scene) => scene.one([1, 2, 1000 + scene.next(1000), 2 ** 48, 2 ** 52, -1, NaN, Infinity, 2 ** 53]),
+  /** Over, or of nobody yet: to cancel a wait of lib/ leaves its promise pending. */
+  wait: (scene) => scene.one([1, 2, 2 ** 47 + scene.next(1000), 2 ** 48 - 1, 2 ** 49, 2 ** 52, -1, NaN, Infinity, 2 ** 53]),
   callback: () => () => {},
   /** What detaching does to others is their fault. */
   buffer: (scene) => scene.one([() => scene.memory, () => new ArrayBuffer(8), () => new SharedArrayBuffer(8), () => detached(Uint8Array).buffer])(),
