@@ -39,7 +39,7 @@ process.chdir(folder);
 // What happens once in a thread has happened: the guard is on, and the addon has its callbacks.
 const first = mapAnonymous({ length: 4096, sharing: 'shared' });
 first.on('fault', () => {});
-await new Event(first, 0).waitAsync({ timeout: 1 }).catch(() => {});
+await new Event(first, 0).waitAsync({ timeout: 100 }).catch(() => {});
 new Mutex(first, 64).lock();
 
 const targets = [...nativeTargets(anyType), ...facadeTargets(), ...plantedTargets(plant)]
