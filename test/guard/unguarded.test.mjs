@@ -30,7 +30,10 @@ describe('the first map', () => {
 describe('at the limit of mappings', () => {
   const addon = foreignAddon();
   const file = temporaryFiles();
-  it('what others have filled, close() never throws and a fault never kills', () => runs('at-the-limit', [addon(), file('f')]));
+  it('what others have filled, close() never throws and a fault never kills', async function () {
+    if (process.env.LD_PRELOAD !== undefined) skip(this, 'a sanitizer ends the process where it gets no mapping');
+    await runs('at-the-limit', [addon(), file('f')]);
+  });
 });
 
 describe('many small pieces on a full file system', () => {
