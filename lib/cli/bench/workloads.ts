@@ -1,10 +1,14 @@
 // What `memmap bench` asks: the same work by memmap and by Node itself. Each must find the same.
 import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { mapFile, residencyOf } from '../../index.js';
 import { Channel } from '../../shm/index.js';
 import type { PeerData } from './peer.js';
+
+/** The other side of the messages: a file of its own beside the bundle, wherever this module ends up. */
+const PEER = join(dirname(createRequire(import.meta.url).resolve('memmap/package.json')), 'dist/cli/bench/peer.js');
 
 /** A way to do it. What it returns is compared. */
 export interface Way {
@@ -192,7 +196,7 @@ function flushing({ directory }: Ground): Contest {
 
 function messaging(): Contest {
   const [there, back] = [Channel.create({ capacity: 2 ** 20 }), Channel.create({ capacity: 4096 })];
-  const worker = new Worker(new URL('./peer.js', import.meta.url), { workerData: { count: MESSAGES, there: there.fd, back: back.fd } satisfies PeerData });
+  const worker = new Worker(PEER, { workerData: { count: MESSAGES, there: there.fd, back: back.fd } satisfies PeerData });
   // Of a worker that fails, whoever waits for it is told.
   let failed: (error: unknown) => void = () => undefined;
   const failure = new Promise<never>((_resolve, reject) => (failed = reject));
