@@ -1,8 +1,8 @@
 // What the processes of locks.bench.mjs have in common.
 
-/** Where they meet, in bytes of the memory. */
+/** Where they meet: offsets in bytes of the memory. */
 export const ROUND = 64;
-export const COUNTER = { offset: 128, length: 4 };
+export const COUNTER = { offset: 128, count: 1 };
 
 export function countUp(mutex, counter, times) {
   for (let i = 0; i < times; i++) {
