@@ -1,12 +1,13 @@
 // Runs what depends on buffers in an engine that lets none lie over memory that is not its own:
-// no-external-buffers.mjs [MAJOR ...] [-- MOCHA ARGS]. Without a version: this Node, 22 and 24.
-// Files given as MOCHA ARGS are run instead of the folders below.
+// no-external-buffers.mjs [MAJOR ...] [-- FILE ...]. Without a version: this Node, 22 and 24.
+// Files that are given are run instead of the folders below.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { testFiles } from './test-files.mjs';
 import { withoutExternalBuffers } from '../test/support/kernel/no-external-buffers.mjs';
 
-const TESTS = ['mem', 'file', 'guard', 'shm'].map((folder) => `test/${folder}/**/*.test.mjs`);
+const FOLDERS = /^test\/(?:mem|file|guard|shm)\//;
 
 /** The same on every engine: algorithms over simulated memory, examples, and what many processes that die do. */
 const IGNORED = [
@@ -20,10 +21,9 @@ const separator = given.includes('--') ? given.indexOf('--') : given.length;
 const versions = given.slice(0, separator);
 const asked = given.slice(separator + 1);
 
-const { require: hooks, timeout, reporter } = JSON.parse(readFileSync('.mocharc.json', 'utf8'));
-// Not by mocha itself, which would add the configured files to those given.
-const mochaArgs = ['--no-config', ...hooks.flatMap((file) => ['--require', file]), '--timeout', String(2 * timeout), '--reporter', reporter];
-mochaArgs.push(...(asked.some((arg) => arg.endsWith('.mjs')) ? [] : [...IGNORED.flatMap((path) => ['--ignore', path]), ...TESTS]), ...asked);
+const { timeout } = JSON.parse(readFileSync('.mocharc.json', 'utf8'));
+const files = asked.length > 0 ? asked : testFiles({ length: 'all', ignore: IGNORED }).filter((path) => FOLDERS.test(path));
+const args = [...files, '--', '--timeout', String(2 * timeout)];
 
 const folder = join(process.cwd(), '.cache', 'no-external-buffers');
 mkdirSync(folder, { recursive: true });
@@ -32,8 +32,8 @@ const env = withoutExternalBuffers(folder);
 const major = process.versions.node.split('.')[0];
 let failed = false;
 for (const version of versions.length > 0 ? versions : [major, '22', '24']) {
-  const command = version === major ? ['node_modules/mocha/bin/mocha.js'] : ['scripts/node-versions.mjs', version, '--'];
-  const { status } = spawnSync(process.execPath, command.concat(mochaArgs), { stdio: 'inherit', env });
+  const command = version === major ? ['scripts/test.mjs'] : ['scripts/node-versions.mjs', version, '--'];
+  const { status } = spawnSync(process.execPath, command.concat(args), { stdio: 'inherit', env });
   if (status !== 0) failed = true;
 }
 process.exitCode = failed ? 1 : 0;

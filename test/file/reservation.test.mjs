@@ -18,7 +18,7 @@ describe('Reservation', () => {
   const file = temporaryFiles();
 
   describe('arguments', () => {
-    it('places the rest of a file, and neither a file nor a length is an error', () => {
+    itExternal('places the rest of a file, and neither a file nor a length is an error', () => {
       const space = reserve(LENGTH);
       const content = Buffer.alloc(3 * PAGE_SIZE + 10, 'f');
       const path = file('rest', content);

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { crashing } from '../support/process/crash-addon.mjs';
 import { skip } from '../support/hooks.mjs';
 import { fixture, run, runProgram } from '../support/process/run.mjs';
+import { itExternal } from '../support/process/runtime.mjs';
 
 const SECONDS = 20;
 
@@ -78,11 +79,11 @@ describe('a real crash under the guard', function () {
     assert.deepEqual(await crash('null', 'plain', 'memmap'), told);
     assert.deepEqual(await crash('null', 'memmap', 'plain', 'memmap'), told);
   });
-  it('is not passed to and fro between two copies that mapped in turns', async () => {
+  itExternal('is not passed to and fro between two copies that mapped in turns', async () => {
     const reported = { code: 3, signal: null, stderr: 'reported\n' };
     assert.deepEqual(await crash('null on 32 KiB of stack', 'ends', 'another copy'), reported);
   });
-  it('is the same with two copies of the package, whichever mapped last', async () => {
+  itExternal('is the same with two copies of the package, whichever mapped last', async () => {
     for (const steps of [['another copy'], ['another copy', 'memmap']]) {
       assert.deepEqual(await crash('null', ...steps), { code: null, signal: 'SIGSEGV', stderr: '' });
       assert.deepEqual(await crash('null', 'crashes', ...steps), { code: null, signal: 'SIGSEGV', stderr: 'crash reporter\n' });

@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync, readSync, unlinkSync } from 'node:fs
 import { mapAnonymous, mapFile } from 'memmap';
 import { MADV, MAP, MREMAP, PROT, PAGE_SIZE as PAGE, madvise, mmap, mprotect, mremap, munmap } from 'memmap/sys';
 import { temporaryFiles } from '../support/temp.mjs';
+import { hasExternalBuffers } from '../support/process/runtime.mjs';
 
 const PAGES = 16;
 const LENGTH = PAGES * PAGE;
@@ -19,26 +20,29 @@ function withOpenFile(path, flags, use) {
   }
 }
 
+/** Of the buffer: one that every runtime has. */
+const KIND = { shared: !hasExternalBuffers };
+
 /** What memmap/sys may map, filled with 'x' by now, and how to see what others see of it. */
 const MEMORY = {
   'private memory': () => {
-    const buffer = mmap(null, LENGTH, PROT.READ | PROT.WRITE, MAP.PRIVATE | MAP.ANONYMOUS);
+    const buffer = mmap(null, LENGTH, PROT.READ | PROT.WRITE, MAP.PRIVATE | MAP.ANONYMOUS, -1, 0, KIND);
     new Uint8Array(buffer).fill(120);
     return { buffer };
   },
   'shared memory': () => {
-    const buffer = mmap(null, LENGTH, PROT.READ | PROT.WRITE, MAP.SHARED | MAP.ANONYMOUS);
+    const buffer = mmap(null, LENGTH, PROT.READ | PROT.WRITE, MAP.SHARED | MAP.ANONYMOUS, -1, 0, KIND);
     new Uint8Array(buffer).fill(120);
     return { buffer };
   },
   'a shared file': () => {
     const path = file('shared', Buffer.alloc(LENGTH, 'x'));
-    const buffer = withOpenFile(path, 'r+', (fd) => mmap(null, LENGTH, PROT.READ | PROT.WRITE, MAP.SHARED, fd, 0));
+    const buffer = withOpenFile(path, 'r+', (fd) => mmap(null, LENGTH, PROT.READ | PROT.WRITE, MAP.SHARED, fd, 0, KIND));
     return { buffer, others: () => readFileSync(path) };
   },
   'a private file': () => {
     const path = file('private', Buffer.alloc(LENGTH, 'y'));
-    const buffer = withOpenFile(path, 'r', (fd) => mmap(null, LENGTH, PROT.READ | PROT.WRITE, MAP.PRIVATE, fd, 0));
+    const buffer = withOpenFile(path, 'r', (fd) => mmap(null, LENGTH, PROT.READ | PROT.WRITE, MAP.PRIVATE, fd, 0, KIND));
     new Uint8Array(buffer).fill(120);
     return { buffer };
   },
@@ -186,7 +190,7 @@ describe('after stray accesses, a Mapping', () => {
 
 describe('pages that the kernel guards, or lets run only', () => {
   it('MADV_GUARD_INSTALL: read zeros', function () {
-    const buffer = mmap(null, LENGTH, PROT.READ | PROT.WRITE, MAP.PRIVATE | MAP.ANONYMOUS);
+    const buffer = mmap(null, LENGTH, PROT.READ | PROT.WRITE, MAP.PRIVATE | MAP.ANONYMOUS, -1, 0, KIND);
     const bytes = new Uint8Array(buffer).fill(120);
     try {
       madvise(new Uint8Array(buffer, PAGE, 2 * PAGE), undefined, MADV.GUARD_INSTALL);
@@ -200,7 +204,7 @@ describe('pages that the kernel guards, or lets run only', () => {
   });
 
   it('PROT_EXEC alone: may be read, or reads zeros', () => {
-    const buffer = mmap(null, LENGTH, PROT.READ | PROT.WRITE, MAP.PRIVATE | MAP.ANONYMOUS);
+    const buffer = mmap(null, LENGTH, PROT.READ | PROT.WRITE, MAP.PRIVATE | MAP.ANONYMOUS, -1, 0, KIND);
     const bytes = new Uint8Array(buffer).fill(120);
     mprotect(buffer, undefined, PROT.EXEC);
     assert.ok([0, 120].includes(bytes[PAGE]));
@@ -210,7 +214,7 @@ describe('pages that the kernel guards, or lets run only', () => {
   });
 
   it('mprotect() over what munmap() took: ENOMEM, and nothing is changed', () => {
-    const buffer = mmap(null, LENGTH, PROT.READ | PROT.WRITE, MAP.PRIVATE | MAP.ANONYMOUS);
+    const buffer = mmap(null, LENGTH, PROT.READ | PROT.WRITE, MAP.PRIVATE | MAP.ANONYMOUS, -1, 0, KIND);
     const bytes = new Uint8Array(buffer).fill(120);
     munmap(new Uint8Array(buffer, 4 * PAGE, PAGE));
     assert.throws(() => mprotect(buffer, undefined, PROT.READ), { code: 'ENOMEM', syscall: 'mprotect' });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { FaultError, mapAnonymous, mapFile } from 'memmap';
 import * as sys from 'memmap/sys';
 import { PAGE, readPage } from '../files.mjs';
+import { hasExternalBuffers } from '../../support/process/runtime.mjs';
 
 const PAGES = 8;
 const { MAP, MREMAP, PROT } = sys;
@@ -129,7 +130,7 @@ export function protectingActs({ one, next, folder, name, count, close }) {
       let buffer;
       try {
         const kind = one([MAP.SHARED, MAP.PRIVATE]);
-        buffer = sys.mmap(null, content.length, RW, kind, fd, 0, { shared: next(2) === 0 });
+        buffer = sys.mmap(null, content.length, RW, kind, fd, 0, { shared: next(2) === 0 || !hasExternalBuffers });
         const part = new Uint8Array(buffer, 0, content.length).subarray(PAGE, 3 * PAGE);
         sys.mprotect(part, part.length, one([PROT.NONE, PROT.READ]));
         stray(new Uint8Array(buffer, 0, content.length), 1, 3);
