@@ -1,14 +1,13 @@
 // What `memmap bench` asks: the same work by memmap and by Node itself. Each must find the same.
 import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { mapFile, residencyOf } from '../../index.js';
 import { Channel } from '../../shm/index.js';
 import type { PeerData } from './peer.js';
 
 /** The other side of the messages: a file of its own beside the bundle, wherever this module ends up. */
-const PEER = join(dirname(createRequire(import.meta.url).resolve('memmap/package.json')), 'dist/cli/bench/peer.js');
+const PEER = new URL('dist/cli/bench/peer.js', import.meta.resolve('memmap/package.json'));
 
 /** A way to do it. What it returns is compared. */
 export interface Way {

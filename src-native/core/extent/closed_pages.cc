@@ -1,6 +1,9 @@
 #include "core/extent/closed_pages.h"
 
+#include <sys/stat.h>
+
 #include <atomic>
+#include <cstdint>
 #include <utility>
 
 #include "sys/abi.h"
@@ -13,6 +16,14 @@ namespace {
 constexpr char kName[] = "memmap-closed";
 
 std::atomic<int> the_fd = -1;
+std::atomic<uint64_t> the_inode = 0;  // of the_fd's file; stored before it
+
+// Whether the number is our file's still: somebody may have closed it.
+bool is_still_ours(int fd) {
+  struct stat facts = {};
+  return !sys::fstat(fd, &facts).failed() &&
+         facts.st_ino == the_inode.load(std::memory_order_relaxed);
+}
 
 }  // namespace
 
@@ -20,6 +31,9 @@ sys::Errno prepare_closed_pages() {
   if (the_fd.load(std::memory_order_relaxed) >= 0) return {};
   sys::Result<sys::UniqueFd> fd = sys::memfd_create(kName, MFD_CLOEXEC);
   if (!fd) return fd.error();
+  struct stat facts = {};
+  if (sys::Errno error = sys::fstat(fd->get(), &facts); error.failed()) return error;
+  the_inode.store(facts.st_ino, std::memory_order_relaxed);
   the_fd.store(fd->release(), std::memory_order_release);
   return {};
 }
@@ -32,10 +46,7 @@ sys::Errno place_closed_pages(char* address, size_t length) {
     if (fd < 0) return {ENOSYS};
     sys::Result<void*> placed = sys::mmap(address, length, PROT_NONE, kFlags, fd, offset);
     if (placed) return {};
-    // Somebody has closed our descriptor, and the number may be of what cannot be mapped.
-    const int error = placed.error().value;
-    const bool ours = error == ENOMEM || error == EAGAIN || error == EPERM;
-    if (ours || again) return placed.error();
+    if (again || is_still_ours(fd)) return placed.error();
     the_fd.store(-1, std::memory_order_relaxed);
     if (sys::Errno failed = prepare_closed_pages(); failed.failed()) return failed;
   }

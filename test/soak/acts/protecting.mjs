@@ -14,6 +14,9 @@ const RW = PROT.READ | PROT.WRITE;
 /** Acts on a mapping until another one is made. */
 const LIFE = 60;
 
+/** What a mapping's buffer may be. */
+const BUFFERS = hasExternalBuffers ? ['shared', 'array'] : ['shared'];
+
 export function protectingActs({ one, next, folder, name, count, close }) {
   const path = join(folder, `own-${name}`);
   /** What the bytes are, whoever may look at them just now. */
@@ -22,9 +25,9 @@ export function protectingActs({ one, next, folder, name, count, close }) {
   let left = 0;
 
   const kinds = {
-    file: () => mapFile(path, { access: 'read-write', buffer: one(['shared', 'array']) }),
-    shared: () => mapAnonymous({ length: PAGES * PAGE, sharing: 'shared', buffer: one(['shared', 'array']) }),
-    private: () => mapAnonymous({ length: PAGES * PAGE, buffer: one(['shared', 'array']) }),
+    file: () => mapFile(path, { access: 'read-write', buffer: one(BUFFERS) }),
+    shared: () => mapAnonymous({ length: PAGES * PAGE, sharing: 'shared', buffer: one(BUFFERS) }),
+    private: () => mapAnonymous({ length: PAGES * PAGE, buffer: one(BUFFERS) }),
   };
 
   function renew() {
