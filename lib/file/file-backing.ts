@@ -26,7 +26,7 @@ export class FileBacking implements Backing {
   constructor(found: FilePages, source: FileSource, parts: () => readonly MappedMemory[]) {
     this.source = source;
     this.filesystem = found.filesystem;
-    this.identity = new FileIdentity(source.path, found.device, found.inode);
+    this.identity = new FileIdentity(source.path, found);
     this.#regular = found.regular;
     this.parts = parts;
   }

@@ -1,6 +1,7 @@
 // FileIdentity: the very file that is mapped, whatever its path leads to by now.
 import { type Stats, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
 import { StateError } from '../errors.js';
+import { type FileId, areOf } from '../internal/file-id.js';
 import { maps } from '../mem/maps/maps.js';
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
@@ -16,20 +17,18 @@ function tryTo<T>(ask: () => T): T | undefined {
 
 export class FileIdentity {
   readonly #path: string;
-  readonly #device: number;
-  readonly #inode: number;
+  readonly #file: FileId;
   /** Led to the file when one last looked. */
   #lately: string;
 
-  constructor(path: string, device: number, inode: number) {
+  constructor(path: string, file: FileId) {
     this.#path = path;
-    this.#device = device;
-    this.#inode = inode;
+    this.#file = file;
     this.#lately = path;
   }
 
   #leadsTo(stats: Stats | undefined): stats is Stats {
-    return stats !== undefined && stats.ino === this.#inode && stats.dev === this.#device;
+    return stats !== undefined && areOf(stats, this.#file);
   }
 
   #verify(stats: Stats): Stats {

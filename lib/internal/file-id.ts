@@ -1,6 +1,6 @@
 // FileId: which file a descriptor leads to. Anybody can close a number they know, and it is another
 // file's soon: to map that one, or to make it longer, would be to show and to destroy what is not ours.
-import { fstatSync } from 'node:fs';
+import { type Stats, fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { systemError } from './syscall.js';
 
@@ -16,11 +16,15 @@ export function identify(fd: number): FileId {
   return { device, inode };
 }
 
+/** Whether they are the file's. */
+export function areOf(stats: Stats, file: FileId): boolean {
+  return stats.ino === file.inode && stats.dev === file.device;
+}
+
 /** Whether the descriptor leads to the file still. */
 export function leadsTo(fd: number, file: FileId): boolean {
   try {
-    const { device, inode } = identify(fd);
-    return device === file.device && inode === file.inode;
+    return areOf(fstatSync(fd), file);
   } catch {
     return false;
   }

@@ -25,7 +25,7 @@ export interface WriterState {
   readonly log: Log;
 }
 
-/** A part of the file that is corruptStore. */
+/** A part of the file whose bytes do not match its checksum. */
 export interface Damage {
   /** Bytes from the start of the file. */
   readonly offset: number;
