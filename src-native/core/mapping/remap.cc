@@ -101,20 +101,17 @@ Result<void*> move_pieces(char* from, size_t old_length, size_t new_length, bool
 
 // Undoes detach_pages: they return to their old addresses, which are still ours.
 void reattach_pages(void* detached, char* address, size_t old_length, size_t new_length) {
-  const size_t kept = new_length < old_length ? new_length : old_length;
-  constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
-  const bool whole = bool{with_spares(
-      [&] { return sys::mremap(detached, new_length, kept, kFlags, address); })};
-  if (!whole) {
-    static_cast<void>(
-        move_pages(static_cast<char*>(detached), kept, kept, false, address));
+  const size_t kept = std::min(old_length, new_length);
+  char* const from = static_cast<char*>(detached);
+  if (!move_to(from, new_length, kept, address)) {
+    static_cast<void>(move_pages(from, kept, kept, false, address));
   }
 }
 
 // Moves the pages to where nobody can see them, `new_length` long; the old addresses stay
 // mapped. Without a buffer over the new place, the kernel may move them again at will.
 Result<void*> detach_pages(char* address, size_t old_length, size_t new_length) {
-  const size_t kept = new_length < old_length ? new_length : old_length;
+  const size_t kept = std::min(old_length, new_length);
   Result<void*> detached =
       sys::mremap(address, kept, kept, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
   if (!detached && detached.error().value == EFAULT) {
