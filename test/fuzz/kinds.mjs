@@ -117,7 +117,8 @@ export const KINDS = {
   /** Of shared memory: none that could be another's. */
   name: (scene) => scene.one([() => scene.name, () => `/${scene.name}`, () => `${scene.name}\0b`, () => scene.one(NO_NAMES)])(),
   nameOrNull: (scene) => scene.one([() => scene.name, () => null, () => scene.one(WORDS)])(),
-  socketAddress: (scene) => scene.one([() => Buffer.from(scene.socket), () => Buffer.from('x'), () => KINDS.bytes(scene), () => new Uint8Array(108), () => new Uint8Array(200)])(),
+  // Never that of the scene's own listener, which would find it taken.
+  socketAddress: (scene) => scene.one([() => Buffer.from(`${scene.socket}-native`), () => Buffer.from('x'), () => KINDS.bytes(scene), () => new Uint8Array(108), () => new Uint8Array(200)])(),
   paths: (scene) => scene.one([() => Buffer.from(`${scene.path}\0`), () => Buffer.from(`${scene.path}\0x\0`), () => Buffer.from(scene.path), () => KINDS.bytes(scene)])(),
   boolean: (scene) => scene.next(2) === 0,
   pid: (scene) => scene.one([0, process.pid, process.pid, -1, 2 ** 31 - 1, 2 ** 22 + 1, NaN]),

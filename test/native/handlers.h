@@ -137,7 +137,7 @@ bool same_with_guard(F before, G after) {
   const auto run = [&](bool guarded) {
     return recorded([&] {
       before();
-      if (guarded) core::arm_guard();
+      if (guarded) static_cast<void>(core::arm_guard());
       after();
     });
   };

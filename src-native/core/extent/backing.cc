@@ -3,11 +3,13 @@
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
 
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <new>
 #include <vector>
 
+#include "core/page.h"
 #include "sys/abi.h"
 #include "sys/file.h"
 
@@ -17,6 +19,17 @@ namespace {
 bool is_shared(int flags) {
   const int type = flags & MAP_TYPE;
   return type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
+}
+
+size_t default_huge_page_size() {
+  std::unique_ptr<FILE, int (*)(FILE*)> meminfo(std::fopen("/proc/meminfo", "re"),
+                                                std::fclose);
+  char line[128];
+  size_t kilobytes = 0;
+  while (meminfo != nullptr && std::fgets(line, sizeof line, meminfo.get()) != nullptr) {
+    if (std::sscanf(line, "Hugepagesize: %zu kB", &kilobytes) == 1) break;
+  }
+  return kilobytes != 0 ? kilobytes * 1024 : page_size();
 }
 
 dev_t device_of(const Vma& vma) { return makedev(vma.device_major, vma.device_minor); }
@@ -48,12 +61,21 @@ const Device* known(dev_t number) {
 
 }  // namespace
 
-Backing backing_of(const struct stat& status, uint64_t filesystem, int flags,
-                   int64_t offset) {
+size_t unit_of_flags(int flags) {
+  if ((flags & MAP_HUGETLB) == 0) return page_size();
+  unsigned shift =
+      (static_cast<unsigned>(flags) >> MAP_HUGE_SHIFT) & unsigned{MAP_HUGE_MASK};
+  return shift != 0 ? size_t{1} << shift : default_huge_page_size();
+}
+
+Backing backing_of(const struct stat& status, uint64_t filesystem, int64_t block,
+                   int flags, int64_t offset) {
   Backing backing;
   backing.kind = Backing::Kind::kFile;
   backing.shared = is_shared(flags);
   backing.in_memory = filesystem == TMPFS_MAGIC || filesystem == HUGETLBFS_MAGIC;
+  const bool huge = filesystem == HUGETLBFS_MAGIC;
+  backing.unit = huge ? static_cast<size_t>(block) : page_size();
   backing.regular = S_ISREG(status.st_mode);
   backing.layered = filesystem == OVERLAYFS_SUPER_MAGIC || filesystem == FUSE_SUPER_MAGIC;
   backing.device = status.st_dev;
@@ -66,6 +88,7 @@ sys::Result<Backing> backing_of(int fd, int flags, int64_t offset) {
   if (fd < 0 || (flags & MAP_ANONYMOUS) != 0) {
     Backing backing;
     backing.shared = is_shared(flags);
+    backing.unit = unit_of_flags(flags);
     const bool kernel = backing.shared || (flags & MAP_HUGETLB) != 0;
     if (kernel) backing.kind = Backing::Kind::kKernel;
     return backing;
@@ -74,7 +97,8 @@ sys::Result<Backing> backing_of(int fd, int flags, int64_t offset) {
   struct statfs system = {};
   if (sys::Errno error = sys::fstat(fd, &status); error.failed()) return error;
   if (sys::Errno error = sys::fstatfs(fd, &system); error.failed()) return error;
-  return backing_of(status, static_cast<uint64_t>(system.f_type), flags, offset);
+  return backing_of(status, static_cast<uint64_t>(system.f_type), system.f_bsize, flags,
+                    offset);
 }
 
 void learn_shown(Backing& backing, uintptr_t address) {

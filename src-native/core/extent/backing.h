@@ -27,6 +27,7 @@ struct Backing {
   bool in_memory = false;  // there is no disk: reading a hole needs space, too
   bool regular = false;    // a path may lead to the file
   bool layered = false;    // of a file system that keeps its files in others
+  size_t unit = 0;         // bytes of a page
   // Of kFile: fstat(2).
   dev_t device = 0;
   ino_t inode = 0;
@@ -38,12 +39,16 @@ struct Backing {
   bool shown() const { return shown_device != 0 || shown_inode != 0; }
 };
 
+// The page size that MAP_HUGETLB with these flags asks for; the machine's own without.
+size_t unit_of_flags(int flags);
+
 // The file behind `fd`, and how a mapping with `flags` of mmap(2) stands to it. fd -1: no
 // file. What fstat(2) says if it fails.
 sys::Result<Backing> backing_of(int fd, int flags, int64_t offset);
-// The same, of what has been asked before. `filesystem`: statfs(2) f_type.
-Backing backing_of(const struct stat& status, uint64_t filesystem, int flags,
-                   int64_t offset);
+// The same, of what has been asked before. `filesystem`, `block`: statfs(2) f_type,
+// f_bsize.
+Backing backing_of(const struct stat& status, uint64_t filesystem, int64_t block,
+                   int flags, int64_t offset);
 
 // Asks /proc what it shows of the pages that have just been mapped at `address`, where
 // that is not what fstat(2) says. Costs a call for a new device, and for each mapping of

@@ -195,9 +195,10 @@ Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& 
 
   facts.step = Step::kMap;
   if (facts.length == 0) return Errno{ENODATA};
-  const size_t unit =
-      facts.filesystem == HUGETLBFS_MAGIC ? static_cast<size_t>(file.block) : page_size();
+  Backing backing = backing_of(status, facts.filesystem, file.block, request.flags, 0);
+  const size_t unit = backing.unit;
   const size_t start = round_down(static_cast<size_t>(request.offset), unit);
+  backing.offset = start;
   Mapping::Request pages;
   pages.address = request.address;
   pages.length = static_cast<size_t>(request.offset + facts.length) - start;
@@ -205,8 +206,7 @@ Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& 
   pages.flags = request.flags;
   pages.fd = fd;
   pages.offset = static_cast<int64_t>(start);
-  pages.unit = unit;
-  pages.backing = backing_of(status, facts.filesystem, request.flags, pages.offset);
+  pages.backing = backing;
   // The caller of a fixed address knows of small pages only: the rest of a huge one may
   // hold somebody else's.
   const bool fixed = (request.flags & MAP_FIXED) != 0;
@@ -229,6 +229,7 @@ Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& 
 Result<Mapping> map_file(const FileRequest& request, FileFacts& facts) {
   // Before anything happens to the file.
   facts.step = FileFacts::Step::kMap;
+  if ((request.flags & MAP_ANONYMOUS) != 0) return Errno{EINVAL};
   if (Errno error = prepare_guard(); error.failed()) return error;
   sys::UniqueFd none;
   if (request.path == nullptr) return map_open_file(request.fd, none, request, facts);
@@ -253,15 +254,16 @@ Result<Mapping> map_memfd(const char* name, unsigned memfd_flags, Mapping::Reque
                           FileFacts::Step& step) {
   using Step = FileFacts::Step;
   step = Step::kMap;
+  if ((pages.flags & MAP_ANONYMOUS) != 0) return Errno{EINVAL};
   if (Errno error = prepare_guard(); error.failed()) return error;
   step = Step::kOpen;
   Result<sys::UniqueFd> fd = sys::memfd_create(name, memfd_flags);
   if (!fd) return fd.error();
   step = Step::kStat;
-  struct statfs system = {};
-  if (Errno error = sys::fstatfs(fd->get(), &system); error.failed()) return error;
-  if (system.f_type == HUGETLBFS_MAGIC) pages.unit = static_cast<size_t>(system.f_bsize);
-  const size_t whole = round_up(pages.length, pages.unit != 0 ? pages.unit : page_size());
+  Result<Backing> backing = backing_of(fd->get(), pages.flags, 0);
+  if (!backing) return backing.error();
+  pages.backing = *backing;
+  const size_t whole = round_up(pages.length, backing->unit);
   if (whole == 0) return Errno{pages.length == 0 ? EINVAL : ENOMEM};
 
   step = Step::kGrow;

@@ -43,7 +43,8 @@ struct FileFacts {
 sys::Result<Mapping> map_file(const FileRequest& request, FileFacts& facts);
 
 // Shared memory behind a memfd, which the mapping keeps for passing on. `pages` says
-// where, how long and how protected; its descriptor and unit are filled in here.
+// where, how long and how protected; its descriptor is filled in here: MAP_ANONYMOUS,
+// which ignores one, is EINVAL here and in map_file.
 sys::Result<Mapping> map_memfd(const char* name, unsigned memfd_flags,
                                Mapping::Request pages, FileFacts::Step& step);
 

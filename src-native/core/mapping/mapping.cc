@@ -1,7 +1,6 @@
 #include "core/mapping/mapping.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <utility>
 
@@ -21,17 +20,6 @@ namespace {
 using sys::Errno;
 using sys::Result;
 
-size_t default_huge_page_size() {
-  std::unique_ptr<FILE, int (*)(FILE*)> meminfo(std::fopen("/proc/meminfo", "re"),
-                                                std::fclose);
-  char line[128];
-  size_t kilobytes = 0;
-  while (meminfo != nullptr && std::fgets(line, sizeof line, meminfo.get()) != nullptr) {
-    if (std::sscanf(line, "Hugepagesize: %zu kB", &kilobytes) == 1) break;
-  }
-  return kilobytes != 0 ? kilobytes * 1024 : page_size();
-}
-
 // A map over other pages that failed may have removed them.
 void keep_from_holes(AddressRange& range, void* address, size_t length) {
   if (sys::msync(address, length, MS_ASYNC).value != ENOMEM) return;
@@ -41,25 +29,18 @@ void keep_from_holes(AddressRange& range, void* address, size_t length) {
 
 }  // namespace
 
-size_t unit_of_flags(int flags) {
-  if ((flags & MAP_HUGETLB) == 0) return page_size();
-  unsigned shift =
-      (static_cast<unsigned>(flags) >> MAP_HUGE_SHIFT) & unsigned{MAP_HUGE_MASK};
-  return shift != 0 ? size_t{1} << shift : default_huge_page_size();
-}
-
 Result<Mapping> Mapping::create(const Request& request) {
-  size_t unit = request.unit != 0 ? request.unit : unit_of_flags(request.flags);
+  Result<Backing> backing = request.backing.has_value()
+                                ? Result<Backing>(*request.backing)
+                                : backing_of(request.fd, request.flags, request.offset);
+  if (!backing) return backing.error();
+  const size_t unit = backing->unit;
   // What the kernel will take: whole pages. Zero, and a length no rounding can hold, are
   // its to refuse.
   size_t length = round_up(request.length, unit);
   if (length == 0) return Errno{request.length == 0 ? EINVAL : ENOMEM};
 
   if (Errno error = arm_guard(); error.failed()) return error;
-  Result<Backing> backing = request.backing.has_value()
-                                ? Result<Backing>(*request.backing)
-                                : backing_of(request.fd, request.flags, request.offset);
-  if (!backing) return backing.error();
 
   // Nobody else replaces pages there, and no fault is answered, until it is noted.
   std::optional<PageReplacementLock> lock;

@@ -20,8 +20,7 @@ namespace memmap::core {
 
 class Mapping {
  public:
-  // The arguments of mmap(2), and `unit`: the page size of what is mapped, 0 for the
-  // machine's own (huge pages differ).
+  // The arguments of mmap(2).
   struct Request {
     void* address = nullptr;
     size_t length = 0;
@@ -29,7 +28,6 @@ class Mapping {
     int flags = 0;
     int fd = -1;
     int64_t offset = 0;
-    size_t unit = 0;
     // What is known of the file already; without it `fd` is asked.
     std::optional<Backing> backing = std::nullopt;
   };
@@ -117,8 +115,5 @@ class Mapping {
   std::shared_ptr<FaultCounts> counts_;
   sys::UniqueFd fd_;
 };
-
-// The page size that MAP_HUGETLB with these flags asks for; the machine's own without.
-size_t unit_of_flags(int flags);
 
 }  // namespace memmap::core

@@ -28,6 +28,9 @@ Result<Mapping> map_mirrored(int fd, int64_t offset, size_t length, void* over) 
   constexpr int kFlags = MAP_SHARED | MAP_FIXED;
   Result<Backing> backing = backing_of(fd, kFlags, offset);
   if (!backing) return backing.error();
+  // The kernel rounds the length up to whole huge pages: over what lies behind.
+  if ((length | static_cast<size_t>(offset) | at) % backing->unit != 0)
+    return Errno{EINVAL};
   const PageReplacementLock lock;
   auto owner = AddressRange::Owner::kRuntime;
   if (over == nullptr) {
@@ -40,7 +43,7 @@ Result<Mapping> map_mirrored(int fd, int64_t offset, size_t length, void* over) 
   // From here the range gives the addresses back, or leaves them to the runtime.
   auto range = AddressRange::take(over, 2 * length, owner);
   Extent extent;
-  extent.unit = page_size();
+  extent.unit = backing->unit;
   extent.prot = PROT_READ | PROT_WRITE;
   extent.backing = *backing;
   extent.counts = std::make_shared<FaultCounts>();

@@ -26,6 +26,7 @@ using memmap::core::FaultKind;
 using memmap::core::is_file;
 using memmap::core::page_size;
 using memmap::core::stands_behind;
+using memmap::core::unit_of_flags;
 using memmap::core::Vma;
 using memmap::sys::UniqueFd;
 using memmap::test::all_bytes;
@@ -58,6 +59,13 @@ TEST("memory without a file is told from what the kernel keeps in files of its o
   // A descriptor means nothing beside MAP_ANONYMOUS.
   auto ignored = backing_of(0, kAnonymous, 0);
   CHECK(ignored && ignored->kind == Kind::kAnonymous);
+}
+
+TEST("the page size follows the huge page flags") {
+  CHECK(unit_of_flags(MAP_PRIVATE) == page_size());
+  CHECK(unit_of_flags(MAP_HUGETLB | MAP_HUGE_2MB) == size_t{2} << 20);
+  CHECK(unit_of_flags(MAP_HUGETLB | static_cast<int>(MAP_HUGE_1GB)) == size_t{1} << 30);
+  CHECK(unit_of_flags(MAP_HUGETLB) >= page_size());
 }
 
 TEST("a file is known by its device, its inode and the offset of the first byte") {

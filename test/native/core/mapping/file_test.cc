@@ -263,6 +263,20 @@ TEST("a memfd is whole pages long, and kept") {
   CHECK(!mapping->close().failed() && open_descriptors() == descriptors);
 }
 
+TEST("memory that would not be the file's is EINVAL, before anything happens") {
+  TemporaryFile file(1, 'f');
+  FileRequest anonymous = request(file.path());
+  anonymous.flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  CHECK(fails(anonymous, Step::kMap, EINVAL));
+  Mapping::Request pages;
+  pages.length = page_size();
+  pages.flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  Step step = Step::kOpen;
+  // Its huge page is 512 of the pages that such a mapping has.
+  CHECK(map_memfd("memmap", MFD_HUGETLB, pages, step).error().value == EINVAL);
+  CHECK(step == Step::kMap);
+}
+
 TEST("a memfd that cannot be had leaves nothing open") {
   const int descriptors = open_descriptors();
   Mapping::Request pages;

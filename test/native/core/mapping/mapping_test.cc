@@ -1,6 +1,7 @@
 #include "core/mapping/mapping.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <memory>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "kernel.h"
 #include "mappings.h"
 #include "sys/abi.h"
+#include "sys/fd.h"
 #include "temporary.h"
 #include "witness.h"
 
@@ -20,8 +22,8 @@ using memmap::core::AddressRange;
 using memmap::core::FaultKind;
 using memmap::core::Mapping;
 using memmap::core::page_size;
-using memmap::core::unit_of_flags;
 using memmap::sys::Result;
+using memmap::sys::UniqueFd;
 using memmap::test::all_bytes;
 using memmap::test::Call;
 using memmap::test::closed_at;
@@ -57,11 +59,26 @@ TEST("a length of zero is EINVAL, one that no rounding can hold is ENOMEM") {
   CHECK(Mapping::create(request).error().value == ENOMEM);
 }
 
-TEST("the page size follows the huge page flags") {
-  CHECK(unit_of_flags(MAP_PRIVATE) == page_size());
-  CHECK(unit_of_flags(MAP_HUGETLB | MAP_HUGE_2MB) == size_t{2} << 20);
-  CHECK(unit_of_flags(MAP_HUGETLB | static_cast<int>(MAP_HUGE_1GB)) == size_t{1} << 30);
-  CHECK(unit_of_flags(MAP_HUGETLB) >= page_size());
+TEST("a file of huge pages is mapped in huge pages, whatever length was asked for") {
+  const UniqueFd file(
+      ::memfd_create("memmap test", MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB));
+  constexpr size_t kHuge = size_t{2} << 20;
+  CHECK(file.valid() && ::ftruncate(file.get(), kHuge) == 0);
+  Mapping::Request request = pages(1);
+  request.flags = MAP_SHARED | MAP_NORESERVE;
+  request.fd = file.get();
+  Result<Mapping> mapping = Mapping::create(request);
+  CHECK(mapping && mapping->length() == kHuge);
+  char* address = mapping->address();
+  CHECK(vma_at(address).end - vma_at(address).start == kHuge);
+  CHECK(!mapping->close().failed() && !vma_at(address).mapped());
+
+  // The kernel would replace what lies behind the page, too.
+  Result<Mapping> page = Mapping::create(pages(1, address, MAP_FIXED));
+  CHECK(page && page->address() == address);
+  request.address = address;
+  request.flags |= MAP_FIXED;
+  CHECK(Mapping::create(request).error().value == EEXIST);
 }
 
 TEST("MAP_FIXED over foreign memory is EEXIST and changes no byte") {

@@ -1,12 +1,15 @@
 #include "core/mapping/mirror.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 #include "check.h"
 #include "core/page.h"
 #include "kernel.h"
+#include "sys/abi.h"
+#include "sys/fd.h"
 #include "temporary.h"
 #include "witness.h"
 
@@ -15,6 +18,7 @@ namespace {
 using memmap::core::map_mirrored;
 using memmap::core::Mapping;
 using memmap::core::page_size;
+using memmap::sys::UniqueFd;
 using memmap::test::all_bytes;
 using memmap::test::Call;
 using memmap::test::Refuse;
@@ -47,6 +51,14 @@ TEST("a mirrored part is whole pages of the file") {
   char* somewhere = nullptr;
   CHECK(map_mirrored(file.fd(), 0, page, somewhere + 1).error().value == EINVAL);
   CHECK(map_mirrored(-1, 0, page, nullptr).error().value == EBADF);
+}
+
+TEST("a mirrored part of a file of huge pages is whole huge pages") {
+  const size_t page = page_size();
+  const UniqueFd file(
+      ::memfd_create("memmap test", MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB));
+  CHECK(file.valid() && ::ftruncate(file.get(), 2 << 20) == 0);
+  CHECK(map_mirrored(file.get(), 0, page, nullptr).error().value == EINVAL);
 }
 
 TEST("a mirrored part that closes leaves no page of the file mapped") {
