@@ -28,17 +28,37 @@ const ALONE = [
   'test/{cli/bench/bench,store/examples}.test.mjs', // what is done in so many seconds
 ];
 
+/**
+ * What an engine can do differently: make buffers, collect them, end threads, load modules, deliver
+ * events; and one file of each room. For engines between the oldest and the newest.
+ */
+const SMOKE = [
+  'test/boundary/{loading,no-external-buffers}.test.mjs',
+  'test/lifecycle/**',
+  'test/guard/{attacked,copy,descriptors,events,handler,identity,not-ours,out-of-reach,refresh,strays,system-calls,threads,unguarded}.test.mjs',
+  'test/mem/{anonymous,background,detached,mapping,pages}.test.mjs',
+  'test/file/{file-mapping,map-file,reservation,windows}.test.mjs',
+  'test/sys/{mmap,mremap,munmap,where}.test.mjs',
+  'test/shm/{lock/{locks,lost-memory},memory/shared-memory,socket/{listener,send-fds},wait/ring}.test.mjs',
+  'test/shm/channel/{channel,duplex-channel,streams}.test.mjs',
+  'test/store/{store,transaction}.test.mjs',
+  'test/cli/touch.test.mjs',
+];
+
 const matches = (patterns) => (patterns.length > 0 ? picomatch(patterns) : () => false);
 
 /** Whether a file is to run while no other does. */
 export const isAlone = matches(ALONE);
 
-/** Paths of test files. `length`: 'short', 'long' or 'all'. `ignore`: patterns of files to leave out. */
-export function testFiles({ length = 'short', ignore = [] } = {}) {
-  const [isLong, isIgnored] = [matches(LONG), matches(ignore)];
+/**
+ * Paths of test files. `length`: 'short', 'long' or 'all'. `ignore`: patterns of files to leave out.
+ * `smoke`: of these, what an engine can do differently.
+ */
+export function testFiles({ length = 'short', ignore = [], smoke = false } = {}) {
+  const [isLong, isIgnored, isSmoke] = [matches(LONG), matches(ignore), matches(smoke ? SMOKE : ['**'])];
   return readdirSync('test', { recursive: true })
     .filter((path) => path.endsWith('.test.mjs'))
     .map((path) => `test/${path}`)
-    .filter((path) => !isIgnored(path) && (length === 'all' || isLong(path) === (length === 'long')))
+    .filter((path) => isSmoke(path) && !isIgnored(path) && (length === 'all' || isLong(path) === (length === 'long')))
     .toSorted();
 }

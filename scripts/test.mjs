@@ -1,6 +1,7 @@
 // Runs test files: side by side, in mocha processes of a few files each; then those that bear no
 // other beside them. The last lines are mocha's: counts and failures of all of them.
-// Usage: test.mjs [FILE ...] [--long | --all] [--ignore PATTERN] [--listed FILE] [-- MOCHA OPTION ...]
+// Usage: test.mjs [FILE ...] [--long | --all] [--smoke] [--ignore PATTERN] [--listed FILE] [-- MOCHA OPTION ...]
+// --smoke: of these, what an engine can do differently.
 // --listed: runs the test files that are named in FILE, a line each. The environment's MEMMAP_MISSED is
 // such a file, to be written: of those that looked for a program and found none.
 import { spawn } from 'node:child_process';
@@ -29,6 +30,7 @@ const { values, positionals } = parseArgs({
   options: {
     long: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
+    smoke: { type: 'boolean', default: false },
     ignore: { type: 'string', multiple: true, default: [] },
     listed: { type: 'string' },
   },
@@ -40,7 +42,7 @@ function chosenFiles() {
   if (lost !== undefined) throw new Error(`no ${lost}`);
   if (positionals.length > 0) return positionals;
   if (values.listed !== undefined) return readFileSync(values.listed, 'utf8').split('\n').filter(Boolean);
-  return testFiles({ length: values.all ? 'all' : values.long ? 'long' : 'short', ignore: values.ignore });
+  return testFiles({ length: values.all ? 'all' : values.long ? 'long' : 'short', ignore: values.ignore, smoke: values.smoke });
 }
 
 const total = { passed: 0, pending: 0, failures: [], skipped: [], missing: new Map() };
