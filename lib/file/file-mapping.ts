@@ -22,6 +22,8 @@ const MOST_TRIES = 16;
 /** How a file may be mapped. */
 export type FileAccess = 'read' | 'read-write' | 'copy-on-write';
 
+export let newFileMapping: (found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined) => FileMapping;
+
 /**
  * A mapped file, or a part of one. Made by {@link mapFile}.
  *
@@ -29,6 +31,9 @@ export type FileAccess = 'read' | 'read-write' | 'copy-on-write';
  * file), or that is too large for one buffer of this runtime.
  */
 export class FileMapping extends Mapping {
+  static {
+    newFileMapping = (found, access, source, kind) => new FileMapping(OURS, found, access, source, kind);
+  }
   /** The file, as an absolute path. */
   readonly path: string;
   /**
@@ -53,11 +58,6 @@ export class FileMapping extends Mapping {
     this.#memory = memory;
     this.#file = file;
     this.#parts = parts;
-  }
-
-  /** @internal */
-  static of(key: typeof OURS, found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined): FileMapping {
-    return new FileMapping(key, found, access, source, kind);
   }
 
   /**

@@ -1,9 +1,9 @@
 // From a file to a FileMapping.
 import { binding } from '../internal/binding.js';
 import { refuseExternal } from '../internal/buffer.js';
-import { OURS, invalidValue, validateBoolean, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
+import { invalidValue, validateBoolean, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
 import { type MapOptions, finish, mapFlags, validateMapOptions } from '../mem/anonymous.js';
-import { type FileAccess, FileMapping } from './file-mapping.js';
+import { type FileAccess, type FileMapping, newFileMapping } from './file-mapping.js';
 import { type FileLike, locateFile, openAny } from './open-file.js';
 
 const { MAP, PROT, O } = binding;
@@ -101,5 +101,5 @@ export function placeFile(file: FileLike, options: MapFileOptions, at: bigint | 
     length,
   };
   const { source, pages } = openAny(wanted, size, at);
-  return finish(FileMapping.of(OURS, pages, access, source, options.buffer), options);
+  return finish(newFileMapping(pages, access, source, options.buffer), options);
 }

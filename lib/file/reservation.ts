@@ -3,6 +3,7 @@ import { fstatSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Handle, binding } from '../internal/binding.js';
 import { HUGE_PAGES } from '../internal/literals.js';
+import { showAs } from '../internal/inspect.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { OURS, invalidType, invalidValue, outOfRange, validateInteger, validateMultiple, validateOurs } from '../internal/validate.js';
 import { type AnonymousOptions, placeAnonymous } from '../mem/anonymous.js';
@@ -24,22 +25,22 @@ interface Placed {
   readonly length: number;
 }
 
+let newReservation: (handle: Handle, length: number) => Reservation;
+
 /**
  * A range of addresses that nothing else will be mapped to: mmap(2) with PROT_NONE. It
  * costs no memory. Made by {@link reserve}.
  */
 export class Reservation implements Disposable {
+  static {
+    newReservation = (handle, length) => new Reservation(OURS, handle, length);
+  }
   readonly #pages: Pages;
   #placed: Placed[] = [];
 
   private constructor(key: typeof OURS, handle: Handle, length: number) {
     validateOurs(key, 'reserve()');
     this.#pages = new Pages({ handle, byteOffset: 0, length, kind: 'array', movable: false });
-  }
-
-  /** @internal */
-  static of(key: typeof OURS, handle: Handle, length: number): Reservation {
-    return new Reservation(key, handle, length);
   }
 
   /** The first address. */
@@ -138,5 +139,7 @@ export function reserve(length: number): Reservation {
   const { pageSize } = binding;
   const whole = Math.ceil(length / pageSize) * pageSize;
   const handle = check(binding.reserve(whole), 'mmap', { remedy: mapRemedy(0) });
-  return Reservation.of(OURS, handle, whole);
+  return newReservation(handle, whole);
 }
+
+showAs(Reservation.prototype, { length: ({ length }) => length, closed: ({ closed }) => closed });

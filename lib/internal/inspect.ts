@@ -1,14 +1,22 @@
 // What console.log() shows of the package's objects.
 import { type InspectOptionsStylized, inspect } from 'node:util';
 
-/** Has util.inspect() show the objects of a class as its name and these fields. */
-export function showAs<T extends object>(prototype: T, fieldsOf: (object: T) => Readonly<Record<string, unknown>>): void {
+/** Has util.inspect() show the objects of a class as its name and these fields. One that cannot be read is shown as its error's code. */
+export function showAs<T extends object>(prototype: T, fields: Readonly<Record<string, (object: T) => unknown>>): void {
   function show(this: T, depth: number, options: InspectOptionsStylized): string {
     const { name } = this.constructor;
-    // The class itself, not an object of it.
-    if (this === prototype) return `${name} {}`;
     if (depth < 0) return options.stylize(`[${name}]`, 'special');
-    return `${name} ${inspect(fieldsOf(this), { ...options, depth })}`;
+    const shown = Object.entries(fields).map(([field, of]) => [field, readable(this, of, options)] as const);
+    return `${name} ${inspect(Object.fromEntries(shown.filter(([, value]) => value !== undefined)), { ...options, depth })}`;
   }
   Object.defineProperty(prototype, inspect.custom, { value: show, configurable: true, writable: true });
+}
+
+function readable<T>(object: T, of: (object: T) => unknown, options: InspectOptionsStylized): unknown {
+  try {
+    return of(object);
+  } catch (error) {
+    const { code, name } = error as { readonly code?: string; readonly name: string };
+    return { [inspect.custom]: () => options.stylize(`[${code ?? name}]`, 'special') };
+  }
 }

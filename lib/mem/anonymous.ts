@@ -21,7 +21,6 @@ import {
   validateBoolean,
   validateInteger,
   validateOptions,
-  validateOurs,
   validateWord,
 } from '../internal/validate.js';
 import { ANONYMOUS, MappedMemory } from './mapped-memory.js';
@@ -126,19 +125,18 @@ export function finish<M extends Mapping>(mapping: M, options: MapOptions & { re
   }
 }
 
+let newAnonymousMapping: (pages: PagesOptions, access: Protection) => AnonymousMapping;
+
 /** The memory behind a mapping with `sharing: 'shared'`. */
 export class AnonymousMapping extends Mapping {
+  static {
+    newAnonymousMapping = (pages, access) => new AnonymousMapping(OURS, new MappedMemory(pages, access, ANONYMOUS));
+  }
   readonly #memory: MappedMemory;
 
   private constructor(key: typeof OURS, memory: MappedMemory) {
     super(key, memory);
     this.#memory = memory;
-  }
-
-  /** @internal */
-  static of(key: typeof OURS, pages: PagesOptions, access: Protection): AnonymousMapping {
-    validateOurs(key);
-    return new AnonymousMapping(key, new MappedMemory(pages, access, ANONYMOUS));
   }
 
   /**
@@ -215,8 +213,7 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
       ...(droppable === true && { feature: 'droppable' }),
     });
   }
-  const mapping = AnonymousMapping.of(
-    OURS,
+  const mapping = newAnonymousMapping(
     { handle, byteOffset: 0, length, kind: options.buffer, movable, ...(huge?.size && { pageSize: huge.size }) },
     access,
   );

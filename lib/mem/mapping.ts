@@ -419,8 +419,10 @@ export abstract class Mapping implements Disposable {
   }
 }
 
-showAs(Mapping.prototype, (mapping) => {
-  const { path } = memoryOf(mapping).pages;
-  const { length, access, closed, faults } = mapping;
-  return { ...(path !== undefined && { path }), length, access, closed, faults };
+showAs(Mapping.prototype, {
+  path: (mapping) => memoryOf(mapping).pages.path,
+  length: ({ length }) => length,
+  access: ({ access }) => access,
+  closed: ({ closed }) => closed,
+  faults: ({ faults }) => faults,
 });

@@ -1,5 +1,6 @@
 // Store: a persistent hash table in a mapped file.
 import { StateError } from '../errors.js';
+import { showAs } from '../internal/inspect.js';
 import { OURS, invalidType, outOfRange, validateFunction, validateOurs } from '../internal/validate.js';
 import { type CheckReport, verifyAll } from './check.js';
 import { type CompactOptions, type Compacted, compact } from './compaction.js';
@@ -284,3 +285,9 @@ function validateValue(value: unknown): asserts value is Uint8Array {
   if (!(value instanceof Uint8Array)) throw invalidType('value', 'a Uint8Array', value);
   if (value.length > MOST_VALUE) throw outOfRange('value', `at most ${MOST_VALUE} bytes long`, value.length);
 }
+
+showAs(Store.prototype, {
+  path: ({ path }) => path,
+  size: (store) => (store.closed ? undefined : store.size),
+  closed: ({ closed }) => closed,
+});

@@ -8,7 +8,7 @@ import * as sys from 'memmap/sys';
 import { binding } from '../../.unbundled/internal/binding.js';
 import { maps } from '../support/kernel/proc.mjs';
 import { METHODS, SURFACE, makeSubject } from '../support/boundary/surface.mjs';
-import { CHANNEL_CLASSES, CHANNEL_INTERNALS } from '../support/boundary/surface-channels.mjs';
+import { CHANNEL_CLASSES } from '../support/boundary/surface-channels.mjs';
 import { DUPLEX_REFUSED } from '../support/boundary/surface-duplex.mjs';
 import { LOCK_CLASSES } from '../support/boundary/surface-locks.mjs';
 import { NUMA_REFUSED } from '../support/boundary/surface-numa.mjs';
@@ -116,9 +116,7 @@ describe('Arguments', () => {
       ...[...LOCK_CLASSES, ...CHANNEL_CLASSES, 'DuplexChannel'].flatMap((name) => methods(name, shm[name])),
     ];
     const without = ['sys.munlockall', 'AnonymousMapping.close', 'FileMapping.close', 'Reservation.close', 'FileMapping.off', 'AnonymousMapping.off', 'SharedMapping.off',
-      'SharedMemory.close', 'SharedMapping.close', 'DuplexChannel.close', 'Store.close',
-      // @internal
-      ...CHANNEL_INTERNALS];
+      'SharedMemory.close', 'SharedMapping.close', 'DuplexChannel.close', 'Producer.close', 'Consumer.close', 'Store.close'];
     assert.deepEqual(all.filter((name) => !covered.has(name) && !without.includes(name)), []);
   });
 

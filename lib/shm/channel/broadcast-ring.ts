@@ -7,7 +7,7 @@ import type { MirroredBuffer } from './mirrored-buffer.js';
 import { RECORD_HEADER, distance, recordSize } from './ring.js';
 import type { SharedWords } from './shared-words.js';
 
-/** SharedWords of a reader's place, after its owner. */
+/** Words of a reader's place, after its owner. */
 const CURSOR = 1;
 /** Whether the cursor counts. */
 const ACTIVE = 2;

@@ -1,9 +1,10 @@
 // Channel: a ring of messages in shared memory.
+import { showAs } from '../../internal/inspect.js';
 import { OURS, validateInteger, validateOptions, validateOurs, validateWord } from '../../internal/validate.js';
 import type { EndOptions } from './end.js';
 import { CAPACITY, type ChannelKind, KIND, SLOW, type SlowReader } from './header.js';
 import { ChannelMemory } from './memory.js';
-import { type ChannelHandler, ChannelServer, type ServeOptions } from './server.js';
+import { type ChannelHandler, type ChannelServer, type ServeOptions, startServer } from './server.js';
 import type { Consumer } from './consumer.js';
 import { type ConnectChannelOptions, type DuplexChannel, connectChannel } from './duplex.js';
 import type { Producer } from './producer.js';
@@ -79,7 +80,7 @@ export class Channel implements Disposable {
    * @throws {SystemError} EADDRINUSE, EACCES, ENOENT
    */
   static async serve(path: string, handler: ChannelHandler, options: ServeOptions = {}): Promise<ChannelServer> {
-    return ChannelServer.start(OURS, path, handler, options);
+    return startServer(path, handler, options);
   }
 
   /**
@@ -103,6 +104,10 @@ export class Channel implements Disposable {
     return this.#memory.shape.capacity;
   }
 
+  get closed(): boolean {
+    return this.#memory.closed;
+  }
+
   /** The descriptor, for a child or a peer. `close()` closes it. */
   get fd(): number {
     return this.#memory.fd;
@@ -122,7 +127,7 @@ export class Channel implements Disposable {
     return this.#memory.consumer(options);
   }
 
-  /** Closes the descriptor. Members that have been made go on. Idempotent. */
+  /** Closes the descriptor. Ends that have been made go on. Idempotent. */
   close(): void {
     this.#memory.close();
   }
@@ -131,3 +136,9 @@ export class Channel implements Disposable {
     this.close();
   }
 }
+
+showAs(Channel.prototype, {
+  kind: ({ kind }) => kind,
+  capacity: ({ capacity }) => capacity,
+  closed: ({ closed }) => closed,
+});

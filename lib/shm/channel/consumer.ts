@@ -2,7 +2,8 @@
 import type { Readable } from 'node:stream';
 import { StateError } from '../../errors.js';
 import { Bytes } from '../../internal/bytes.js';
-import { type OURS, outOfRange, validateBytes, validateFunction, validateInteger, validateOptions } from '../../internal/validate.js';
+import { showAs } from '../../internal/inspect.js';
+import { type OURS, outOfRange, validateBytes, validateFunction, validateInteger, validateOptions, validateOurs } from '../../internal/validate.js';
 import { BroadcastReader } from './broadcast-ring.js';
 import { ChannelEnd, type EndParts } from './end.js';
 import { RingReader } from './ring.js';
@@ -15,7 +16,14 @@ export interface DrainOptions {
   readonly most?: number | undefined;
 }
 
-export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
+/** What a consumer is made of. */
+export let consumingEnd: (consumer: Consumer) => ChannelEnd;
+
+export class Consumer implements AsyncIterable<Buffer>, Disposable {
+  static {
+    consumingEnd = (consumer) => consumer.#end;
+  }
+  readonly #end: ChannelEnd;
   readonly #ring: RingReader | BroadcastReader;
   /** Whether a message may be taken away while it is read. */
   readonly #loses: boolean;
@@ -27,16 +35,22 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
 
   /** @internal */
   constructor(key: typeof OURS, place: EndParts) {
-    super(key, place);
-    const { words, memory } = this;
+    validateOurs(key, 'channel.consumer()');
+    const end = new ChannelEnd(place);
+    const { words, memory, own } = end;
     const { kind, capacity, slow } = place.shape;
+    this.#end = end;
     this.#loses = kind === 'broadcast' && slow === 'lose';
     this.#ring =
       kind === 'broadcast'
-        ? new BroadcastReader({ words, memory, capacity, readers: this.own, loses: this.#loses }, this.own.at(this.place))
+        ? new BroadcastReader({ words, memory, capacity, readers: own, loses: this.#loses }, own.at(end.place))
         : new RingReader(words, memory, capacity);
-    this.start();
+    end.start(this.#ring);
     this.#batch = capacity / 4;
+  }
+
+  get closed(): boolean {
+    return this.#end.closed;
   }
 
   /**
@@ -45,10 +59,10 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
    * @throws {PeerError} ERR_MEMMAP_CORRUPT
    */
   tryReceive(): Buffer | undefined {
-    this.open();
-    if (this.#draining && this.memory.detached) this.memory.renew();
+    this.#end.open();
+    if (this.#draining && this.#end.memory.detached) this.#end.memory.renew();
     if (this.#draining) return this.#copy();
-    return this.tryEnter() ? this.#take() : undefined;
+    return this.#end.tryEnter() ? this.#take() : undefined;
   }
 
   /**
@@ -60,10 +74,10 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
    */
   tryReceiveInto(target: Uint8Array): number | undefined {
     validateBytes(target, 'target');
-    this.open();
-    if (this.#draining && this.memory.detached) this.memory.renew();
+    this.#end.open();
+    if (this.#draining && this.#end.memory.detached) this.#end.memory.renew();
     if (this.#draining) return this.#copyInto(target);
-    return this.tryEnter() ? this.#takeInto(target) : undefined;
+    return this.#end.tryEnter() ? this.#takeInto(target) : undefined;
   }
 
   /** Copies the next message out, and leaves. */
@@ -73,9 +87,9 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
       message = this.#copy();
       if (message !== undefined) this.#ring.release();
     } finally {
-      this.leave();
+      this.#end.leave();
     }
-    if (message !== undefined) this.vacancies.notify();
+    if (message !== undefined) this.#end.vacancies.notify();
     return message;
   }
 
@@ -85,9 +99,9 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
       length = this.#copyInto(target);
       if (length !== undefined) this.#ring.release();
     } finally {
-      this.leave();
+      this.#end.leave();
     }
-    if (length !== undefined) this.vacancies.notify();
+    if (length !== undefined) this.#end.vacancies.notify();
     return length;
   }
 
@@ -98,7 +112,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
       if (length < 0) return undefined;
       const message = Buffer.allocUnsafe(length);
       const { offset } = ring;
-      this.memory.bytes.copy(message, 0, offset, offset + length);
+      this.#end.memory.bytes.copy(message, 0, offset, offset + length);
       if (!ring.intact()) continue;
       ring.skip(length);
       return message;
@@ -112,7 +126,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
       if (length < 0) return undefined;
       if (length > target.length) throw outOfRange('target.length', `>= ${length}, the length of the message`, target.length);
       const { offset } = ring;
-      this.memory.bytes.copy(target, 0, offset, offset + length);
+      this.#end.memory.bytes.copy(target, 0, offset, offset + length);
       if (!ring.intact()) continue;
       ring.skip(length);
       return length;
@@ -127,7 +141,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     if (length < 0) return undefined;
     const { offset } = ring;
     ring.skip(length);
-    return new Bytes(this.memory.buffer, offset, length);
+    return new Bytes(this.#end.memory.buffer, offset, length);
   }
 
   /** Messages of a broadcast that were lost because this reader was slow, before the last one it got. */
@@ -138,19 +152,19 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
 
   /** Throws inside drain(). */
   #free(): void {
-    this.open();
+    this.#end.open();
     if (this.#draining) throw new StateError('ERR_MEMMAP_DRAINING', 'drain() is under way: its messages come first');
   }
 
   /** Whether nothing more can come: to be asked before the last look for a message. */
   #over(): boolean {
-    return this.peerClosed || this.peerLost;
+    return this.#end.peerClosed || this.#end.peerLost;
   }
 
   /** Nothing came, and nothing will. */
   #finish(): undefined {
-    if (this.peerClosed) return undefined;
-    throw this.died();
+    if (this.#end.peerClosed) return undefined;
+    throw this.#end.died();
   }
 
   /**
@@ -184,39 +198,39 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
   async #wait<Found>(take: () => Found | undefined, options: AsyncTimeoutOptions | undefined): Promise<Found | undefined> {
     const wait = Deadline.until(options);
     this.#free();
-    const first = this.#look(take) ?? this.spun(wait, () => this.#look(take));
+    const first = this.#look(take) ?? this.#end.spun(wait, () => this.#look(take));
     if (first !== undefined) return first;
     for (;;) {
       wait.check();
-      const seen = this.arrivals.prepare();
+      const seen = this.#end.arrivals.prepare();
       const over = this.#over();
-      if (this.turn !== undefined) await this.enter(wait);
+      if (this.#end.turn !== undefined) await this.#end.enter(wait);
       const found = take();
       if (found !== undefined) return found;
       if (over) return this.#finish();
-      await this.pause(this.arrivals, seen, wait);
+      await this.#end.pause(this.#end.arrivals, seen, wait);
     }
   }
 
   #waitSync<Found>(take: () => Found | undefined, options: TimeoutOptions | undefined): Found | undefined {
     const wait = Deadline.until(options);
     this.#free();
-    const first = this.#look(take) ?? this.spun(wait, () => this.#look(take));
+    const first = this.#look(take) ?? this.#end.spun(wait, () => this.#look(take));
     if (first !== undefined) return first;
     for (;;) {
-      const seen = this.arrivals.prepare();
+      const seen = this.#end.arrivals.prepare();
       const over = this.#over();
-      this.enterSync(wait);
+      this.#end.enterSync(wait);
       const found = take();
       if (found !== undefined) return found;
       if (over) return this.#finish();
-      this.pauseSync(this.arrivals, seen, wait);
+      this.#end.pauseSync(this.#end.arrivals, seen, wait);
     }
   }
 
   /** Nobody is told that we look: the other end need not wake us. */
   #look<Found>(take: () => Found | undefined): Found | undefined {
-    return this.tryEnter() ? take() : undefined;
+    return this.#end.tryEnter() ? take() : undefined;
   }
 
   /**
@@ -232,7 +246,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     validateOptions<DrainOptions>(options, ['most']);
     const { most = Number.MAX_SAFE_INTEGER } = options;
     validateInteger(most, 'options.most', 1);
-    if (!this.tryEnter()) return 0;
+    if (!this.#end.tryEnter()) return 0;
     const ring = this.#ring;
     let count = 0;
     this.#draining = true;
@@ -240,22 +254,22 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
       for (let message; count < most && (message = this.#inPlace()) !== undefined; ) {
         count += 1;
         use(message);
-        if (ring.held >= this.#batch || this.memory.detached) this.#endViews();
+        if (ring.held >= this.#batch || this.#end.memory.detached) this.#endViews();
       }
     } finally {
       this.#draining = false;
       if (!this.closed) {
         if (ring.held > 0) this.#endViews();
-        this.leave();
+        this.#end.leave();
       }
     }
     return count;
   }
 
   #endViews(): void {
-    this.memory.renew();
+    this.#end.memory.renew();
     this.#ring.release();
-    this.vacancies.notify();
+    this.#end.vacancies.notify();
   }
 
   /** Waits until there is a message, or none will come: then false. For drain(). */
@@ -267,7 +281,7 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     try {
       return this.#ring.next() >= 0 || undefined;
     } finally {
-      this.leave();
+      this.#end.leave();
     }
   }
 
@@ -286,15 +300,21 @@ export class Consumer extends ChannelEnd implements AsyncIterable<Buffer> {
     return this.#readable;
   }
 
-  /** @internal */
-  protected override resume(): void {
-    this.#ring.resume();
+  /**
+   * Closes this end for good: the producer sees it. Idempotent. What nobody closes is closed when it is collected.
+   */
+  close(): void {
+    // Inside drain() what has been read is given back.
+    if (this.#draining && !this.closed) {
+      this.#ring.release();
+      this.#end.leave();
+    }
+    this.#end.close();
   }
 
-  /** @internal Inside drain() what has been read is given back. */
-  protected override end(): void {
-    if (!this.#draining) return;
-    this.#ring.release();
-    this.leave();
+  [Symbol.dispose](): void {
+    this.close();
   }
 }
+
+showAs(Consumer.prototype, { closed: ({ closed }) => closed });

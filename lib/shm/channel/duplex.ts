@@ -1,12 +1,13 @@
 // DuplexChannel: two channels between two processes, one for each direction, and the socket over
 // which they were made. The socket stays open as long as both live: its end reports the other's.
 import type { Duplex, Readable, Writable } from 'node:stream';
+import { showAs } from '../../internal/inspect.js';
 import { OURS, validateFunction, validateOptions, validateOurs, validateSignal, validateTimeout } from '../../internal/validate.js';
 import { type EndOptions, validateSpin } from './end.js';
-import { Connection, type Peer, sameUser } from '../socket/connection.js';
-import type { Consumer } from './consumer.js';
+import { type Connection, type Peer, sameUser, stirs } from '../socket/connection.js';
+import { type Consumer, consumingEnd } from './consumer.js';
 import { type ChannelEnds, accept, within } from './handshake.js';
-import type { Producer } from './producer.js';
+import { type Producer, flushed, producingEnd } from './producer.js';
 import { type ConnectOptions, connect } from '../socket/send-fds.js';
 import { type StreamOptions, duplexOf, readableOf, writableOf } from './streams.js';
 import { type AsyncTimeoutOptions } from '../lock/acquire.js';
@@ -20,11 +21,17 @@ export interface ConnectChannelOptions extends ConnectOptions, EndOptions {
   readonly timeout?: number | undefined;
 }
 
+/** Takes them all. */
+export let newDuplexChannel: (connection: Connection, ends: ChannelEnds, onClose: () => void) => DuplexChannel;
+
 /**
  * This process's end of what `Channel.serve()` and `Channel.connect()` make. Keeps the process
  * alive until it, or the other end, is closed.
  */
 export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Disposable {
+  static {
+    newDuplexChannel = (connection, ends, onClose) => new DuplexChannel(OURS, connection, ends, onClose);
+  }
   readonly #connection: Connection;
   readonly #onClose: () => void;
   #readable: Readable | undefined;
@@ -46,22 +53,17 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
     this.gone = this.#follow();
   }
 
-  /** @internal Takes them all. */
-  static of(key: typeof OURS, connection: Connection, ends: ChannelEnds, onClose: () => void): DuplexChannel {
-    return new DuplexChannel(key, connection, ends, onClose);
-  }
-
   /** Waits for the end of the socket. To say anything there is against the rules, and the end, too. */
   async #follow(): Promise<void> {
     try {
-      await this.#connection.stirs();
+      await stirs(this.#connection);
     } catch {
       // Closed at this end, or broken: it tells no more.
     }
     if (this.#closed) return;
     this.#connection.close();
-    this.consumer.peerHasGone();
-    const death = this.producer.peerHasGone();
+    consumingEnd(this.consumer).peerHasGone();
+    const death = producingEnd(this.producer).peerHasGone();
     // What reads comes to the end by itself, after what was sent; what has nothing to write would not.
     if (death !== undefined) this.#writable?.destroy(death);
   }
@@ -138,12 +140,12 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
     for (const stream of this.#streams) {
       if ('writableFinished' in stream) await finished(stream);
     }
-    await this.producer.flushed();
+    await flushed(this.producer);
     this.#closeEnd(this.producer);
   }
 
   /**
-   * ChannelEnds both directions. What has been sent stays readable for the other end; what waits for
+   * Closes both directions. What has been sent stays readable for the other end; what waits for
    * room, or was not read here, is lost. Streams are destroyed. Idempotent.
    */
   close(): void {
@@ -167,7 +169,7 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
   }
 }
 
-/** ChannelEnds a stream, and waits until it has written all, or never will. */
+/** Ends a stream, and waits until it has written all, or never will. */
 function finished(stream: Writable): Promise<void> {
   if (stream.writableFinished || stream.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
@@ -188,10 +190,12 @@ export async function connectChannel(path: string, options: ConnectChannelOption
   return within(timeout, signal, async (limit) => {
     const connection = await connect(path, { allow, signal: limit });
     try {
-      return DuplexChannel.of(OURS, connection, await accept(connection, { spin }, limit), () => undefined);
+      return newDuplexChannel(connection, await accept(connection, { spin }, limit), () => undefined);
     } catch (error) {
       connection.close();
       throw error;
     }
   });
 }
+
+showAs(DuplexChannel.prototype, { peer: ({ peer }) => peer, closed: ({ closed }) => closed });

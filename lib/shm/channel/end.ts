@@ -1,8 +1,8 @@
-// ChannelEnd: what a producer and a consumer have in common: their place in the channel, the
-// sight of the other side, taking turns, and waiting.
+// ChannelEnd: what a producer and a consumer are both made of: their place in the channel, what they
+// see of the other side, taking turns, and waiting.
 import { performance } from 'node:perf_hooks';
 import { PeerError, StateError } from '../../errors.js';
-import { type OURS, invalidType, outOfRange, validateOptions, validateOurs } from '../../internal/validate.js';
+import { invalidType, outOfRange, validateOptions } from '../../internal/validate.js';
 import { type ChannelKind, HEADER_LENGTH, type Shape, WORD } from './header.js';
 import { Members, MOST_ENDS } from './members.js';
 import { Mutex } from '../lock/mutex.js';
@@ -85,32 +85,40 @@ function leave({ own, place, words, signals, liveness, mapping }: Standing): voi
 /** An end that nobody closes leaves when it is collected: the other side would wait for ever. */
 const dropped = new FinalizationRegistry<Standing>(leave);
 
-export abstract class ChannelEnd implements Disposable {
+/** What goes on where another end of its side has stopped. */
+export interface Resumable {
+  resume(): void;
+}
+
+export class ChannelEnd {
   readonly #standing: Standing;
-  protected readonly words: SharedWords;
-  protected readonly memory: MirroredBuffer;
-  protected readonly own: Members;
-  protected readonly place: number;
-  protected readonly peers: Members;
+  /** Whether it needs nobody at the other side. */
+  readonly alone: boolean;
+  readonly words: SharedWords;
+  readonly memory: MirroredBuffer;
+  readonly own: Members;
+  readonly place: number;
+  readonly peers: Members;
   /** Messages have come; room has come. */
-  protected readonly arrivals: EventCount;
-  protected readonly vacancies: EventCount;
+  readonly arrivals: EventCount;
+  readonly vacancies: EventCount;
   /** Of several ends at this side one at a time may act. */
-  protected readonly turn: Mutex | undefined;
+  readonly turn: Mutex | undefined;
   /** Milliseconds. */
   readonly #spin: number;
+  #ring: Resumable | undefined;
   #closed = false;
   #lost = false;
   /** Whether somebody has told that the other side is gone: its places say what they like. */
   #gone = false;
 
-  protected constructor(key: typeof OURS, place: EndParts) {
-    validateOurs(key, 'channel.producer() or consumer()');
-    const { memory, shape, own, peers, options = {} } = place;
+  constructor(parts: EndParts) {
+    const { memory, shape, own, peers, options = {} } = parts;
     validateOptions<EndOptions>(options, ['spin']);
     const { spin = 0 } = options;
     validateSpin(spin);
     this.#spin = spin / 1000;
+    this.alone = own === SENDING && shape.kind === 'broadcast';
     // The header: it stays where it is, whatever becomes of the data.
     const mapping = memory.map();
     let liveness: Liveness;
@@ -150,11 +158,12 @@ export abstract class ChannelEnd implements Disposable {
   }
 
   /** Goes on where the end before has stopped; if that is impossible, the place is free again. */
-  protected start(): void {
+  start(ring: Resumable): void {
+    this.#ring = ring;
     // Where others act meanwhile, each turn begins with it.
     if (this.turn !== undefined) return;
     try {
-      this.resume();
+      ring.resume();
     } catch (error) {
       this.close();
       throw error;
@@ -165,27 +174,29 @@ export abstract class ChannelEnd implements Disposable {
     return this.#closed;
   }
 
-  protected open(): void {
+  open(): void {
     if (this.#closed) throw new StateError('ERR_MEMMAP_CLOSED', 'This end of the channel is closed');
   }
 
   /** Whether all at the other side have said that they have ended. */
-  protected get peerClosed(): boolean {
+  get peerClosed(): boolean {
     return this.peers.closed;
   }
 
   /** Whether those who were at the other side have died, as far as has been looked, and nobody came after them. */
-  protected get peerLost(): boolean {
+  get peerLost(): boolean {
     return this.#lost && this.lookForPeer();
   }
 
-  /** @internal Whether something has become of the other side that concerns who waits. Makes system calls. */
-  protected lookForPeer(): boolean {
+  /** Whether something has become of the other side that concerns who waits. Makes system calls. */
+  lookForPeer(): boolean {
+    // A broadcast waits for readers that live.
+    if (this.alone) return this.peers.bury();
     this.#lost = this.#gone || this.peers.died;
     return this.#lost;
   }
 
-  /** @internal The other side has ended: what it has sent is all there will be. The error that this is, unless it has closed. */
+  /** The other side has ended: what it has sent is all there will be. The error that this is, unless it has closed. */
   peerHasGone(): PeerError | undefined {
     if (this.#closed || this.peerClosed) return undefined;
     this.#gone = true;
@@ -195,12 +206,12 @@ export abstract class ChannelEnd implements Disposable {
     return this.died();
   }
 
-  protected died(): PeerError {
+  died(): PeerError {
     return new PeerError('ERR_MEMMAP_PEER_DIED', 'The thread or process at the other end of the channel has died');
   }
 
   /** Gets a turn at this side, if no other end has it for long. To be given back with leave(). */
-  protected tryEnter(): boolean {
+  tryEnter(): boolean {
     if (this.turn === undefined) return true;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (this.turn.tryLock() !== false) return this.#resumed();
@@ -209,7 +220,7 @@ export abstract class ChannelEnd implements Disposable {
   }
 
   /** Waits for a turn. A thread or process that died in its turn has published nothing of it. */
-  protected async enter(wait: Deadline): Promise<void> {
+  async enter(wait: Deadline): Promise<void> {
     if (this.turn === undefined) return;
     await this.turn.lockAsync(wait.rest());
     if (this.#closed) this.turn.unlock();
@@ -217,7 +228,7 @@ export abstract class ChannelEnd implements Disposable {
     this.#resumed();
   }
 
-  protected enterSync(wait: Deadline): void {
+  enterSync(wait: Deadline): void {
     if (this.turn === undefined) return;
     this.turn.lock({ timeout: wait.rest().timeout });
     this.#resumed();
@@ -225,7 +236,7 @@ export abstract class ChannelEnd implements Disposable {
 
   #resumed(): true {
     try {
-      this.resume();
+      this.#ring?.resume();
     } catch (error) {
       this.leave();
       throw error;
@@ -233,15 +244,12 @@ export abstract class ChannelEnd implements Disposable {
     return true;
   }
 
-  protected leave(): void {
+  leave(): void {
     this.turn?.unlock();
   }
 
-  /** @internal Goes on where another end of this side has stopped. */
-  protected abstract resume(): void;
-
   /** Looks until there is something, for as long as this end may without sleeping. */
-  protected spun<Found>(wait: Deadline, look: () => Found | undefined): Found | undefined {
+  spun<Found>(wait: Deadline, look: () => Found | undefined): Found | undefined {
     if (this.#spin === 0) return undefined;
     const end = performance.now() + wait.slice(this.#spin);
     do {
@@ -254,33 +262,25 @@ export abstract class ChannelEnd implements Disposable {
   }
 
   /** Waits for a signal since `seen`. Returns early now and then. */
-  protected async pause(signal: EventCount, seen: number, wait: Deadline): Promise<void> {
+  async pause(signal: EventCount, seen: number, wait: Deadline): Promise<void> {
     await signal.wait(seen, wait.slice(NAP), wait.signal, () => this.lookForPeer());
     this.open();
     wait.check();
   }
 
   /** As pause(), blocking the thread. */
-  protected pauseSync(signal: EventCount, seen: number, wait: Deadline): void {
+  pauseSync(signal: EventCount, seen: number, wait: Deadline): void {
     signal.sleep(seen, wait.slice(SLICE));
     if (!signal.since(seen)) this.lookForPeer();
     wait.check();
   }
 
-  /** @internal What is to be done before the pages go. */
-  protected abstract end(): void;
-
-  /** Members this end for good; the other side learns of it. Idempotent. What nobody closes is closed when it is collected. */
+  /** Ends it for good; the other side sees it. Idempotent. What nobody closes is closed when it is collected. */
   close(): void {
     if (this.#closed) return;
-    this.end();
     this.#closed = true;
     dropped.unregister(this);
     leave(this.#standing);
     this.memory.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 }

@@ -3,7 +3,7 @@ import { closeSync, fchmodSync } from 'node:fs';
 import { PeerError, StateError, SystemError } from '../../errors.js';
 import type { EndOptions } from './end.js';
 import { ChannelMemory } from './memory.js';
-import type { Connection } from '../socket/connection.js';
+import { type Connection, receiveMessage, sendMessage } from '../socket/connection.js';
 import type { Consumer } from './consumer.js';
 import { badMessage } from '../socket/frame.js';
 import type { Producer } from './producer.js';
@@ -48,12 +48,12 @@ function named(error: unknown): unknown {
 }
 
 async function say(connection: Connection, saying: Saying, fds: readonly number[], signal: AbortSignal): Promise<void> {
-  await connection.send(Int32Array.from(fds), bytesOf(saying), signal);
+  await sendMessage(connection, Int32Array.from(fds), bytesOf(saying), signal);
 }
 
 /** Descriptors that came with it: the caller's. */
 async function hear(connection: Connection, saying: Saying, signal: AbortSignal): Promise<readonly number[]> {
-  const message = await connection.receive(signal, { fds: saying.fds, payload: LENGTH });
+  const message = await receiveMessage(connection, signal, { fds: saying.fds, payload: LENGTH });
   if (message === undefined) throw hungUp();
   const { fds, payload } = message;
   if (fds.length === saying.fds && payload.equals(bytesOf(saying))) return fds;

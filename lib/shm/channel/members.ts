@@ -6,7 +6,7 @@ import type { SharedWords } from './shared-words.js';
 /** The most ends that a side can have. */
 export const MOST_ENDS = 64;
 
-/** SharedWords of a side: whether its last end has closed, then a place of 32 words for each end. */
+/** Words of a side: whether its last end has closed, then a place of 32 words for each end. */
 const PLACE = 32;
 const CLOSED = 0;
 

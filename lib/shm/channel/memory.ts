@@ -43,6 +43,10 @@ export class ChannelMemory implements Disposable {
     }
   }
 
+  get closed(): boolean {
+    return this.#memory.closed;
+  }
+
   get fd(): number {
     return this.#memory.fd;
   }
@@ -55,7 +59,7 @@ export class ChannelMemory implements Disposable {
     return new Consumer(OURS, { memory: this.#memory, shape: this.shape, own: RECEIVING, peers: SENDING, options });
   }
 
-  /** Closes the descriptor. Members live on. */
+  /** Closes the descriptor. Ends live on. */
   close(): void {
     this.#memory.close();
   }

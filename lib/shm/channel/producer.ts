@@ -2,7 +2,8 @@
 import type { Writable } from 'node:stream';
 import { PeerError, StateError } from '../../errors.js';
 import { Bytes } from '../../internal/bytes.js';
-import { type OURS, invalidType, outOfRange, validateBytes, validateInteger } from '../../internal/validate.js';
+import { showAs } from '../../internal/inspect.js';
+import { type OURS, invalidType, outOfRange, validateBytes, validateInteger, validateOurs } from '../../internal/validate.js';
 import { BroadcastWriter } from './broadcast-ring.js';
 import { ChannelEnd, type EndParts } from './end.js';
 import { RECORD_HEADER, RingWriter } from './ring.js';
@@ -14,10 +15,18 @@ import { Deadline } from './deadline.js';
 /** Sends between two looks at the other end. */
 const SENDS = 256;
 
-export class Producer extends ChannelEnd {
+/** What a producer is made of. */
+export let producingEnd: (producer: Producer) => ChannelEnd;
+/** When no send() waits any more. */
+export let flushed: (producer: Producer) => Promise<void>;
+
+export class Producer implements Disposable {
+  static {
+    producingEnd = (producer) => producer.#end;
+    flushed = (producer) => producer.#flushed();
+  }
+  readonly #end: ChannelEnd;
   readonly #ring: RingWriter | BroadcastWriter;
-  /** Whether it needs nobody who listens. */
-  readonly #alone: boolean;
   /** Bytes of the longest message. */
   readonly limit: number;
   /** A message being made in place: its bytes, or -1. */
@@ -29,26 +38,31 @@ export class Producer extends ChannelEnd {
 
   /** @internal */
   constructor(key: typeof OURS, place: EndParts) {
-    super(key, place);
-    const { words, memory, peers } = this;
-    const { kind, capacity, slow } = place.shape;
-    this.#alone = kind === 'broadcast';
-    this.#ring = this.#alone
+    validateOurs(key, 'channel.producer()');
+    const end = new ChannelEnd(place);
+    const { words, memory, peers } = end;
+    const { capacity, slow } = place.shape;
+    this.#end = end;
+    this.#ring = end.alone
       ? new BroadcastWriter({ words, memory, capacity, readers: peers, loses: slow === 'lose' })
       : new RingWriter(words, memory, capacity);
-    this.start();
+    end.start(this.#ring);
     this.limit = capacity - RECORD_HEADER;
+  }
+
+  get closed(): boolean {
+    return this.#end.closed;
   }
 
   /** Throws unless a message may be sent now. */
   #ready(length: number): void {
-    this.open();
+    this.#end.open();
     if (length > this.limit) throw outOfRange('message.length', `<= ${this.limit}, what the channel can hold`, length);
     if (this.#reserved !== -1) throw new StateError('ERR_MEMMAP_RESERVED', 'A message is being made in place: commit() it first');
-    if (this.#alone) return;
-    if (++this.#sends % SENDS === 0) this.lookForPeer();
-    if (this.peerClosed) throw new PeerError('ERR_MEMMAP_PEER_CLOSED', 'The consumer has closed the channel');
-    if (this.peerLost) throw this.died();
+    if (this.#end.alone) return;
+    if (++this.#sends % SENDS === 0) this.#end.lookForPeer();
+    if (this.#end.peerClosed) throw new PeerError('ERR_MEMMAP_PEER_CLOSED', 'The consumer has closed the channel');
+    if (this.#end.peerLost) throw this.#end.died();
   }
 
   /**
@@ -59,7 +73,7 @@ export class Producer extends ChannelEnd {
   trySend(message: Uint8Array): boolean {
     validateBytes(message, 'message');
     this.#ready(message.length);
-    if (this.#waiting.taken || !this.tryEnter()) return false;
+    if (this.#waiting.taken || !this.#end.tryEnter()) return false;
     return this.#put(message);
   }
 
@@ -71,9 +85,9 @@ export class Producer extends ChannelEnd {
       ring.put(message);
       ring.publish();
     } finally {
-      this.leave();
+      this.#end.leave();
     }
-    this.arrivals.notify();
+    this.#end.arrivals.notify();
     return true;
   }
 
@@ -88,7 +102,7 @@ export class Producer extends ChannelEnd {
       if (message.length > this.limit) this.#ready(message.length);
     }
     this.#ready(0);
-    if (this.#waiting.taken || !this.tryEnter()) return 0;
+    if (this.#waiting.taken || !this.#end.tryEnter()) return 0;
     const ring = this.#ring;
     let sent = 0;
     try {
@@ -103,9 +117,9 @@ export class Producer extends ChannelEnd {
       ring.resume();
       throw error;
     } finally {
-      this.leave();
+      this.#end.leave();
     }
-    if (sent > 0) this.arrivals.notify();
+    if (sent > 0) this.#end.arrivals.notify();
     return sent;
   }
 
@@ -127,21 +141,21 @@ export class Producer extends ChannelEnd {
   /** Nobody is told that we look: the other end need not wake us. */
   #look(message: Uint8Array): true | undefined {
     this.#ready(message.length);
-    return (this.tryEnter() && this.#put(message)) || undefined;
+    return (this.#end.tryEnter() && this.#put(message)) || undefined;
   }
 
   async #sendInTurn(message: Uint8Array, wait: Deadline): Promise<void> {
     const turn = wait.turn(this.#waiting);
     if (turn !== undefined) await turn;
     try {
-      if (this.spun(wait, () => this.#look(message)) !== undefined) return;
+      if (this.#end.spun(wait, () => this.#look(message)) !== undefined) return;
       for (;;) {
         wait.check();
-        const seen = this.vacancies.prepare();
+        const seen = this.#end.vacancies.prepare();
         this.#ready(message.length);
-        if (this.turn !== undefined) await this.enter(wait);
+        if (this.#end.turn !== undefined) await this.#end.enter(wait);
         if (this.#put(message)) return;
-        await this.pause(this.vacancies, seen, wait);
+        await this.#end.pause(this.#end.vacancies, seen, wait);
       }
     } finally {
       this.#waiting.release();
@@ -157,13 +171,13 @@ export class Producer extends ChannelEnd {
   }
 
   #sendWhenRoom(message: Uint8Array, wait: Deadline): void {
-    if (this.spun(wait, () => this.#look(message)) !== undefined) return;
+    if (this.#end.spun(wait, () => this.#look(message)) !== undefined) return;
     for (;;) {
-      const seen = this.vacancies.prepare();
+      const seen = this.#end.vacancies.prepare();
       this.#ready(message.length);
-      this.enterSync(wait);
+      this.#end.enterSync(wait);
       if (this.#put(message)) return;
-      this.pauseSync(this.vacancies, seen, wait);
+      this.#end.pauseSync(this.#end.vacancies, seen, wait);
     }
   }
 
@@ -175,52 +189,52 @@ export class Producer extends ChannelEnd {
   reserve(length: number): Buffer | undefined {
     validateInteger(length, 'length', 0);
     this.#ready(length);
-    if (this.#waiting.taken || !this.tryEnter()) return undefined;
+    if (this.#waiting.taken || !this.#end.tryEnter()) return undefined;
     let fits = false;
     try {
       fits = this.#ring.fits(length);
     } finally {
-      if (!fits) this.leave();
+      if (!fits) this.#end.leave();
     }
     if (!fits) return undefined;
     this.#reserved = length;
     const { offset } = this.#ring;
-    return new Bytes(this.memory.buffer, offset, length);
+    return new Bytes(this.#end.memory.buffer, offset, length);
   }
 
   /** Waits until a message of so many bytes fits: see reserve(). */
   async room(length: number, options?: AsyncTimeoutOptions): Promise<void> {
     validateInteger(length, 'length', 0);
     const wait = Deadline.until(options);
-    if ((this.#fits(length) ?? this.spun(wait, () => this.#fits(length))) !== undefined) return;
+    if ((this.#fits(length) ?? this.#end.spun(wait, () => this.#fits(length))) !== undefined) return;
     for (;;) {
-      const seen = this.vacancies.prepare();
+      const seen = this.#end.vacancies.prepare();
       if (this.#fits(length) !== undefined) return;
-      await this.pause(this.vacancies, seen, wait);
+      await this.#end.pause(this.#end.vacancies, seen, wait);
     }
   }
 
   #fits(length: number): true | undefined {
     this.#ready(length);
-    if (this.#waiting.taken || !this.tryEnter()) return undefined;
+    if (this.#waiting.taken || !this.#end.tryEnter()) return undefined;
     try {
       return this.#ring.fits(length) || undefined;
     } finally {
-      this.leave();
+      this.#end.leave();
     }
   }
 
   /** Sends the message made in place: the first `length` bytes of it. Its view is dead from here on. */
   commit(length: number = this.#reserved): void {
-    this.open();
+    this.#end.open();
     if (this.#reserved === -1) throw new StateError('ERR_MEMMAP_NOT_RESERVED', 'No message is being made: reserve() comes first');
     validateInteger(length, 'length', 0, this.#reserved);
-    this.memory.renew();
+    this.#end.memory.renew();
     this.#reserved = -1;
     this.#ring.end(length);
     this.#ring.publish();
-    this.leave();
-    this.arrivals.notify();
+    this.#end.leave();
+    this.#end.arrivals.notify();
   }
 
   /** What is written to it is sent, as a stream of bytes, which owns this end: its end() closes it. Always the same one. */
@@ -229,27 +243,27 @@ export class Producer extends ChannelEnd {
     return this.#writable;
   }
 
-  /** @internal When no send() waits any more. */
-  async flushed(): Promise<void> {
+  /** When no send() waits any more. */
+  async #flushed(): Promise<void> {
     while (this.#waiting.taken) {
       await this.#waiting.acquire(Infinity, undefined);
       this.#waiting.release();
     }
   }
 
-  /** @internal A broadcast waits for readers that live. */
-  protected override lookForPeer(): boolean {
-    return this.#alone ? this.peers.bury() : super.lookForPeer();
-  }
-
-  /** @internal */
-  protected override resume(): void {
-    this.#ring.resume();
-  }
-
-  /** @internal */
-  protected override end(): void {
-    if (this.#reserved !== -1) this.leave();
+  /**
+   * Closes this end for good: the consumer reads what was sent, then sees the end. Idempotent. What
+   * nobody closes is closed when it is collected.
+   */
+  close(): void {
+    if (this.#reserved !== -1 && !this.closed) this.#end.leave();
     this.#reserved = -1;
+    this.#end.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 }
+
+showAs(Producer.prototype, { closed: ({ closed }) => closed });

@@ -4,7 +4,7 @@ import { OURS, validateFunction, validateInteger, validateOptions, validateOurs,
 import { type EndOptions, validateSpin } from './end.js';
 import { CAPACITY } from './header.js';
 import type { Connection, Peer } from '../socket/connection.js';
-import { DuplexChannel, PATIENCE } from './duplex.js';
+import { type DuplexChannel, PATIENCE, newDuplexChannel } from './duplex.js';
 import { offer, within } from './handshake.js';
 import { type ListenOptions, Listener, listen, throwAlone } from '../socket/listener.js';
 import type { Resolved } from '../../internal/resolved.js';
@@ -37,8 +37,13 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
+export let startServer: (path: string, handler: ChannelHandler, options: ServeOptions) => ChannelServer;
+
 /** Made by `Channel.serve()`. Keeps the process alive. */
 export class ChannelServer implements AsyncDisposable, Disposable {
+  static {
+    startServer = (path, handler, options) => ChannelServer.#start(path, handler, options);
+  }
   readonly #listener: Listener;
   readonly #handler: ChannelHandler;
   readonly #settings: Settings;
@@ -54,9 +59,7 @@ export class ChannelServer implements AsyncDisposable, Disposable {
     this.#settings = settings;
   }
 
-  /** @internal */
-  static start(key: typeof OURS, path: string, handler: ChannelHandler, options: ServeOptions): ChannelServer {
-    validateOurs(key, 'Channel.serve()');
+  static #start(path: string, handler: ChannelHandler, options: ServeOptions): ChannelServer {
     validateFunction(handler, 'handler');
     validateOptions<ServeOptions>(options, KNOWN);
     const { capacity = 2 ** 20, limit = 1000, spin = 0, timeout = PATIENCE, allow, mode, onError, signal } = options;
@@ -87,7 +90,7 @@ export class ChannelServer implements AsyncDisposable, Disposable {
       this.#greeting.add(controller);
       const ends = await within(timeout, controller.signal, (signal) => offer(connection, this.#settings, signal));
       this.#greeting.delete(controller);
-      const channel = DuplexChannel.of(OURS, connection, ends, () => this.#open.delete(channel));
+      const channel = newDuplexChannel(connection, ends, () => this.#open.delete(channel));
       this.#open.add(channel);
       if (this.closed) channel.close();
       else void this.#serve(channel);

@@ -1,4 +1,5 @@
 // Barrier: threads of all processes that share the memory wait until so many have come.
+import { showAs } from '../../internal/inspect.js';
 import { invalidValue, validateInteger } from '../../internal/validate.js';
 import { ARRIVED, DISAGREE, LAST, arrive } from './algorithm/barrier.js';
 import { type LockMemory, LockRunner } from './lock-word.js';
@@ -16,6 +17,9 @@ import { type Algorithm, DONE } from './algorithm/operation.js';
  * offset if the memory holds what no barrier can, and a FaultError if the file has lost the memory.
  */
 export class Barrier {
+  static {
+    showAs(Barrier.prototype, { parties: (barrier) => barrier.#parties });
+  }
   /** Bytes it takes, at a multiple of 8: docs/abi.md. */
   static readonly byteLength = 8;
 

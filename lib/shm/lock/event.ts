@@ -1,4 +1,5 @@
 // Event: something that has happened, for all threads of all processes that share the memory.
+import { showAs } from '../../internal/inspect.js';
 import { SET, awaitSet, reset, set, verifyEvent } from './algorithm/event.js';
 import { type LockMemory, LockRunner } from './lock-word.js';
 import { type Algorithm, load } from './algorithm/operation.js';
@@ -18,6 +19,9 @@ function* look(): Algorithm<boolean> {
  * offset if the memory holds what no event can, and a FaultError if the file has lost the memory.
  */
 export class Event {
+  static {
+    showAs(Event.prototype, { isSet: ({ isSet }) => isSet });
+  }
   /** Bytes it takes, at a multiple of 8: docs/abi.md. */
   static readonly byteLength = 8;
 

@@ -95,11 +95,12 @@ export class LockRunner {
     this.#same.verify(this.words);
   }
 
-  /** For what needs nothing of the words: they are there. */
-  look(): void {
+  /** The first word, without any algorithm. */
+  first(): number {
     this.follow();
-    Atomics.load(this.words, 0);
+    const word = Atomics.load(this.words, 0);
     this.verify();
+    return word;
   }
 
   /** Runs an algorithm; blocks the thread while it waits. */

@@ -1,4 +1,6 @@
 // Mutex: one owner at a time, among all threads of all processes that share the memory.
+import { showAs } from '../../internal/inspect.js';
+import { ID } from '../wait/owner-id.js';
 import { acquire, release } from './algorithm/mutex.js';
 import { type LockMemory, LockRunner } from './lock-word.js';
 import { FifoLock } from '../wait/fifo.js';
@@ -16,6 +18,9 @@ import { DONE } from './algorithm/operation.js';
  * offset if the memory holds what no mutex can, and a FaultError if the file has lost the memory.
  */
 export class Mutex {
+  static {
+    showAs(Mutex.prototype, { locked: (mutex) => (mutex.#place.first() & ID) !== 0 });
+  }
   /** Bytes it takes, at a multiple of 8: docs/abi.md. */
   static readonly byteLength = 8;
 

@@ -1,4 +1,6 @@
 // RwLock: many readers or one writer, among all threads of all processes that share the memory.
+import { showAs } from '../../internal/inspect.js';
+import { ID } from '../wait/owner-id.js';
 import { type LockMemory, LockRunner } from './lock-word.js';
 import { FIRST, type Hold, acquireExclusive, acquireShared, leave, releaseExclusive } from './algorithm/rw-lock.js';
 import { DONE, NOT_OWNER, OWN } from './algorithm/operation.js';
@@ -20,6 +22,9 @@ const SLOTS = 62;
  * offset if the memory holds what no such lock can, and a FaultError if the file has lost the memory.
  */
 export class RwLock {
+  static {
+    showAs(RwLock.prototype, { locked: (lock) => (lock.#place.first() & ID) !== 0 });
+  }
   /** Bytes it takes, at a multiple of 8: docs/abi.md. */
   static readonly byteLength: number = 4 * (FIRST + SLOTS);
 
@@ -46,7 +51,7 @@ export class RwLock {
    */
   lock(options?: TimeoutOptions): LockResult {
     const place = this.#place;
-    place.look();
+    place.first();
     // At once: other readers, whom it would wait for first, may stay for long.
     if (this.#slots.length > 0) return toResult(OWN);
     return waitSync(place, acquireExclusive(place.blocking, SLOTS), options);
@@ -77,7 +82,7 @@ export class RwLock {
   lockShared(options?: TimeoutOptions): LockResult {
     const place = this.#place;
     if (this.#slots.length > 0) {
-      place.look();
+      place.first();
       this.#nested += 1;
       return toResult(DONE);
     }

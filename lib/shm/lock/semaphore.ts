@@ -1,4 +1,5 @@
 // Semaphore: permits, among all threads of all processes that share the memory.
+import { showAs } from '../../internal/inspect.js';
 import { outOfRange, validateInteger } from '../../internal/validate.js';
 import { type LockMemory, LockRunner } from './lock-word.js';
 import { OVERFLOW, PERMITS, give, take, verifyCount } from './algorithm/semaphore.js';
@@ -21,6 +22,9 @@ function* count(): Algorithm<number> {
  * offset if the memory holds what no semaphore can, and a FaultError if the file has lost the memory.
  */
 export class Semaphore {
+  static {
+    showAs(Semaphore.prototype, { value: ({ value }) => value });
+  }
   /** Bytes it takes, at a multiple of 8: docs/abi.md. */
   static readonly byteLength = 8;
   /** Permits there can be. */

@@ -6,7 +6,7 @@ import { refuseExternal } from '../../internal/buffer.js';
 import { type BufferKind, PROTECTION } from '../../internal/literals.js';
 import { withRoom } from '../../internal/reclaim.js';
 import { mapRemedy } from '../../internal/remedy.js';
-import { OURS, outOfRange, validateInteger, validateOurs } from '../../internal/validate.js';
+import { OURS, outOfRange, validateInteger } from '../../internal/validate.js';
 import { type Backing, MappedMemory } from '../../mem/mapped-memory.js';
 import { Mapping } from '../../mem/mapping.js';
 import { check, systemError } from '../../internal/syscall.js';
@@ -66,11 +66,16 @@ function mapAgain(): string {
   return "The memory was mapped with access: 'read', and so it stays: map() it again with 'read-write'";
 }
 
+export let mapShared: (region: Region, access: SharedAccess) => SharedMapping;
+
 /**
  * Shared memory as this process sees it: made by `SharedMemory.map()`. It keeps a descriptor of
  * its own, and lives on when the SharedMemory is closed.
  */
 export class SharedMapping extends Mapping {
+  static {
+    mapShared = (region, access) => SharedMapping.#of(region, access);
+  }
   readonly #memory: MappedMemory;
 
   private constructor(key: typeof OURS, memory: MappedMemory) {
@@ -78,9 +83,7 @@ export class SharedMapping extends Mapping {
     this.#memory = memory;
   }
 
-  /** @internal */
-  static of(key: typeof OURS, region: Region, access: SharedAccess): SharedMapping {
-    validateOurs(key, 'SharedMemory.map()');
+  static #of(region: Region, access: SharedAccess): SharedMapping {
     const { kind, pageSize } = region;
     const movable = pageSize === binding.pageSize;
     refuseExternal(kind, movable);

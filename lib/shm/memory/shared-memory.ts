@@ -3,6 +3,7 @@ import { existsSync, fstatSync, lstatSync } from 'node:fs';
 import { PeerError, StateError, SystemError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { BUFFER_KIND, HUGE_PAGES } from '../../internal/literals.js';
+import { showAs } from '../../internal/inspect.js';
 import { mapRemedy } from '../../internal/remedy.js';
 import {
   OURS,
@@ -19,7 +20,7 @@ import { disown, forsake, own } from '../../internal/owned-fd.js';
 import type { CreateOptions, FromFdOptions, OpenOptions, SharedMapOptions } from './options.js';
 import { SEAL, type Seal, sealsOf } from './seals.js';
 import { type Segment, list, pathOf, unlink, resolveName } from './named.js';
-import { ACCESS, type Region, SharedMapping } from './shared-mapping.js';
+import { ACCESS, type Region, type SharedMapping, mapShared } from './shared-mapping.js';
 import { check, systemError } from '../../internal/syscall.js';
 
 const { MFD, O } = binding;
@@ -253,7 +254,7 @@ export class SharedMemory implements Disposable {
     validateWord(access, 'options.access', ACCESS);
     if (buffer !== undefined) validateWord(buffer, 'options.buffer', BUFFER_KIND);
     const region: Region = { fd, secret: this.#secret, pageSize: this.#pageSize, kind: buffer };
-    const mapping = SharedMapping.of(OURS, region, access);
+    const mapping = mapShared(region, access);
     if (this.#transparent) mapping.advise('hugepage');
     return mapping;
   }
@@ -298,3 +299,13 @@ export class SharedMemory implements Disposable {
     this.close();
   }
 }
+
+/** Of one that is closed nothing can be asked. */
+const ifOpen = <T>(read: (memory: SharedMemory) => T) => (memory: SharedMemory): T | undefined => (memory.closed ? undefined : read(memory));
+
+showAs(SharedMemory.prototype, {
+  name: ({ name }) => name,
+  length: ifOpen(({ length }) => length),
+  seals: ifOpen(({ seals }) => seals),
+  closed: ({ closed }) => closed,
+});

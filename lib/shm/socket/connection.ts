@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PeerError, StateError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
+import { showAs } from '../../internal/inspect.js';
 import { OURS, validateOurs } from '../../internal/validate.js';
 import { disown, own } from '../../internal/owned-fd.js';
 import { ANY, MessageFrame, HEADER_LENGTH, type Limits, MAX_FDS_AT_ONCE, bareOf, partsOf } from './frame.js';
@@ -53,11 +54,26 @@ export function sameUser({ uid }: Peer): boolean {
   return uid === process.geteuid?.();
 }
 
+/** A connection over `fd`, which it closes, also if it throws. @throws {PeerError} ERR_MEMMAP_PEER_REFUSED */
+export let takeConnection: (fd: number, allow: (peer: Peer) => boolean) => Connection;
+/** Sends one message, after those before it. */
+export let sendMessage: (connection: Connection, fds: Int32Array, payload: Uint8Array, signal: AbortSignal | undefined) => Promise<void>;
+/** Receives one message. One without a frame may have more than `limits` says. */
+export let receiveMessage: (connection: Connection, signal: AbortSignal | undefined, limits?: Limits) => Promise<Message | undefined>;
+/** Waits until the peer sends something, which stays unread, or closes its end: then false. */
+export let stirs: (connection: Connection) => Promise<boolean>;
+
 /**
  * One end of a Unix socket: made by `connect()`, or given by `listen()`. Iterating over it
  * receives until the peer closes its end.
  */
 export class Connection implements Disposable {
+  static {
+    takeConnection = (fd, allow) => Connection.#over(fd, allow);
+    sendMessage = (connection, fds, payload, signal) => connection.#sendInTurn(fds, payload, signal);
+    receiveMessage = (connection, signal, limits) => connection.#receiveInTurn(signal, limits);
+    stirs = (connection) => connection.#stirs();
+  }
   readonly #fd: number;
   readonly #watch: FdWatch;
   readonly #sending = new FifoLock();
@@ -74,9 +90,7 @@ export class Connection implements Disposable {
     own(this, fd);
   }
 
-  /** @internal Takes `fd`. @throws {PeerError} ERR_MEMMAP_PEER_REFUSED */
-  static of(key: typeof OURS, fd: number, allow: (peer: Peer) => boolean): Connection {
-    validateOurs(key, 'connect() or listen()');
+  static #over(fd: number, allow: (peer: Peer) => boolean): Connection {
     try {
       check(binding.peerCredentials(fd, credentials), 'getsockopt');
       const [pid = 0, uid = 0, gid = 0] = credentials;
@@ -102,8 +116,7 @@ export class Connection implements Disposable {
     return this.#fd;
   }
 
-  /** @internal */
-  send(fds: Int32Array, payload: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+  #sendInTurn(fds: Int32Array, payload: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     return inTurn(this.#sending, () => this.#send(fds, payload, signal), signal);
   }
 
@@ -130,13 +143,11 @@ export class Connection implements Disposable {
     }
   }
 
-  /** @internal A message without a frame may have more than `limits` says. */
-  receive(signal: AbortSignal | undefined, limits: Limits = ANY): Promise<Message | undefined> {
+  #receiveInTurn(signal: AbortSignal | undefined, limits: Limits = ANY): Promise<Message | undefined> {
     return inTurn(this.#receiving, () => this.#receive(signal, limits), signal);
   }
 
-  /** @internal Waits until the peer sends something, which stays unread, or closes its end: then false. */
-  async stirs(): Promise<boolean> {
+  async #stirs(): Promise<boolean> {
     for (;;) {
       const seen = binding.peek(this.#open(), head);
       if (seen !== -errno.EAGAIN) return seen > 0;
@@ -211,7 +222,7 @@ export class Connection implements Disposable {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
     for (;;) {
-      const message = await this.receive(undefined);
+      const message = await this.#receiveInTurn(undefined);
       if (message === undefined) return;
       yield message;
     }
@@ -223,3 +234,5 @@ function given(fds: readonly number[], payload: Buffer): Message {
   for (const fd of fds) binding.giveFd(fd);
   return { fds, payload };
 }
+
+showAs(Connection.prototype, { peer: ({ peer }) => peer, closed: ({ closed }) => closed });

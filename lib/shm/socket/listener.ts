@@ -8,7 +8,7 @@ import { StateError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { OURS, validateFunction, validateInteger, validateOptions, validateOurs, validateSignal } from '../../internal/validate.js';
 import { socketAddress } from './unix-address.js';
-import { Connection, type Peer, sameUser } from './connection.js';
+import { type Connection, type Peer, sameUser, takeConnection } from './connection.js';
 import { disown, own } from '../../internal/owned-fd.js';
 import { FdWatch } from './epoll.js';
 import type { WaitOptions } from './send-fds.js';
@@ -107,8 +107,13 @@ function bindAt(fd: number, path: string, mode: number): SocketInode {
   }
 }
 
+let startListener: (path: string, onConnection: (connection: Connection) => void, options: ListenOptions) => Listener;
+
 /** Made by {@link listen}. Keeps the process alive. */
 export class Listener implements Disposable {
+  static {
+    startListener = (path, onConnection, options) => Listener.#start(path, onConnection, options);
+  }
   readonly #fd: number;
   readonly #watch: FdWatch;
   /** Undefined for an abstract name. */
@@ -126,9 +131,7 @@ export class Listener implements Disposable {
     own(this, fd);
   }
 
-  /** @internal */
-  static start(key: typeof OURS, path: string, onConnection: (connection: Connection) => void, options: ListenOptions): Listener {
-    validateOurs(key, 'listen()');
+  static #start(path: string, onConnection: (connection: Connection) => void, options: ListenOptions): Listener {
     const { allow = sameUser, mode = 0o600, signal } = options;
     const fd = check(binding.socketUnix(), 'socket');
     let listener: Listener;
@@ -175,7 +178,7 @@ export class Listener implements Disposable {
 
   #give(fd: number, onConnection: (connection: Connection) => void, allow: (peer: Peer) => boolean): void {
     try {
-      const connection = Connection.of(OURS, fd, allow);
+      const connection = takeConnection(fd, allow);
       queueMicrotask(() => onConnection(connection));
     } catch (error) {
       if (isCode(error, 'ERR_MEMMAP_PEER_REFUSED')) this.#refused += 1;
@@ -233,5 +236,5 @@ export function listen(
   if (mode !== undefined) validateInteger(mode, 'options.mode', 0, 0o777);
   validateSignal(signal);
   signal?.throwIfAborted();
-  return Listener.start(OURS, path, onConnection, options);
+  return startListener(path, onConnection, options);
 }

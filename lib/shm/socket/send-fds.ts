@@ -3,9 +3,9 @@
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { binding } from '../../internal/binding.js';
-import { invalidType, OURS, outOfRange, validateFunction, validateInteger, validateOptions, validateSignal } from '../../internal/validate.js';
+import { invalidType, outOfRange, validateFunction, validateInteger, validateOptions, validateSignal } from '../../internal/validate.js';
 import { socketAddress } from './unix-address.js';
-import { Connection, type Message, PAUSE, type Peer, sameUser } from './connection.js';
+import { Connection, type Message, PAUSE, type Peer, receiveMessage, sameUser, sendMessage, takeConnection } from './connection.js';
 import { MAX_FDS, MAX_PAYLOAD } from './frame.js';
 import { orAborted } from './epoll.js';
 import { check } from '../../internal/syscall.js';
@@ -62,7 +62,7 @@ export async function sendFds(
   if (data.length > MAX_PAYLOAD) throw outOfRange('payload.length', `<= ${MAX_PAYLOAD}`, data.length);
   validateOptions<WaitOptions>(options, ['signal']);
   validateSignal(options.signal);
-  await connection.send(numbers, data, options.signal);
+  await sendMessage(connection, numbers, data, options.signal);
 }
 
 /**
@@ -77,7 +77,7 @@ export async function receiveFds(connection: Connection, options: WaitOptions = 
   validateConnection(connection);
   validateOptions<WaitOptions>(options, ['signal']);
   validateSignal(options.signal);
-  return connection.receive(options.signal);
+  return receiveMessage(connection, options.signal);
 }
 
 /**
@@ -108,5 +108,5 @@ export async function connect(path: string, options: ConnectOptions = {}): Promi
     binding.closeFd(fd);
     throw error;
   }
-  return Connection.of(OURS, fd, allow);
+  return takeConnection(fd, allow);
 }

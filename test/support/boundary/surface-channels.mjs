@@ -99,6 +99,5 @@ export const CHANNELS = Object.entries(TABLES).flatMap(([owner, table]) =>
   })),
 );
 
-/** Classes all of whose methods are here, but for those of their own. */
+/** Classes all of whose methods but close() are here. */
 export const CHANNEL_CLASSES = ['Producer', 'Consumer'];
-export const CHANNEL_INTERNALS = ['lookForPeer', 'peerHasGone', 'flushed', 'resume', 'end'].flatMap((name) => CHANNEL_CLASSES.map((owner) => `${owner}.${name}`));
