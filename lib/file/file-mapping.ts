@@ -30,7 +30,7 @@ export let newFileMapping: (found: FilePages, access: FileAccess, source: FileSo
  * It holds no descriptor, except of a file that no path leads to (a memfd, an unlinked
  * file), or that is too large for one buffer of this runtime.
  */
-export class FileMapping extends Mapping {
+export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> extends Mapping<TArrayBuffer> {
   static {
     newFileMapping = (found, access, source, kind) => new FileMapping(OURS, found, access, source, kind);
   }
@@ -44,12 +44,12 @@ export class FileMapping extends Mapping {
   readonly #memory: MappedMemory;
   readonly #file: FileBacking;
   /** Of a mapping too large for one buffer. */
-  readonly #parts: SubMappings<FileMapping>;
+  readonly #parts: SubMappings<FileMapping<TArrayBuffer>>;
 
   /** @param within bytes from the start of the mapping that it is a part of */
   private constructor(key: typeof OURS, found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined, within = 0) {
     validateOurs(key);
-    const parts = new SubMappings<FileMapping>((from, length) => this.#mapPart(from, length));
+    const parts = new SubMappings<FileMapping<TArrayBuffer>>((from, length) => this.#mapPart(from, length));
     const file = new FileBacking(found, source, () => parts.mappings.map(memoryOf));
     const memory = new MappedMemory({ ...found, kind, within }, access, file);
     super(key, memory);
@@ -170,10 +170,10 @@ export class FileMapping extends Mapping {
   }
 
   /** The bytes of a part, in place, even of a mapping too large for one buffer. */
-  #part(offset: number, length: number): Buffer {
+  #part(offset: number, length: number): Buffer<TArrayBuffer> {
     const { pages } = this.#memory;
     if (pages.extent <= BUFFER_LIMIT) {
-      return Buffer.from(pages.buffer as ArrayBuffer, pages.byteOffset + offset, length);
+      return Buffer.from(pages.buffer as ArrayBuffer, pages.byteOffset + offset, length) as Buffer<ArrayBufferLike> as Buffer<TArrayBuffer>;
     }
     if (this.#file.source.copies) {
       throw new UnsupportedError(
@@ -185,7 +185,7 @@ export class FileMapping extends Mapping {
     return mapping.#part(offset - from, length);
   }
 
-  #mapPart(from: number, length: number): FileMapping {
+  #mapPart(from: number, length: number): FileMapping<TArrayBuffer> {
     const source = {
       ...this.#file.source,
       fd: this.#memory.pages.descriptor,
@@ -194,7 +194,7 @@ export class FileMapping extends Mapping {
       length,
     };
     const { kind, within } = this.#memory.pages;
-    const part = new FileMapping(OURS, openFile(source), this.#file.writable ? 'read-write' : 'read', source, kind, within + from);
+    const part = new FileMapping<TArrayBuffer>(OURS, openFile(source), this.#file.writable ? 'read-write' : 'read', source, kind, within + from);
     try {
       this.#memory.adopt(part.#memory);
       return part;
@@ -257,16 +257,16 @@ export class FileMapping extends Mapping {
    * for (const window of file.windows({ size: 2 ** 20 })) hash.update(window);
    * ```
    */
-  windows(options?: WindowOptions): Generator<Window, void, undefined> {
+  windows(options?: WindowOptions): Generator<Window<TArrayBuffer>, void, undefined> {
     return this.#windows(options);
   }
 
-  #windows(options?: WindowOptions): Generator<Window, void, undefined> {
+  #windows(options?: WindowOptions): Generator<Window<TArrayBuffer>, void, undefined> {
     return windows(this.#memory.pages, (offset, length) => this.#part(offset, length), options);
   }
 
   /** `windows()` of the default size. */
-  [Symbol.iterator](): Generator<Window, void, undefined> {
+  [Symbol.iterator](): Generator<Window<TArrayBuffer>, void, undefined> {
     return this.#windows();
   }
 }

@@ -58,6 +58,9 @@ const TRANSPARENT = { transparent: true };
  * no pages (/proc, pipes), ENOSPC while growing, ENOMEM at vm.max_map_count
  * @throws {RangeError} ERR_OUT_OF_RANGE if the part lies past the end of the file
  */
+export function mapFile(file: FileLike, options: MapFileOptions & { readonly buffer: 'array' }): FileMapping<ArrayBuffer>;
+export function mapFile(file: FileLike, options?: MapFileOptions & { readonly buffer?: 'shared' | undefined }): FileMapping<SharedArrayBuffer>;
+export function mapFile(file: FileLike, options?: MapFileOptions): FileMapping;
 export function mapFile(file: FileLike, options: MapFileOptions = {}): FileMapping {
   return placeFile(file, options, undefined);
 }

@@ -24,7 +24,7 @@ export class SubMappings<M extends { readonly length: number; close(): void }> {
     const holds = ({ mapping, from }: SubMapping<M>) => offset >= from && length <= mapping.length - (offset - from);
     const found = this.#pieces.findLast(holds);
     if (found !== undefined) return found;
-    // SubMappings overlap by half, so that what is taken of them seldom reaches past their end.
+    // They overlap by half, so that what is taken of them seldom reaches past their end.
     const from = offset - (offset % STEP);
     const least = offset - from + length;
     const piece = { mapping: this.#map(from, Math.max(least, Math.min(2 * STEP, total - from))), from };

@@ -11,10 +11,10 @@ export interface WindowOptions {
 }
 
 /** The bytes of a window, and where in the mapping they start. */
-export type Window = Buffer & { readonly offset: number };
+export type Window<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> = Buffer<TArrayBuffer> & { readonly offset: number };
 
 /** The bytes of a part, in place. */
-export type PartReader = (offset: number, length: number) => Buffer;
+export type PartReader<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> = (offset: number, length: number) => Buffer<TArrayBuffer>;
 
 /**
  * Half of a common second-level cache, so that a second pass over a window is cheap. To
@@ -23,7 +23,11 @@ export type PartReader = (offset: number, length: number) => Buffer;
 const DEFAULT_SIZE = 2 ** 18;
 
 /** @param part - gives the bytes of a part */
-export function windows(pages: Pages, part: PartReader, options: WindowOptions = {}): Generator<Window, void, undefined> {
+export function windows<TArrayBuffer extends ArrayBufferLike>(
+  pages: Pages,
+  part: PartReader<TArrayBuffer>,
+  options: WindowOptions = {},
+): Generator<Window<TArrayBuffer>, void, undefined> {
   validateOptions<WindowOptions>(options, ['size', 'overlap']);
   const { size = DEFAULT_SIZE, overlap = 0 } = options;
   validateInteger(size, 'options.size', 1);
@@ -33,11 +37,16 @@ export function windows(pages: Pages, part: PartReader, options: WindowOptions =
   return slide(pages, part, size, overlap);
 }
 
-function* slide(pages: Pages, part: PartReader, size: number, overlap: number): Generator<Window, void, undefined> {
+function* slide<TArrayBuffer extends ArrayBufferLike>(
+  pages: Pages,
+  part: PartReader<TArrayBuffer>,
+  size: number,
+  overlap: number,
+): Generator<Window<TArrayBuffer>, void, undefined> {
   for (let offset = 0; offset < pages.length; offset += size - overlap) {
     const length = Math.min(size, pages.length - offset);
     const window = part(offset, length);
-    yield Object.defineProperty(window, 'offset', { value: offset }) as Window;
+    yield Object.defineProperty(window, 'offset', { value: offset }) as Window<TArrayBuffer>;
     if (offset + length === pages.length) return;
   }
 }

@@ -128,7 +128,7 @@ export function finish<M extends Mapping>(mapping: M, options: MapOptions & { re
 let newAnonymousMapping: (pages: PagesOptions, access: Protection) => AnonymousMapping;
 
 /** The memory behind a mapping with `sharing: 'shared'`. */
-export class AnonymousMapping extends Mapping {
+export class AnonymousMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> extends Mapping<TArrayBuffer> {
   static {
     newAnonymousMapping = (pages, access) => new AnonymousMapping(OURS, new MappedMemory(pages, access, ANONYMOUS));
   }
@@ -149,6 +149,18 @@ export class AnonymousMapping extends Mapping {
   }
 }
 
+interface Shared {
+  readonly buffer: 'shared';
+}
+
+/** Memory that every runtime can move to where a SharedArrayBuffer is. */
+interface Movable {
+  readonly buffer?: undefined;
+  readonly address?: undefined;
+  readonly hugePages?: 'transparent' | undefined;
+  readonly growsDown?: false | undefined;
+}
+
 /**
  * Maps zeroed memory that no file stands behind: mmap(2).
  *
@@ -162,6 +174,9 @@ export class AnonymousMapping extends Mapping {
  * ERR_MEMMAP_NO_EXTERNAL_BUFFER: the engine, as Electron's, has no buffers for this
  * @throws {SystemError} EEXIST if fixed placement would hit memory that is not memmap's
  */
+export function mapAnonymous(options: AnonymousOptions & { readonly buffer: 'array' }): AnonymousMapping<ArrayBuffer>;
+export function mapAnonymous(options: AnonymousOptions & (Shared | Movable)): AnonymousMapping<SharedArrayBuffer>;
+export function mapAnonymous(options: AnonymousOptions): AnonymousMapping;
 export function mapAnonymous(options: AnonymousOptions): AnonymousMapping {
   return placeAnonymous(options, undefined);
 }

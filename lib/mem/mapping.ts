@@ -21,7 +21,7 @@ import type { BindPolicy, MemoryPolicy } from './policy.js';
 import { Prefetch } from './prefetch.js';
 import type { Access } from './protections.js';
 import { type Residency, residency } from './residency.js';
-import { type ViewConstructor, type ViewOptions, resolveView } from './view.js';
+import { type ViewConstructor, type ViewOptions, type ViewOver, resolveView } from './view.js';
 import type { Resolved } from '../internal/resolved.js';
 
 const { MS, MADV } = binding;
@@ -40,7 +40,7 @@ export let memoryOf: (mapping: Mapping) => MappedMemory;
  *
  * Every method but `close` throws ERR_MEMMAP_CLOSED on a closed mapping.
  */
-export abstract class Mapping implements Disposable {
+export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> implements Disposable {
   static {
     memoryOf = (mapping) => mapping.#memory;
   }
@@ -74,9 +74,9 @@ export abstract class Mapping implements Disposable {
    * ERR_MEMMAP_NO_EXTERNAL_BUFFER
    * @throws {StateError} ERR_MEMMAP_DETACHED: a transfer or a byte stream has taken its memory
    */
-  get buffer(): ArrayBuffer | SharedArrayBuffer {
+  get buffer(): TArrayBuffer {
     this.#memory.pages.open();
-    return this.#memory.pages.buffer;
+    return this.#memory.pages.buffer as TArrayBuffer;
   }
   /** Where in `buffer` the mapping starts: 0 unless a file is mapped from inside a page. */
   get byteOffset(): number {
@@ -87,7 +87,7 @@ export abstract class Mapping implements Disposable {
    * All bytes, in place. Node's own Buffer methods err past 4 GiB: prefer `windows()` there.
    * Throws as {@link buffer} does.
    */
-  get bytes(): Buffer {
+  get bytes(): Buffer<TArrayBuffer> {
     this.#memory.pages.open();
     if (this.length > constants.MAX_LENGTH) {
       throw new UnsupportedError(
@@ -95,7 +95,7 @@ export abstract class Mapping implements Disposable {
         `A Buffer has at most ${constants.MAX_LENGTH} bytes; use view() of a part, or windows()`,
       );
     }
-    return this.#memory.pages.bytes;
+    return this.#memory.pages.bytes as Buffer<TArrayBuffer>;
   }
 
   /**
@@ -105,15 +105,15 @@ export abstract class Mapping implements Disposable {
    * @throws {RangeError} ERR_OUT_OF_RANGE past the end of the mapping, or if the part is not
    * aligned to the element size
    */
-  view<View>(Type: ViewConstructor<View>, options?: ViewOptions): View {
+  view<View>(Type: ViewConstructor<View>, options?: ViewOptions): ViewOver<View, TArrayBuffer> {
     const { byteOffset, count } = resolveView(Type, options, this.#memory.pages);
-    return new Type(this.buffer as ArrayBuffer, byteOffset, count);
+    return new Type(this.buffer as ArrayBuffer, byteOffset, count) as ViewOver<View, TArrayBuffer>;
   }
 
   /** A DataView over a part, in place, at any alignment. */
-  dataView(range?: Range): DataView {
+  dataView(range?: Range): DataView<TArrayBuffer> {
     const { offset, length } = resolveRange(range, this.length);
-    return new DataView(this.buffer as ArrayBuffer, this.byteOffset + offset, length);
+    return new DataView(this.buffer, this.byteOffset + offset, length);
   }
 
   /** What the bytes allow now; `protect()` over the whole mapping changes it. */

@@ -7,6 +7,21 @@ export interface ViewConstructor<View> {
   new (buffer: ArrayBuffer, byteOffset: number, length: number): View;
 }
 
+/** The typed array of a class, over this type of buffer. */
+export type ViewOver<View, TArrayBuffer extends ArrayBufferLike> =
+  View extends Int8Array ? Int8Array<TArrayBuffer>
+  : View extends Uint8Array ? Uint8Array<TArrayBuffer>
+  : View extends Uint8ClampedArray ? Uint8ClampedArray<TArrayBuffer>
+  : View extends Int16Array ? Int16Array<TArrayBuffer>
+  : View extends Uint16Array ? Uint16Array<TArrayBuffer>
+  : View extends Int32Array ? Int32Array<TArrayBuffer>
+  : View extends Uint32Array ? Uint32Array<TArrayBuffer>
+  : View extends Float32Array ? Float32Array<TArrayBuffer>
+  : View extends Float64Array ? Float64Array<TArrayBuffer>
+  : View extends BigInt64Array ? BigInt64Array<TArrayBuffer>
+  : View extends BigUint64Array ? BigUint64Array<TArrayBuffer>
+  : View;
+
 /** Options of {@link Mapping.view}. */
 export interface ViewOptions {
   /** Bytes from the start of the mapping. @default 0 */

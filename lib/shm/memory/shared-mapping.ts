@@ -72,7 +72,7 @@ export let mapShared: (region: Region, access: SharedAccess) => SharedMapping;
  * Shared memory as this process sees it: made by `SharedMemory.map()`. It keeps a descriptor of
  * its own, and lives on when the SharedMemory is closed.
  */
-export class SharedMapping extends Mapping {
+export class SharedMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> extends Mapping<TArrayBuffer> {
   static {
     mapShared = (region, access) => SharedMapping.#of(region, access);
   }

@@ -247,6 +247,9 @@ export class SharedMemory implements Disposable {
    *
    * @throws {SystemError} EACCES, EPERM if the descriptor or a seal forbids to write
    */
+  map(options: SharedMapOptions & { readonly buffer: 'array' }): SharedMapping<ArrayBuffer>;
+  map(options?: SharedMapOptions & { readonly buffer?: 'shared' | undefined }): SharedMapping<SharedArrayBuffer>;
+  map(options?: SharedMapOptions): SharedMapping;
   map(options: SharedMapOptions = {}): SharedMapping {
     const fd = this.#open();
     validateOptions<SharedMapOptions>(options, ['access', 'buffer']);
