@@ -111,7 +111,7 @@ async function runAll(steps, { quiet = false, priority } = {}) {
 
 /** Has here what the fresh machine has installed and built: whether it has. */
 function takeOver() {
-  const parts = ['node_modules', 'build', 'dist', '.unbundled'];
+  const parts = ['node_modules', 'test/boundary/types/oldest/node_modules', 'build', 'dist', '.unbundled'];
   const isWhole = parts.every((part) => existsSync(join(fresh.project, part)));
   for (const part of isWhole ? parts : []) {
     rmSync(part, { recursive: true, force: true });
