@@ -6,6 +6,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
+import { CallFacts } from '../internal/call-facts.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
 import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
@@ -49,17 +50,12 @@ export interface FilePages {
   readonly inode: number;
 }
 
-/** The calls behind mapFile, in the order of core::FileFacts::Step. */
-const STEPS = ['open', 'fstat', '', 'fallocate', 'mmap'];
-const STEP_RANGE = 2;
-
 /** How drivers refuse a private mapping: perf events and BPF maps with EINVAL. */
 const REFUSALS = new Set(['EINVAL', 'ENODEV']);
 
 const FILESYSTEM_NAME = new Map(Object.entries(binding.FILESYSTEM).map(([name, magic]) => [magic, name]));
 
-/** Filled by the native call, read right after it. */
-const facts = new Float64Array(7);
+const facts = new CallFacts(binding.FACTS.file);
 
 /** What `file` is: a path to open, or a descriptor with the path it was opened by. */
 export function locateFile(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
@@ -95,13 +91,13 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
   const keepAbove = fd !== undefined && isGone(path) ? 0 : Math.min(BUFFER_LIMIT, Number.MAX_SAFE_INTEGER);
   const file = fd ?? path;
   const handle = withRoom(() =>
-    binding.mapFile(file, openFlags, offset, length, growTo, prot, flags, at, keepAbove, facts),
+    binding.mapFile(file, openFlags, offset, length, growTo, prot, flags, at, keepAbove, facts.numbers),
   );
-  const [step = 0, size = 0, mapped = 0, filesystem = 0, mode = 0, device = 0, inode = 0] = facts;
+  const [mapped, filesystem, mode] = [facts.get('length'), facts.get('filesystem'), facts.get('mode')];
   const found = {
     path,
-    device,
-    inode,
+    device: facts.get('device'),
+    inode: facts.get('inode'),
     filesystem: FILESYSTEM_NAME.get(filesystem) ?? `0x${filesystem.toString(16)}`,
     byteOffset: offset % binding.pageSize,
     // Huge pages stay where they are, and drivers are particular about addresses: so is devdax.
@@ -124,8 +120,8 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     return { ...found, handle, length: mapped };
   }
   if (handle === -errno.ENODATA && mapped === 0) return { ...found, handle: 0, length: 0 };
-  if (step === STEP_RANGE) throw pastTheEnd(source, Math.max(size, growTo), mode);
-  throw systemError(handle, STEPS[step] ?? 'mmap', { path, remedy });
+  if (facts.get('step') === binding.STEP_RANGE) throw pastTheEnd(source, Math.max(facts.get('size'), growTo), mode);
+  throw systemError(handle, binding.STEPS.mapFile[facts.get('step')] ?? 'mmap', { path, remedy });
 }
 
 /**
@@ -137,8 +133,7 @@ export function openAny(source: FileSource, growTo?: number, at?: bigint): { sou
     return { source, pages: openFile(source, growTo, at) };
   } catch (error) {
     const refused = error instanceof SystemError && error.syscall === 'mmap' && REFUSALS.has(error.code);
-    const [, , , , mode = 0] = facts;
-    if (!refused || source.copies || (source.flags & MAP.PRIVATE) === 0 || isRegular(mode)) throw error;
+    if (!refused || source.copies || (source.flags & MAP.PRIVATE) === 0 || isRegular(facts.get('mode'))) throw error;
     const shared = { ...source, flags: (source.flags & ~(MAP.PRIVATE | MAP.NORESERVE)) | MAP.SHARED };
     return { source: shared, pages: openFile(shared, growTo, at) };
   }

@@ -7,14 +7,10 @@ import { check, systemError } from '../internal/syscall.js';
 /** Bytes in a piece, and about as many are read before a call returns: milliseconds of disk. */
 export const PIECE: number = 2 ** 22;
 
-/** Numbers for each file. Twin of napi/memory/touch.cc. */
-export const FIELDS = 8;
+const { errno: ERRNO, step: STEP, size: SIZE, present: PRESENT, read: READ, device: DEVICE, inodeHigh: INODE_HIGH, inodeLow: INODE_LOW } = binding.FACTS.touched;
 
-/** Where of these the bytes read are. */
-const READ = 4;
-
-/** The calls that can fail, in the order of core::Touched::Step. */
-const STEPS = ['stat', 'open', 'read'];
+/** Numbers for each file. */
+export const FIELDS: number = Object.keys(binding.FACTS.touched).length;
 
 /** What a call found of a file, and did. */
 export interface TouchedFile {
@@ -52,20 +48,20 @@ export function piecesOf({ offset, length }: Span, most: number): Span[] {
 export function touchedIn(found: Float64Array, i: number, path: string): TouchedFile {
   const at = i * FIELDS;
   // One by one, not by destructuring: this is most of what a cached file costs here.
-  const errno = found[at] ?? 0;
-  const size = found[at + 2] ?? 0;
-  const present = found[at + 3] ?? 0;
-  const read = found[at + 4] ?? 0;
+  const errno = found[at + ERRNO] ?? 0;
+  const size = found[at + SIZE] ?? 0;
+  const present = found[at + PRESENT] ?? 0;
+  const read = found[at + READ] ?? 0;
   const known = { path, size, present: present < 0 ? undefined : present, read };
-  return errno === 0 ? known : { ...known, error: systemError(errno, STEPS[found[at + 1] ?? 0] ?? 'read', { path }) };
+  return errno === 0 ? known : { ...known, error: systemError(errno, binding.STEPS.touch[found[at + STEP] ?? 0] ?? 'read', { path }) };
 }
 
 /** Of a file with several names. */
 export function identityIn(found: Float64Array, i: number): string | undefined {
-  const at = (i + 1) * FIELDS - 3;
-  const high = found[at + 1] ?? 0;
-  const low = found[at + 2] ?? 0;
-  return high === 0 && low === 0 ? undefined : `${found[at]}:${(BigInt(high) << 32n) | BigInt(low)}`;
+  const at = i * FIELDS;
+  const high = found[at + INODE_HIGH] ?? 0;
+  const low = found[at + INODE_LOW] ?? 0;
+  return high === 0 && low === 0 ? undefined : `${found[at + DEVICE]}:${(BigInt(high) << 32n) | BigInt(low)}`;
 }
 
 export function readIn(found: Float64Array): number {

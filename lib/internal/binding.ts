@@ -27,11 +27,34 @@ type RangeCallWith = (target: Target, offset: number, length: number, flags: num
 
 type CopyCall = (target: Target, offset: number, length: number, bytes: Uint8Array) => number;
 
+type FaultKindName = 'truncated' | 'no-space' | 'memory-failure' | 'read-only' | 'no-access' | 'after-close';
+
+interface FactTables {
+  readonly file: Constants<'step' | 'size' | 'length' | 'filesystem' | 'mode' | 'device' | 'inode'>;
+  readonly sharedMemory: Constants<'memory' | 'secret' | 'writable' | 'length' | 'pageSize' | 'seals'>;
+  readonly behind: Constants<'start' | 'end' | 'inode' | 'shared' | 'writable'>;
+  /** permissions: PROT, and 8: shared. */
+  readonly map: Constants<'start' | 'end' | 'permissions' | 'offset' | 'major' | 'minor' | 'inode'>;
+  readonly peer: Constants<'pid' | 'uid' | 'gid'>;
+  /** Descriptors received, and whether some were lost for want of room. */
+  readonly received: Constants<'fds' | 'lost'>;
+  /** Pages. */
+  readonly migration: Constants<'moved' | 'absent' | 'failed'>;
+  readonly cachestat: Constants<'cached' | 'dirty' | 'writeback' | 'evicted' | 'recentlyEvicted'>;
+  /** Of each file. */
+  readonly touched: Constants<'errno' | 'step' | 'size' | 'present' | 'read' | 'device' | 'inodeHigh' | 'inodeLow'>;
+  /** Before the runs: which bits of PAGE_STATE the kernel could tell, whether residency is only claimed. */
+  readonly residency: Constants<'known' | 'faked'>;
+  /** Of each run of pages that are alike. */
+  readonly run: Constants<'length' | 'state' | 'node'>;
+  readonly census: Constants<'live' | 'retired' | 'retiredBytes'>;
+}
+
 export interface Binding {
   /** Addresses to map into with MAP.FIXED. */
   reserve(length: number): Handle;
   map(address: bigint, length: number, prot: number, flags: number, fd: number, offset: number): Handle;
-  /** Fills `facts`: step, size, length, filesystem, mode, device, inode. */
+  /** Fills `facts`: FACTS.file. */
   mapFile(
     file: string | number,
     openFlags: number,
@@ -51,7 +74,7 @@ export interface Binding {
     prot: number,
     flags: number,
     address: bigint,
-    facts: Float64Array,
+    step: Float64Array,
   ): Handle;
   /** A part of a file twice in a row, onto the buffer of the view if there is one. */
   mapMirrored(fd: number, offset: number, length: number, over?: Uint8Array): Handle;
@@ -63,8 +86,7 @@ export interface Binding {
   descriptor(handle: Handle): number;
   growFile(fd: number, oldSize: number, size: number): number;
   /**
-   * What is known of the pages, and whether their residency is only claimed; then length, state
-   * and node of each run. `fd`: of the file behind, or -1. `nodes`: whether to ask for those.
+   * FACTS.residency, then FACTS.run of each run. `fd`: of the file behind, or -1. `nodes`: whether to ask for those.
    */
   residency(target: Target, offset: number, length: number, fd: number, fileOffset: number, nodes: boolean): Float64Array | number;
   /**
@@ -76,7 +98,7 @@ export interface Binding {
   writeBackInstruction(): string | undefined;
   /** Bytes, not pages. Only with a {@link writeBackInstruction}. */
   writeBack: RangeCall;
-  /** Ranges of the process: live, of them closed but reachable, bytes of those. */
+  /** FACTS.census: ranges of the process; of them closed but reachable; bytes of those. */
   census(): Float64Array;
   /** Forgets ranges that the engine has unmapped with their buffers. */
   sweep(): void;
@@ -150,7 +172,7 @@ export interface Binding {
   migratePages(pid: number, from: Int32Array, to: Int32Array): number;
   /** Fills `nodes`, one entry for each `unit` bytes: the node, or -errno. */
   nodesOf(target: Target, offset: number, length: number, unit: number, nodes: Int32Array): number;
-  /** Fills `counts`: pages moved, absent, failed. */
+  /** Fills `counts`: FACTS.migration. */
   migrate(target: Target, offset: number, length: number, unit: number, node: number, counts: Float64Array): number;
 
   ftruncate(fd: number, length: number): number;
@@ -164,8 +186,7 @@ export interface Binding {
   /**
    * Reads into the page cache what is missing of that part of each file. `paths`: each with a NUL behind
    * it. Begins no file once `budget` bytes or more were missing. For each file it got to, one at least:
-   * -errno, the step that failed, size, bytes present or -1, bytes read; of a file with several names
-   * its device and the halves of its inode, of others zeros.
+   * FACTS.touched. Present is -1 if the kernel does not tell; device and inode are zeros unless it has several names.
    */
   touchAsync(paths: Uint8Array, offset: number, length: number, budget: number): Promise<Float64Array> | number;
 
@@ -180,7 +201,7 @@ export interface Binding {
 
   /** The descriptor, which closes with the thread: closeFd, giveFd. `step`: the call that failed. */
   createSharedMemory(name: string | null, memfdFlags: number, secret: boolean, length: number, step: Float64Array): number;
-  /** Fills `facts`: memory, secret, writable, length, pageSize, seals. */
+  /** Fills `facts`: FACTS.sharedMemory. */
   examineSharedMemory(fd: number, facts: Float64Array): number;
   openSharedMemory(name: string, flags: number): number;
   openFd(path: string, flags: number): number;
@@ -196,7 +217,7 @@ export interface Binding {
   connect(fd: number, address: Uint8Array): number;
   listen(fd: number, backlog: number): number;
   accept(fd: number): number;
-  /** Fills `out`: pid, uid, gid. */
+  /** Fills `out`: FACTS.peer. */
   peerCredentials(fd: number, out: Float64Array): number;
   /** Bytes sent; the descriptors, at most 253, go with the first. */
   sendPart(fd: number, bytes: Uint8Array, fds: Int32Array): number;
@@ -227,7 +248,7 @@ export interface Binding {
   /** A wait that goes on until unwatch(): the words must stay mapped. Does not keep the process alive. */
   watch(words: Int32Array, index: number, expected: number): number;
   unwatch(wait: number): void;
-  /** The path of what is mapped at the words. Fills `facts`: start, end, inode, shared, writable. */
+  /** The path of what is mapped at the words. Fills `facts`: FACTS.behind. */
   behind(words: Int32Array, facts: Float64Array): string | number;
   /** Opens the file anew; -ENOENT unless it is the one with this inode. The thread holds it: closeFd. */
   openLivenessFile(path: string, inode: number): number;
@@ -237,7 +258,7 @@ export interface Binding {
 
   /**
    * The path or name of what is mapped at the address, by PROCMAP_QUERY; -ENOENT if nothing is. Fills
-   * `facts`: start, end, permissions (PROT, and 8: shared), offset, major, minor, inode.
+   * `facts`: FACTS.map.
    */
   mapAt(address: bigint, facts: BigUint64Array): string | number;
   /** Whether memmap mapped some of this memory, be it in the runtime's addresses. */
@@ -285,6 +306,25 @@ export interface Binding {
   readonly E: Constants<'TOOMANYREFS'>;
   readonly F_SEAL: Constants<'SEAL' | 'SHRINK' | 'GROW' | 'WRITE' | 'FUTURE_WRITE' | 'EXEC'>;
   readonly FILESYSTEM: Readonly<Record<string, number>>;
+
+  /** Where in its array each number stands that a call writes: napi/facts.h. */
+  readonly FACTS: FactTables;
+  /** The system call of each step of a call that takes several. '': it is none, or the caller's choice. */
+  readonly STEPS: Readonly<Record<'mapFile' | 'mapMemfd' | 'createSharedMemory' | 'touch', readonly string[]>>;
+  /** The step of mapFile that is no call: the range lies past the end. */
+  readonly STEP_RANGE: number;
+  /** In the order of the arrays of faults(). */
+  readonly FAULT_KINDS: readonly FaultKindName[];
+  /** Bits of the state of a page. */
+  readonly PAGE_STATE: Constants<
+    'resident' | 'mapped' | 'swapped' | 'huge' | 'dirty' | 'writeback' | 'evicted' | 'recentlyEvicted' | 'private'
+  >;
+  /** What a call returns, negative, beyond every errno; or adds to the errno of what the guard could not be given. */
+  readonly FAILURE: Constants<'NOT_OURS' | 'NO_CLOSED_PAGES' | 'NO_PROC'>;
+  /** NODES: no kernel has more. SHARE_OF_RUNTIME: one mapping in so many of the kernel's limit is left to the runtime. */
+  readonly LIMIT: Constants<'NODES' | 'SHARE_OF_RUNTIME'>;
+  /** Of the memfd whose pages stand where a closed mapping was. */
+  readonly closedPagesName: string;
 }
 
 /** Finds the addon in a folder, built or prebuilt, and loads it. */

@@ -1,9 +1,10 @@
 // NUMA nodes by number: the check of arguments, and why the kernel refused one.
 import { readFileSync } from 'node:fs';
+import { binding } from './binding.js';
 import { invalidType, validateInteger } from './validate.js';
 
-/** No kernel is built for more. Twin of kMaxNodes in napi/numa.cc. */
-export const MAX_NODE = 1023;
+/** The highest number of a node: no kernel is built for more. */
+export const MAX_NODE: number = binding.LIMIT.NODES - 1;
 
 /** The numbers of nodes, for the addon. Duplicates and the order mean nothing. */
 export function validateNodes(value: unknown, name: string): Int32Array {

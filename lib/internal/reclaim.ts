@@ -12,27 +12,30 @@ const MAX_RETIRED_BYTES = 2 ** 44;
 let closes = 0;
 let patience = 1;
 
-function pressureOf([, retired = 0, bytes = 0]: Float64Array): number {
-  return Math.max(retired / MAX_RETIRED, bytes / MAX_RETIRED_BYTES);
+const { census: CENSUS } = binding.FACTS;
+
+function pressure(): number {
+  const counts = binding.census();
+  return Math.max((counts[CENSUS.retired] ?? 0) / MAX_RETIRED, (counts[CENSUS.retiredBytes] ?? 0) / MAX_RETIRED_BYTES);
 }
 
 /** Called after each close of a mapping that had a buffer. */
 export function reclaim(): void {
   closes += 1;
   if (closes % STRIDE !== 0) return;
-  let pressure = pressureOf(binding.census());
-  if (pressure >= patience) {
+  let now = pressure();
+  if (now >= patience) {
     // Those of the engine may be gone already: it does not tell.
     binding.sweep();
-    pressure = pressureOf(binding.census());
+    now = pressure();
   }
-  if (pressure < patience) {
-    if (pressure < 0.5) patience = 1;
+  if (now < patience) {
+    if (now < 0.5) patience = 1;
     return;
   }
   binding.collect();
   // What survives is still in use: collecting again at once would find nothing.
-  patience = pressure + 1;
+  patience = now + 1;
 }
 
 /**

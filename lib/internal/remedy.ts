@@ -13,16 +13,17 @@ import {
   readText,
 } from './kernel-files.js';
 
-/** Of the kernel's limit, what is left to the runtime. Twin of core/headroom.cc. */
-const SHARE_OF_RUNTIME = 1 / 64;
+/** Of the kernel's limit, what is left to the runtime. */
+const SHARE_OF_RUNTIME = 1 / binding.LIMIT.SHARE_OF_RUNTIME;
 
 /** Set if the process has as many mappings as the kernel, and memmap, let it have. */
 function atMappingLimit(): string | undefined {
   const limit = mappingLimit();
   // What the process has may have changed since the call that failed.
   if (!(mappingCount() >= limit * (1 - SHARE_OF_RUNTIME) - 16)) return undefined;
-  const [ranges = 0, closed = 0] = binding.census();
-  const live = ranges - closed;
+  const counts = binding.census();
+  const { census } = binding.FACTS;
+  const live = (counts[census.live] ?? 0) - (counts[census.retired] ?? 0);
   return (
     `The process has reached vm.max_map_count (${limit}); ${live} of its mappings are live maps of memmap. ` +
     'Close those no longer needed, or raise the limit: sysctl -w vm.max_map_count=262144'

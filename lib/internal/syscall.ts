@@ -1,5 +1,6 @@
 // The kernel's convention, negative is -errno, made an exception: here and nowhere else.
 import { SystemError, UnsupportedError } from '../errors.js';
+import { binding } from './binding.js';
 import { type FeatureName, lacks } from './features.js';
 
 /** What an error knows besides the number. */
@@ -11,11 +12,9 @@ export interface ErrorContext {
   readonly remedy?: (code: string) => string | undefined;
 }
 
-/** Twin of kNotOurs in napi/convert.h: beyond every errno. */
-export const NOT_OURS = -4096;
-/** Twins of core/guard/guard.h: added to the error of what the guard could not be given. */
-const NO_CLOSED_PAGES = 2 ** 13;
-const NO_PROC = 2 ** 14;
+/** What a call returns for addresses that are not memmap's. */
+export const NOT_OURS: number = -binding.FAILURE.NOT_OURS;
+const { NO_CLOSED_PAGES, NO_PROC } = binding.FAILURE;
 
 interface Failure {
   readonly errno: number;

@@ -92,8 +92,6 @@ const KNOWN = [
   'hugePages', 'address', 'placement', 'droppable', 'growsDown',
 ] as const;
 
-/** The calls behind shared memory, in the order of core::FileFacts::Step. */
-const MEMFD_STEPS = ['memfd_create', 'fstatfs', '', 'fallocate', 'mmap'];
 
 /** Checks what `mapFile` and `mapAnonymous` have in common. */
 export function validateMapOptions(options: MapOptions): void {
@@ -220,7 +218,7 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
     const step = new Float64Array(1);
     const memfdFlags = MFD.CLOEXEC | (huge?.memfd ?? 0);
     handle = withRoom(() => binding.mapMemfd('memmap', memfdFlags, length, prot, flags | MAP.SHARED, address, step));
-    check(handle, MEMFD_STEPS[step[0] ?? 0] ?? 'mmap', { remedy });
+    check(handle, binding.STEPS.mapMemfd[step[0] ?? 0] ?? 'mmap', { remedy });
   } else {
     flags |= MAP.ANONYMOUS | (huge?.map ?? 0) | (droppable === true ? MAP.DROPPABLE : MAP.PRIVATE);
     handle = check(withRoom(() => binding.map(address, length, prot, flags, -1, 0)), 'mmap', {

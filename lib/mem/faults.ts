@@ -39,9 +39,8 @@ export interface Fault {
   readonly path?: string;
 }
 
-/** In the order of core::FaultKind. */
-const THROWN: readonly FaultErrorKind[] = ['truncated', 'no-space', 'memory-failure', 'read-only', 'no-access'];
-const KINDS: readonly FaultKind[] = [...THROWN, 'after-close'];
+const KINDS: readonly FaultKind[] = binding.FAULT_KINDS;
+const THROWN = KINDS.filter((kind): kind is FaultErrorKind => kind !== 'after-close');
 
 const MEANING: Readonly<Record<FaultErrorKind, string>> = {
   truncated: 'the file was truncated: bytes past its end read as zeros. Call refresh() to adopt the new length',

@@ -1,5 +1,6 @@
 // On which NUMA nodes the pages of a mapping lie, and shall lie.
 import { binding } from '../internal/binding.js';
+import { CallFacts } from '../internal/call-facts.js';
 import { MAX_NODE, nodesRemedy } from '../internal/nodes.js';
 import type { Range, Span } from '../internal/range.js';
 import { validateBoolean, validateInteger } from '../internal/validate.js';
@@ -72,15 +73,14 @@ export function migrate(pages: Pages, node: number, range: Range | undefined): M
   validateInteger(node, 'node', 0, MAX_NODE);
   const { offset, length } = wholePages(pages, range);
   const handle = pages.settled();
-  const counts = new Float64Array(3);
+  const counts = new CallFacts(binding.FACTS.migration);
   if (length > 0) {
-    check(binding.migrate(handle, offset, length, pages.pageSize, node, counts), 'move_pages', {
+    check(binding.migrate(handle, offset, length, pages.pageSize, node, counts.numbers), 'move_pages', {
       feature: 'numa',
       remedy: (code) => (code === 'ENODEV' || code === 'EACCES' ? nodesRemedy([node]) : undefined),
     });
   }
-  const [moved = 0, absent = 0, failed = 0] = counts;
-  return { moved, absent, failed };
+  return { moved: counts.get('moved'), absent: counts.get('absent'), failed: counts.get('failed') };
 }
 
 export function setHomeNode(pages: Pages, node: number, range: Range | undefined): void {

@@ -67,10 +67,7 @@ export interface FileBehind {
   readonly lost?: boolean;
 }
 
-/** Bits of a state. Twin of core/residency.h. */
-const BIT = {
-  resident: 1, mapped: 2, swapped: 4, huge: 8, dirty: 16, writeback: 32, evicted: 64, recentlyEvicted: 128,
-} as const;
+const BIT = binding.PAGE_STATE;
 
 /** Of no bytes everything is known. */
 const NOTHING = new Float64Array([Object.values(BIT).reduce((all, bit) => all | bit, 0), 0]);
@@ -93,8 +90,10 @@ function transparentSize(): number {
   return readNumber('/sys/kernel/mm/transparent_hugepage/hpage_pmd_size');
 }
 
-/** Of each run its length, state and node. */
-const FIELDS = 3;
+/** Where the runs begin, and numbers of each. */
+const RUNS = Object.keys(binding.FACTS.residency).length;
+const FIELDS = Object.keys(binding.FACTS.run).length;
+const { length: LENGTH, state: STATE, node: NODE } = binding.FACTS.run;
 
 /** What the native call has found: known bits, whether residency is claimed, then the runs. */
 class FoundPages {
@@ -104,9 +103,9 @@ class FoundPages {
 
   constructor(numbers: Float64Array, lost: boolean) {
     this.#numbers = numbers;
-    [this.#known = 0] = numbers;
+    this.#known = numbers[binding.FACTS.residency.known] ?? 0;
     // Without its file the kernel cannot be tested; but a page that is not there is the truth.
-    this.claimed = numbers[1] !== 0 || (lost && this.runs.every(({ state }) => (state & BIT.resident) !== 0));
+    this.claimed = numbers[binding.FACTS.residency.faked] !== 0 || (lost && this.runs.every(({ state }) => (state & BIT.resident) !== 0));
   }
 
   tell(state: number, bit: number): boolean | undefined {
@@ -116,7 +115,9 @@ class FoundPages {
   get runs(): { readonly size: number; readonly state: number; readonly node: number }[] {
     const numbers = this.#numbers;
     const runs = [];
-    for (let i = 2; i < numbers.length; i += FIELDS) runs.push({ size: numbers[i] ?? 0, state: numbers[i + 1] ?? 0, node: numbers[i + 2] ?? -1 });
+    for (let i = RUNS; i < numbers.length; i += FIELDS) {
+      runs.push({ size: numbers[i + LENGTH] ?? 0, state: numbers[i + STATE] ?? 0, node: numbers[i + NODE] ?? -1 });
+    }
     return runs;
   }
 
@@ -125,7 +126,7 @@ class FoundPages {
     if ((this.#known & bit) === 0) return undefined;
     const numbers = this.#numbers;
     let bytes = 0;
-    for (let i = 2; i < numbers.length; i += FIELDS) if (((numbers[i + 1] ?? 0) & bit) !== 0) bytes += numbers[i] ?? 0;
+    for (let i = RUNS; i < numbers.length; i += FIELDS) if (((numbers[i + STATE] ?? 0) & bit) !== 0) bytes += numbers[i + LENGTH] ?? 0;
     return bytes / binding.pageSize;
   }
 }

@@ -1,5 +1,6 @@
 // The calls on files that mappings are made of, 1:1.
 import { binding } from '../internal/binding.js';
+import { CallFacts } from '../internal/call-facts.js';
 import { missing } from '../internal/remedy.js';
 import { invalidType, invalidValue, validateInteger, validateOptions } from '../internal/validate.js';
 import { check } from '../internal/syscall.js';
@@ -64,10 +65,15 @@ export function cachestat(
   validateInteger(offset, 'range.offset');
   validateInteger(length, 'range.length');
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
-  const counts = new Float64Array(5);
-  check(binding.cachestat(fd, offset, length, flags, counts), 'cachestat', { remedy: missing('cachestat') });
-  const [cached = 0, dirty = 0, writeback = 0, evicted = 0, recentlyEvicted = 0] = counts;
-  return { cached, dirty, writeback, evicted, recentlyEvicted };
+  const counts = new CallFacts(binding.FACTS.cachestat);
+  check(binding.cachestat(fd, offset, length, flags, counts.numbers), 'cachestat', { remedy: missing('cachestat') });
+  return {
+    cached: counts.get('cached'),
+    dirty: counts.get('dirty'),
+    writeback: counts.get('writeback'),
+    evicted: counts.get('evicted'),
+    recentlyEvicted: counts.get('recentlyEvicted'),
+  };
 }
 
 /** memfd_create(2): a descriptor of a new, empty, nameless file in memory. The caller closes it. */

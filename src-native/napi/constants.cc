@@ -1,12 +1,21 @@
-// The kernel's numbers, from its headers (sys/abi.h): nobody types one in TypeScript.
+// The kernel's numbers, from its headers (sys/abi.h), and our own tables that both sides
+// use: nobody types one in TypeScript.
 #include <fcntl.h>
 
 #include <initializer_list>
 #include <utility>
 
+#include "core/extent/closed_pages.h"
+#include "core/extent/fault_counts.h"
+#include "core/guard/guard.h"
 #include "core/page.h"
+#include "core/replacement/headroom.h"
+#include "core/residency/residency.h"
+#include "napi/convert.h"
 #include "napi/exports.h"
+#include "napi/facts.h"
 #include "sys/abi.h"
+#include "sys/numa.h"
 
 namespace memmap::napi {
 namespace {
@@ -22,9 +31,66 @@ Napi::Object table(Napi::Env env, std::initializer_list<Constant> constants) {
   return object;
 }
 
+// Each name with its place.
+template <size_t N>
+Napi::Object places(Napi::Env env, const Names<N>& names) {
+  Napi::Object object = Napi::Object::New(env);
+  for (size_t i = 0; i < N; ++i) {
+    object.Set(names[i], Napi::Number::New(env, static_cast<double>(i)));
+  }
+  object.Freeze();
+  return object;
+}
+
+void export_tables(Napi::Env env, Napi::Object exports) {
+  Napi::Object facts = Napi::Object::New(env);
+  facts.Set("file", places(env, FileFact::kNames));
+  facts.Set("sharedMemory", places(env, SharedMemoryFact::kNames));
+  facts.Set("behind", places(env, BehindFact::kNames));
+  facts.Set("map", places(env, MapFact::kNames));
+  facts.Set("peer", places(env, PeerFact::kNames));
+  facts.Set("received", places(env, ReceivedFact::kNames));
+  facts.Set("migration", places(env, MigrationFact::kNames));
+  facts.Set("cachestat", places(env, CachestatFact::kNames));
+  facts.Set("touched", places(env, TouchedFact::kNames));
+  facts.Set("residency", places(env, ResidencyFact::kNames));
+  facts.Set("run", places(env, RunFact::kNames));
+  facts.Set("census", places(env, CensusFact::kNames));
+  facts.Freeze();
+  exports.Set("FACTS", facts);
+
+  Napi::Object steps = Napi::Object::New(env);
+  steps.Set("mapFile", new_list(env, kFileSteps));
+  steps.Set("mapMemfd", new_list(env, kMemfdSteps));
+  steps.Set("createSharedMemory", new_list(env, kSharedMemorySteps));
+  steps.Set("touch", new_list(env, kTouchSteps));
+  steps.Freeze();
+  exports.Set("STEPS", steps);
+  exports.Set("STEP_RANGE",
+              Napi::Number::New(env, static_cast<int>(core::FileFacts::Step::kRange)));
+
+  exports.Set("FAULT_KINDS", new_list(env, core::kFaultKindNames));
+  exports.Set("PAGE_STATE", table(env, {{"resident", core::kResident},
+                                        {"mapped", core::kMapped},
+                                        {"swapped", core::kSwapped},
+                                        {"huge", core::kHuge},
+                                        {"dirty", core::kDirty},
+                                        {"writeback", core::kWriteback},
+                                        {"evicted", core::kEvicted},
+                                        {"recentlyEvicted", core::kRecentlyEvicted},
+                                        {"private", core::kPrivate}}));
+  exports.Set("FAILURE", table(env, {{"NOT_OURS", kNotOurs},
+                                     {"NO_CLOSED_PAGES", core::kNoClosedPages},
+                                     {"NO_PROC", core::kNoProc}}));
+  exports.Set("LIMIT", table(env, {{"NODES", sys::kMaxNodes},
+                                   {"SHARE_OF_RUNTIME", core::kShareOfRuntime}}));
+  exports.Set("closedPagesName", Napi::String::New(env, core::kClosedPagesName));
+}
+
 }  // namespace
 
 void export_constants(Napi::Env env, Napi::Object exports) {
+  export_tables(env, exports);
   exports.Set("pageSize", Napi::Number::New(env, static_cast<double>(core::page_size())));
   exports.Set("PROT", table(env, {{"NONE", PROT_NONE},
                                   {"READ", PROT_READ},

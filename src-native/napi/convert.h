@@ -9,6 +9,7 @@
 #include <napi.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -80,11 +81,25 @@ Napi::Value new_array(napi_env env, const std::vector<T>& numbers) {
   return {env, array};
 }
 
+// A new list of texts, frozen; no value where none can be made.
+template <size_t N>
+Napi::Value new_list(napi_env env, const std::array<const char*, N>& texts) {
+  napi_value list = nullptr;
+  bool made = napi_create_array_with_length(env, N, &list) == napi_ok;
+  for (size_t i = 0; i < N && made; ++i) {
+    napi_value text = nullptr;
+    made = napi_create_string_utf8(env, texts[i], NAPI_AUTO_LENGTH, &text) == napi_ok &&
+           napi_set_element(env, list, static_cast<uint32_t>(i), text) == napi_ok;
+  }
+  if (!made || napi_object_freeze(env, list) != napi_ok) return {};
+  return {env, list};
+}
+
 inline Napi::Value number(Napi::Env env, double value) {
   return Napi::Number::New(env, value);
 }
 
-// Success is 0, failure is -errno: lib/errors.ts turns it into an exception.
+// Success is 0, failure is -errno: lib/internal/syscall.ts turns it into an exception.
 inline Napi::Value to_js(Napi::Env env, sys::Errno error) {
   return number(env, -error.value);
 }

@@ -13,6 +13,10 @@
 
 namespace memmap::sys {
 
+// No kernel is built for more nodes (CONFIG_NODES_SHIFT is at most 10), nor takes longer
+// masks.
+inline constexpr size_t kMaxNodes = 1024;
+
 Errno mbind(void* address, size_t length, int mode, const unsigned long* nodes,
             unsigned long max_node, unsigned flags);
 // EINVAL if the mask has fewer bits than the kernel has nodes.

@@ -1,6 +1,7 @@
 // The addon itself, called as lib/ never would: what it is given is not what it takes. It touches nothing
 // that was not given, and numbers of mappings that are no more lead nowhere.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { binding } from '../support/boundary/features.mjs';
 import { runs } from '../support/process/run.mjs';
@@ -99,6 +100,22 @@ describe('the addon', () => {
     assert.equal(binding.xxh32(undefined, 0, 1, 0), NaN);
     assert.ok(outcome(() => binding.openFd(1, 0)) instanceof Error);
     binding.giveFd(fd);
+  });
+
+  it('has just the names that its declaration says', () => {
+    const source = readFileSync('lib/internal/binding.ts', 'utf8').replaceAll(/\/\*\*[^]*?\*\//g, '');
+    const declared = [...source.matchAll(/readonly (\w+): Constants<([^>]*)>/g)].map(([, table, names]) => [table, [...names.matchAll(/'(\w+)'/g)].map(([, name]) => name)]);
+    const addon = { ...binding, ...binding.FACTS };
+    assert.deepEqual(declared.map(([table]) => table).filter((table) => addon[table] === undefined), []);
+    for (const [table, names] of declared) assert.deepEqual(Object.keys(addon[table]).toSorted(), names.toSorted(), table);
+    assert.ok(declared.length > 25);
+    const tables = Object.keys(binding.FACTS);
+    assert.deepEqual(tables.filter((table) => !declared.some(([name]) => name === table)), []);
+    // Places, one after the other.
+    for (const table of tables) assert.deepEqual(Object.values(binding.FACTS[table]), [...Object.keys(binding.FACTS[table]).keys()], table);
+    const kinds = /type FaultKindName = ([^;]*)/.exec(source)[1];
+    assert.deepEqual([...binding.FAULT_KINDS], [...kinds.matchAll(/'([\w-]+)'/g)].map(([, kind]) => kind));
+    assert.deepEqual(Object.keys(binding.STEPS).toSorted(), ['createSharedMemory', 'mapFile', 'mapMemfd', 'touch']);
   });
 
   it('is called before what must come first', () => runs('unannounced'));

@@ -51,8 +51,8 @@ export type Whose = number | 'self';
 const DELETED = ' (deleted)';
 /** The only byte that the kernel writes otherwise in the text; a backslash stays one. */
 const ESCAPED_NEWLINE = '\\012';
-/** Pages of a mapping that is closed while its buffer is still about. Twin of core/closed_pages.cc. */
-export const CLOSED_PAGES = '/memfd:memmap-closed (deleted)';
+/** Pages of a mapping that is closed while its buffer is still about. */
+export const CLOSED_PAGES: string = `/memfd:${binding.closedPagesName} (deleted)`;
 const SHARED = 8;
 const KERNEL_HALF = 1n << 63n;
 
@@ -92,11 +92,13 @@ export class EntryParser {
     );
   }
 
-  /** What binding.mapAt() has found: start, end, permissions, offset, major, minor, inode. */
+  /** What binding.mapAt() has found. */
   found(facts: BigUint64Array, label: string): MapEntry {
-    const [start = 0n, end = 0n, flags = 0n, offset = 0n, major = 0n, minor = 0n, inode = 0n] = facts;
-    const hex = (part: bigint): string => part.toString(16).padStart(2, '0');
-    return this.#entry(start, end, Number(flags), Number(offset), `${hex(major)}:${hex(minor)}`, Number(inode), label);
+    const { map } = binding.FACTS;
+    const fact = (name: keyof typeof map): bigint => facts[map[name]] ?? 0n;
+    const number = (name: keyof typeof map): number => Number(fact(name));
+    const hex = (name: keyof typeof map): string => fact(name).toString(16).padStart(2, '0');
+    return this.#entry(fact('start'), fact('end'), number('permissions'), number('offset'), `${hex('major')}:${hex('minor')}`, number('inode'), label);
   }
 
   #entry(

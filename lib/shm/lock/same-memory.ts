@@ -3,12 +3,12 @@
 // process, and have an owner in each.
 import { FaultError, StateError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
+import { CallFacts } from '../../internal/call-facts.js';
 import { faultCount } from '../../mem/faults.js';
 import { CLOSED_PAGES } from '../../mem/maps/map-entry.js';
 import { type Mapping, memoryOf } from '../../mem/mapping.js';
 
-/** Filled by the native call, read right after it: start, end, inode, shared, writable. */
-const facts = new Float64Array(5);
+const facts = new CallFacts(binding.FACTS.behind);
 
 interface Shown {
   readonly path: string;
@@ -18,9 +18,8 @@ interface Shown {
 
 /** What the kernel shows behind a word; undefined if it cannot be asked. */
 function shownAt(words: Int32Array, at: number): Shown | undefined {
-  const path = binding.behind(words.subarray(at), facts);
-  const [, , inode = 0, shared = 0] = facts;
-  return typeof path === 'string' ? { path, inode, shared } : undefined;
+  const path = binding.behind(words.subarray(at), facts.numbers);
+  return typeof path === 'string' ? { path, inode: facts.get('inode'), shared: facts.get('shared') } : undefined;
 }
 
 export class SameMemory {

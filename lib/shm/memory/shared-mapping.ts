@@ -2,6 +2,7 @@
 import { fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Handle, binding } from '../../internal/binding.js';
+import { CallFacts } from '../../internal/call-facts.js';
 import { refuseExternal } from '../../internal/buffer.js';
 import { type BufferKind, PROTECTION } from '../../internal/literals.js';
 import { withRoom } from '../../internal/reclaim.js';
@@ -32,11 +33,7 @@ export interface Region {
   readonly kind: BufferKind | undefined;
 }
 
-/** The calls of core::FileFacts::Step. */
-const STEPS = ['open', 'fstat', 'mmap', 'fallocate', 'mmap'];
-
-/** Filled by the native call, read right after it. */
-const facts = new Float64Array(7);
+const facts = new CallFacts(binding.FACTS.file);
 
 function flagsOf(access: SharedAccess, { secret, pageSize }: Region): number {
   if (access === 'copy-on-write') return MAP.PRIVATE;
@@ -89,15 +86,14 @@ export class SharedMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLik
     refuseExternal(kind, movable);
     const flags = flagsOf(access, region);
     const handle: Handle = withRoom(() =>
-      binding.mapFile(region.fd, 0, 0, -1, -1, ACCESS[access], flags, 0n, 0, facts),
+      binding.mapFile(region.fd, 0, 0, -1, -1, ACCESS[access], flags, 0n, 0, facts.numbers),
     );
-    const [step = 0, , length = 0] = facts;
     if (handle < 0) {
-      throw systemError(handle, STEPS[step] ?? 'mmap', {
+      throw systemError(handle, binding.STEPS.mapFile[facts.get('step')] || 'mmap', {
         remedy: (code) => (code === 'EPERM' ? 'A seal forbids such mappings: see seals' : mapRemedy(flags)(code)),
       });
     }
-    const pages = { handle, byteOffset: 0, length, kind, movable, pageSize };
+    const pages = { handle, byteOffset: 0, length: facts.get('length'), kind, movable, pageSize };
     return new SharedMapping(OURS, new MappedMemory(pages, access, backingOf(access, flags, region.secret)));
   }
 

@@ -2,6 +2,7 @@
 import { existsSync, fstatSync, lstatSync } from 'node:fs';
 import { PeerError, StateError, SystemError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
+import { CallFacts } from '../../internal/call-facts.js';
 import { BUFFER_KIND, HUGE_PAGES } from '../../internal/literals.js';
 import { showAs } from '../../internal/inspect.js';
 import { mapRemedy } from '../../internal/remedy.js';
@@ -26,12 +27,9 @@ import { check, systemError } from '../../internal/syscall.js';
 const { MFD, O } = binding;
 const MAX_FD = 2 ** 31 - 1;
 
-/** In the order of core::SharedMemoryStep. */
-const STEPS = ['', 'fchmod', 'fstat', 'fallocate', 'linkat'];
 const OPEN_ACCESS = { read: O.RDONLY, 'read-write': O.RDWR };
 
-/** Filled by the native calls, read right after them. */
-const facts = new Float64Array(6);
+const facts = new CallFacts(binding.FACTS.sharedMemory);
 
 const missingFolder = 'Names are files of /dev/shm: mount -t tmpfs tmpfs /dev/shm. Memory without a name needs none';
 
@@ -68,17 +66,16 @@ export class SharedMemory implements Disposable {
   private constructor(key: typeof OURS, found: FoundMemory) {
     validateOurs(key, 'SharedMemory.create(), open() or fromFd()');
     const { fd, name, transparent = false } = found;
-    check(binding.examineSharedMemory(fd, facts), 'fstat');
-    const [memory = 0, secret = 0, writable = 0, , pageSize = 0] = facts;
-    if (memory === 0) {
+    check(binding.examineSharedMemory(fd, facts.numbers), 'fstat');
+    if (facts.get('memory') === 0) {
       throw new PeerError('ERR_MEMMAP_NOT_MEMORY', 'The descriptor is not shared memory: expected a memfd, or a file on tmpfs or hugetlbfs');
     }
     this.#fd = fd;
     this.#file = identify(fd);
-    this.#secret = secret !== 0;
-    this.#pageSize = pageSize;
+    this.#secret = facts.get('secret') !== 0;
+    this.#pageSize = facts.get('pageSize');
     this.#transparent = transparent;
-    this.access = writable === 0 ? 'read' : 'read-write';
+    this.access = facts.get('writable') === 0 ? 'read' : 'read-write';
     this.name = name;
   }
 
@@ -127,7 +124,7 @@ export class SharedMemory implements Disposable {
       if (code === 'ENOSPC' && name !== undefined) return '/dev/shm is full; SharedMemory.list() tells what is in it';
       return mapRemedy(0, huge?.size)(code);
     };
-    check(fd, STEPS[step[0] ?? 0] || opened, { remedy, ...(name !== undefined && { path: name }), ...(secret && { feature: 'secretMemory' }) });
+    check(fd, binding.STEPS.createSharedMemory[step[0] ?? 0] || opened, { remedy, ...(name !== undefined && { path: name }), ...(secret && { feature: 'secretMemory' }) });
     return SharedMemory.#of({ fd, name, transparent: hugePages === 'transparent' });
   }
 
@@ -222,8 +219,8 @@ export class SharedMemory implements Disposable {
 
   /** The seals it has now. Memory with a name has `['seal']`: it takes none. */
   get seals(): readonly Seal[] {
-    check(binding.examineSharedMemory(this.#open(), facts), 'fcntl');
-    return sealsOf(facts[5] ?? 0);
+    check(binding.examineSharedMemory(this.#open(), facts.numbers), 'fcntl');
+    return sealsOf(facts.get('seals'));
   }
 
   /**

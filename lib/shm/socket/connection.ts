@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PeerError, StateError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
+import { CallFacts } from '../../internal/call-facts.js';
 import { showAs } from '../../internal/inspect.js';
 import { OURS, validateOurs } from '../../internal/validate.js';
 import { disown, own } from '../../internal/owned-fd.js';
@@ -32,10 +33,9 @@ export interface Message {
   readonly payload: Buffer;
 }
 
-/** Filled by the native calls, read right after them. */
-const credentials = new Float64Array(3);
+const credentials = new CallFacts(binding.FACTS.peer);
 const received = new Int32Array(MAX_FDS_AT_ONCE);
-const facts = new Float64Array(2);
+const found = new CallFacts(binding.FACTS.received);
 const head = Buffer.alloc(HEADER_LENGTH);
 const bytes = Buffer.alloc(2 ** 16);
 
@@ -92,9 +92,10 @@ export class Connection implements Disposable {
 
   static #over(fd: number, allow: (peer: Peer) => boolean): Connection {
     try {
-      check(binding.peerCredentials(fd, credentials), 'getsockopt');
-      const [pid = 0, uid = 0, gid = 0] = credentials;
-      const peer = { pid, uid, gid };
+      check(binding.peerCredentials(fd, credentials.numbers), 'getsockopt');
+      const pid = credentials.get('pid');
+      const uid = credentials.get('uid');
+      const peer = { pid, uid, gid: credentials.get('gid') };
       // A promise, too, is not a yes.
       const answer: unknown = allow(peer);
       if (answer !== true) {
@@ -196,10 +197,11 @@ export class Connection implements Disposable {
 
   /** Bytes received; undefined if there are none yet. The thread holds the descriptors. */
   #part(fd: number, into: Buffer, fds: number[]): number | undefined {
-    const count = binding.receivePart(fd, into, received, facts);
+    const count = binding.receivePart(fd, into, received, found.numbers);
     if (count === -errno.EAGAIN) return undefined;
     check(count, 'recvmsg');
-    const [many = 0, lost = 0] = facts;
+    const many = found.get('fds');
+    const lost = found.get('lost');
     fds.push(...received.subarray(0, many));
     if (lost === 0) return count;
     // Out of the list, that of a frame: close() must not close them again.

@@ -7,6 +7,7 @@ import { randomInt } from 'node:crypto';
 import { fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { binding } from '../../internal/binding.js';
+import { CallFacts } from '../../internal/call-facts.js';
 import { invalidValue } from '../../internal/validate.js';
 import { ID } from './owner-id.js';
 import { check, systemError } from '../../internal/syscall.js';
@@ -17,8 +18,7 @@ const { errno } = constants;
 const NAMELESS = new Set(['/dev/zero (deleted)', '/anon_hugepage (deleted)']);
 const DELETED = ' (deleted)';
 
-/** Filled by the native call, read right after it: start, end, inode, shared, writable. */
-const facts = new Float64Array(5);
+const facts = new CallFacts(binding.FACTS.behind);
 
 /** A descriptor of this process that leads to the file: memfds have no path. */
 function* descriptors(path: string, inode: number): Generator<string> {
@@ -33,7 +33,8 @@ function* descriptors(path: string, inode: number): Generator<string> {
   }
 }
 
-function* ways(path: string, [start = 0, end = 0, inode = 0]: Float64Array): Generator<string> {
+function* ways(path: string): Generator<string> {
+  const [start, end, inode] = [facts.get('start'), facts.get('end'), facts.get('inode')];
   if (!path.endsWith(DELETED)) yield path;
   yield* descriptors(path, inode);
   // Only for the privileged.
@@ -41,9 +42,9 @@ function* ways(path: string, [start = 0, end = 0, inode = 0]: Float64Array): Gen
 }
 
 function openBehind(path: string): number {
-  const inode = facts[2] ?? 0;
+  const inode = facts.get('inode');
   let result = -errno.ENOENT;
-  for (const way of ways(path, facts)) {
+  for (const way of ways(path)) {
     result = binding.openLivenessFile(way, inode);
     if (result >= 0) return result;
   }
@@ -112,14 +113,14 @@ export class Liveness {
   }
 
   static #behind(words: Int32Array, owner: object): Liveness {
-    const path = binding.behind(words, facts);
+    const path = binding.behind(words, facts.numbers);
     if (typeof path === 'number') {
       check(path, 'mmap');
       throw new TypeError('unreachable');
     }
-    const [, , inode, shared, writable] = facts;
-    if (writable === 0) throw invalidValue('memory', 'must be writable', owner);
-    const local = shared === 0 || inode === 0 || NAMELESS.has(path);
+    const inode = facts.get('inode');
+    if (facts.get('writable') === 0) throw invalidValue('memory', 'must be writable', owner);
+    const local = facts.get('shared') === 0 || inode === 0 || NAMELESS.has(path);
     const key = local ? '' : `${inode} ${path}`;
     const found = known.get(key)?.deref();
     if (found !== undefined) return found;

@@ -13,8 +13,6 @@
 namespace memmap::core {
 namespace {
 
-constexpr char kName[] = "memmap-closed";
-
 std::atomic<int> the_fd = -1;
 std::atomic<uint64_t> the_inode = 0;  // of the_fd's file; stored before it
 
@@ -29,7 +27,7 @@ bool is_still_ours(int fd) {
 
 sys::Errno prepare_closed_pages() {
   if (the_fd.load(std::memory_order_relaxed) >= 0) return {};
-  sys::Result<sys::UniqueFd> fd = sys::memfd_create(kName, MFD_CLOEXEC);
+  sys::Result<sys::UniqueFd> fd = sys::memfd_create(kClosedPagesName, MFD_CLOEXEC);
   if (!fd) return fd.error();
   struct stat facts = {};
   if (sys::Errno error = sys::fstat(fd->get(), &facts); error.failed()) return error;

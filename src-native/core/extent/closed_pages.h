@@ -11,6 +11,9 @@
 
 namespace memmap::core {
 
+// Of the memfd.
+inline constexpr char kClosedPagesName[] = "memmap-closed";
+
 // Once, before the others: what memfd_create(2) says. Without it there are no closed
 // pages: see AddressRange::vacate.
 sys::Errno prepare_closed_pages();

@@ -4,6 +4,7 @@
 // Threads: any may read; who counts holds the page replacement lock.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +21,9 @@ enum class FaultKind : uint8_t {
   kAfterClose,
 };
 inline constexpr size_t kFaultKinds = 6;
+// As JavaScript says them.
+inline constexpr std::array<const char*, kFaultKinds> kFaultKindNames = {
+    "truncated", "no-space", "memory-failure", "read-only", "no-access", "after-close"};
 
 struct FaultCounts {
   std::atomic<uint32_t> all = 0;  // of any kind; JavaScript watches that of the process

@@ -30,8 +30,7 @@ sys::Errno prepare_guard();
 // Called before each map.
 sys::Errno arm_guard();
 
-// Added to the error of memfd_create(2), and of open(2) of /proc/self/maps. Twins of
-// lib/errors.ts.
+// Added to the error of memfd_create(2), and of open(2) of /proc/self/maps.
 inline constexpr int kNoClosedPages = 1 << 13;
 inline constexpr int kNoProc = 1 << 14;
 

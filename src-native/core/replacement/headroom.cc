@@ -8,9 +8,6 @@
 namespace memmap::core {
 namespace {
 
-// Of the kernel's limit, what is left to the runtime. Twin of lib/internal/remedy.ts.
-constexpr int64_t kShareOfRuntime = 64;
-
 using File = std::unique_ptr<FILE, int (*)(FILE*)>;
 
 // vm.max_map_count; INT64_MAX if /proc does not say.

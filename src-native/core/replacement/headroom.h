@@ -11,6 +11,9 @@
 
 namespace memmap::core {
 
+// Of the kernel's limit one part in so many is left to the runtime.
+inline constexpr int64_t kShareOfRuntime = 64;
+
 // Whether the process can have `count` more mappings and leave the runtime its share.
 // Reads /proc only when as many have been claimed as might matter: close to the limit.
 bool claim_mappings(int64_t count);

@@ -9,7 +9,7 @@
 
 namespace memmap::core {
 
-// Bits of a page's state. Twin of lib/mem/residency.ts.
+// Bits of a page's state.
 inline constexpr unsigned kResident = 1 << 0;  // in memory: reading it needs no disk
 inline constexpr unsigned kMapped = 1 << 1;  // in the page tables: needs no fault either
 inline constexpr unsigned kSwapped = 1 << 2;

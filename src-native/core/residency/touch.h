@@ -19,7 +19,7 @@ struct FilePart {
 
 // What became of a file.
 struct Touched {
-  // What failed, if `error` says so. Twin of lib/file/touch.ts.
+  // What failed, if `error` says so.
   enum class Step : int { kStat, kOpen, kRead };
   Step step = Step::kStat;
   sys::Errno error;

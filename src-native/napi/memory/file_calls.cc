@@ -2,6 +2,7 @@
 #include "core/residency/page_cache.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
+#include "napi/facts.h"
 #include "sys/file.h"
 
 namespace memmap::napi {
@@ -27,19 +28,19 @@ Napi::Value posix_fadvise(const Napi::CallbackInfo& info) {
                                               int64(info[2]), int32(info[3])));
 }
 
-// cachestat(fd, offset, length, flags, counts: Float64Array(5)) -> 0 | -errno
+// cachestat(fd, offset, length, flags, counts: CachestatFact) -> 0 | -errno
 Napi::Value cachestat(const Napi::CallbackInfo& info) {
   const auto out = elements<double>(info[4]);
-  if (out.size() < 5) return number(info.Env(), -EINVAL);
+  if (out.size() < CachestatFact::kAll) return number(info.Env(), -EINVAL);
   const sys::CachestatRange range = {size(info[1]), size(info[2])};
   sys::Cachestat counts = {};
   sys::Errno error = core::cachestat(int32(info[0]), range, counts,
                                      static_cast<unsigned>(int32(info[3])));
-  out[0] = static_cast<double>(counts.cached);
-  out[1] = static_cast<double>(counts.dirty);
-  out[2] = static_cast<double>(counts.writeback);
-  out[3] = static_cast<double>(counts.evicted);
-  out[4] = static_cast<double>(counts.recently_evicted);
+  out[CachestatFact::kCached] = static_cast<double>(counts.cached);
+  out[CachestatFact::kDirty] = static_cast<double>(counts.dirty);
+  out[CachestatFact::kWriteback] = static_cast<double>(counts.writeback);
+  out[CachestatFact::kEvicted] = static_cast<double>(counts.evicted);
+  out[CachestatFact::kRecentlyEvicted] = static_cast<double>(counts.recently_evicted);
   return to_js(info.Env(), error);
 }
 

@@ -10,6 +10,7 @@
 #include "napi/convert.h"
 #include "napi/environment.h"
 #include "napi/exports.h"
+#include "napi/facts.h"
 
 namespace memmap::napi {
 namespace {
@@ -37,11 +38,10 @@ Napi::Value reserve(const Napi::CallbackInfo& info) {
 }
 
 // mapFile(path | fd, openFlags, offset, length, growTo, prot, flags, address, keepAbove,
-//         facts: Float64Array) -> handle | -errno
-// facts: step, size, length, filesystem, mode, device, inode
+//         facts: FileFact) -> handle | -errno
 Napi::Value map_file(const Napi::CallbackInfo& info) {
   const auto out = elements<double>(info[9]);
-  if (out.size() < 7) return number(info.Env(), -EINVAL);
+  if (out.size() < FileFact::kAll) return number(info.Env(), -EINVAL);
   core::FileRequest request;
   std::string path;
   if (info[0].IsString()) {
@@ -61,20 +61,20 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
 
   core::FileFacts facts;
   sys::Result<core::Mapping> mapping = core::map_file(request, facts);
-  out[0] = static_cast<double>(facts.step);
-  out[1] = static_cast<double>(facts.size);
-  out[2] = static_cast<double>(facts.length);
-  out[3] = static_cast<double>(facts.filesystem);
-  out[4] = static_cast<double>(facts.mode);
-  out[5] = static_cast<double>(facts.device);
-  out[6] = static_cast<double>(facts.inode);
+  out[FileFact::kStep] = static_cast<double>(facts.step);
+  out[FileFact::kSize] = static_cast<double>(facts.size);
+  out[FileFact::kLength] = static_cast<double>(facts.length);
+  out[FileFact::kFilesystem] = static_cast<double>(facts.filesystem);
+  out[FileFact::kMode] = static_cast<double>(facts.mode);
+  out[FileFact::kDevice] = static_cast<double>(facts.device);
+  out[FileFact::kInode] = static_cast<double>(facts.inode);
   return handle_or_error(info.Env(), std::move(mapping));
 }
 
-// mapMemfd(name, memfdFlags, length, prot, flags, address, facts) -> handle | -errno
+// mapMemfd(name, memfdFlags, length, prot, flags, address, step) -> handle | -errno
 Napi::Value map_memfd(const Napi::CallbackInfo& info) {
-  const auto facts = elements<double>(info[6]);
-  if (facts.empty()) return number(info.Env(), -EINVAL);
+  const auto step_out = elements<double>(info[6]);
+  if (step_out.empty()) return number(info.Env(), -EINVAL);
   const std::string name = info[0].As<Napi::String>().Utf8Value();
   core::Mapping::Request pages;
   pages.length = size(info[2]);
@@ -84,7 +84,7 @@ Napi::Value map_memfd(const Napi::CallbackInfo& info) {
   core::FileFacts::Step step = core::FileFacts::Step::kOpen;
   sys::Result<core::Mapping> mapping =
       core::map_memfd(name.c_str(), static_cast<unsigned>(int32(info[1])), pages, step);
-  facts[0] = static_cast<double>(step);
+  step_out[0] = static_cast<double>(step);
   return handle_or_error(info.Env(), std::move(mapping));
 }
 
@@ -150,12 +150,14 @@ Napi::Value grow_file(const Napi::CallbackInfo& info) {
                core::grow_file(int32(info[0]), int64(info[1]), int64(info[2])));
 }
 
-// census() -> [live, retired, retiredBytes]
+// census() -> CensusFact: ranges of the process
 Napi::Value census(const Napi::CallbackInfo& info) {
   const core::AddressRange::Census counts = core::AddressRange::census();
-  return new_array<double>(
-      info.Env(), {static_cast<double>(counts.live), static_cast<double>(counts.retired),
-                   static_cast<double>(counts.retired_bytes)});
+  std::vector<double> out(CensusFact::kAll);
+  out[CensusFact::kLive] = static_cast<double>(counts.live);
+  out[CensusFact::kRetired] = static_cast<double>(counts.retired);
+  out[CensusFact::kRetiredBytes] = static_cast<double>(counts.retired_bytes);
+  return new_array(info.Env(), out);
 }
 
 // sweep(): forgets ranges that the engine has unmapped with their buffers

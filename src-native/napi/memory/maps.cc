@@ -3,16 +3,16 @@
 #include "core/mapping/address_range.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
+#include "napi/facts.h"
 
 namespace memmap::napi {
 namespace {
 
-// mapAt(address, facts: BigUint64Array) -> name | -errno: ENOENT if nothing is mapped
-// there. facts: start, end, permissions (PROT_*, and 8: shared), offset, major, minor,
-// inode
+// mapAt(address, facts: MapFact, BigUint64Array) -> name | -errno: ENOENT if nothing is
+// mapped there
 Napi::Value map_at(const Napi::CallbackInfo& info) {
   const auto facts = elements<uint64_t>(info[1]);
-  if (facts.size() < 7) return number(info.Env(), -EINVAL);
+  if (facts.size() < MapFact::kAll) return number(info.Env(), -EINVAL);
   if (sys::Errno error = core::prepare_find_vma(); error.failed()) {
     return to_js(info.Env(), error);
   }
@@ -21,14 +21,14 @@ Napi::Value map_at(const Napi::CallbackInfo& info) {
   const auto address = reinterpret_cast<uintptr_t>(pointer(info[0]));
   const sys::Errno error = core::query_vma(address, vma, text);
   if (error.failed()) return to_js(info.Env(), error);
-  facts[0] = vma.start;
-  facts[1] = vma.end;
-  facts[2] = (vma.readable ? 1U : 0U) | (vma.writable ? 2U : 0U) |
-             (vma.executable ? 4U : 0U) | (vma.shared ? 8U : 0U);
-  facts[3] = vma.offset;
-  facts[4] = vma.device_major;
-  facts[5] = vma.device_minor;
-  facts[6] = vma.inode;
+  facts[MapFact::kStart] = vma.start;
+  facts[MapFact::kEnd] = vma.end;
+  facts[MapFact::kPermissions] = (vma.readable ? 1U : 0U) | (vma.writable ? 2U : 0U) |
+                                 (vma.executable ? 4U : 0U) | (vma.shared ? 8U : 0U);
+  facts[MapFact::kOffset] = vma.offset;
+  facts[MapFact::kMajor] = vma.device_major;
+  facts[MapFact::kMinor] = vma.device_minor;
+  facts[MapFact::kInode] = vma.inode;
   return Napi::String::New(info.Env(), vma.path);
 }
 

@@ -9,14 +9,12 @@
 #include "core/residency/placement.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
+#include "napi/facts.h"
 #include "sys/abi.h"
 
 namespace memmap::napi {
 namespace {
 
-// No kernel is built for more: CONFIG_NODES_SHIFT is at most 10. It also has the masks
-// that come from it no longer than this.
-constexpr size_t kMaxNodes = 1024;
 constexpr size_t kBitsInWord = sizeof(unsigned long) * CHAR_BIT;
 
 class NodeMask {
@@ -26,13 +24,13 @@ class NodeMask {
     if (!given_) return;
     for (const int32_t number : elements<int32_t>(numbers)) {
       const auto node = static_cast<size_t>(number);
-      if (node < kMaxNodes) words_[node / kBitsInWord] |= 1UL << node % kBitsInWord;
+      if (node < sys::kMaxNodes) words_[node / kBitsInWord] |= 1UL << node % kBitsInWord;
     }
   }
 
   // For the kernel: no mask is a null pointer.
   unsigned long* words() { return given_ ? words_.data() : nullptr; }
-  unsigned long max_node() const { return given_ ? kMaxNodes + 1 : 0; }
+  unsigned long max_node() const { return given_ ? sys::kMaxNodes + 1 : 0; }
 
   bool has(size_t node) const {
     return (words_[node / kBitsInWord] >> node % kBitsInWord & 1) == 1;
@@ -40,7 +38,7 @@ class NodeMask {
 
  private:
   bool given_ = true;
-  std::array<unsigned long, kMaxNodes / kBitsInWord> words_ = {};
+  std::array<unsigned long, sys::kMaxNodes / kBitsInWord> words_ = {};
 };
 
 // mbind(target, offset, length, mode, nodes, flags) -> 0 | -errno
@@ -70,7 +68,7 @@ Napi::Value get_mempolicy(const Napi::CallbackInfo& info) {
                                         pointer(info[0]), size(info[1]));
   if (error.failed()) return to_js(info.Env(), error);
   std::vector<int32_t> found = {mode};
-  for (size_t node = 0; node < kMaxNodes; node++) {
+  for (size_t node = 0; node < sys::kMaxNodes; node++) {
     if (nodes.has(node)) found.push_back(static_cast<int32_t>(node));
   }
   return new_array(info.Env(), found);
@@ -134,12 +132,13 @@ Napi::Value migrate(const Napi::CallbackInfo& info) {
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);
   const core::PageRange pages = {at.address, at.length, size(info[3])};
   const auto counts = elements<double>(info[5]);
-  if (pages.unit == 0 || counts.size() < 3) return number(info.Env(), -EINVAL);
+  if (pages.unit == 0 || counts.size() < MigrationFact::kAll)
+    return number(info.Env(), -EINVAL);
   auto migration = core::migrate(pages, int32(info[4]));
   if (!migration) return to_js(info.Env(), migration.error());
-  counts[0] = static_cast<double>(migration->moved);
-  counts[1] = static_cast<double>(migration->absent);
-  counts[2] = static_cast<double>(migration->failed);
+  counts[MigrationFact::kMoved] = static_cast<double>(migration->moved);
+  counts[MigrationFact::kAbsent] = static_cast<double>(migration->absent);
+  counts[MigrationFact::kFailed] = static_cast<double>(migration->failed);
   return number(info.Env(), 0);
 }
 

@@ -8,6 +8,7 @@
 #include "core/residency/residency_of.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
+#include "napi/facts.h"
 #include "napi/pages.h"
 
 namespace memmap::napi {
@@ -15,19 +16,21 @@ namespace {
 
 Napi::Value to_array(Napi::Env env, const core::Residency& found) {
   std::vector<double> out;
-  out.reserve(2 + found.runs.size() * 3);
-  out.push_back(found.known);
-  out.push_back(found.faked ? 1 : 0);
+  out.resize(ResidencyFact::kAll + found.runs.size() * RunFact::kAll);
+  out[ResidencyFact::kKnown] = found.known;
+  out[ResidencyFact::kFaked] = found.faked ? 1 : 0;
+  size_t at = ResidencyFact::kAll;
   for (const core::PageRun& run : found.runs) {
-    out.push_back(static_cast<double>(run.length));
-    out.push_back(run.state);
-    out.push_back(run.node);
+    out[at + RunFact::kLength] = static_cast<double>(run.length);
+    out[at + RunFact::kState] = run.state;
+    out[at + RunFact::kNode] = run.node;
+    at += RunFact::kAll;
   }
   return new_array(env, out);
 }
 
 // residency(target, offset, length, fd, fileOffset, nodes) -> Float64Array | -errno:
-// known, faked, then length, state and node of each run
+// ResidencyFact, then RunFact of each run
 Napi::Value residency(const Napi::CallbackInfo& info) {
   Target at = target(info);
   if (at.range == nullptr) return number(info.Env(), -kNotOurs);

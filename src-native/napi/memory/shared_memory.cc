@@ -6,6 +6,7 @@
 #include "napi/convert.h"
 #include "napi/environment.h"
 #include "napi/exports.h"
+#include "napi/facts.h"
 #include "sys/file.h"
 
 namespace memmap::napi {
@@ -43,19 +44,18 @@ Napi::Value create_shared_memory(const Napi::CallbackInfo& info) {
   return held(info.Env(), std::move(fd));
 }
 
-// examineSharedMemory(fd, facts: Float64Array(6)) -> 0 | -errno
-// facts: memory, secret, writable, length, pageSize, seals
+// examineSharedMemory(fd, facts: SharedMemoryFact) -> 0 | -errno
 Napi::Value examine_shared_memory(const Napi::CallbackInfo& info) {
   const auto out = elements<double>(info[1]);
-  if (out.size() < 6) return number(info.Env(), -EINVAL);
+  if (out.size() < SharedMemoryFact::kAll) return number(info.Env(), -EINVAL);
   core::SharedMemoryFacts facts;
   sys::Errno error = core::examine_shared_memory(int32(info[0]), facts);
-  out[0] = facts.memory ? 1 : 0;
-  out[1] = facts.secret ? 1 : 0;
-  out[2] = facts.writable ? 1 : 0;
-  out[3] = static_cast<double>(facts.length);
-  out[4] = static_cast<double>(facts.page_size);
-  out[5] = facts.seals;
+  out[SharedMemoryFact::kMemory] = facts.memory ? 1 : 0;
+  out[SharedMemoryFact::kSecret] = facts.secret ? 1 : 0;
+  out[SharedMemoryFact::kWritable] = facts.writable ? 1 : 0;
+  out[SharedMemoryFact::kLength] = static_cast<double>(facts.length);
+  out[SharedMemoryFact::kPageSize] = static_cast<double>(facts.page_size);
+  out[SharedMemoryFact::kSeals] = facts.seals;
   return to_js(info.Env(), error);
 }
 

@@ -10,13 +10,11 @@
 
 #include "napi/convert.h"
 #include "napi/exports.h"
+#include "napi/facts.h"
 #include "napi/pool_job.h"
 
 namespace memmap::napi {
 namespace {
-
-// Numbers for each file. Twin of lib/file/touch.ts.
-constexpr size_t kFields = 8;
 
 struct TouchJob : PoolJob {
   std::string paths;
@@ -31,18 +29,18 @@ void execute(napi_env, void* data) {
 }
 
 std::vector<double> numbers(const std::vector<core::Touched>& found) {
-  std::vector<double> out;
-  out.reserve(found.size() * kFields);
+  std::vector<double> out(found.size() * TouchedFact::kAll);
+  double* of = out.data();
   for (const core::Touched& file : found) {
-    // Some file systems use all 64 bits of an inode.
-    for (const double field :
-         {static_cast<double>(-file.error.value), static_cast<double>(file.step),
-          static_cast<double>(file.size), static_cast<double>(file.present),
-          static_cast<double>(file.read), static_cast<double>(file.device),
-          static_cast<double>(file.inode >> 32),
-          static_cast<double>(file.inode & UINT32_MAX)}) {
-      out.push_back(field);
-    }
+    of[TouchedFact::kErrno] = -file.error.value;
+    of[TouchedFact::kStep] = static_cast<double>(file.step);
+    of[TouchedFact::kSize] = static_cast<double>(file.size);
+    of[TouchedFact::kPresent] = static_cast<double>(file.present);
+    of[TouchedFact::kRead] = static_cast<double>(file.read);
+    of[TouchedFact::kDevice] = static_cast<double>(file.device);
+    of[TouchedFact::kInodeHigh] = static_cast<double>(file.inode >> 32);
+    of[TouchedFact::kInodeLow] = static_cast<double>(file.inode & UINT32_MAX);
+    of += TouchedFact::kAll;
   }
   return out;
 }
@@ -53,7 +51,7 @@ void complete(napi_env env, napi_status, void* data) {
 }
 
 // touchAsync(paths, offset, length, budget) -> Promise of Float64Array | -errno:
-// -errno, step, size, present, read, device and inode's halves of each file
+// TouchedFact of each file
 Napi::Value touch_async(const Napi::CallbackInfo& info) {
   const auto paths = elements<uint8_t>(info[0]);
   std::unique_ptr<TouchJob> job(

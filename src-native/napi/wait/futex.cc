@@ -13,6 +13,7 @@
 #include "core/wait/waiter.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
+#include "napi/facts.h"
 #include "napi/thread_function.h"
 #include "napi/wait/futex_ring.h"
 
@@ -255,13 +256,12 @@ Napi::Value cancel_wait(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(env, cancelled);
 }
 
-// behind(words, facts: Float64Array) -> path | -errno. What is mapped at the first word.
-// facts: start, end, inode, shared, writable
+// behind(words, facts: BehindFact) -> path | -errno. What is mapped at the first word.
 Napi::Value behind(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const auto words = elements<int32_t>(info[0]);
   const auto facts = elements<double>(info[1]);
-  if (facts.size() < 5) return number(env, -EINVAL);
+  if (facts.size() < BehindFact::kAll) return number(env, -EINVAL);
   const auto address = reinterpret_cast<uintptr_t>(words.data());
   if (core::AddressRange::find(address, words.size_bytes(), true) == nullptr) {
     return number(env, -kNotOurs);
@@ -272,11 +272,11 @@ Napi::Value behind(const Napi::CallbackInfo& info) {
   core::Vma vma = {};
   core::VmaText text;
   if (!core::find_vma(address, vma, text)) return number(env, -kNotOurs);
-  facts[0] = static_cast<double>(vma.start);
-  facts[1] = static_cast<double>(vma.end);
-  facts[2] = static_cast<double>(vma.inode);
-  facts[3] = vma.shared ? 1 : 0;
-  facts[4] = vma.writable ? 1 : 0;
+  facts[BehindFact::kStart] = static_cast<double>(vma.start);
+  facts[BehindFact::kEnd] = static_cast<double>(vma.end);
+  facts[BehindFact::kInode] = static_cast<double>(vma.inode);
+  facts[BehindFact::kShared] = vma.shared ? 1 : 0;
+  facts[BehindFact::kWritable] = vma.writable ? 1 : 0;
   return Napi::String::New(env, vma.path);
 }
 

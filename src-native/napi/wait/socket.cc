@@ -7,6 +7,7 @@
 #include "napi/convert.h"
 #include "napi/environment.h"
 #include "napi/exports.h"
+#include "napi/facts.h"
 #include "sys/unix_socket.h"
 
 namespace memmap::napi {
@@ -45,15 +46,15 @@ Napi::Value accept(const Napi::CallbackInfo& info) {
   return held(info.Env(), sys::accept4(int32(info[0])));
 }
 
-// peerCredentials(fd, out: Float64Array(3)) -> 0 | -errno; out: pid, uid, gid
+// peerCredentials(fd, out: PeerFact) -> 0 | -errno
 Napi::Value peer_credentials(const Napi::CallbackInfo& info) {
   const auto out = elements<double>(info[1]);
-  if (out.size() < 3) return number(info.Env(), -EINVAL);
+  if (out.size() < PeerFact::kAll) return number(info.Env(), -EINVAL);
   sys::Result<ucred> peer = sys::peer_credentials(int32(info[0]));
   if (!peer) return to_js(info.Env(), peer.error());
-  out[0] = peer->pid;
-  out[1] = peer->uid;
-  out[2] = peer->gid;
+  out[PeerFact::kPid] = peer->pid;
+  out[PeerFact::kUid] = peer->uid;
+  out[PeerFact::kGid] = peer->gid;
   return number(info.Env(), 0);
 }
 
@@ -83,14 +84,13 @@ Napi::Value send_part(const Napi::CallbackInfo& info) {
   return number(info.Env(), static_cast<double>(*sent));
 }
 
-// receivePart(fd, bytes: Uint8Array, fds: Int32Array(253), facts: Float64Array(2))
-// -> bytes received, 0 at the end | -errno. facts: descriptors received, whether some
-// were lost for want of room.
+// receivePart(fd, bytes: Uint8Array, fds: Int32Array(253), facts: ReceivedFact)
+// -> bytes received, 0 at the end | -errno.
 Napi::Value receive_part(const Napi::CallbackInfo& info) {
   const auto bytes = elements<uint8_t>(info[1]);
   const auto fds = elements<int32_t>(info[2]);
   const auto facts = elements<double>(info[3]);
-  if (facts.size() < 2) return number(info.Env(), -EINVAL);
+  if (facts.size() < ReceivedFact::kAll) return number(info.Env(), -EINVAL);
   iovec data = {bytes.data(), bytes.size()};
   Control control;
   msghdr message = {};
@@ -99,8 +99,8 @@ Napi::Value receive_part(const Napi::CallbackInfo& info) {
   message.msg_control = control.bytes;
   message.msg_controllen = sizeof control.bytes;
   sys::Result<ssize_t> got = sys::recvmsg(int32(info[0]), message, MSG_CMSG_CLOEXEC);
-  facts[0] = 0;
-  facts[1] = 0;
+  facts[ReceivedFact::kFds] = 0;
+  facts[ReceivedFact::kLost] = 0;
   if (!got) return to_js(info.Env(), got.error());
 
   Environment& environment = Environment::of(info.Env());
@@ -119,8 +119,8 @@ Napi::Value receive_part(const Napi::CallbackInfo& info) {
       }
     }
   }
-  facts[0] = static_cast<double>(count);
-  facts[1] = (message.msg_flags & MSG_CTRUNC) != 0 ? 1 : 0;
+  facts[ReceivedFact::kFds] = static_cast<double>(count);
+  facts[ReceivedFact::kLost] = (message.msg_flags & MSG_CTRUNC) != 0 ? 1 : 0;
   return number(info.Env(), static_cast<double>(*got));
 }
 

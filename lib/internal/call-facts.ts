@@ -1,0 +1,18 @@
+// Numbers that a native call writes into an array of ours, read by their names. The addon has the one
+// table of these: napi/facts.h.
+import type { Constants } from './binding.js';
+
+/** What a call has found; filled by the call, and read right after it. */
+export class CallFacts<Name extends string> {
+  readonly numbers: Float64Array;
+  readonly #places: Constants<Name>;
+
+  constructor(places: Constants<Name>) {
+    this.#places = places;
+    this.numbers = new Float64Array(Object.keys(places).length);
+  }
+
+  get(name: Name): number {
+    return this.numbers[this.#places[name]] ?? 0;
+  }
+}
