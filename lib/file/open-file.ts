@@ -10,7 +10,7 @@ import { CallFacts } from '../internal/call-facts.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
 import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
-import { invalidType, invalidValue, outOfRange, validateInteger } from '../internal/validate.js';
+import { invalidType, invalidValue, outOfRange, validateFd, validatePath } from '../internal/validate.js';
 import { type DaxDevice, daxDevice } from './dax-device.js';
 import { systemError } from '../internal/syscall.js';
 
@@ -61,7 +61,7 @@ const facts = new CallFacts(binding.FACTS.file);
 export function locateFile(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
   if (file instanceof URL || typeof file === 'string') {
     const name = typeof file === 'string' ? file : fileURLToPath(file);
-    if (name === '' || name.includes('\0')) throw invalidValue('file', 'must be a path without null bytes', file);
+    validatePath(name, 'file');
     return { path: isAbsolute(name) ? name : resolve(name), fd: undefined };
   }
   let fd: unknown = file;
@@ -71,7 +71,7 @@ export function locateFile(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
     if (fd === -1) throw systemError(-errno.EBADF, 'fstat');
   }
   if (typeof fd !== 'number') throw invalidType('file', 'a path, a file: URL, a descriptor or a FileHandle', file);
-  validateInteger(fd, 'file', 0, 2 ** 31 - 1);
+  validateFd(fd, 'file');
   try {
     return { path: readlinkSync(`/proc/self/fd/${fd}`), fd };
   } catch {

@@ -2,7 +2,7 @@
 // piece, in calls of the thread pool, a few at a time.
 import { binding } from '../internal/binding.js';
 import type { Range, Span } from '../internal/range.js';
-import { invalidType, invalidValue, validateFunction, validateInteger } from '../internal/validate.js';
+import { invalidType, validateFunction, validateInteger, validatePath } from '../internal/validate.js';
 import { type Progress, validateBackground } from '../mem/background.js';
 import { type RateOption, RateLimiter, validateRate, wholePages } from './rate-limiter.js';
 import { FIELDS, PIECE, type TouchedFile, identityIn, readIn, touchedIn, touchAll } from './touch-call.js';
@@ -74,11 +74,6 @@ interface Large {
   present: number | undefined;
   read: number;
   failed?: true;
-}
-
-function validatePath(file: unknown, index: number): asserts file is string {
-  if (typeof file !== 'string') throw invalidType(`files[${index}]`, 'of type string', file);
-  if (file === '' || file.includes('\0')) throw invalidValue(`files[${index}]`, 'must be a path without null bytes', file);
 }
 
 type ResolvedTouchOptions = { readonly [Name in Exclude<keyof TouchOptions, keyof Range>]: TouchOptions[Name] | undefined };
@@ -159,7 +154,7 @@ class TouchRun {
     const { done, value } = this.#files.next();
     if (done === true) return undefined;
     this.#atEnd = false;
-    validatePath(value, this.#taken);
+    validatePath(value, `files[${this.#taken}]`);
     this.#taken += 1;
     return value;
   }
@@ -254,7 +249,7 @@ function pagesOf({ offset, length }: Span): number {
 
 function validateFiles(files: unknown): asserts files is Iterable<string> {
   if (Array.isArray(files)) {
-    for (const [index, file] of (files as unknown[]).entries()) validatePath(file, index);
+    for (const [index, file] of (files as unknown[]).entries()) validatePath(file, `files[${index}]`);
     return;
   }
   const iterable = typeof files === 'object' && files !== null && Symbol.iterator in files;

@@ -7,6 +7,7 @@ import type { BufferKind } from './literals.js';
 import { withRoom } from './reclaim.js';
 import { mapRemedy } from './remedy.js';
 import { check, systemError } from './syscall.js';
+import { sharedWasmMemory, wasmPages } from './wasm-memory.js';
 
 /** Whether the engine lets a buffer lie over memory that is not its own: Electron's does not. */
 const hasExternalBuffers: boolean = binding.hasExternalBuffers();
@@ -14,16 +15,8 @@ const hasExternalBuffers: boolean = binding.hasExternalBuffers();
 /** Whether the runtime can put a SharedArrayBuffer over any address: Node 22.23, 24.16, 26.1. */
 export const hasExternalShared: boolean = hasExternalBuffers && binding.hasExternalShared();
 
-/** Of WebAssembly we need memory only; its types come with the DOM's. */
-declare const WebAssembly: {
-  readonly Memory: new (pages: { initial: number; maximum: number; shared: true }) => {
-    readonly buffer: SharedArrayBuffer;
-  };
-};
-
 /** Bytes of the longest buffer the runtime can make over addresses of its own. */
 const OVERLAY_LIMIT = 2 ** 32;
-const WASM_PAGE = 2 ** 16;
 
 /**
  * Buffers to make without WebAssembly. Each of its memories takes some 10 GiB of addresses;
@@ -40,11 +33,10 @@ export const BUFFER_LIMIT: number = hasExternalShared ? constants.MAX_LENGTH : O
  * mapping is moved onto them. Both kinds keep a fixed address for life.
  */
 function reserveShared(length: number): SharedArrayBuffer {
-  const pages = length / WASM_PAGE;
-  // Under --jitless there is no WebAssembly.
-  if (Number.isInteger(pages) && typeof WebAssembly === 'object' && withoutWasm-- <= 0) {
+  const pages = wasmPages(length);
+  if (pages !== undefined && withoutWasm-- <= 0) {
     try {
-      return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
+      return sharedWasmMemory(pages).buffer;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       withoutWasm = ATTEMPT_AFTER;

@@ -1,6 +1,6 @@
 // NUMA nodes by number: the check of arguments, and why the kernel refused one.
-import { readFileSync } from 'node:fs';
 import { binding } from './binding.js';
+import { parseList, readText } from './kernel-files.js';
 import { invalidType, validateInteger } from './validate.js';
 
 /** The highest number of a node: no kernel is built for more. */
@@ -17,28 +17,15 @@ export function validateNodes(value: unknown, name: string): Int32Array {
   return nodes;
 }
 
-/** The kernel's way to list numbers: '0-2,5'. */
-function parseList(text: string): Set<number> {
-  const numbers = new Set<number>();
-  for (const [, first, last = first] of text.matchAll(/(\d+)(?:-(\d+))?/g)) {
-    for (let n = Number(first); n <= Number(last); n++) numbers.add(n);
-  }
-  return numbers;
-}
-
 /** The list in a file of the kernel, or undefined where it is hidden, or there is no NUMA. */
 function readList(path: string, pattern: RegExp): string | undefined {
-  try {
-    return pattern.exec(readFileSync(path, 'latin1'))?.[1];
-  } catch {
-    return undefined;
-  }
+  return pattern.exec(readText(path) ?? '')?.[1];
 }
 
 /** Those of `nodes` that are not in the list. */
 function missing(nodes: Iterable<number>, list: string | undefined): number[] {
   if (list === undefined) return [];
-  const there = parseList(list);
+  const there = new Set(parseList(list));
   return [...new Set(nodes)].filter((node) => !there.has(node));
 }
 

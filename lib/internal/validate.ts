@@ -60,6 +60,24 @@ export function validateInteger(
 }
 
 /** A multiple of `unit`, in bytes. */
+/** Descriptors and process IDs are an int in C. */
+const INT_MAX = 2 ** 31 - 1;
+
+/** `least`: -1 where that stands for none. */
+export function validateFd(value: unknown, name = 'fd', least = 0): asserts value is number {
+  validateInteger(value, name, least, INT_MAX);
+}
+
+/** `least`: 0 where that stands for this process. */
+export function validatePid(value: unknown, name = 'pid', least = 1): asserts value is number {
+  validateInteger(value, name, least, INT_MAX);
+}
+
+export function validatePath(value: unknown, name: string): asserts value is string {
+  if (typeof value !== 'string') throw invalidType(name, 'of type string', value);
+  if (value === '' || value.includes('\0')) throw invalidValue(name, 'must be a path without null bytes', value);
+}
+
 export function validateMultiple(value: number, name: string, unit: number): void {
   if (value % unit !== 0) throw outOfRange(name, `a multiple of ${unit}`, value);
 }

@@ -3,7 +3,7 @@ import { release } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { binding } from '../internal/binding.js';
 import { type FeatureName, ORIGIN } from '../internal/features.js';
-import { memoryLockLimit, numbersIn, readText } from '../internal/kernel-files.js';
+import { hugePageSizes, memoryLockLimit, readText } from '../internal/kernel-files.js';
 import { systemError } from '../internal/syscall.js';
 
 /** One thing that not every kernel has. */
@@ -103,7 +103,7 @@ export function features(): Features {
   return {
     kernel: release(),
     pageSize: binding.pageSize,
-    hugePageSizes: numbersIn('/sys/kernel/mm/hugepages', 'hugepages-', 'kB').map((kilobytes) => kilobytes * 1024),
+    hugePageSizes: hugePageSizes(),
     transparentHugePages: transparentHugePages(),
     writeBackInstruction: binding.writeBackInstruction(),
     lockLimit: lockLimit(),

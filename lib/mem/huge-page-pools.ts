@@ -1,6 +1,6 @@
 // The pools of huge pages that mmap(2) MAP_HUGETLB takes from.
 // https://docs.kernel.org/admin-guide/mm/hugetlbpage.html
-import { kilobytesIn, hugePageFolder, hugePageSizes, onlineNodes, readNumber, readText } from '../internal/kernel-files.js';
+import { hugePageFolder, hugePageSizes, kilobytesIn, onlineNodes, readNumber, readText } from '../internal/kernel-files.js';
 
 /** Huge pages of one size on one node, in pages. */
 export interface NodeHugePages {
@@ -57,13 +57,19 @@ export function hugePagePools(): HugePagePool[] {
       surplus,
       reserved: readNumber(`${folder}/resv_hugepages`),
       overcommit: readNumber(`${folder}/nr_overcommit_hugepages`),
-      nodes: nodes === undefined ? [{ node: 0, total, free, surplus }] : onNodes(size, nodes),
+      nodes: nodes === undefined ? [{ node: 0, total, free, surplus }] : counted(nodes.map((node) => ({ node })), ({ node }) => hugePageFolder(size, node)),
       default: size === standard,
     };
   });
 }
 
-function counts(folder: string): { total: number; free: number; surplus: number } {
+interface Counts {
+  readonly total: number;
+  readonly free: number;
+  readonly surplus: number;
+}
+
+function counts(folder: string): Counts {
   return {
     total: readNumber(`${folder}/nr_hugepages`),
     free: readNumber(`${folder}/free_hugepages`),
@@ -71,22 +77,12 @@ function counts(folder: string): { total: number; free: number; surplus: number 
   };
 }
 
-/** Of the nodes that can have huge pages. */
-function onNodes(size: number, nodes: readonly number[]): NodeHugePages[] {
-  const places: NodeHugePages[] = [];
-  for (const node of nodes) {
-    const { total, free, surplus } = counts(hugePageFolder(size, node));
-    if (!Number.isNaN(total)) places.push({ node, total, free, surplus });
-  }
-  return places;
+/** Each of these with the counts of its folder, if that is there. */
+function counted<Of extends object>(these: readonly Of[], folderOf: (one: Of) => string): (Of & Counts)[] {
+  return these.map((one) => Object.assign(one, counts(folderOf(one)))).filter(({ total }) => !Number.isNaN(total));
 }
 
 /** The pools as one node has them, by ascending size. */
-export function hugePagesOf(node: number): { size: number; total: number; free: number; surplus: number }[] {
-  const pools = [];
-  for (const size of hugePageSizes()) {
-    const { total, free, surplus } = counts(hugePageFolder(size, node));
-    if (!Number.isNaN(total)) pools.push({ size, total, free, surplus });
-  }
-  return pools;
+export function hugePagesOf(node: number): (Counts & { readonly size: number })[] {
+  return counted(hugePageSizes().map((size) => ({ size })), ({ size }) => hugePageFolder(size, node));
 }

@@ -6,7 +6,7 @@ import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { PeerError, StateError } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import { invalidType, invalidValue, validateBoolean, validateOptions, validateTimeout, validateWord } from '../internal/validate.js';
+import { invalidType, invalidValue, validateBoolean, validateOptions, validatePath, validateTimeout, validateWord } from '../internal/validate.js';
 import { StoreFile } from './file/store-file.js';
 import { Header } from './file/header.js';
 import { rehearse } from './file/rehearsal.js';
@@ -56,7 +56,7 @@ export interface OpenStore extends StoreParts {
 function pathOf(path: unknown): string {
   if (path instanceof URL) return fileURLToPath(path);
   if (typeof path !== 'string') throw invalidType('path', 'a string or a file: URL', path);
-  if (path === '' || path.includes('\0')) throw invalidValue('path', 'must be a path without null bytes', path);
+  validatePath(path, 'path');
   return resolve(path);
 }
 

@@ -2,22 +2,21 @@
 import { binding } from '../internal/binding.js';
 import { CallFacts } from '../internal/call-facts.js';
 import { missing } from '../internal/remedy.js';
-import { invalidType, invalidValue, validateInteger, validateOptions } from '../internal/validate.js';
+import { invalidType, invalidValue, validateFd, validateInteger, validateOptions, validatePid } from '../internal/validate.js';
 import { check } from '../internal/syscall.js';
 
-const MAX_FD = 2 ** 31 - 1;
 const MAX_FLAGS = 2 ** 32 - 1;
 
 /** ftruncate(2). Bytes. Views past the new end of a mapped file must not be touched. */
 export function ftruncate(fd: number, length: number): void {
-  validateInteger(fd, 'fd', 0, MAX_FD);
+  validateFd(fd);
   validateInteger(length, 'length');
   check(binding.ftruncate(fd, length), 'ftruncate');
 }
 
 /** fallocate(2). `mode` 0 allocates and grows; others are in FALLOC. Bytes. */
 export function fallocate(fd: number, mode: number, offset: number, length: number): void {
-  validateInteger(fd, 'fd', 0, MAX_FD);
+  validateFd(fd);
   validateInteger(mode, 'mode', 0, MAX_FLAGS);
   validateInteger(offset, 'offset');
   validateInteger(length, 'length');
@@ -33,7 +32,7 @@ export function fallocate(fd: number, mode: number, offset: number, length: numb
  * an unknown advice; ESPIPE for pipes.
  */
 export function posix_fadvise(fd: number, offset: number, length: number, advice: number): void {
-  validateInteger(fd, 'fd', 0, MAX_FD);
+  validateFd(fd);
   validateInteger(offset, 'offset');
   validateInteger(length, 'length');
   validateInteger(advice, 'advice', 0, MAX_FLAGS);
@@ -59,7 +58,7 @@ export function cachestat(
   range: { readonly offset?: number; readonly length?: number } = {},
   flags = 0,
 ): Cachestat {
-  validateInteger(fd, 'fd', 0, MAX_FD);
+  validateFd(fd);
   validateOptions<typeof range>(range, ['offset', 'length'], 'range');
   const { offset = 0, length = 0 } = range;
   validateInteger(offset, 'range.offset');
@@ -116,20 +115,20 @@ export function shm_unlink(name: string): void {
 
 /** fcntl(2) F_ADD_SEALS: what nobody may do to a memfd any more. `seals` of F_SEAL. */
 export function fcntl_add_seals(fd: number, seals: number): void {
-  validateInteger(fd, 'fd', 0, MAX_FD);
+  validateFd(fd);
   validateInteger(seals, 'seals', 0, MAX_FLAGS);
   check(binding.addSeals(fd, seals), 'fcntl');
 }
 
 /** fcntl(2) F_GET_SEALS. EINVAL for what knows no seals. */
 export function fcntl_get_seals(fd: number): number {
-  validateInteger(fd, 'fd', 0, MAX_FD);
+  validateFd(fd);
   return check(binding.getSeals(fd), 'fcntl');
 }
 
 /** pidfd_open(2), Linux 5.3: a descriptor of a process, for process_madvise(). The caller closes it. */
 export function pidfd_open(pid: number, flags = 0): number {
-  validateInteger(pid, 'pid', 1, MAX_FD);
+  validatePid(pid);
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
   return check(binding.pidfdOpen(pid, flags), 'pidfd_open');
 }

@@ -9,10 +9,11 @@ import {
   validateBoolean,
   validateInteger,
   validateOptions,
+  validateFd,
 } from '../internal/validate.js';
 import { validateProt } from './mmap.js';
 import { type Where, addressOf, locate } from './where.js';
-import { check } from '../internal/syscall.js';
+import { NOT_OURS, check } from '../internal/syscall.js';
 
 const { MADV } = binding;
 const MAX_FLAGS = 2 ** 32 - 1;
@@ -115,7 +116,7 @@ const DESTRUCTIVE = new Set([
  * @returns bytes advised, which can be fewer than asked
  */
 export function process_madvise(pidfd: number, ranges: readonly RemoteRange[], advice: number, flags = 0): number {
-  validateInteger(pidfd, 'pidfd', 0, 2 ** 31 - 1);
+  validateFd(pidfd, 'pidfd');
   if (!Array.isArray(ranges)) throw invalidType('ranges', 'an array of { address, length }', ranges);
   validateInteger(advice, 'advice', 0, MAX_FLAGS);
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
@@ -125,7 +126,7 @@ export function process_madvise(pidfd: number, ranges: readonly RemoteRange[], a
     const { address, length } = range;
     validateInteger(length, `ranges[${i}].length`);
     const start = addressOf(address);
-    if (DESTRUCTIVE.has(advice) && !binding.owns(start, 0, length)) check(-4096, 'process_madvise');
+    if (DESTRUCTIVE.has(advice) && !binding.owns(start, 0, length)) check(NOT_OURS, 'process_madvise');
     numbers[i * 2] = start;
     numbers[i * 2 + 1] = BigInt(length);
   }

@@ -3,7 +3,7 @@ import { type Handle, binding } from '../internal/binding.js';
 import { createBuffer, hasExternalShared, refuseBuffer } from '../internal/buffer.js';
 import { withRoom } from '../internal/reclaim.js';
 import { mapRemedy } from '../internal/remedy.js';
-import { invalidType, refuseWriteExec, validateBoolean, validateInteger, validateOptions } from '../internal/validate.js';
+import { invalidType, refuseWriteExec, validateBoolean, validateFd, validateInteger, validateOptions } from '../internal/validate.js';
 import { type AnyBuffer, type Where, addressOf, isBuffer, locate } from './where.js';
 import { check } from '../internal/syscall.js';
 
@@ -92,7 +92,7 @@ export function mmap(
   validateInteger(length, 'length');
   validateInteger(prot, 'prot', 0, MAX_FLAGS);
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
-  validateInteger(fd, 'fd', -1, 2 ** 31 - 1);
+  validateFd(fd, 'fd', -1);
   validateInteger(offset, 'offset');
   validateMmapOptions(options);
   validateProt(prot, options.allowWriteExec);

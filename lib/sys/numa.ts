@@ -3,12 +3,11 @@
 import { constants } from 'node:os';
 import { binding } from '../internal/binding.js';
 import { MAX_NODE, nodesRemedy, validateNodes } from '../internal/nodes.js';
-import { invalidType, outOfRange, validateInteger } from '../internal/validate.js';
+import { invalidType, outOfRange, validateInteger, validatePid } from '../internal/validate.js';
 import { type Where, addressOf, locate } from './where.js';
 import { check } from '../internal/syscall.js';
 
 const MAX_FLAGS = 2 ** 32 - 1;
-const MAX_PID = 2 ** 31 - 1;
 const { EAGAIN } = constants.errno;
 
 /** What get_mempolicy(2) says. */
@@ -85,7 +84,7 @@ export function move_pages(
   nodes: readonly number[] | null,
   flags: number,
 ): Int32Array {
-  validateInteger(pid, 'pid', 0, MAX_PID);
+  validatePid(pid, 'pid', 0);
   if (!Array.isArray(addresses) && !(addresses instanceof BigUint64Array)) {
     throw invalidType('addresses', 'an array of addresses or a BigUint64Array', addresses);
   }
@@ -110,7 +109,7 @@ export function move_pages(
  * @returns how many pages could not be moved
  */
 export function migrate_pages(pid: number, from: readonly number[], to: readonly number[]): number {
-  validateInteger(pid, 'pid', 0, MAX_PID);
+  validatePid(pid, 'pid', 0);
   const source = validateNodes(from, 'from');
   const target = validateNodes(to, 'to');
   return check(binding.migratePages(pid, source, target), 'migrate_pages', { remedy: remedyOf(target) });

@@ -2,13 +2,12 @@
 import { constants } from 'node:os';
 import { binding } from '../../internal/binding.js';
 import { countsAsMapping, mappingLimit, readLines, readText } from '../../internal/kernel-files.js';
-import { validateAddress, validateBoolean, validateInteger, validateOptions } from '../../internal/validate.js';
+import { validateAddress, validateBoolean, validateOptions, validatePid } from '../../internal/validate.js';
 import { type EntryInMaking, EntryParser, type MapEntry, type Whose } from './map-entry.js';
 import { type Footprint, UsageReader } from './usage.js';
 import { failure } from '../../internal/syscall.js';
 
 const { errno } = constants;
-const MAX_PID = 2 ** 31 - 1;
 
 /** Options of {@link maps}. */
 export interface MapsOptions {
@@ -75,7 +74,7 @@ export function maps(options?: MapsOptions): Maps;
 export function maps(options: MapsOptions & { readonly at?: bigint } = {}): MapsAt | Maps {
   validateOptions<MapsAtOptions>(options, ['pid', 'at', 'usage']);
   const { pid, usage = false } = options;
-  if (pid !== undefined) validateInteger(pid, 'options.pid', 1, MAX_PID);
+  if (pid !== undefined) validatePid(pid, 'options.pid');
   validateBoolean(usage, 'options.usage');
   const at = options.at === undefined ? undefined : validateAddress(options.at, 'options.at');
   const whose: Whose = pid === undefined || pid === process.pid ? 'self' : pid;

@@ -4,17 +4,7 @@ import { type Handle, binding } from '../../internal/binding.js';
 import { refuseExternal } from '../../internal/buffer.js';
 import { mapRemedy } from '../../internal/remedy.js';
 import { check } from '../../internal/syscall.js';
-
-/** Of WebAssembly we need memory only; its types come with the DOM's. */
-interface WasmMemory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
-declare const WebAssembly: {
-  readonly Memory: new (pages: { initial: number; maximum: number }) => WasmMemory;
-};
-
-const WASM_PAGE = 2 ** 16;
+import { wasmMemory, wasmPages } from '../../internal/wasm-memory.js';
 
 /** Rings that nobody closed. */
 const dropped = new FinalizationRegistry<Handle>((handle) => binding.release(handle));
@@ -30,9 +20,8 @@ interface Source {
   end(buffer: ArrayBuffer): void;
 }
 
-function wasmSource(fd: number, offset: number, capacity: number): Source {
-  const pages = (2 * capacity) / WASM_PAGE;
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+function wasmSource(pages: number, fd: number, offset: number, capacity: number): Source {
+  const memory = wasmMemory(pages);
   const handle = map(fd, offset, capacity, new Uint8Array(memory.buffer));
   dropped.register(memory, handle);
   return { handle, buffer: () => memory.buffer, end: () => void memory.grow(0) };
@@ -65,8 +54,8 @@ export class MirroredBuffer {
 
   /** @param offset - bytes into the file, whole pages. @param capacity - bytes: a multiple of 32 KiB */
   constructor(fd: number, offset: number, capacity: number) {
-    const jit = typeof WebAssembly === 'object' && (2 * capacity) % WASM_PAGE === 0;
-    this.#source = jit ? wasmSource(fd, offset, capacity) : ownSource(fd, offset, capacity);
+    const pages = wasmPages(2 * capacity);
+    this.#source = pages === undefined ? ownSource(fd, offset, capacity) : wasmSource(pages, fd, offset, capacity);
     this.buffer = this.#source.buffer();
     this.bytes = Buffer.from(this.buffer);
     this.words = new Int32Array(this.buffer);
@@ -77,7 +66,7 @@ export class MirroredBuffer {
     return this.bytes.length === 0;
   }
 
-  /** Members every view of the memory that has been handed out: their length is 0 from now on. */
+  /** Ends every view of the memory that has been handed out: their length is 0 from now on. */
   renew(): void {
     this.#source.end(this.buffer);
     this.buffer = this.#source.buffer();
@@ -85,7 +74,7 @@ export class MirroredBuffer {
     this.words = new Int32Array(this.buffer);
   }
 
-  /** Members every view, and gives the pages back. */
+  /** Ends every view, and gives the pages back. */
   close(): void {
     this.#source.end(this.buffer);
     check(binding.close(this.#source.handle), 'mmap');

@@ -15,6 +15,7 @@ import {
   validateOptions,
   validateOurs,
   validateWord,
+  validateFd,
 } from '../../internal/validate.js';
 import { type FileId, identify, leadsTo, verified } from '../../internal/file-id.js';
 import { disown, forsake, own } from '../../internal/owned-fd.js';
@@ -25,7 +26,6 @@ import { ACCESS, type Region, type SharedMapping, mapShared } from './shared-map
 import { check, systemError } from '../../internal/syscall.js';
 
 const { MFD, O } = binding;
-const MAX_FD = 2 ** 31 - 1;
 
 const OPEN_ACCESS = { read: O.RDONLY, 'read-write': O.RDWR };
 
@@ -165,7 +165,7 @@ export class SharedMemory implements Disposable {
    * @throws {SystemError} EBADF
    */
   static fromFd(fd: number, options: FromFdOptions = {}): SharedMemory {
-    validateInteger(fd, 'fd', 0, MAX_FD);
+    validateFd(fd);
     validateOptions<FromFdOptions>(options, ['require', 'length']);
     const { require = [], length = 1 } = options;
     if (!Array.isArray(require)) throw invalidType('options.require', 'an Array', require);

@@ -3,7 +3,7 @@
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { binding } from '../../internal/binding.js';
-import { invalidType, outOfRange, validateFunction, validateInteger, validateOptions, validateSignal } from '../../internal/validate.js';
+import { invalidType, outOfRange, validateFd, validateFunction, validateOptions, validateSignal } from '../../internal/validate.js';
 import { socketAddress } from './unix-address.js';
 import { Connection, type Message, PAUSE, type Peer, receiveMessage, sameUser, sendMessage, takeConnection } from './connection.js';
 import { MAX_FDS, MAX_PAYLOAD } from './frame.js';
@@ -11,7 +11,6 @@ import { orAborted } from './epoll.js';
 import { check } from '../../internal/syscall.js';
 
 const { errno } = constants;
-const MAX_FD = 2 ** 31 - 1;
 
 /** A descriptor, or what has one: a SharedMemory, a FileHandle. */
 export type HasFd = number | { readonly fd: number };
@@ -34,7 +33,7 @@ function validateConnection(connection: unknown): asserts connection is Connecti
 
 function numberOf(fd: unknown): number {
   const number: unknown = typeof fd === 'object' && fd !== null ? (fd as { fd?: unknown }).fd : fd;
-  validateInteger(number, 'fds', 0, MAX_FD);
+  validateFd(number, 'fds');
   return number;
 }
 
