@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <utility>
 
 #include "sys/abi.h"
@@ -26,6 +27,8 @@ bool is_still_ours(int fd) {
 }  // namespace
 
 sys::Errno prepare_closed_pages() {
+  static std::mutex& mutex = *new std::mutex;
+  const std::lock_guard lock(mutex);
   if (the_fd.load(std::memory_order_relaxed) >= 0) return {};
   sys::Result<sys::UniqueFd> fd = sys::memfd_create(kClosedPagesName, MFD_CLOEXEC);
   if (!fd) return fd.error();
@@ -45,7 +48,8 @@ sys::Errno place_closed_pages(char* address, size_t length) {
     sys::Result<void*> placed = sys::mmap(address, length, PROT_NONE, kFlags, fd, offset);
     if (placed) return {};
     if (again || is_still_ours(fd)) return placed.error();
-    the_fd.store(-1, std::memory_order_relaxed);
+    int lost = fd;  // unless another thread has replaced it
+    the_fd.compare_exchange_strong(lost, -1);
     if (sys::Errno failed = prepare_closed_pages(); failed.failed()) return failed;
   }
 }

@@ -10,6 +10,7 @@
 #include "core/guard/guard.h"
 #include "core/mapping/address_range.h"
 #include "core/page.h"
+#include "kernel.h"
 #include "mappings.h"
 #include "temporary.h"
 #include "witness.h"
@@ -59,6 +60,18 @@ TEST("closed pages beside each other are one mapping of the kernel") {
   CHECK(vma.start == number(address) + page && vma.end == number(address) + 7 * page);
   CHECK(!closed_at(address) && !closed_at(address + 7 * page));
   ::munmap(address, 8 * page);
+}
+
+TEST("closed pages that the kernel refuses take no other descriptor") {
+  char* address = map_pages(1);
+  CHECK(!place_closed_pages(address, page_size()).failed());
+  const int descriptors = memmap::test::open_descriptors();
+  const memmap::test::Refuse refuse(memmap::test::Call::kMmap, MAP_NORESERVE | MAP_FIXED,
+                                    EINVAL);
+  CHECK(place_closed_pages(address, page_size()).value == EINVAL);
+  CHECK(refuse.refused() == 1);
+  CHECK(memmap::test::open_descriptors() == descriptors);
+  ::munmap(address, page_size());
 }
 
 TEST("closed pages are told from all else that is mapped") {
