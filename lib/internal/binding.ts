@@ -309,9 +309,9 @@ export interface Binding {
 
   /** Where in its array each number stands that a call writes: napi/facts.h. */
   readonly FACTS: FactTables;
-  /** The system call of each step of a call that takes several. '': it is none, or the caller's choice. */
+  /** The system call of each step of a call that makes several; '' where it makes none, or the caller chooses. */
   readonly STEPS: Readonly<Record<'mapFile' | 'mapMemfd' | 'createSharedMemory' | 'touch', readonly string[]>>;
-  /** The step of mapFile that is no call: the range lies past the end. */
+  /** The step of mapFile that makes no call: the range lies past the end. */
   readonly STEP_RANGE: number;
   /** In the order of the arrays of faults(). */
   readonly FAULT_KINDS: readonly FaultKindName[];
