@@ -37,8 +37,9 @@ function packagesOfDebian() {
 
 const realPath = (path) => (existsSync(path) ? realpathSync(path) : undefined);
 
-/** The path of a program here. */
+/** The path of a program here; of python3 the interpreter, not the script of a version manager. */
 function find(name) {
+  if (name === 'python3') return realpathSync(execFileSync(name, ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim());
   const path = process.env.PATH.split(delimiter).map((folder) => join(folder, name)).find((one) => existsSync(one));
   if (path === undefined) throw new Error(`no ${name} on PATH`);
   return realpathSync(path);

@@ -1,6 +1,7 @@
 // Runs what depends on buffers in an engine that lets none lie over memory that is not its own:
-// no-external-buffers.mjs [MAJOR ...] [-- FILE ...]. Without a version: this Node, and what an engine can
-// do differently on 24. Files that are given are run instead of the folders below.
+// no-external-buffers.mjs [MAJOR ...] [-- FILE ...]. Without a version: the short tests on this Node, and what
+// an engine can do differently on 24; with versions the long tests on these, too. Files that are given are run
+// instead of the folders below.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +24,8 @@ const versions = given.slice(0, separator);
 const asked = given.slice(separator + 1);
 
 const { timeout } = JSON.parse(readFileSync('.mocharc.json', 'utf8'));
-const files = (smoke) => (asked.length > 0 ? asked : testFiles({ length: smoke ? 'short' : 'all', ignore: IGNORED, smoke }).filter((path) => FOLDERS.test(path)));
+const isWhole = versions.length > 0;
+const files = (smoke) => (asked.length > 0 ? asked : testFiles({ length: isWhole ? 'all' : 'short', ignore: IGNORED, smoke }).filter((path) => FOLDERS.test(path)));
 
 const folder = join(process.cwd(), '.cache', 'no-external-buffers');
 mkdirSync(folder, { recursive: true });
@@ -31,9 +33,9 @@ const env = withoutExternalBuffers(folder);
 
 const major = process.versions.node.split('.')[0];
 let failed = false;
-for (const version of versions.length > 0 ? versions : [major, '24']) {
+for (const version of isWhole ? versions : [major, '24']) {
   const command = version === major ? ['scripts/test.mjs'] : ['scripts/node-versions.mjs', version, '--'];
-  const smoke = versions.length === 0 && version !== major;
+  const smoke = !isWhole && version !== major;
   const { status } = spawnSync(process.execPath, [...command, ...files(smoke), '--', '--timeout', String(2 * timeout)], { stdio: 'inherit', env });
   if (status !== 0) failed = true;
 }

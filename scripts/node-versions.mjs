@@ -20,7 +20,7 @@ const ONCE = [
   'test/package/**', // the package as installed
   'test/shm/**/*model.test.mjs', // algorithms over simulated memory
   'test/shm/**/{mutex,channel-death,lock-death}.test.mjs', // hundreds of processes killed
-  'test/boundary/check-layers.test.mjs',
+  'test/boundary/{arguments,check-layers,errors,refusals,undefined-options}.test.mjs', // each wrong value of each argument
   'test/shm/wait/missing-calls.test.mjs', // the same tests where the kernel lacks calls
   'test/shm/{distances,documents}.test.mjs', // examples, and how far it is
   'test/store/{examples,failing-disk,fuzz,kill,large,power-loss,writer-stops}.test.mjs', // files that another version cannot write differently
