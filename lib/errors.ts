@@ -2,8 +2,8 @@
 import { getSystemErrorMap } from 'node:util';
 
 /**
- * A system call failed. Same shape as the errors of `node:fs`, so `error.code === 'ENOENT'`
- * works as everywhere; the message ends with a way out where one is known.
+ * A system call failed. It has the shape of the errors of `node:fs`, so `error.code === 'ENOENT'`
+ * works; the message ends with a remedy where one is known.
  */
 export class SystemError extends Error {
   /** For example `'ENOMEM'`. */
@@ -41,7 +41,7 @@ export class StateError extends Error {
 }
 StateError.prototype.name = 'StateError';
 
-/** This runtime or this kernel cannot do it; the message says which can. `cause` is the kernel's error. */
+/** This runtime or this kernel does not support the call; the message says which do. `cause` is the kernel's error, if there is one. */
 export class UnsupportedError extends Error {
   /** For example `'ERR_MEMMAP_BUFFER_TOO_LARGE'`. */
   readonly code: string;
@@ -53,7 +53,7 @@ export class UnsupportedError extends Error {
 }
 UnsupportedError.prototype.name = 'UnsupportedError';
 
-/** What another process gave, or is, is not what it must be. */
+/** Another process is not the expected peer, has died, or sent or wrote invalid data. */
 export class PeerError extends Error {
   /** For example `'ERR_MEMMAP_CORRUPT'`. */
   readonly code: string;
@@ -68,10 +68,10 @@ export class PeerError extends Error {
 }
 PeerError.prototype.name = 'PeerError';
 
-/** What an access met that the guard let go on: docs/memory-model.md. */
+/** Why an access to mapped memory faulted. The guard lets the access continue: docs/memory-model.md. */
 export type FaultKind = 'truncated' | 'no-space' | 'memory-failure' | 'read-only' | 'no-access' | 'after-close';
 
-/** Faults after `close()` are counted and reported, never thrown: the mapping is closed anyway. */
+/** The kinds of faults that are thrown. Faults after `close()` are only counted and reported. */
 export type FaultErrorKind = Exclude<FaultKind, 'after-close'>;
 
 const FAULT_CODE: Readonly<Record<FaultErrorKind, string>> = {
@@ -82,7 +82,7 @@ const FAULT_CODE: Readonly<Record<FaultErrorKind, string>> = {
   'no-access': 'ERR_MEMMAP_NO_ACCESS',
 };
 
-/** Accesses met no memory, or none they were allowed to use: what they read is not to be relied on. */
+/** An access to mapped memory faulted: bytes read there may be zeros, and bytes written may be lost. */
 export class FaultError extends Error {
   /** For example `'ERR_MEMMAP_TRUNCATED'`. */
   readonly code: string;

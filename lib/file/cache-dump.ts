@@ -1,5 +1,5 @@
-// Keeping what is cached of a file over a restart: dump() says which pages are in memory,
-// restore() brings those back that are missing.
+// Keeping the cached part of a file over a restart: dump() reports which pages are in memory,
+// restore() reads the missing ones again.
 import { statSync } from 'node:fs';
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
@@ -15,44 +15,44 @@ import { piecesOf, touchPart } from './touch-call.js';
 
 /** Which pages of a file were in memory. Plain data: `JSON.stringify()` keeps it. */
 export interface CacheDump {
-  /** Absolute. */
+  /** The absolute path of the file. */
   readonly path: string;
   /** Bytes in the file. */
   readonly size: number;
   /** When the file was last changed: milliseconds since 1970. */
   readonly modified: number;
-  /** What was in memory: bytes of the file, ascending. */
+  /** The parts that were in memory: bytes of the file, ascending. */
   readonly runs: readonly Span[];
 }
 
 /** Options of {@link restore}. */
 export interface RestoreOptions extends RateOption {
-  /** Stops after the pieces under way, which are small, and ends a pause of the rate at once; the promise rejects with the signal's reason. */
+  /** Stops after the pieces under way, and at once during a pause of `rate`; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Called after each piece of what was missing: 4 MiB, less if the rate is low. */
+  /** Called after each piece that was read: 4 MiB, less if the rate is low. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** What {@link restore} did. Bytes. */
+/** The result of {@link restore}, in bytes. */
 export interface Restored {
-  /** Read from the disk. */
+  /** Bytes read from the disk. */
   readonly read: number;
-  /** Were in memory already. */
+  /** Bytes that were in memory already. */
   readonly present: number;
-  /** Were in memory once, of a part that the file no longer has. */
+  /** Bytes of the dump past the present end of the file. */
   readonly gone: number;
-  /** The file has another size or date than it had: what is restored may not be what was wanted. */
+  /** The size or date of the file has changed since the dump, so other pages may be worth reading. */
   readonly changed: boolean;
 }
 
 /** Pieces read at a time: as many as libuv has threads. */
 const AT_ONCE = 4;
-/** Pieces that the disk is asked for before they are waited for: it likes company. */
+/** Pieces requested from the disk before they are waited for: a disk is faster with several requests at a time. */
 const AHEAD = 64;
 
 type ResolvedRestoreOptions = { readonly [Name in keyof RestoreOptions]: RestoreOptions[Name] | undefined };
 
-/** One call of restore(). The mapping stays the caller's, who keeps it open. */
+/** One call of restore(). The caller owns the mapping and keeps it open. */
 class RestoreRun {
   readonly #mapping: FileMapping;
   readonly #missing: readonly Span[];
@@ -104,7 +104,7 @@ class RestoreRun {
     const reads = async (): Promise<void> => {
       while (next < pieces.length) {
         const piece = pieces[next++] as Span;
-        // Where the rate counts, a piece must not be on its way before it is looked at.
+        // With a rate, no piece is requested before its missing bytes are counted.
         if (this.#limiter === undefined) {
           for (const ahead of pieces.slice(asked, next + AHEAD)) startReading(this.#mapping, ahead);
           asked = Math.max(asked, next + AHEAD);
@@ -126,7 +126,7 @@ class RestoreRun {
     const { read, error } = await touchPart(this.#mapping.path, piece);
     if (error !== undefined) throw error;
     signal?.throwIfAborted();
-    // Of what the disk was asked for ahead some is there by now, and was read all the same.
+    // Without a rate some of the piece was requested ahead and is in memory by now: it was read as well.
     this.#read += this.#limiter === undefined ? piece.length : read;
     this.#done += piece.length;
     onProgress?.({ done: this.#done, total: this.#total });
@@ -137,17 +137,17 @@ function sum(spans: readonly Span[]): number {
   return spans.reduce((bytes, { length }) => bytes + length, 0);
 }
 
-/** Asks the disk for the first of it at least. No failure matters: reading it tells. */
+/** Requests at least the beginning of it from the disk. Ignores failures: reading the piece will report them. */
 function startReading(mapping: FileMapping, { offset, length }: Span): void {
   binding.madvise(memoryOf(mapping).pages.open(), offset, length, binding.MADV.WILLNEED);
 }
 
 /**
- * Which pages of a file are in the page cache now, for {@link restore} after a restart.
+ * Reports which pages of a file are in the page cache now, for {@link restore} after a restart.
  *
  * @throws {SystemError} as `mapFile()`
- * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED if the kernel does not tell: neither the
- * file's owner, nor permitted to write to it
+ * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED if the kernel does not report it, because the process
+ * neither owns the file nor may write to it
  */
 export function dump(file: FileLike): CacheDump {
   const mapping = mapFile(file, { noReserve: true });
@@ -156,7 +156,7 @@ export function dump(file: FileLike): CacheDump {
     if (trust === 'claimed') {
       throw new UnsupportedError(
         'ERR_MEMMAP_UNSUPPORTED',
-        `The kernel does not say which pages of '${mapping.path}' are in memory to those who neither own the file nor may write to it`,
+        `The kernel does not report which pages of '${mapping.path}' are in memory, because this process neither owns the file nor may write to it`,
       );
     }
     return { path: mapping.path, size: mapping.length, modified: modified(mapping), runs: resident(runs) };
@@ -169,7 +169,7 @@ function modified({ path }: FileMapping): number {
   return statSync(path).mtimeMs;
 }
 
-/** Neighbours that differ otherwise are one. */
+/** The resident runs, with adjacent ones merged. */
 function resident(runs: readonly (Span & { readonly resident: boolean })[]): Span[] {
   const spans: { offset: number; length: number }[] = [];
   for (const { offset, length, resident: is } of runs) {
@@ -195,10 +195,10 @@ function validateDump(cached: unknown): asserts cached is CacheDump {
 }
 
 /**
- * Brings the pages of a {@link dump} back into memory that are not there, off the main thread.
- * Nothing else is read. With a rate, what others have read meanwhile is found and left out, and
- * the promise resolves once the rate would permit more: calls one after the other keep it
- * together. The file stays mapped until the promise settles; then nothing of it is under way.
+ * Reads the pages of a {@link dump} that are no longer in memory, off the main thread, and nothing
+ * else. With `rate`, pages that other processes have read meanwhile are skipped, and the promise resolves
+ * once the rate would permit more, so that consecutive calls keep it too. The file stays mapped until the
+ * promise settles; then no read is under way.
  *
  * ```js
  * await restore(JSON.parse(readFileSync('db.dump', 'utf8')), { rate: 50 * 2 ** 20 });
@@ -207,7 +207,7 @@ function validateDump(cached: unknown): asserts cached is CacheDump {
  * @throws {TypeError} ERR_INVALID_ARG_TYPE
  * @throws {RangeError} ERR_OUT_OF_RANGE
  * @throws {SystemError} as `mapFile()`; EIO
- * @throws what `onProgress` throws, which ends it as `signal` does
+ * @throws whatever `onProgress` throws, which stops the call as `signal` does
  */
 export async function restore(cached: CacheDump, options: RestoreOptions = {}): Promise<Restored> {
   validateDump(cached);
@@ -229,7 +229,7 @@ function within(spans: readonly Span[], size: number): Span[] {
   return spans.flatMap(({ offset, length }) => (offset < size ? [{ offset, length: Math.min(length, size - offset) }] : []));
 }
 
-/** The parts of `wanted` that are not in memory, as far as the kernel tells. */
+/** The parts of `wanted` that are not in memory; all if the kernel does not report it. */
 function absent(mapping: FileMapping, wanted: readonly Span[]): readonly Span[] {
   const { runs, trust } = mapping.residency();
   if (trust === 'claimed') return wanted;

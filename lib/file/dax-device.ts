@@ -1,12 +1,12 @@
-// Persistent memory as a character device, devdax: what of it can be mapped. The kernel finds
-// out when a page is touched, or calls it EINVAL.
+// Persistent memory as a character device, devdax: its length and alignment. The kernel checks these
+// only when a page is accessed, or returns EINVAL without a reason.
 import { fstatSync, statSync } from 'node:fs';
 import { readNumber } from '../internal/kernel-files.js';
 
-/** Bytes. */
+/** A devdax device. All in bytes. */
 export interface DaxDevice {
   readonly size: number;
-  /** In a page: offsets and lengths are whole pages. */
+  /** Bytes in a page: offsets and lengths must be whole pages. */
   readonly align: number;
 }
 
@@ -17,7 +17,7 @@ function numbersOf(rdev: bigint): string {
   return `${major}:${minor}`;
 }
 
-/** Undefined if it is something else, or sysfs is not there. */
+/** Undefined for any other file, or if sysfs is not mounted. */
 export function daxDevice(file: string | number): DaxDevice | undefined {
   const stats = typeof file === 'number' ? fstatSync(file, { bigint: true }) : statSync(file, { bigint: true });
   if (!stats.isCharacterDevice()) return undefined;

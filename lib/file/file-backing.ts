@@ -1,4 +1,4 @@
-// FileBacking: the file behind a mapping, opened anew whenever it takes a descriptor.
+// FileBacking: the file behind a mapping, opened again whenever a descriptor is needed.
 import { closeSync, fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { FaultErrorKind } from '../errors.js';
@@ -35,7 +35,7 @@ export class FileBacking implements Backing {
     return (this.source.openFlags & O.RDWR) !== 0;
   }
 
-  /** The file may be replaced by now, or gone. */
+  /** Calls `act` with `lost` if the file has been replaced or removed. */
   withFile<T>(pages: Pages, act: (file: FileBehind) => T): T {
     const { descriptor } = pages;
     let fd = descriptor;
@@ -58,13 +58,13 @@ export class FileBacking implements Backing {
     return Math.max(0, Math.min(pages.length, size - this.source.offset));
   }
 
-  /** Where there is no disk, reading a hole needs a page, too. */
+  /** On file systems in memory, reading a hole needs a page too. */
   unreachable(writes: boolean): FaultErrorKind {
     const inMemory = this.filesystem === 'tmpfs' || this.filesystem === 'hugetlbfs';
     return writes || inMemory ? 'no-space' : 'memory-failure';
   }
 
-  /** A private map of the file would take writes, but not to the file. */
+  /** A private mapping of the file would accept writes, but not write them to the file. */
   permit(access: Protection): void {
     const { path, flags, copies } = this.source;
     const writes = (PROTECTION[access] & PROT.WRITE) !== 0;

@@ -1,4 +1,4 @@
-// FileIdentity: the very file that is mapped, whatever its path leads to by now.
+// FileIdentity: the file that is mapped, even if its path refers to another file now.
 import { type Stats, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
 import { StateError } from '../errors.js';
 import { type FileId, areOf } from '../internal/file-id.js';
@@ -6,7 +6,7 @@ import { maps } from '../mem/maps/maps.js';
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 
-/** Undefined if it cannot be known. */
+/** The result of `ask`; undefined if it throws. */
 function tryTo<T>(ask: () => T): T | undefined {
   try {
     return ask();
@@ -18,7 +18,7 @@ function tryTo<T>(ask: () => T): T | undefined {
 export class FileIdentity {
   readonly #path: string;
   readonly #file: FileId;
-  /** Led to the file when one last looked. */
+  /** A path that referred to the file when last checked. */
   #lately: string;
 
   constructor(path: string, file: FileId) {
@@ -35,7 +35,7 @@ export class FileIdentity {
     if (this.#leadsTo(stats)) return stats;
     throw new StateError(
       'ERR_MEMMAP_FILE_REPLACED',
-      `'${this.#path}' is another file now than the one mapped: map it again to see the new one`,
+      `'${this.#path}' is now another file than the one that was mapped: map it again to see the new one`,
     );
   }
 
@@ -45,8 +45,8 @@ export class FileIdentity {
   }
 
   /**
-   * Bytes of the file, whose pages are mapped at `address`, be it renamed; by its number in map_files also if
-   * no path leads to it, which the kernel shows to root (CAP_SYS_ADMIN, CAP_CHECKPOINT_RESTORE). Else undefined.
+   * The length of the file whose pages are mapped at `address`, also if it was renamed. If no path refers to it, only
+   * root (CAP_SYS_ADMIN, CAP_CHECKPOINT_RESTORE) can find it, through map_files. Otherwise undefined.
    */
   sizeOf(address: bigint): number | undefined {
     const size = this.#sizeAt(this.#lately);
@@ -64,7 +64,7 @@ export class FileIdentity {
     return stats.size;
   }
 
-  /** A new descriptor of the file, which the caller closes. Opening a pipe in its place would not block. */
+  /** A new descriptor of the file, which the caller closes. Does not block if a pipe has replaced it. */
   openAgain(flags: 'r' | 'r+'): number {
     const fd = openSync(this.#path, (flags === 'r' ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY);
     try {

@@ -1,4 +1,4 @@
-// FileMapping: a mapping with a file behind it, and reading in it.
+// FileMapping: a mapping of a file, and ways to read it.
 import { fdatasyncSync } from 'node:fs';
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
@@ -16,10 +16,10 @@ import { type FilePages, type FileSource, openFile } from './open-file.js';
 import { SubMappings } from './sub-mappings.js';
 import { type Window, type WindowOptions, windows } from './windows.js';
 
-/** Of a length that others change all the time. */
+/** How often to try again when other processes keep changing the length. */
 const MOST_TRIES = 16;
 
-/** How a file may be mapped. */
+/** What a mapping of a file permits: {@link MapFileOptions.access}. */
 export type FileAccess = 'read' | 'read-write' | 'copy-on-write';
 
 export let newFileMapping: (found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined) => FileMapping;
@@ -27,8 +27,8 @@ export let newFileMapping: (found: FilePages, access: FileAccess, source: FileSo
 /**
  * A mapped file, or a part of one. Made by {@link mapFile}.
  *
- * It holds no descriptor, except of a file that no path leads to (a memfd, an unlinked
- * file), or that is too large for one buffer of this runtime.
+ * It holds no descriptor, unless no path refers to the file (a memfd, an unlinked file), or it
+ * is too large for one buffer of this runtime.
  */
 export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> extends Mapping<TArrayBuffer> {
   static {
@@ -43,7 +43,7 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
   readonly filesystem: string;
   readonly #memory: MappedMemory;
   readonly #file: FileBacking;
-  /** Of a mapping too large for one buffer. */
+  /** Parts of a mapping too large for one buffer. */
   readonly #parts: SubMappings<FileMapping<TArrayBuffer>>;
 
   /** @param within bytes from the start of the mapping that it is a part of */
@@ -61,20 +61,22 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
   }
 
   /**
-   * Bytes in the file now, which others may have changed.
+   * The length of the file now, in bytes; other processes may have changed it.
    *
-   * @throws {StateError} ERR_MEMMAP_FILE_REPLACED if the path leads to another file now
+   * @throws {StateError} ERR_MEMMAP_FILE_REPLACED if the path refers to another file now
+   * @throws {SystemError} ENOENT if the file was removed
    */
   size(): number {
     return this.#file.identity.stat(this.#memory.pages.descriptor).size;
   }
 
   /**
-   * Follows the file after it grew or shrank: the mapping then ends where the file does, or
-   * where `options.length` put it. Earlier views end if the length changes; take new ones.
-   * What the guard has replaced is the file again, and `check()` content.
+   * Adopts the length of the file after it grew or shrank: the mapping then ends with the file, or
+   * after `options.length` bytes. Earlier views end if the length changes. Pages that the guard has
+   * replaced show the file again, and `check()` no longer throws for them.
    *
    * @returns whether the length changed
+   * @throws {StateError} ERR_MEMMAP_FILE_REPLACED if the path refers to another file now
    */
   refresh(): boolean {
     this.#memory.repair();
@@ -86,7 +88,7 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
         this.#setLength(length);
         return true;
       } catch (error) {
-        // It has shrunk meanwhile, or another thread has met its end.
+        // Try again if the file shrank meanwhile, or another thread has accessed bytes past its end.
         const isOver = !(error instanceof RangeError) && available() >= length && this.#memory.pages.fixedUp === -1;
         if (isOver || ++tries === MOST_TRIES) throw error;
         this.#memory.repair();
@@ -96,10 +98,12 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
   }
 
   /**
-   * Gives the mapping another length, from 1 byte on. A read-write mapping grows its file if
-   * that is too short, with the blocks allocated; no file ever shrinks. Earlier views end.
+   * Gives the mapping another length, at least 1 byte. A read-write mapping grows a file that is too
+   * short, and allocates its blocks; the file never shrinks. Earlier views end.
    *
-   * @throws {RangeError} ERR_OUT_OF_RANGE past the end of a file that is not to be written
+   * @throws {RangeError} ERR_OUT_OF_RANGE past the end of a file that is mapped without `'read-write'`
+   * @throws {SystemError} ENOSPC, ENOMEM
+   * @throws {StateError} ERR_MEMMAP_FILE_REPLACED
    */
   override resize(length: number): void {
     validateInteger(length, 'length', 1);
@@ -125,8 +129,8 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
   }
 
   /**
-   * Pushes pages out of memory: what was written goes to the file first. Other mappings of
-   * the file keep what they use. Of a copy-on-write mapping the written pages go to swap.
+   * Pushes pages out of memory and out of the page cache; changes are written to the file first. Pages
+   * that other mappings use stay. Written pages of a copy-on-write mapping go to swap. Linux 5.4.
    *
    * @throws {SystemError} EINVAL if pages are locked
    */
@@ -134,18 +138,18 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
     const { offset, length } = this.#memory.pages.span(range);
     super.evict(range);
     if (length === 0 || this.#file.source.copies) return;
-    // MADV_PAGEOUT reaches only pages that this mapping has touched; the page cache behind
-    // them goes by descriptor, once no page table of ours holds it.
+    // MADV_PAGEOUT reaches only pages that this mapping has touched. The rest of the page cache is dropped
+    // through a descriptor, once no page table of this process refers to it.
     const handle = this.#memory.pages.settled();
     check(binding.msync(handle, offset, length, binding.MS.SYNC), 'msync', { path: this.path });
     check(binding.madvise(handle, offset, length, binding.MADV.DONTNEED), 'madvise', {
       path: this.path,
-      remedy: (code) => (code === 'EINVAL' ? 'Locked pages stay: unlock() them first' : undefined),
+      remedy: (code) => (code === 'EINVAL' ? 'Locked pages cannot be evicted: unlock() them first' : undefined),
     });
     const start = this.#file.source.offset - this.byteOffset + offset;
     this.#file.identity.open(this.#memory.pages.descriptor, 'r', (fd) => {
-      // What others wrote stays until the disk has it, and msync(2) does nothing for a
-      // mapping of a descriptor that cannot write.
+      // Pages that other processes changed stay until they are written, and msync(2) does nothing
+      // for a mapping of a read-only descriptor.
       if (!this.#file.writable) fdatasyncSync(fd);
       check(binding.posixFadvise(fd, start, length, binding.FADV.DONTNEED), 'posix_fadvise', { path: this.path });
     });
@@ -178,7 +182,7 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
     if (this.#file.source.copies) {
       throw new UnsupportedError(
         'ERR_MEMMAP_BUFFER_TOO_LARGE',
-        `Node ${process.versions.node} cannot reach all of a copy-on-write mapping of more than ${BUFFER_LIMIT} bytes`,
+        `Node ${process.versions.node} cannot reach all bytes of a copy-on-write mapping of ${this.length} bytes, more than ${BUFFER_LIMIT}. Map a part of the file`,
       );
     }
     const { mapping, from } = this.#parts.holding(offset, length, this.length);
@@ -216,8 +220,8 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
   }
 
   /**
-   * The lines of the file as Buffers, in place: without the line feed, and without the
-   * carriage return before it. A last line needs no line feed.
+   * Iterates over the lines of the file as Buffers, in place: without the line feed, and without a
+   * carriage return before it. The last line needs no line feed.
    *
    * ```js
    * for (const line of file.lines()) if (line.includes('ERROR')) console.log(line.toString());
@@ -229,7 +233,7 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
     return lines(this.#memory.pages, part, (offset, length) => this.#part(offset, length));
   }
 
-  /** The index of the first `needle` at or after `from`, or -1. Works past 4 GiB. */
+  /** The offset of the first `needle` at or after byte `from`, or -1. Works past 4 GiB. */
   indexOf(needle: string | Uint8Array | number, from = 0): number {
     const bytes = validateNeedle(needle);
     const handle = this.#memory.pages.open();
@@ -240,7 +244,7 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
     return found === -1 ? -1 : from + check(found, 'indexOf');
   }
 
-  /** How often a byte occurs: `count(10)` counts lines. Works past 4 GiB. */
+  /** How often a byte occurs: `count(10)` counts line feeds. Works past 4 GiB. */
   count(byte: number, range?: Range): number {
     validateInteger(byte, 'byte', 0, 255);
     const { offset, length } = resolveRange(range, this.length);
@@ -250,8 +254,8 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
   }
 
   /**
-   * The file in consecutive pieces, in place, whatever its size: the way to read a file that
-   * is too large for one buffer, or that the processor's cache should hold piece by piece.
+   * Iterates over the file in consecutive pieces, in place, whatever its size: for files that are too
+   * large for one buffer, or to work on pieces that fit the processor's cache.
    *
    * ```js
    * for (const window of file.windows({ size: 2 ** 20 })) hash.update(window);
@@ -265,7 +269,7 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
     return windows(this.#memory.pages, (offset, length) => this.#part(offset, length), options);
   }
 
-  /** `windows()` of the default size. */
+  /** Iterates over `windows()` of the default size. */
   [Symbol.iterator](): Generator<Window<TArrayBuffer>, void, undefined> {
     return this.#windows();
   }

@@ -14,10 +14,10 @@ const BATCH = 512;
 /** Bytes that one buffer spans; positions in it are 32-bit. A longer line doubles it. */
 const STRETCH = 2 ** 26;
 
-/** What `for of` takes, and on Node 22 its helpers too: `lines().filter(...)`. */
+/** An iterator over lines; since Node 22 it has iterator helpers: `lines().filter(...)`. */
 export type Lines = IteratorObject<Buffer, undefined>;
 
-/** No generator: saving and restoring one costs a third of a line. */
+/** Not a generator: saving and restoring its state would take a third of the time of a line. */
 export function lines(pages: Pages, range: Span, part: PartReader): Lines {
   return new LineReader(pages, range, part) as unknown as Lines;
 }
@@ -30,10 +30,10 @@ class LineReader {
   /** Where the range ends, whatever the mapping's length. */
   readonly #limit: number;
   readonly #ends = new Uint32Array(BATCH);
-  /** How many of `#ends` are valid and how many are used. Fewer than BATCH: no more follow. */
+  /** How many of `#ends` are valid and how many are used. Fewer than BATCH: no more follow in the stretch. */
   #found = 0;
   #used = 0;
-  /** What `#ends` counts from, in the stretch. */
+  /** Where in the stretch `#ends` counts from. */
   #base = 0;
   /** The stretch: where it starts in the mapping, and its bytes. */
   #start: number;
@@ -43,7 +43,7 @@ class LineReader {
   #size = STRETCH;
   /** Where in the stretch the next line starts. */
   #line = 0;
-  /** Of the pages when the stretch was taken: whoever takes a line may close or resize. */
+  /** The version of the pages when the stretch was taken: the loop body may close or resize the mapping. */
   #version = -1;
   #done = false;
 
@@ -59,7 +59,7 @@ class LineReader {
   }
 
   next(): IteratorResult<Buffer, undefined> {
-    // A stretch has bytes, until whoever got a line has transferred the buffer: then it is taken anew.
+    // A stretch has bytes, unless the loop body has transferred the buffer: then take it again.
     if (this.#bytes.length === 0) this.#version = -1;
     while (this.#used === this.#found || this.#pages.version !== this.#version) {
       if (this.#done) return DONE;
@@ -112,7 +112,7 @@ class LineReader {
     this.#found = binding.positions(this.#pages.open(), from, length, LINE_FEED, this.#ends);
   }
 
-  /** What is left after the last line feed. */
+  /** The bytes after the last line feed. */
   #last(): IteratorResult<Buffer, undefined> {
     this.#done = true;
     return this.#line < this.#bytes.length ? { done: false, value: this.#bytes.subarray(this.#line) } : DONE;
@@ -125,5 +125,5 @@ Object.setPrototypeOf(LineReader.prototype, iteratorPrototype);
 /** Positions in a stretch are 32-bit, so that is as long as a line can be. */
 function longer(size: number): number {
   if (size < 2 ** 32) return size * 2;
-  throw new UnsupportedError('ERR_MEMMAP_LINE_TOO_LONG', `A line has more than ${size} bytes`);
+  throw new UnsupportedError('ERR_MEMMAP_LINE_TOO_LONG', `A line is longer than ${size} bytes, the most that lines() can return. Use windows() instead`);
 }

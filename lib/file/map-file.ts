@@ -17,24 +17,24 @@ const ACCESS: Readonly<Record<FileAccess, { open: number; prot: number; flags: n
 /** Options of {@link mapFile}. */
 export interface MapFileOptions extends MapOptions {
   /**
-   * `'read-write'`: writes reach the file and whoever maps it. `'copy-on-write'`: writes
+   * `'read-write'`: writes reach the file and all processes that map it. `'copy-on-write'`: writes
    * stay in this mapping. @default 'read'
    */
   readonly access?: FileAccess | undefined;
-  /** Bytes into the file, any alignment. @default 0 */
+  /** Where the mapping starts: bytes into the file, any alignment. @default 0 */
   readonly offset?: number | undefined;
   /** Bytes, within the file. @default to the end of the file */
   readonly length?: number | undefined;
   /** Create the file if it is missing; needs `access: 'read-write'`. @default false */
   readonly create?: boolean | undefined;
   /**
-   * Grow the file to at least this many bytes, with its blocks allocated: a full disk is
-   * ENOSPC here. Never shrinks. Needs `access: 'read-write'`.
+   * Grow the file to at least this many bytes and allocate its blocks: a full disk throws
+   * ENOSPC here. Never shrinks it. Needs `access: 'read-write'`.
    */
   readonly size?: number | undefined;
-  /** `'transparent'`: let the kernel use huge pages. hugetlbfs files have them anyway. */
+  /** `'transparent'`: let the kernel use huge pages where it can. Files on hugetlbfs always have them. */
   readonly hugePages?: 'transparent' | undefined;
-  /** Fail unless stores are durable without flush: MAP_SYNC, on DAX file systems. */
+  /** Require that `persist()` can make stores durable without a system call: MAP_SYNC, on DAX file systems. @default false */
   readonly sync?: boolean | undefined;
 }
 
@@ -46,20 +46,24 @@ const KNOWN = [
 const TRANSPARENT = { transparent: true };
 
 /**
- * Maps a file: its bytes in memory, without reading or copying them. Takes microseconds
- * whatever the size. Synchronous, and the descriptor is closed before it returns.
+ * Maps a file or a part of it into memory, without reading or copying: mmap(2). Takes microseconds
+ * whatever the size. Synchronous; the descriptor is closed before it returns. The mapping lives until
+ * `close()`.
  *
  * ```js
  * using file = mapFile('data.bin');
  * const first = file.view(Float64Array)[0];
  * ```
  *
- * @throws {SystemError} as open(2) and mmap(2): ENOENT, EACCES, EISDIR, ENODEV for what has
- * no pages (/proc, pipes), ENOSPC while growing, ENOMEM at vm.max_map_count
+ * @throws {SystemError} as open(2) and mmap(2): ENOENT, EACCES, EISDIR, ENODEV for files that cannot be
+ * mapped (/proc, pipes), ENOSPC while growing, ENOMEM at vm.max_map_count, ENOTSUP for `sync`
  * @throws {RangeError} ERR_OUT_OF_RANGE if the part lies past the end of the file
+ * @throws {UnsupportedError} ERR_MEMMAP_NO_EXTERNAL_BUFFER for `buffer: 'array'` in an engine like Electron's
  */
 export function mapFile(file: FileLike, options: MapFileOptions & { readonly buffer: 'array' }): FileMapping<ArrayBuffer>;
+/** Maps a file or a part of it into memory; `buffer` is a SharedArrayBuffer. */
 export function mapFile(file: FileLike, options?: MapFileOptions & { readonly buffer?: 'shared' | undefined }): FileMapping<SharedArrayBuffer>;
+/** Maps a file or a part of it into memory; the kind of `buffer` depends on `options.buffer`. */
 export function mapFile(file: FileLike, options?: MapFileOptions): FileMapping;
 export function mapFile(file: FileLike, options: MapFileOptions = {}): FileMapping {
   return placeFile(file, options, undefined);
@@ -81,16 +85,16 @@ export function placeFile(file: FileLike, options: MapFileOptions, at: bigint | 
     throw invalidValue('options.access', "must be 'read-write' to create or grow the file", access);
   }
   if (sync && access === 'copy-on-write') {
-    throw invalidValue('options.sync', 'means nothing to a private copy', sync);
+    throw invalidValue('options.sync', "cannot be combined with access: 'copy-on-write'", sync);
   }
 
-  // Where the file has huge pages, or is a device, its buffer is what is refused.
+  // A file with huge pages, or a device, is refused only when its buffer is made.
   refuseExternal(options.buffer, at === undefined);
 
   const how = ACCESS[access];
   let flags = how.flags | mapFlags(options);
-  // Private pages are the file's until something writes to them, and nothing is to: a write
-  // that comes all the same then makes a copy instead of ending the process.
+  // Private pages are those of the file until something writes to them. Nothing should; but a write then
+  // makes a copy instead of ending the process.
   if (access === 'read' && !sync && binding.guardEnabled()) flags = (flags & ~MAP.SHARED) | MAP.PRIVATE | MAP.NORESERVE;
   if (sync) flags |= MAP.SHARED_VALIDATE | MAP.SYNC;
   if (at !== undefined) flags |= MAP.FIXED;

@@ -17,10 +17,10 @@ import { systemError } from '../internal/syscall.js';
 const { errno } = constants;
 const { MAP } = binding;
 
-/** A file: its path, `file:` URL, descriptor or FileHandle. Descriptors stay the caller's. */
+/** A file: its path, `file:` URL, descriptor or FileHandle. The caller still owns the descriptor, and closes it. */
 export type FileLike = string | URL | number | FileHandle;
 
-/** What it takes to map the same part of the same file again. */
+/** All that is needed to map the same part of the same file again. */
 export interface FileSource {
   readonly path: string;
   /** Set if the caller gave a descriptor. */
@@ -28,7 +28,7 @@ export interface FileSource {
   readonly openFlags: number;
   readonly prot: number;
   readonly flags: number;
-  /** Whether writes make copies that are the mapping's own: access 'copy-on-write'. */
+  /** Whether writes make private copies: access 'copy-on-write'. */
   readonly copies: boolean;
   /** Bytes into the file. */
   readonly offset: number;
@@ -36,28 +36,28 @@ export interface FileSource {
   readonly length: number | undefined;
 }
 
-/** What a fresh mapping of a file is made of. */
+/** The parts of a new mapping of a file. */
 export interface FilePages {
   readonly path: string;
   readonly handle: number;
   readonly byteOffset: number;
   readonly length: number;
   readonly movable: boolean;
-  /** No device: it can be opened again without a driver's taking note. */
+  /** A regular file: unlike a device, it can be opened again without an effect on a driver. */
   readonly regular: boolean;
   readonly filesystem: string;
   readonly device: number;
   readonly inode: number;
 }
 
-/** How drivers refuse a private mapping: perf events and BPF maps with EINVAL. */
+/** Errors of drivers that refuse a private mapping; perf events and BPF maps give EINVAL. */
 const REFUSALS = new Set(['EINVAL', 'ENODEV']);
 
 const FILESYSTEM_NAME = new Map(Object.entries(binding.FILESYSTEM).map(([name, magic]) => [magic, name]));
 
 const facts = new CallFacts(binding.FACTS.file);
 
-/** What `file` is: a path to open, or a descriptor with the path it was opened by. */
+/** The path to open, or the descriptor and the path by which it was opened. */
 export function locateFile(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
   if (file instanceof URL || typeof file === 'string') {
     const name = typeof file === 'string' ? file : fileURLToPath(file);
@@ -79,15 +79,15 @@ export function locateFile(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
   }
 }
 
-/** Whether the path of a descriptor leads nowhere: a memfd, an unlinked file, a pipe. */
+/** Whether the path of a descriptor cannot be opened: a memfd, an unlinked file, a pipe. */
 function isGone(path: string): boolean {
   return !path.startsWith('/') || path.endsWith(' (deleted)');
 }
 
-/** Opens, measures, grows and maps; what it found goes to the mapping. */
+/** Opens, measures, grows and maps a file. */
 export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
   const { path, fd, openFlags, prot, flags, offset, length = -1 } = source;
-  // What no path leads back to, and what must be mapped in pieces, needs its descriptor.
+  // A file that no path refers to, or that must be mapped in pieces, keeps its descriptor.
   const keepAbove = fd !== undefined && isGone(path) ? 0 : Math.min(BUFFER_LIMIT, Number.MAX_SAFE_INTEGER);
   const file = fd ?? path;
   const handle = withRoom(() =>
@@ -100,19 +100,19 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     inode: facts.get('inode'),
     filesystem: FILESYSTEM_NAME.get(filesystem) ?? `0x${filesystem.toString(16)}`,
     byteOffset: offset % binding.pageSize,
-    // Huge pages stay where they are, and drivers are particular about addresses: so is devdax.
+    // Huge pages cannot be moved, and drivers such as devdax have requirements on addresses.
     movable: (flags & MAP.FIXED) === 0 && isRegular(mode) && filesystem !== binding.FILESYSTEM['hugetlbfs'],
     regular: isRegular(mode),
   };
   const dax = isCharacterDevice(mode) ? daxDevice(file) : undefined;
   const remedy = (code: string) => (dax === undefined ? undefined : wholePages(code, dax)) ?? mapRemedy(flags)(code);
   if (handle >= 0) {
-    // Linux looks at the addresses only, and those it chose itself may suit.
+    // Linux checks only the addresses, and those that it chose itself may be aligned.
     if (dax !== undefined && (offset % dax.align !== 0 || mapped % dax.align !== 0)) {
       binding.close(handle);
       throw systemError(-errno.EINVAL, 'mmap', { path, remedy });
     }
-    // The kernel maps what lies past its end, and has nothing there when it is touched.
+    // The kernel lets a mapping reach past the end of the device, and accesses there then fault.
     if (dax !== undefined && length > dax.size - offset) {
       binding.close(handle);
       throw pastTheEnd(source, dax.size, mode);
@@ -125,8 +125,8 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
 }
 
 /**
- * As {@link openFile}; where a device refuses a private mapping it is a shared one, which the
- * returned source then says. Only for sources that want no copies.
+ * As {@link openFile}; if a device refuses a private mapping, makes a shared one, and returns a
+ * source that says so. Never for copy-on-write.
  */
 export function openAny(source: FileSource, growTo?: number, at?: bigint): { source: FileSource; pages: FilePages } {
   try {
@@ -148,12 +148,12 @@ function isCharacterDevice(mode: number): boolean {
 }
 
 function wholePages(code: string, { align }: DaxDevice): string | undefined {
-  return code === 'EINVAL' ? `The device is mapped in whole pages of ${align} bytes: options.offset and options.length` : undefined;
+  return code === 'EINVAL' ? `options.offset and options.length must be multiples of ${align}, the page size of the device` : undefined;
 }
 
 function pastTheEnd({ path, offset, length = -1 }: FileSource, size: number, mode: number): Error {
-  if (!isRegular(mode) && length === -1) return invalidValue('options.length', `must say how much to map of the device '${path}'`, undefined);
+  if (!isRegular(mode) && length === -1) return invalidValue('options.length', `must be given to map the device '${path}', which has no length`, undefined);
   const wayOut = isRegular(mode) ? `(${size} bytes in '${path}'; grow it with options.size)` : `(${size} bytes in '${path}')`;
   if (offset > size) return outOfRange('options.offset', `<= ${size}, the size of the file ${wayOut}`, offset);
-  return outOfRange('options.length', `<= ${size - offset}, what the file has after offset ${offset} ${wayOut}`, length);
+  return outOfRange('options.length', `<= ${size - offset}, the bytes of the file after offset ${offset} ${wayOut}`, length);
 }

@@ -1,11 +1,11 @@
-// Reading no more than so many bytes in a second: in steps, with pauses between them.
+// Limits the bytes read per second, by pauses between steps.
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { binding } from '../internal/binding.js';
 import { validateInteger } from '../internal/validate.js';
 
-/** The option of what may take the disk from others for long. */
+/** The option of calls that may keep the disk busy for long. */
 export interface RateOption {
-  /** Bytes read in a second, at most: from 1 on. What is in memory already does not count. @default as many as the disk gives */
+  /** Bytes read per second, at most: an integer >= 1. Bytes already in memory do not count. @default unlimited */
   readonly rate?: number | undefined;
 }
 
@@ -15,7 +15,7 @@ export function validateRate(rate: unknown): asserts rate is number | undefined 
 
 const STEPS_PER_SECOND = 10;
 
-/** A rate, and when it permits to go on. One step at a time. */
+/** A rate, and the time when it permits the next step. For one step at a time. */
 export class RateLimiter {
   readonly #rate: number;
   /** When the next step may begin, in ms of performance.now(). */
@@ -35,13 +35,13 @@ export class RateLimiter {
     return wholePages(this.#rate / STEPS_PER_SECOND);
   }
 
-  /** After a step that began at `begun`, in ms of performance.now(), and read so many bytes. */
+  /** Called after a step that began at `begun`, in ms of performance.now(), and read `bytes`. */
   consume(bytes: number, begun: number): void {
     this.#due = begun + (1000 * bytes) / this.#rate;
   }
 
   /**
-   * Until the next step may begin, and never less: who pauses after the last one, too, keeps the
+   * Waits until the next step may begin, and never less. A pause also after the last step keeps the
    * rate from one call to the next.
    *
    * @throws the signal's reason, at once
@@ -51,7 +51,7 @@ export class RateLimiter {
       signal?.throwIfAborted();
       const ms = this.#due - performance.now();
       if (ms <= 0) return;
-      // Timers take whole milliseconds: a fraction would be forgotten, or last a whole one.
+      // Timers take whole milliseconds: a fraction would be dropped, or last a whole one.
       await (ms < 1 ? setImmediate() : setTimeout(ms, undefined, signal && { signal }).catch(() => undefined));
     }
   }

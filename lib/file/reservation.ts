@@ -1,4 +1,4 @@
-// Address space without memory, to place mappings in.
+// Reserved address space, without memory, to place mappings in.
 import { fstatSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Handle, binding } from '../internal/binding.js';
@@ -15,7 +15,7 @@ import { check, systemError } from '../internal/syscall.js';
 
 const { errno } = constants;
 
-/** What `place` maps: a file, with the options of `mapFile`, or anonymous memory. */
+/** What {@link Reservation.place} maps: a file with the options of `mapFile`, or anonymous memory with those of `mapAnonymous`. */
 export type PlaceOptions = (AnonymousOptions & { readonly file?: undefined }) | (MapFileOptions & { readonly file: FileLike });
 
 interface Placed {
@@ -28,8 +28,8 @@ interface Placed {
 let newReservation: (handle: Handle, length: number) => Reservation;
 
 /**
- * A range of addresses that nothing else will be mapped to: mmap(2) with PROT_NONE. It
- * costs no memory. Made by {@link reserve}.
+ * A range of addresses where nothing else will be mapped: mmap(2) with PROT_NONE. It uses no
+ * memory. {@link reserve} makes it.
  */
 export class Reservation implements Disposable {
   static {
@@ -47,20 +47,24 @@ export class Reservation implements Disposable {
   get address(): bigint {
     return this.#pages.address;
   }
-  /** Bytes. */
+  /** The length in bytes, whole pages. */
   get length(): number {
     return this.#pages.length;
   }
+  /** Whether `close()` was called. */
   get closed(): boolean {
     return this.#pages.closed;
   }
 
   /**
-   * Maps a file, to its end unless `length` is given, or anonymous memory at `offset`, a
-   * multiple of the page size: `space.place(0, { file: 'data.bin' })`. It must fit, and not
-   * overlap an open mapping.
+   * Maps a file or anonymous memory at `offset`, bytes from the start of the reservation and a multiple of
+   * the page size: `space.place(0, { file: 'data.bin' })`. A file is mapped to its end unless `length` is
+   * given. The mapping must fit, and not overlap an open one.
    *
-   * @throws {SystemError} EEXIST if an open mapping lies there
+   * @throws {SystemError} EEXIST if an open mapping lies there; as `mapFile()` and `mapAnonymous()`
+   * @throws {RangeError} ERR_OUT_OF_RANGE
+   * @throws {StateError} ERR_MEMMAP_CLOSED
+   * @throws {UnsupportedError} ERR_MEMMAP_NO_EXTERNAL_BUFFER in an engine like Electron's
    */
   place(offset: number, what: PlaceOptions): Mapping {
     this.#pages.open();
@@ -88,7 +92,7 @@ export class Reservation implements Disposable {
     for (const other of this.#placed) {
       if (other.offset >= offset + length || offset >= other.offset + other.length) continue;
       throw systemError(-errno.EEXIST, 'mmap', {
-        remedy: () => `An open mapping lies at offset ${other.offset} of the reservation`,
+        remedy: () => `An open mapping of ${other.length} bytes lies at offset ${other.offset} of the reservation: close it first`,
       });
     }
     const address = this.address + BigInt(offset);
@@ -100,13 +104,14 @@ export class Reservation implements Disposable {
     return mapping;
   }
 
-  /** Closes every mapping placed here, then gives the addresses back. Idempotent. */
+  /** Closes every mapping placed here, then releases the addresses. Idempotent. */
   close(): void {
     for (const { mapping } of this.#placed) mapping.close();
     this.#placed = [];
     this.#pages.close();
   }
 
+  /** Closes the reservation at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close();
   }
@@ -116,7 +121,7 @@ export class Reservation implements Disposable {
 function lengthOf(file: FileLike, offset: number, size = 0): number {
   const { path, fd } = locateFile(file);
   const now = fd === undefined ? statSync(path, { throwIfNoEntry: false })?.size : fstatSync(fd).size;
-  // Without a file, open(2) is what says so.
+  // If there is no file, open(2) will report it.
   if (now === undefined && size === 0) return 1;
   const has = Math.max(size, now ?? 0);
   if (offset >= has) throw outOfRange('what.offset', `< ${has}, the size of the file '${path}'`, offset);
@@ -124,15 +129,16 @@ function lengthOf(file: FileLike, offset: number, size = 0): number {
 }
 
 /**
- * Reserves addresses, without memory: the one place where fixed placement cannot hit
- * somebody else's memory.
+ * Reserves addresses without memory, to place mappings at addresses of your choice that no other code
+ * uses.
  *
  * ```js
  * using space = reserve(2 ** 40);
  * const first = space.place(0, { length: 2 ** 21 });
  * ```
  *
- * @param length bytes, rounded up to whole pages
+ * @param length bytes, at least 1, rounded up to whole pages
+ * @throws {SystemError} ENOMEM if no range of addresses is long enough
  */
 export function reserve(length: number): Reservation {
   validateInteger(length, 'length', 1);

@@ -5,9 +5,9 @@ import { mapFile } from './map-file.js';
 import { type FileLike, locateFile } from './open-file.js';
 
 /**
- * Which pages of a file are in memory: {@link Mapping.residency} for a file that is not mapped,
- * which needs no more than permission to read it. Reads nothing in. `mapped` is about this
- * process, and so false; where pages are (`node`) is known on machines with one NUMA node only.
+ * Reports which pages of a file are in memory, as {@link Mapping.residency}, without mapping it. Needs only
+ * permission to read the file, and reads nothing from the disk. `mapped` is false, since this process does
+ * not map it; `node` is known only on machines with one NUMA node.
  *
  * @throws {SystemError} as `mapFile()`: ENOENT, EACCES, EISDIR, ENODEV
  * @throws {RangeError} ERR_OUT_OF_RANGE

@@ -1,4 +1,4 @@
-// SubMappings: how a mapping is reached that is too large for one buffer of this runtime.
+// SubMappings: mappings of parts of a mapping that is too large for one buffer of this runtime.
 
 /** Bytes from one piece to the next. */
 const STEP = 2 ** 30;
@@ -9,7 +9,7 @@ interface SubMapping<M> {
   readonly from: number;
 }
 
-/** Mappings of parts of a mapping: what was read of it, until it closes. */
+/** Mappings of the parts that were read, kept until the whole closes. */
 export class SubMappings<M extends { readonly length: number; close(): void }> {
   readonly #map: (from: number, length: number) => M;
   readonly #pieces: SubMapping<M>[] = [];
@@ -24,7 +24,7 @@ export class SubMappings<M extends { readonly length: number; close(): void }> {
     const holds = ({ mapping, from }: SubMapping<M>) => offset >= from && length <= mapping.length - (offset - from);
     const found = this.#pieces.findLast(holds);
     if (found !== undefined) return found;
-    // They overlap by half, so that what is taken of them seldom reaches past their end.
+    // Pieces overlap by half, so that a part seldom reaches past the end of its piece.
     const from = offset - (offset % STEP);
     const least = offset - from + length;
     const piece = { mapping: this.#map(from, Math.max(least, Math.min(2 * STEP, total - from))), from };

@@ -1,42 +1,42 @@
-// One call of the thread pool that reads files into the page cache, and what it found.
+// One call of the thread pool that reads files into the page cache, and its results.
 import type { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import type { Span } from '../internal/range.js';
 import { check, systemError } from '../internal/syscall.js';
 
-/** Bytes in a piece, and about as many are read before a call returns: milliseconds of disk. */
+/** Bytes in a piece. A call returns after reading about as many: milliseconds of disk. */
 export const PIECE: number = 2 ** 22;
 
 const { errno: ERRNO, step: STEP, size: SIZE, present: PRESENT, read: READ, device: DEVICE, inodeHigh: INODE_HIGH, inodeLow: INODE_LOW } = binding.FACTS.touched;
 
-/** Numbers for each file. */
+/** How many numbers a call returns for each file. */
 export const FIELDS: number = Object.keys(binding.FACTS.touched).length;
 
-/** What a call found of a file, and did. */
+/** The result for one file. */
 export interface TouchedFile {
-  /** As it was given. */
+  /** The path as it was given. */
   readonly path: string;
   /** Bytes in the file. */
   readonly size: number;
-  /** Bytes of the part that were in memory; undefined if the kernel does not tell: before Linux 6.5, and of files of others. */
+  /** Bytes of the part that were in memory; undefined if the kernel does not report it: before Linux 6.5, and for files of other users. */
   readonly present: number | undefined;
-  /** Bytes that were missing and have been read: all, if `present` is not known. */
+  /** Bytes that were missing and have been read; all bytes if `present` is undefined. */
   readonly read: number;
   /** Why the file was not read, or not to its end. */
   readonly error?: SystemError;
 }
 
-/** @returns FIELDS numbers for each file, of as many files as it got to */
+/** @returns FIELDS numbers for each file that it got to */
 export async function touchAll(paths: readonly string[], { offset, length }: Span, budget: number): Promise<Float64Array> {
   return check(await binding.touchAsync(Buffer.from(`${paths.join('\0')}\0`), offset, length, budget), 'touch');
 }
 
-/** Brings in the part of the file, at most a piece, and waits for it. */
+/** Reads the part of the file, at most a piece, into memory and waits for it. */
 export async function touchPart(path: string, part: Span): Promise<TouchedFile> {
   return touchedIn(await touchAll([path], part, PIECE), 0, path);
 }
 
-/** The span, in pieces of `most` bytes at most, and no longer than touchPart() permits. */
+/** The span in pieces of at most `most` bytes, and no longer than touchPart() permits. */
 export function piecesOf({ offset, length }: Span, most: number): Span[] {
   const piece = Math.min(PIECE, most);
   const pieces: Span[] = [];
@@ -44,7 +44,7 @@ export function piecesOf({ offset, length }: Span, most: number): Span[] {
   return pieces;
 }
 
-/** Of the file number `i` of a call. */
+/** The result for file number `i` of a call. */
 export function touchedIn(found: Float64Array, i: number, path: string): TouchedFile {
   const at = i * FIELDS;
   // One by one, not by destructuring: this is most of what a cached file costs here.
@@ -56,7 +56,7 @@ export function touchedIn(found: Float64Array, i: number, path: string): Touched
   return errno === 0 ? known : { ...known, error: systemError(errno, binding.STEPS.touch[found[at + STEP] ?? 0] ?? 'read', { path }) };
 }
 
-/** Of a file with several names. */
+/** The identity of file number `i` of a call, if it has several names. */
 export function identityIn(found: Float64Array, i: number): string | undefined {
   const at = i * FIELDS;
   const high = found[at + INODE_HIGH] ?? 0;

@@ -1,5 +1,5 @@
-// Bringing files into the page cache that nobody maps: many small ones, and large ones piece by
-// piece, in calls of the thread pool, a few at a time.
+// Reads files into the page cache: many small ones per call, and large ones piece by piece, in a
+// few calls of the thread pool at a time.
 import { binding } from '../internal/binding.js';
 import type { Range, Span } from '../internal/range.js';
 import { invalidType, validateFunction, validateInteger, validatePath } from '../internal/validate.js';
@@ -7,47 +7,49 @@ import { type Progress, validateBackground } from '../mem/background.js';
 import { type RateOption, RateLimiter, validateRate, wholePages } from './rate-limiter.js';
 import { FIELDS, PIECE, type TouchedFile, identityIn, readIn, touchedIn, touchAll } from './touch-call.js';
 
-/** What {@link touch} found of a file, and did. */
+/** The result of {@link touch} for one file. */
 export interface Touched extends TouchedFile {
-  /** Pages in the part of it that was asked for. */
+  /** Pages in the requested part of the file. */
   readonly pages: number;
-  /** Of a file that has several names (hard links): which it is, 'device:inode', the same for each of them. */
+  /** For a file with several names (hard links): 'device:inode', the same for each name. */
   readonly identity?: string;
 }
 
-/** What {@link touch} did altogether. */
+/** The totals of {@link touch}. */
 export interface TouchTotals {
-  /** Files, those that failed among them. */
+  /** All files, including those that failed. */
   readonly files: number;
+  /** Files that could not be read. */
   readonly failed: number;
-  /** Bytes of the parts asked for of files that could be opened. */
+  /** Bytes in the requested parts of files that could be opened. */
   readonly bytes: number;
-  /** Bytes that were in memory, as far as the kernel tells. */
+  /** Bytes that were in memory, as far as the kernel reports it. */
   readonly present: number;
   /** Bytes read. */
   readonly read: number;
 }
 
-/** How far a large file is, in bytes of the part asked for. */
+/** The progress of a large file, in bytes of the requested part. */
 export interface TouchProgress extends Progress {
+  /** The path as it was given. */
   readonly path: string;
 }
 
 /** Options of {@link touch}. */
 export interface TouchOptions extends RateOption {
-  /** Bytes from the start of each file; a file that ends before has nothing to read. @default 0 */
+  /** Where to start in each file, in bytes; shorter files are not read. @default 0 */
   readonly offset?: number | undefined;
-  /** Bytes of each file, or fewer where it ends before. @default to its end */
+  /** Bytes to read of each file; fewer if it ends before. @default to its end */
   readonly length?: number | undefined;
-  /** Stops after the pieces under way, which are small, and ends a pause of the rate at once; the promise rejects with the signal's reason. */
+  /** Stops after the pieces under way, and at once during a pause of `rate`; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Called once for each file, as they are done; `index` says which of `files`. */
+  /** Called once for each file when it is done; `index` is its place in `files`. */
   readonly onFile?: ((touched: Touched, index: number) => void) | undefined;
-  /** Called after each piece of a file that is longer than one: 4 MiB, less if the rate is low. */
+  /** Called after each piece of a file with several: 4 MiB each, less if the rate is low. */
   readonly onProgress?: ((progress: TouchProgress) => void) | undefined;
 }
 
-/** Files in a call: what a call costs is little beside them. */
+/** Files in a call: enough to make the cost of the call itself small. */
 const BATCH = 64;
 
 /** Calls at a time: as many as libuv has threads. */
@@ -56,7 +58,7 @@ const AT_ONCE = 4;
 /** Files of one call. */
 interface Batch {
   readonly paths: readonly string[];
-  /** Of the first. */
+  /** The index of the first. */
   readonly index: number;
 }
 
@@ -67,9 +69,9 @@ interface Large {
   readonly identity: string | undefined;
   readonly size: number;
   readonly part: Span;
-  /** Bytes into the part: handed out. */
+  /** Where the next piece begins: bytes into the part. */
   next: number;
-  /** Bytes of which the result is there. */
+  /** Bytes of pieces that are done. */
   done: number;
   present: number | undefined;
   read: number;
@@ -101,7 +103,7 @@ class TouchRun {
     this.#options = options;
     this.#limiter = RateLimiter.of(options.rate);
     this.#piece = Math.min(PIECE, this.#limiter?.step ?? PIECE);
-    // A few files are work for all threads too.
+    // Split even a few files between all threads.
     this.#batch = Array.isArray(files) ? Math.min(BATCH, Math.ceil(files.length / AT_ONCE)) : BATCH;
   }
 
@@ -122,14 +124,14 @@ class TouchRun {
         await this.#limiter?.wait(signal);
       }
     } finally {
-      // After a failure: nothing is reported later.
+      // After a failure nothing more is reported.
       this.#stopped = true;
       await Promise.allSettled(running);
       if (!this.#atEnd) this.#files.return?.();
     }
   }
 
-  /** What is next; undefined if there is nothing left to begin. */
+  /** Starts the next call; undefined if nothing is left to start. */
   #begin(): Promise<void> | undefined {
     const large = this.#large[0];
     if (large !== undefined) return this.#touchPiece(large);
@@ -149,7 +151,7 @@ class TouchRun {
   }
 
   #next(): string | undefined {
-    // What throws is not to be asked again, nor told to return.
+    // An iterator that throws must not be called again, not even its return().
     this.#atEnd = true;
     const { done, value } = this.#files.next();
     if (done === true) return undefined;
@@ -159,7 +161,7 @@ class TouchRun {
     return value;
   }
 
-  /** The first piece of each file, and so all of most. */
+  /** Reads the first piece of each file, which is all of most files. */
   async #touchFiles({ paths, index }: Batch): Promise<void> {
     const { offset, length } = this.#part;
     const first = Math.min(length, this.#upTo(offset));
@@ -198,7 +200,7 @@ class TouchRun {
       this.#tellProgress(large);
       if (large.done < part.length) return;
     } else {
-      // Pieces of it may be under way.
+      // Other pieces of it may be under way.
       large.failed = true;
       this.#drop(large);
     }
@@ -231,7 +233,7 @@ class TouchRun {
     totals.read += touched.read;
     const { onFile } = this.#options;
     if (onFile === undefined) return;
-    // No copy by `...`: that takes longer than all else here.
+    // Not copied with `...`, which takes longer than everything else here.
     const { path, size, present, read, error } = touched;
     const told = { path, size, pages: pagesOf(part), present, read };
     const ordinary = error === undefined && identity === undefined;
@@ -257,17 +259,16 @@ function validateFiles(files: unknown): asserts files is Iterable<string> {
 }
 
 /**
- * Brings files into the page cache, off the main thread, several at a time: reads what is missing
- * and nothing else. Nothing is mapped, nothing is kept open, and the times of last access of the
- * user's own files stay as they are. A file that cannot be read is reported to `onFile` and
- * counted, and does not stop the others: ENOENT, EACCES, EISDIR of a folder, EINVAL of what is
- * no regular file (fifos and devices are never opened), EIO.
+ * Reads the missing pages of files into the page cache, off the main thread, several files at a time.
+ * Maps nothing and keeps nothing open; the access times of the user's own files do not change. A file
+ * that cannot be read is reported to `onFile` and counted, and does not stop the others: ENOENT, EACCES,
+ * EISDIR for a folder, EINVAL for other files that are not regular (fifos and devices are never opened), EIO.
  *
- * `files` is an array, or what gives paths as they are needed: a generator that walks folders does
- * so while the files it has found are read. What it throws ends the call, as `signal` does.
+ * `files` is an array or another iterable of paths: a generator that walks folders runs while the files
+ * it has found are read. If it throws, the call stops, as with `signal`.
  *
- * What is missing the kernel tells since Linux 6.5, cachestat(2), of files the user owns or may
- * write to; others are read through. Calls of libuv's thread pool, each of a few MiB.
+ * Which pages are missing is known since Linux 6.5 (cachestat(2)), for files that the user owns or may
+ * write to; other files are read completely. Uses libuv's thread pool, in calls of a few MiB.
  *
  * ```js
  * const { read, failed } = await touch(['/etc/passwd', '/etc/group'], { rate: 2 ** 20 });
@@ -275,7 +276,7 @@ function validateFiles(files: unknown): asserts files is Iterable<string> {
  *
  * @throws {TypeError} ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
  * @throws {RangeError} ERR_OUT_OF_RANGE
- * @throws what `onFile` or `onProgress` throws, which ends it as `signal` does
+ * @throws whatever `files`, `onFile` or `onProgress` throws, which stops the call as `signal` does
  */
 export async function touch(files: Iterable<string>, options: TouchOptions = {}): Promise<TouchTotals> {
   validateFiles(files);

@@ -6,19 +6,19 @@ import type { Pages } from '../mem/pages.js';
 export interface WindowOptions {
   /** Bytes in a window; the last may have fewer. @default 262144 */
   readonly size?: number | undefined;
-  /** Bytes that a window repeats of the one before: less than `size`. @default 0 */
+  /** Bytes that a window repeats from the one before: less than `size`. @default 0 */
   readonly overlap?: number | undefined;
 }
 
-/** The bytes of a window, and where in the mapping they start. */
+/** The bytes of a window, in place; `offset` is where in the mapping they start. */
 export type Window<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> = Buffer<TArrayBuffer> & { readonly offset: number };
 
-/** The bytes of a part, in place. */
+/** Returns the bytes of a part, in place. */
 export type PartReader<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> = (offset: number, length: number) => Buffer<TArrayBuffer>;
 
 /**
- * Half of a common second-level cache, so that a second pass over a window is cheap. To
- * fetch windows or map their pages ahead costs more than it gains (bench/README.md).
+ * Half of a common second-level cache, so that a second pass over a window is cheap. Fetching
+ * windows or mapping their pages ahead costs more than it gains (bench/README.md).
  */
 const DEFAULT_SIZE = 2 ** 18;
 

@@ -36,14 +36,14 @@ interface FactTables {
   /** permissions: PROT, and 8: shared. */
   readonly map: Constants<'start' | 'end' | 'permissions' | 'offset' | 'major' | 'minor' | 'inode'>;
   readonly peer: Constants<'pid' | 'uid' | 'gid'>;
-  /** Descriptors received, and whether some were lost for want of room. */
+  /** Descriptors received, and whether some were lost because there was no room for them. */
   readonly received: Constants<'fds' | 'lost'>;
   /** Pages. */
   readonly migration: Constants<'moved' | 'absent' | 'failed'>;
   readonly cachestat: Constants<'cached' | 'dirty' | 'writeback' | 'evicted' | 'recentlyEvicted'>;
   /** Of each file. */
   readonly touched: Constants<'errno' | 'step' | 'size' | 'present' | 'read' | 'device' | 'inodeHigh' | 'inodeLow'>;
-  /** Before the runs: which bits of PAGE_STATE the kernel could tell, whether residency is only claimed. */
+  /** Before the runs: which bits of PAGE_STATE the kernel reported, and whether residency is only claimed. */
   readonly residency: Constants<'known' | 'faked'>;
   /** Of each run of pages that are alike. */
   readonly run: Constants<'length' | 'state' | 'node'>;
@@ -51,7 +51,7 @@ interface FactTables {
 }
 
 export interface Binding {
-  /** Addresses to map into with MAP.FIXED. */
+  /** Reserves addresses to map into with MAP.FIXED. */
   reserve(length: number): Handle;
   map(address: bigint, length: number, prot: number, flags: number, fd: number, offset: number): Handle;
   /** Fills `facts`: FACTS.file. */
@@ -76,7 +76,7 @@ export interface Binding {
     address: bigint,
     step: Float64Array,
   ): Handle;
-  /** A part of a file twice in a row, onto the buffer of the view if there is one. */
+  /** Maps a part of a file twice in a row, onto the buffer of the view if there is one. */
   mapMirrored(fd: number, offset: number, length: number, over?: Uint8Array): Handle;
   close(handle: Handle): number;
   release(handle: Handle): void;
@@ -86,19 +86,19 @@ export interface Binding {
   descriptor(handle: Handle): number;
   growFile(fd: number, oldSize: number, size: number): number;
   /**
-   * FACTS.residency, then FACTS.run of each run. `fd`: of the file behind, or -1. `nodes`: whether to ask for those.
+   * FACTS.residency, then FACTS.run of each run. `fd`: the mapped file, or -1. `nodes`: whether to report NUMA nodes.
    */
   residency(target: Target, offset: number, length: number, fd: number, fileOffset: number, nodes: boolean): Float64Array | number;
   /**
-   * As residency(), of a file that is not mapped; or -errno, where it takes a mapping to answer, or to say why not.
-   * `facts`: takes the length, of which -1 means to the end of the file.
+   * As residency(), for a file that is not mapped. -errno if only a mapping can answer, or give the right error.
+   * `length` -1: to the end of the file. Writes the length into `facts`.
    */
   residencyOf(file: string | number, offset: number, length: number, facts: Float64Array): Float64Array | number;
   /** The instruction that writes cache lines back to persistent memory, if there is one. */
   writeBackInstruction(): string | undefined;
   /** Bytes, not pages. Only with a {@link writeBackInstruction}. */
   writeBack: RangeCall;
-  /** FACTS.census: ranges of the process; of them closed but reachable; bytes of those. */
+  /** FACTS.census: ranges of the process; how many of them are closed but still reachable; bytes of those. */
   census(): Float64Array;
   /** Forgets ranges that the engine has unmapped with their buffers. */
   sweep(): void;
@@ -116,18 +116,18 @@ export interface Binding {
   disableGuard(): boolean;
   /** Puts the handlers back in place, if they have been in use. */
   rearmGuard(): void;
-  /** 0, or what the guard would lack if it had to be armed now: an error for check(). Arms nothing. */
+  /** 0, or the error for check() that arming the guard would meet now. Arms nothing. */
   missingOfGuard(): number;
-  /** The number of the mapping's counts, until dropCounts. 0: it has no pages. */
+  /** The number of the mapping's counts, valid until dropCounts. 0: it has no pages. */
   holdCounts(handle: Handle): CountsId;
   dropCounts(counts: CountsId): void;
-  /** Fills `out` with counts, offsets and lengths, each by kind. 0: of the process. */
+  /** Fills `out` with counts, offsets and lengths, each by kind. `counts` 0: those of the process. */
   faults(counts: CountsId, out: Float64Array): void;
   /** The number of faults of the process, as it grows. Undefined where buffers over memory are forbidden. */
   faultCounter(): Uint32Array | undefined;
   /** -1, or where the lost end of the file begins; Infinity if the guard replaced pages otherwise. */
   fixedUp(handle: Handle): number;
-  /** Whether another handler of SIGBUS or SIGSEGV is reported by rearmGuard(). Else a thread looks for it. */
+  /** `told`: the caller reports other handlers of SIGBUS and SIGSEGV with rearmGuard(). If not, a thread looks for them. */
   watchHandlers(told: boolean): number;
   restore(handle: Handle, fd: number, offset: number, prot: number, flags: number, lostEndOnly: boolean): number;
   /** Bytes copied, to or from the array: fewer where the memory ends. */
@@ -184,13 +184,13 @@ export interface Binding {
   memfdCreate(name: string, flags: number): number;
   pidfdOpen(pid: number, flags: number): number;
   /**
-   * Reads into the page cache what is missing of that part of each file. `paths`: each with a NUL behind
-   * it. Begins no file once `budget` bytes or more were missing. For each file it got to, one at least:
-   * FACTS.touched. Present is -1 if the kernel does not tell; device and inode are zeros unless it has several names.
+   * Reads the missing pages of that part of each file into the page cache. `paths`: each ends with a NUL.
+   * Starts no further file once `budget` bytes or more were missing. FACTS.touched for each file it got to, at least
+   * one. Present is -1 if the kernel does not report it; device and inode are zeros unless the file has several names.
    */
   touchAsync(paths: Uint8Array, offset: number, length: number, budget: number): Promise<Float64Array> | number;
 
-  /** 0 if the kernel has the feature of that name, lib/internal/features.ts; else why not, as -errno. */
+  /** 0 if the kernel has the feature of that name (lib/internal/features.ts), otherwise the reason as -errno. */
   probe(feature: string): number;
 
   shmOpen(name: string, flags: number, mode: number): number;
@@ -223,7 +223,7 @@ export interface Binding {
   sendPart(fd: number, bytes: Uint8Array, fds: Int32Array): number;
   /** Bytes received, 0 at the end. Fills `fds`, which the thread holds, and `facts`: how many, and whether some were lost. */
   receivePart(fd: number, bytes: Uint8Array, fds: Int32Array, facts: Float64Array): number;
-  /** How many bytes wait to be read, and they are, as far as there is room. 0 at the end. */
+  /** How many bytes wait to be read. Copies as many of them into `bytes` as fit. 0 at the end. */
   peek(fd: number, bytes: Uint8Array): number;
 
   onReady(callback: () => void): number;
@@ -240,28 +240,28 @@ export interface Binding {
   futexWakeAt(address: bigint, count: number): number;
   /** Index of the word that was woken, or -EAGAIN, -ETIMEDOUT, -EINTR, -EFAULT. */
   futexWaitv(addresses: BigUint64Array, expected: Int32Array, ms: number): number;
-  /** `callback` gets the number of each wait of this thread that is over, or whose word has changed. `inLoop`: through libuv if it can be. */
+  /** `callback` gets the number of each wait of this thread that is over, or whose word has changed. `inLoop`: through libuv if possible. */
   onWake(callback: (wait: number) => void, inLoop: boolean): number;
   waitAsync(words: Int32Array, index: number, expected: number, ms: number): number;
-  /** False if it is over already, and the callback to come. */
+  /** False if the wait is over already: its callback will still come. */
   cancelWait(wait: number): boolean;
   /** A wait that goes on until unwatch(): the words must stay mapped. Does not keep the process alive. */
   watch(words: Int32Array, index: number, expected: number): number;
   unwatch(wait: number): void;
   /** The path of what is mapped at the words. Fills `facts`: FACTS.behind. */
   behind(words: Int32Array, facts: Float64Array): string | number;
-  /** Opens the file anew; -ENOENT unless it is the one with this inode. The thread holds it: closeFd. */
+  /** Opens the file again; -ENOENT unless it has this inode. The thread holds the descriptor: closeFd. */
   openLivenessFile(path: string, inode: number): number;
   localLivenessFile(): number;
   claimId(fd: number, id: number): number;
   isAlive(fd: number, id: number): number;
 
   /**
-   * The path or name of what is mapped at the address, by PROCMAP_QUERY; -ENOENT if nothing is. Fills
+   * The path or name of the mapping at the address, by PROCMAP_QUERY; -ENOENT if there is none. Fills
    * `facts`: FACTS.map.
    */
   mapAt(address: bigint, facts: BigUint64Array): string | number;
-  /** Whether memmap mapped some of this memory, be it in the runtime's addresses. */
+  /** Whether memmap mapped some of this memory, also at addresses of the runtime. */
   holdsOurs(address: bigint, length: number): boolean;
 
   count(target: Target, offset: number, length: number, byte: number): number;
@@ -307,7 +307,7 @@ export interface Binding {
   readonly F_SEAL: Constants<'SEAL' | 'SHRINK' | 'GROW' | 'WRITE' | 'FUTURE_WRITE' | 'EXEC'>;
   readonly FILESYSTEM: Readonly<Record<string, number>>;
 
-  /** Where in its array each number stands that a call writes: napi/facts.h. */
+  /** The index of each number in the array that a call writes: napi/facts.h. */
   readonly FACTS: FactTables;
   /** The system call of each step of a call that makes several; '' where it makes none, or the caller chooses. */
   readonly STEPS: Readonly<Record<'mapFile' | 'mapMemfd' | 'createSharedMemory' | 'touch', readonly string[]>>;
@@ -319,11 +319,11 @@ export interface Binding {
   readonly PAGE_STATE: Constants<
     'resident' | 'mapped' | 'swapped' | 'huge' | 'dirty' | 'writeback' | 'evicted' | 'recentlyEvicted' | 'private'
   >;
-  /** What a call returns, negative, beyond every errno; or adds to the errno of what the guard could not be given. */
+  /** Numbers beyond every errno. A call returns -NOT_OURS, or adds another to the errno of what the guard failed to get. */
   readonly FAILURE: Constants<'NOT_OURS' | 'NO_CLOSED_PAGES' | 'NO_PROC'>;
-  /** NODES: no kernel has more. SHARE_OF_RUNTIME: one mapping in so many of the kernel's limit is left to the runtime. */
+  /** NODES: no kernel has more. SHARE_OF_RUNTIME: memmap leaves one in this many of the kernel's mappings to the runtime. */
   readonly LIMIT: Constants<'NODES' | 'SHARE_OF_RUNTIME'>;
-  /** Of the memfd whose pages stand where a closed mapping was. */
+  /** The name of the memfd whose pages replace a closed mapping. */
   readonly closedPagesName: string;
 }
 
@@ -345,9 +345,9 @@ function load(): Binding {
 
 export const binding: Binding = load();
 
-// Node's own handlers take the place of the guard's when somebody listens for these signals, and
-// leave it to nobody when they stop. The guard's goes back in front of them. Here, where every way in
-// comes by that can map memory.
+// When a program listens for these signals, Node's handlers replace the guard's, and leave none when it
+// stops listening. This puts the guard's back in front. It is here because every entry point that can map
+// memory loads this file.
 if (isMainThread) {
   for (const event of ['newListener', 'removeListener'] as const) {
     process.on(event, (signal: string | symbol) => {
@@ -356,6 +356,6 @@ if (isMainThread) {
   }
   binding.watchHandlers(true);
 } else {
-  // The main thread may not have loaded this, and then nobody there reports its listeners.
+  // The main thread may not have loaded this file; then it does not report its listeners.
   binding.watchHandlers(false);
 }

@@ -9,7 +9,7 @@ import { mapRemedy } from './remedy.js';
 import { check, systemError } from './syscall.js';
 import { sharedWasmMemory, wasmPages } from './wasm-memory.js';
 
-/** Whether the engine lets a buffer lie over memory that is not its own: Electron's does not. */
+/** Whether the engine allows a buffer over memory that is not its own: Electron's does not. */
 const hasExternalBuffers: boolean = binding.hasExternalBuffers();
 
 /** Whether the runtime can put a SharedArrayBuffer over any address: Node 22.23, 24.16, 26.1. */
@@ -19,8 +19,8 @@ export const hasExternalShared: boolean = hasExternalBuffers && binding.hasExter
 const OVERLAY_LIMIT = 2 ** 32;
 
 /**
- * Buffers to make without WebAssembly. Each of its memories takes some 10 GiB of addresses;
- * when 13,000 of them have used these up, every further attempt costs three collections.
+ * How many buffers to make without WebAssembly from now on. Each of its memories takes some 10 GiB of
+ * addresses; once 13,000 of them have used these up, every further attempt costs three collections.
  */
 let withoutWasm = 0;
 const ATTEMPT_AFTER = 2 ** 12;
@@ -29,8 +29,8 @@ const ATTEMPT_AFTER = 2 ** 12;
 export const BUFFER_LIMIT: number = hasExternalShared ? constants.MAX_LENGTH : OVERLAY_LIMIT;
 
 /**
- * A SharedArrayBuffer whose pages the runtime has reserved and is indifferent to: the
- * mapping is moved onto them. Both kinds keep a fixed address for life.
+ * A SharedArrayBuffer over pages that the runtime has reserved and does not use itself: the
+ * mapping is moved onto them. Both kinds keep their address for life.
  */
 function reserveShared(length: number): SharedArrayBuffer {
   const pages = wasmPages(length);
@@ -71,7 +71,7 @@ function arrayBuffer(handle: Handle, length: number): ArrayBuffer {
   return check(binding.arrayBuffer(handle, length), 'mmap');
 }
 
-/** Whether the memory of an ArrayBuffer has gone to another. */
+/** Whether the memory of an ArrayBuffer was transferred to another. */
 export function isDetached(buffer: ArrayBuffer): boolean {
   if (buffer.byteLength > 0) return false;
   try {
@@ -84,12 +84,12 @@ export function isDetached(buffer: ArrayBuffer): boolean {
 
 const OF_THE_ENGINE = 'Use the default buffer, a SharedArrayBuffer (memmap/sys: { shared: true }), or copyOut() and copyIn()';
 const IMMOVABLE =
-  'The engine has one to move memory onto, but not what must stay: at an address, in a reservation, of huge pages, growsDown, ' +
-  'of a device, sealed. Do without these, or, of what is mapped, without a buffer: copyOut() and copyIn()';
+  'memmap moves memory onto a buffer of the engine instead, but cannot move memory at a given address, in a reservation, of huge pages, ' +
+  'with growsDown, of a device, or sealed. Avoid these, or use copyOut() and copyIn(), which need no buffer';
 
 /**
- * Throws if the engine forbids the only kind of buffer that such pages could have: to be asked
- * before they are mapped. `movable`: as of {@link createBuffer}.
+ * Throws if the engine forbids the only kind of buffer that such pages could have: call it
+ * before they are mapped. `movable`: as for {@link createBuffer}.
  */
 export function refuseExternal(
   kind: BufferKind | undefined,
@@ -102,17 +102,17 @@ export function refuseExternal(
 function noExternalBuffer(wayOut: string): UnsupportedError {
   return new UnsupportedError(
     'ERR_MEMMAP_NO_EXTERNAL_BUFFER',
-    `This runtime lets no buffer lie over memory that is not its engine's, as Electron does not. ${wayOut}`,
+    `This runtime, like Electron, allows no buffer over memory outside its engine. ${wayOut}`,
   );
 }
 
-/** Throws if this runtime has no such buffer: to be asked before pages are replaced or moved. */
+/** Throws if this runtime has no such buffer: call it before pages are replaced or moved. */
 export function refuseBuffer(length: number, kind: BufferKind | undefined, movable: boolean): void {
   refuseExternal(kind, movable);
   if (length > BUFFER_LIMIT || (kind === 'array' && length > constants.MAX_LENGTH)) {
     throw new UnsupportedError(
       'ERR_MEMMAP_BUFFER_TOO_LARGE',
-      `A buffer of ${length} bytes is more than Node ${process.versions.node} can make (${BUFFER_LIMIT}). ` +
+      `A buffer of ${length} bytes is longer than Node ${process.versions.node} can make (${BUFFER_LIMIT}). ` +
         `Read the mapping piece by piece with windows()${hasExternalBuffers ? ', or use Node 22.23, 24.16, 26.1 or later' : ''}`,
     );
   }
@@ -145,7 +145,7 @@ export function createBuffer(
   if (typeof moved === 'object') return moved;
   if (moved === NO_MEMORY) throw systemError(moved, 'mmap', { remedy: mapRemedy(0) });
   const reason = moved === undefined ? '' : ` (${systemError(moved, 'mremap').message})`;
-  if (!hasExternalBuffers) throw noExternalBuffer(`The pages cannot be moved onto its own${reason}. Ask for the buffer before anything else`);
+  if (!hasExternalBuffers) throw noExternalBuffer(`The pages cannot be moved onto a buffer of the engine${reason}. Ask for the buffer first, before any other call`);
   if (kind === undefined) return arrayBuffer(handle, length);
   throw noSharedBuffer(reason);
 }

@@ -1,4 +1,4 @@
-// Buffers over memory that is there already.
+// Buffers over existing memory.
 
 type BytesConstructor = new (buffer: ArrayBufferLike, offset: number, length: number) => Buffer;
 

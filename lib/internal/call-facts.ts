@@ -1,8 +1,8 @@
-// Numbers that a native call writes into an array of ours, read by their names. The addon has the one
-// table of these: napi/facts.h.
+// Numbers that a native call writes into an array, read by name. The table of names is in the addon:
+// napi/facts.h.
 import type { Constants } from './binding.js';
 
-/** What a call has found; filled by the call, and read right after it. */
+/** The results of a native call: filled by the call, and read right after it. */
 export class CallFacts<Name extends string> {
   readonly numbers: Float64Array;
   readonly #places: Constants<Name>;

@@ -1,8 +1,8 @@
-// What a kernel may lack, and how it is called. The kernel is asked each time, never its
-// version: features are ported back, compiled out, and forbidden by sandboxes.
+// What a kernel may lack, and its name. The kernel is asked each time and versions are never
+// compared: features are ported back, compiled out, and forbidden by sandboxes.
 import { binding } from './binding.js';
 
-/** What not every kernel has, in every sandbox. */
+/** A feature that some kernels lack or some sandboxes forbid: a key of `features().supports`. */
 export type FeatureName =
   | 'lockOnFault' | 'wipeOnFork' | 'fixedNoReplace' | 'cold' | 'pageOut' | 'populate' | 'discardLocked'
   | 'collapse' | 'guardPages' | 'poison' | 'remapKeeping' | 'remapKeepingFiles' | 'droppable' | 'seal' | 'secretMemory' | 'noExecSeal'
@@ -14,7 +14,7 @@ interface Origin {
   readonly since: string;
   /** The call, as its man page names it. */
   readonly call: string;
-  /** What else to know where it is missing. */
+  /** A further sentence for the error where it is missing. */
   readonly also?: string;
 }
 
@@ -54,7 +54,7 @@ export const ORIGIN: Readonly<Record<FeatureName, Origin>> = {
   homeNode: { since: '5.17', call: 'set_mempolicy_home_node(2)' },
 };
 
-/** How kernels answer what they do not know, and sandboxes what they forbid. */
+/** Error codes that kernels give for unknown calls, and sandboxes for forbidden ones. */
 const REFUSALS: ReadonlySet<string> = new Set(['ENOSYS', 'EINVAL', 'ENOTTY', 'ENOTSUP', 'EPERM']);
 
 /**

@@ -1,5 +1,5 @@
-// FileId: which file a descriptor leads to. Anybody can close a number they know, and it is another
-// file's soon: to map that one, or to make it longer, would be to show and to destroy what is not ours.
+// FileId: which file a descriptor refers to. Other code can close a descriptor by its number, and the kernel
+// soon gives the number to another file: to map that file would expose it, and to grow it would damage it.
 import { type Stats, fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { systemError } from './syscall.js';
@@ -16,12 +16,12 @@ export function identify(fd: number): FileId {
   return { device, inode };
 }
 
-/** Whether they are the file's. */
+/** Whether `stats` are those of the file. */
 export function areOf(stats: Stats, file: FileId): boolean {
   return stats.ino === file.inode && stats.dev === file.device;
 }
 
-/** Whether the descriptor leads to the file still. */
+/** Whether the descriptor still refers to the file. */
 export function leadsTo(fd: number, file: FileId): boolean {
   try {
     return areOf(fstatSync(fd), file);
@@ -30,9 +30,9 @@ export function leadsTo(fd: number, file: FileId): boolean {
   }
 }
 
-/** The descriptor. @throws {SystemError} EBADF unless it leads to the file still */
+/** Returns the descriptor. @throws {SystemError} EBADF unless it still refers to the file */
 export function verified(fd: number, file: FileId): number {
   if (leadsTo(fd, file)) return fd;
-  const remedy = () => `Somebody has closed descriptor ${fd}, which is not theirs to close: it is not the file any more that was mapped. Map the memory again`;
+  const remedy = () => `Descriptor ${fd} belongs to memmap but was closed by other code: it no longer refers to its file. Map the memory again`;
   throw systemError(-errno.EBADF, 'fstat', { remedy });
 }

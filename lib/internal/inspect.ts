@@ -1,7 +1,7 @@
 // What console.log() shows of the package's objects.
 import { type InspectOptionsStylized, inspect } from 'node:util';
 
-/** Has util.inspect() show the objects of a class as its name and these fields. One that cannot be read is shown as its error's code. */
+/** Makes util.inspect() show objects of a class as its name and these fields. A field that cannot be read is shown as the code of the error. */
 export function showAs<T extends object>(prototype: T, fields: Readonly<Record<string, (object: T) => unknown>>): void {
   function show(this: T, depth: number, options: InspectOptionsStylized): string {
     const { name } = this.constructor;

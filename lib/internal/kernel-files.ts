@@ -1,8 +1,8 @@
-// What the kernel says in the files of /proc and /sys. Nothing is kept: memory, CPUs and
-// mappings come and go.
+// Reads the kernel's files in /proc and /sys. Nothing is cached: memory, CPUs and mappings
+// come and go.
 import { closeSync, openSync, readFileSync, readSync, readdirSync } from 'node:fs';
 
-/** The text of a small file; undefined where this kernel has none, or gives it to nobody here. */
+/** The text of a small file; undefined if it does not exist or may not be read. */
 export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'latin1');
@@ -11,7 +11,7 @@ export function readText(path: string): string | undefined {
   }
 }
 
-/** A file of one number. NaN where there is none. */
+/** The number that a file consists of. NaN if there is none. */
 export function readNumber(path: string): number {
   return Number.parseInt(readText(path) ?? '', 10);
 }
@@ -33,7 +33,7 @@ export function numbersIn(folder: string, prefix: string, suffix = ''): number[]
   return numbers.toSorted((a, b) => a - b);
 }
 
-/** Bytes, of a line `Name:   123 kB` or `Node 0 Name:   123 kB`. NaN without that line. */
+/** Bytes, from a line `Name:   123 kB` or `Node 0 Name:   123 kB`. NaN without that line. */
 export function kilobytesIn(text: string, name: string): number {
   const found = new RegExp(`^(?:Node \\d+ )?${name}:\\s*(\\d+) kB$`, 'm').exec(text)?.[1];
   return Number(found ?? NaN) * 1024;
@@ -44,14 +44,14 @@ export function memoryLockLimit(): string | undefined {
   return /^Max locked memory\s+(\S+)/m.exec(readText('/proc/self/limits') ?? '')?.[1];
 }
 
-/** The numbers of a list as cpuset(7) has it, ascending: '0-3,5' is 0, 1, 2, 3, 5. */
+/** The numbers of a list as in cpuset(7), ascending: '0-3,5' is 0, 1, 2, 3, 5. */
 export function parseList(text: string): number[] {
   const numbers: number[] = [];
   const list = text.trim();
   if (list === '') return numbers;
   for (const part of list.split(',')) {
     const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part) ?? [];
-    if (first === undefined) throw new SyntaxError(`'${list}' is not a list of the kernel's`);
+    if (first === undefined) throw new SyntaxError(`'${list}' is not a list of numbers such as '0-3,5'`);
     for (let number = Number(first); number <= Number(last); number++) numbers.push(number);
   }
   return numbers;
@@ -76,7 +76,7 @@ export function readLines(path: string, take: (line: string) => boolean): boolea
       if (got > 0 && filled < bytes.length) continue;
       const end = got === 0 ? filled : bytes.lastIndexOf(NEWLINE, filled - 1) + 1;
       if (!eachLine(bytes.toString('utf8', 0, end), take)) return true;
-      // To the kernel an end is an end, also where the memory it has listed is gone.
+      // The kernel also reports the end of the file once the process's memory is gone. Then a read from the start is empty.
       if (got === 0) return readSync(fd, bytes, 0, 1, 0) > 0;
       if (end === 0) bytes = Buffer.concat([bytes, Buffer.allocUnsafe(bytes.length)]);
       bytes.copyWithin(0, end, filled);
@@ -103,7 +103,7 @@ export function mappingLimit(): number {
   return readNumber('/proc/sys/vm/max_map_count');
 }
 
-/** Whether a mapping of that name counts: these are pages of the kernel's, the same in all processes. */
+/** Whether a mapping of that name counts against the limit. These two are pages of the kernel, the same in all processes. */
 export function countsAsMapping(name: string | undefined): boolean {
   return name !== '[vsyscall]' && name !== '[vectors]';
 }

@@ -4,7 +4,7 @@ import type { FeatureName } from './features.js';
 
 const { PROT, MADV, MAP, MFD, MPOL } = binding;
 
-/** What code may do with the bytes. */
+/** What code may do with mapped memory: mprotect(2). */
 export type Protection = 'none' | 'read' | 'read-write' | 'read-execute' | 'read-write-execute';
 export const PROTECTION: Readonly<Record<Protection, number>> = {
   none: PROT.NONE,
@@ -41,7 +41,7 @@ export const HINT: Readonly<Record<Hint, number>> = {
 export type BufferKind = 'shared' | 'array';
 export const BUFFER_KIND: Readonly<Record<BufferKind, true>> = { shared: true, array: true };
 
-/** Huge pages of a pool, or transparent ones as the kernel finds them. */
+/** `'2MB'`, `'1GB'`: huge pages from a pool. `'transparent'`: the kernel uses huge pages where it can. */
 export type HugePages = '2MB' | '1GB' | 'transparent';
 interface HugePageFlags {
   /** For mmap(2). */
@@ -57,7 +57,7 @@ export const HUGE_PAGES: Readonly<Record<HugePages, HugePageFlags>> = {
   transparent: { map: 0, memfd: 0 },
 };
 
-/** Which NUMA node the kernel takes memory from. */
+/** How the kernel chooses the NUMA node of new pages: {@link MemoryPolicy.mode} explains each. */
 export type PolicyMode =
   | 'default' | 'local' | 'preferred' | 'preferred-many' | 'bind' | 'interleave' | 'weighted-interleave';
 interface Policing {

@@ -6,7 +6,7 @@ import { invalidType, validateInteger } from './validate.js';
 /** The highest number of a node: no kernel is built for more. */
 export const MAX_NODE: number = binding.LIMIT.NODES - 1;
 
-/** The numbers of nodes, for the addon. Duplicates and the order mean nothing. */
+/** The numbers of nodes, for the addon. Duplicates and order do not matter. */
 export function validateNodes(value: unknown, name: string): Int32Array {
   if (!Array.isArray(value)) throw invalidType(name, 'an array of node numbers', value);
   const nodes = new Int32Array(value.length);
@@ -29,7 +29,7 @@ function missing(nodes: Iterable<number>, list: string | undefined): number[] {
   return [...new Set(nodes)].filter((node) => !there.has(node));
 }
 
-/** For a call that the kernel refused because of the nodes it named. */
+/** The remedy for a call that the kernel refused because of the nodes it named. */
 export function nodesRemedy(nodes: Iterable<number>): string | undefined {
   const memory = readList('/sys/devices/system/node/has_memory', /^([\d,-]+)$/m);
   const absent = missing(nodes, memory);

@@ -1,4 +1,4 @@
-// Descriptors that objects own: the net under close().
+// Descriptors that objects own: closed by the garbage collector if close() was not called.
 import { binding } from './binding.js';
 
 const forgotten = new FinalizationRegistry<number>((fd) => binding.closeFd(fd));
@@ -13,7 +13,7 @@ export function disown(owner: object, fd: number): void {
   binding.closeFd(fd);
 }
 
-/** The number is something else's by now: it stays open. */
+/** Other code has closed the number, and it now refers to something else: leaves it open. */
 export function forsake(owner: object, fd: number): void {
   forgotten.unregister(owner);
   binding.giveFd(fd);

@@ -1,7 +1,7 @@
 // A part of a mapping, in bytes, checked against its length.
 import { outOfRange, validateInteger, validateOptions } from './validate.js';
 
-/** A part of a mapping. */
+/** A part of a mapping. The whole mapping if both are left out. */
 export interface Range {
   /** Bytes from the start of the mapping. @default 0 */
   readonly offset?: number | undefined;
@@ -14,7 +14,7 @@ export interface Span {
   readonly length: number;
 }
 
-/** The span that `range` names inside `size` bytes, or an error: never a clamp. */
+/** The span that `range` names inside `size` bytes. Throws if it does not fit; never clamps. */
 export function resolveRange(range: Range | undefined, size: number, also: readonly string[] = []): Span {
   if (range === undefined) return { offset: 0, length: size };
   validateOptions<Range>(range, ['offset', 'length', ...also] as (keyof Range)[], 'range');

@@ -1,9 +1,9 @@
-// Closed mappings whose buffers are not collected yet keep their addresses. V8 counts no
-// byte of a SharedArrayBuffer, so nothing would make it collect them: this does.
+// Closed mappings keep their addresses until their buffers are collected. V8 does not count the
+// bytes of a SharedArrayBuffer, so it would not collect them by itself: this file makes it.
 import { constants } from 'node:os';
 import { binding } from './binding.js';
 
-/** Closes between two looks at the census, which takes a lock. */
+/** The census takes a lock, so only one close in this many reads it. */
 const STRIDE = 256;
 /** A fourth of the mappings, and an eighth of the address space, of a process. */
 const MAX_RETIRED = 2 ** 14;
@@ -25,7 +25,7 @@ export function reclaim(): void {
   if (closes % STRIDE !== 0) return;
   let now = pressure();
   if (now >= patience) {
-    // Those of the engine may be gone already: it does not tell.
+    // The engine may have unmapped some of them already, without notice.
     binding.sweep();
     now = pressure();
   }
@@ -39,8 +39,8 @@ export function reclaim(): void {
 }
 
 /**
- * What `map` returns: -errno if it fails. Where there is no room, closed mappings may still
- * take it: their buffers are collected, and `map` is called again.
+ * Returns what `map` returns: -errno if it fails. After ENOMEM, whose cause may be closed mappings that keep
+ * their addresses, it has their buffers collected and calls `map` again.
  */
 export function withRoom<T>(map: () => T): T {
   const result = map();

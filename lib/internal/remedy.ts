@@ -1,4 +1,4 @@
-// The way out of a failed call, for the end of its message. Runs only after a failure.
+// Remedies of failed calls, for the end of their messages. Runs only after a failure.
 import { binding } from './binding.js';
 import { type FeatureName, lacks } from './features.js';
 import {
@@ -13,13 +13,13 @@ import {
   readText,
 } from './kernel-files.js';
 
-/** Of the kernel's limit, what is left to the runtime. */
+/** The share of the kernel's limit that memmap leaves to the runtime. */
 const SHARE_OF_RUNTIME = 1 / binding.LIMIT.SHARE_OF_RUNTIME;
 
-/** Set if the process has as many mappings as the kernel, and memmap, let it have. */
+/** A sentence if the process has as many mappings as the kernel, and memmap, allow. */
 function atMappingLimit(): string | undefined {
   const limit = mappingLimit();
-  // What the process has may have changed since the call that failed.
+  // The number of mappings may have changed since the call that failed.
   if (!(mappingCount() >= limit * (1 - SHARE_OF_RUNTIME) - 16)) return undefined;
   const counts = binding.census();
   const { census } = binding.FACTS;
@@ -30,7 +30,7 @@ function atMappingLimit(): string | undefined {
   );
 }
 
-/** Pages so large that memory in one piece is rare once the machine has been used. */
+/** Pages so large that the kernel rarely finds contiguous memory for them once the machine has been in use. */
 const GIGANTIC = 2 ** 30;
 
 function hasHugePages(size: number): boolean {
@@ -46,13 +46,13 @@ function hugePagePool(size: number): string {
   const there = `The pool of ${kilobytes} kB huge pages has ${count('nr')} pages: ${free} free, ${count('resv')} of them reserved. `;
   const command = `Enlarge it as root: echo N > ${pool}/nr_hugepages`;
   const onNode = nodes.length < 2 ? '' : `, or on one of the nodes ${nodes.join(', ')}: ${NODES}/nodeX/hugepages/hugepages-${kilobytes}kB/nr_hugepages`;
-  const atBoot = size < GIGANTIC ? '' : `. Free memory in pieces of that size is rare later on: hugepagesz=${size / GIGANTIC}G hugepages=N on the kernel command line takes it at boot`;
-  // Pages that nobody has reserved are there: then it is not the pool that is short, or not the only one.
+  const atBoot = size < GIGANTIC ? '' : `. Contiguous memory of that size is rare on a running machine: hugepagesz=${size / GIGANTIC}G hugepages=N on the kernel command line takes it at boot`;
+  // If unreserved pages are free, the pool was not short, or not the only limit.
   const limit = free - count('resv') > 0 ? `. A control group may permit less: ${groupLimit(size)}` : '';
   return there + command + onNode + atBoot + limit;
 }
 
-/** Where the process's control group says how many huge pages it may reserve. */
+/** The limit of huge pages that the process's control group may reserve, and its file. */
 function groupLimit(size: number): string {
   const unit = size >= GIGANTIC ? `${size / GIGANTIC}GB` : size >= 2 ** 20 ? `${size / 2 ** 20}MB` : `${size / 1024}KB`;
   const name = `hugetlb.${unit}.rsvd.max`;
@@ -66,24 +66,24 @@ function groupLimit(size: number): string {
 export function mapRemedy(flags: number, hugePageSize?: number): (code: string) => string | undefined {
   const { MAP } = binding;
   return (code) => {
-    // Kernels differ in the code they give then.
+    // The error code differs between kernels.
     if (hugePageSize !== undefined && code !== 'EPERM' && !hasHugePages(hugePageSize)) {
-      return `This kernel has no huge pages of ${hugePageSize / 1024} kB; features().hugePageSizes are those it has`;
+      return `This kernel has no huge pages of ${hugePageSize / 1024} kB; features().hugePageSizes lists those it has`;
     }
     if (code === 'ENOMEM' || code === 'ENOSPC') {
       if (hugePageSize !== undefined) return hugePagePool(hugePageSize);
-      return atMappingLimit() ?? 'Neither memory nor address space for a mapping of this length; noReserve: true skips the reservation of private memory';
+      return atMappingLimit() ?? 'There is not enough memory or address space for a mapping of this length; noReserve: true skips the reservation of private memory';
     }
     // Node's name for EOPNOTSUPP: one number on Linux.
     if (code === 'ENOTSUP' && (flags & MAP.SYNC) !== 0) {
       return 'sync: true (MAP_SYNC) needs a file on a DAX file system over persistent memory';
     }
     if (code === 'EEXIST') {
-      return 'The addresses are taken by memory that memmap did not map; reserve() gives addresses where fixed placement is safe';
+      return 'The addresses hold memory that memmap did not map; reserve() gives addresses where fixed placement is safe';
     }
     if (code === 'EACCES') return 'Writing to the file needs a descriptor opened for reading and writing';
-    if (code === 'ENODEV') return 'It has no pages to map; read it with fs.readFile() instead';
-    if (code === 'EISDIR') return 'Only files can be mapped';
+    if (code === 'ENODEV') return 'This kind of file cannot be mapped; read it with fs.readFile() instead';
+    if (code === 'EISDIR') return 'It is a directory; only files can be mapped';
     if (code === 'EAGAIN') return lockLimit();
     if (code === 'EPERM' && (flags & MAP.HUGETLB) !== 0) {
       return 'The process may not use huge pages; see vm.hugetlb_shm_group';
@@ -92,7 +92,7 @@ export function mapRemedy(flags: number, hugePageSize?: number): (code: string) 
   };
 }
 
-/** What the process may lock, and has. */
+/** How much the process may lock, and has locked. */
 function lockLimit(): string {
   const limit = memoryLockLimit() ?? 'unknown';
   const locked = kilobytesIn(readText('/proc/self/status') ?? '', 'VmLck');
@@ -107,7 +107,7 @@ export function lockRemedy(code: string): string | undefined {
   return code === 'ENOMEM' || code === 'EAGAIN' ? lockLimit() : undefined;
 }
 
-/** The way out of a 1:1 call that the kernel lacks: its error stays the kernel's own. */
+/** The remedy for a 1:1 call that the kernel lacks: the error stays the kernel's own. */
 export function missing(feature: FeatureName): (code: string) => string | undefined {
   return (code) => lacks(feature, code);
 }
@@ -115,13 +115,13 @@ export function missing(feature: FeatureName): (code: string) => string | undefi
 /** For a failed msync(2). */
 export function flushRemedy(code: string): string | undefined {
   if (code !== 'EINVAL') return undefined;
-  return 'A device has no cache to flush; persist() of a mapping with sync: true is what makes stores to persistent memory durable';
+  return 'A device has no cache to flush; to make stores to persistent memory durable, map a file with sync: true and call persist()';
 }
 
 /** For a failed mseal(2). */
 export function sealRemedy(code: string): string | undefined {
   // Our own answer, and Node's name for EOPNOTSUPP.
   if (code !== 'ENOTSUP') return undefined;
-  const wayOut = binding.hasExternalBuffers() ? "Use buffer: 'array'" : 'Seal it before it has a buffer, and use copyOut() and copyIn()';
+  const wayOut = binding.hasExternalBuffers() ? "Use buffer: 'array'" : 'Seal the mapping before it has a buffer, and use copyOut() and copyIn()';
   return `Memory under a SharedArrayBuffer of this runtime cannot be sealed: the runtime must be able to free it. ${wayOut}`;
 }

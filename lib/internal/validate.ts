@@ -8,7 +8,7 @@ function withCode<E extends Error>(error: E, code: string): E {
 
 function show(value: unknown): string {
   const kind = value === null || value === undefined ? '' : `type ${typeof value} `;
-  // Not inspect() of objects: it runs code of theirs, and throws at a detached DataView.
+  // No inspect() of objects: it runs their code, and throws for a detached DataView.
   const isObject = typeof value === 'object' && value !== null;
   const text = isObject ? Object.prototype.toString.call(value) : inspect(value, { breakLength: Infinity });
   return `${kind}(${text.slice(0, 60)})`;
@@ -36,12 +36,12 @@ export function outOfRange(name: string, range: string, value: unknown): RangeEr
 }
 
 /**
- * The first argument of what JavaScript can reach, private and internal though it is: constructors and
- * statics of public classes that only functions of ours may call. Nobody else has it.
+ * The first argument of constructors and static methods of public classes that only the package may call.
+ * TypeScript calls them private, but JavaScript can reach them; other code does not have this symbol.
  */
 export const OURS: unique symbol = Symbol('ours');
 
-/** Such a function was called by somebody else. */
+/** Throws unless such a function was called by the package. */
 export function validateOurs(key: unknown, instead = 'mapFile(), mapAnonymous() or reserve()'): asserts key is typeof OURS {
   if (key === OURS) return;
   throw withCode(new TypeError(`Illegal constructor: use ${instead}`), 'ERR_ILLEGAL_CONSTRUCTOR');
@@ -90,7 +90,7 @@ export function validateBytes(value: unknown, name: string): asserts value is Ui
   if (!(value instanceof Uint8Array)) throw invalidType(name, 'a Uint8Array', value);
 }
 
-/** Milliseconds; Infinity, too. */
+/** Milliseconds, or Infinity. */
 export function validateTimeout(value: unknown, name = 'options.timeout'): asserts value is number {
   if (typeof value !== 'number') throw invalidType(name, 'of type number', value);
   if (!(value >= 0)) throw outOfRange(name, '>= 0 milliseconds', value);
@@ -115,7 +115,7 @@ export function validateWord<Word extends string>(
   throw invalidValue(name, `must be one of ${words}`, value);
 }
 
-/** The bytes to search for. */
+/** The bytes to search for: of a string, a byte array, or one byte. */
 export function validateNeedle(needle: unknown): Uint8Array {
   if (typeof needle === 'string') return Buffer.from(needle);
   if (needle instanceof Uint8Array) return needle;
@@ -135,7 +135,7 @@ export function validateAddress(value: unknown, name: string): bigint {
   return value;
 }
 
-/** An options object without unknown keys: a misspelt option is never silently ignored. */
+/** An options object without unknown keys: a misspelt option is an error. */
 export function validateOptions<T extends object>(
   value: unknown,
   known: readonly (keyof T & string)[],
@@ -155,7 +155,7 @@ export function validateOptions<T extends object>(
   }
 }
 
-/** Code that one can write and then run is an attacker's wish: only by name. */
+/** Memory that is both writable and executable helps attackers: it must be asked for by name. */
 export function refuseWriteExec(both: boolean, allowed: boolean | undefined, what = 'Memory that is both writable and executable'): void {
   if (!both || allowed === true) return;
   throw withCode(new TypeError(`${what} needs allowWriteExec: true`), 'ERR_MEMMAP_WRITE_EXEC');

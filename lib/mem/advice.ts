@@ -1,4 +1,4 @@
-// Advice. Hints cannot change a byte; what can has a verb of its own.
+// Advice. Hints cannot change a byte; calls that can are separate methods.
 import { binding } from '../internal/binding.js';
 import type { FeatureName } from '../internal/features.js';
 import { HINT, type Hint } from '../internal/literals.js';
@@ -9,7 +9,7 @@ import { check, type ErrorContext } from '../internal/syscall.js';
 
 const { MADV } = binding;
 
-/** What is not in all kernels. */
+/** Hints that not all kernels know. */
 const FEATURE: Partial<Record<Hint, FeatureName>> = { cold: 'cold', wipeonfork: 'wipeOnFork', keeponfork: 'wipeOnFork' };
 
 export function advise(pages: Pages, hint: Hint, range: Range | undefined): void {
@@ -24,21 +24,21 @@ export function evict(pages: Pages, range: Range | undefined): void {
 export function collapse(pages: Pages, range: Range | undefined): void {
   madvise(pages, MADV.COLLAPSE, pages.span(range), {
     feature: 'collapse',
-    remedy: (code) => (code === 'EINVAL' ? 'The range has no room for an aligned huge page, or is memory that none can hold' : undefined),
+    remedy: (code) => (code === 'EINVAL' ? 'The range holds no whole aligned huge page, or is memory of a kind that cannot use huge pages' : undefined),
   });
 }
 
 export function discard(pages: Pages, range: Range): void {
   const huge = pages.pageSize !== binding.pageSize;
   destroyPages(pages, MADV.DONTNEED, range, (code) =>
-    code === 'EINVAL' ? `Locked pages cannot be discarded: unlock() them first${huge ? '. Pages of a pool can since Linux 5.18' : ''}` : undefined,
+    code === 'EINVAL' ? `Locked pages cannot be discarded: unlock() them first${huge ? '. Huge pages of a pool can be discarded since Linux 5.18' : ''}` : undefined,
   );
 }
 
 export function punchHole(pages: Pages, range: Range): void {
   destroyPages(pages, MADV.REMOVE, range, (code) =>
     code === 'EINVAL' || code === 'EACCES' || code === 'ENOTSUP'
-      ? 'Holes can be punched in unlocked, writable, shared mappings on file systems that know them'
+      ? 'Holes can be punched only in unlocked, writable, shared mappings, on file systems that support holes'
       : undefined,
   );
 }
@@ -53,7 +53,7 @@ function hintPages(pages: Pages, advice: number, range: Range | undefined, featu
 }
 
 function destroyPages(pages: Pages, advice: number, range: Range, remedy: (code: string) => string | undefined): void {
-  // Named, never assumed: to destroy everything one says { offset: 0 }.
+  // Must be given: { offset: 0 } destroys everything.
   if (typeof range !== 'object' || range === null) throw invalidType('range', 'of type object', range);
   madvise(pages, advice, pages.exact(range), { remedy });
 }

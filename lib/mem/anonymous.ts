@@ -30,28 +30,30 @@ import { check } from '../internal/syscall.js';
 
 const { MAP, MFD } = binding;
 
+/** How {@link AnonymousOptions.address} is meant: {@link AnonymousOptions.placement}. */
 export type Placement = 'hint' | 'fixed-noreplace' | 'fixed';
 const PLACEMENT: Readonly<Record<Placement, number>> = {
   hint: 0,
   'fixed-noreplace': MAP.FIXED_NOREPLACE,
   fixed: MAP.FIXED,
 };
+/** Whether other processes can map the memory: {@link AnonymousOptions.sharing}. */
 export type Sharing = 'private' | 'shared';
 const SHARING: Readonly<Record<Sharing, true>> = { private: true, shared: true };
 const LOCK = { 'on-fault': true };
 
-/** What files and anonymous memory have in common. */
+/** Options that {@link mapFile} and {@link mapAnonymous} share. */
 export interface MapOptions {
   /**
    * The type of `buffer`. `'shared'`: a SharedArrayBuffer. `'array'`: an ArrayBuffer, which
    * `close()` detaches, for the few APIs that refuse shared memory. Byte streams and `transfer()`
-   * can take its memory: ERR_MEMMAP_DETACHED.
+   * can take its memory; then `buffer` and views throw ERR_MEMMAP_DETACHED.
    * @default 'shared'; 'array' for memory that this runtime cannot put a SharedArrayBuffer over
    */
   readonly buffer?: BufferKind | undefined;
-  /** Bring all pages in now: MAP_POPULATE. @default false */
+  /** Read all pages into memory now: MAP_POPULATE. @default false */
   readonly populate?: boolean | undefined;
-  /** Keep all pages in memory: now (`true`), or once touched. mlock2(2). @default false */
+  /** Lock all pages in memory: now (`true`), or each when it is first touched (`'on-fault'`). mlock2(2). @default false */
   readonly lock?: boolean | 'on-fault' | undefined;
   /** A hint for the whole mapping. @default 'normal' */
   readonly advice?: Hint | undefined;
@@ -66,24 +68,24 @@ export interface AnonymousOptions extends MapOptions {
   /** Bytes, at least 1. Need not be a multiple of the page size. */
   readonly length: number;
   /**
-   * `'shared'`: one memory for all processes that get it, behind a memfd that
-   * `mapping.fd` gives. @default 'private'
+   * `'shared'`: other processes can map the same memory, a memfd whose descriptor is
+   * `mapping.fd`. @default 'private'
    */
   readonly sharing?: Sharing | undefined;
-  /** @default 'read-write' */
+  /** What code may do with the memory. @default 'read-write' */
   readonly access?: Protection | undefined;
-  /** Huge pages of a pool (`'2MB'`, `'1GB'`), or as the kernel finds them. @default none */
+  /** Huge pages of a pool (`'2MB'`, `'1GB'`), or where the kernel can use them (`'transparent'`). @default none */
   readonly hugePages?: HugePages | undefined;
-  /** Where to map, with `placement`. */
+  /** Where to map; see `placement`. @default anywhere */
   readonly address?: bigint | undefined;
   /**
    * `'hint'`: near `address`. `'fixed-noreplace'`: there, or EEXIST. `'fixed'`: there,
    * replacing what memmap has mapped there; EEXIST over anything else. @default 'hint'
    */
   readonly placement?: Placement | undefined;
-  /** The kernel may drop pages under memory pressure: they read zeros then. Linux 6.11. */
+  /** The kernel may drop pages under memory pressure; they then read as zeros. Linux 6.11. @default false */
   readonly droppable?: boolean | undefined;
-  /** Grows downwards on access below its start, as a stack does: MAP_GROWSDOWN. */
+  /** The mapping grows downwards on access below its start, like a stack: MAP_GROWSDOWN. @default false */
   readonly growsDown?: boolean | undefined;
 }
 
@@ -93,7 +95,7 @@ const KNOWN = [
 ] as const;
 
 
-/** Checks what `mapFile` and `mapAnonymous` have in common. */
+/** Checks the options that `mapFile` and `mapAnonymous` share. */
 export function validateMapOptions(options: MapOptions): void {
   const { buffer, populate, lock, advice, noReserve, allowWriteExec } = options;
   if (buffer !== undefined) validateWord(buffer, 'options.buffer', BUFFER_KIND);
@@ -104,12 +106,12 @@ export function validateMapOptions(options: MapOptions): void {
   if (allowWriteExec !== undefined) validateBoolean(allowWriteExec, 'options.allowWriteExec');
 }
 
-/** The flags of mmap(2) for them. */
+/** Their flags of mmap(2). */
 export function mapFlags(options: MapOptions): number {
   return (options.populate === true ? MAP.POPULATE : 0) | (options.noReserve === true ? MAP.NORESERVE : 0);
 }
 
-/** Does to a fresh mapping what mmap(2) has no flag for; closes it if that fails. */
+/** Applies options that mmap(2) has no flag for to a new mapping; closes it if that fails. */
 export function finish<M extends Mapping>(mapping: M, options: MapOptions & { readonly hugePages?: string | undefined }): M {
   try {
     if (options.hugePages === 'transparent') mapping.advise('hugepage');
@@ -125,7 +127,7 @@ export function finish<M extends Mapping>(mapping: M, options: MapOptions & { re
 
 let newAnonymousMapping: (pages: PagesOptions, access: Protection) => AnonymousMapping;
 
-/** The memory behind a mapping with `sharing: 'shared'`. */
+/** A mapping of memory without a file. {@link mapAnonymous} and `Reservation.place()` make it. */
 export class AnonymousMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> extends Mapping<TArrayBuffer> {
   static {
     newAnonymousMapping = (pages, access) => new AnonymousMapping(OURS, new MappedMemory(pages, access, ANONYMOUS));
@@ -151,7 +153,7 @@ interface Shared {
   readonly buffer: 'shared';
 }
 
-/** Memory that every runtime can move to where a SharedArrayBuffer is. */
+/** Memory that every runtime can move onto a SharedArrayBuffer. */
 interface Movable {
   readonly buffer?: undefined;
   readonly address?: undefined;
@@ -160,20 +162,23 @@ interface Movable {
 }
 
 /**
- * Maps zeroed memory that no file stands behind: mmap(2).
+ * Maps zeroed memory without a file: mmap(2). It lives until `close()`.
  *
  * ```js
  * using memory = mapAnonymous({ length: 1 << 20, sharing: 'shared' });
  * memory.view(Int32Array)[0] = 42;
  * ```
  *
- * @throws {SystemError} ENOMEM, with what to do: the huge page pool, vm.max_map_count
+ * @throws {SystemError} ENOMEM, with the reason: the huge page pool, vm.max_map_count; EEXIST if fixed
+ * placement would hit memory that is not memmap's; EPERM, EAGAIN with `lock`
+ * @throws {TypeError} ERR_MEMMAP_WRITE_EXEC
  * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED: the kernel is too old for `droppable`;
- * ERR_MEMMAP_NO_EXTERNAL_BUFFER: the engine, as Electron's, has no buffers for this
- * @throws {SystemError} EEXIST if fixed placement would hit memory that is not memmap's
+ * ERR_MEMMAP_NO_EXTERNAL_BUFFER: the engine, like Electron's, has no buffers for this memory
  */
 export function mapAnonymous(options: AnonymousOptions & { readonly buffer: 'array' }): AnonymousMapping<ArrayBuffer>;
+/** Maps zeroed memory without a file; `buffer` is a SharedArrayBuffer. */
 export function mapAnonymous(options: AnonymousOptions & (Shared | Movable)): AnonymousMapping<SharedArrayBuffer>;
+/** Maps zeroed memory without a file; the kind of `buffer` depends on the options and the runtime. */
 export function mapAnonymous(options: AnonymousOptions): AnonymousMapping;
 export function mapAnonymous(options: AnonymousOptions): AnonymousMapping {
   return placeAnonymous(options, undefined);
@@ -196,12 +201,12 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
     throw invalidValue('options.sharing', "cannot be 'shared' for droppable or downward-growing memory", sharing);
   }
   if (at !== undefined && (options.address !== undefined || placement !== undefined)) {
-    throw invalidValue('options.address', 'is given by the reservation', options.address);
+    throw invalidValue('options.address', 'must be left out: the reservation determines the address', options.address);
   }
   let address = at ?? 0n;
   if (options.address !== undefined) address = validateAddress(options.address, 'options.address');
   else if (placement !== undefined) {
-    throw invalidValue('options.placement', 'needs an options.address', placement);
+    throw invalidValue('options.placement', 'requires options.address', placement);
   }
 
   const huge = hugePages === undefined ? undefined : HUGE_PAGES[hugePages];

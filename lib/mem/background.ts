@@ -1,5 +1,5 @@
 // Long calls off the main thread, piece by piece: between two pieces they can be stopped,
-// and tell how far they are.
+// and report their progress.
 import type { Handle } from '../internal/binding.js';
 import type { FeatureName } from '../internal/features.js';
 import type { Range } from '../internal/range.js';
@@ -7,11 +7,11 @@ import { validateFunction, validateOptions, validateSignal } from '../internal/v
 import type { Pages } from './pages.js';
 import { check } from '../internal/syscall.js';
 
-/** How far a background operation is. */
+/** The progress of a background operation. */
 export interface Progress {
   /** Bytes done. */
   readonly done: number;
-  /** Bytes in all. */
+  /** All bytes of the operation. */
   readonly total: number;
 }
 
@@ -23,7 +23,7 @@ export interface BackgroundOptions extends Range {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** Bytes in a piece: some tens of milliseconds of disk, huge pages stay whole. */
+/** Bytes in a piece: some tens of milliseconds of disk, and a multiple of 2 MiB huge pages. */
 const PIECE = 2 ** 26;
 
 interface Stoppable {
@@ -31,7 +31,7 @@ interface Stoppable {
   readonly onProgress?: ((progress: never) => void) | undefined;
 }
 
-/** Checks the options that all of these have; only `known` are permitted. */
+/** Checks the options that all background operations share; only `known` are permitted. */
 export function validateBackground<O extends Stoppable>(options: O, known: readonly (keyof O & string)[]): O {
   validateOptions<O>(options, known);
   const { signal, onProgress } = options;
@@ -53,9 +53,9 @@ export async function inBackground(
   for (let done = 0; done < length; ) {
     signal?.throwIfAborted();
     const piece = Math.min(PIECE, length - done);
-    // The handle anew for each piece: the mapping may have been closed meanwhile.
+    // Ask for the handle for each piece: the mapping may have been closed meanwhile.
     const result = await call(pages.settled(), offset + done, piece);
-    // What a piece met after close() means nothing, nor that it went well.
+    // If the mapping was closed meanwhile, the result of the piece means nothing.
     pages.open();
     check(result, syscall, feature === undefined ? {} : { feature });
     done += piece;

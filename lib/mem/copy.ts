@@ -1,4 +1,4 @@
-// Checked copies: what a view would answer with a fault is an error here.
+// Checked copies: an access that would fault through a view is an error here.
 import { binding } from '../internal/binding.js';
 import { resolveRange } from '../internal/range.js';
 import { invalidType, validateInteger } from '../internal/validate.js';
@@ -7,7 +7,7 @@ import { check } from '../internal/syscall.js';
 
 const { PROT } = binding;
 
-/** A file that shrinks and grows again meanwhile is a reason to try again, but not for ever. */
+/** How often to try again when the file shrinks and grows during the copy. */
 const ATTEMPTS = 8;
 
 export function copyOut(memory: MappedMemory, offset: number, length: number): Buffer {
@@ -28,7 +28,7 @@ export function copyIn(memory: MappedMemory, offset: number, bytes: Uint8Array):
   copy(memory, offset, bytes, true);
 }
 
-/** Throws if a byte must not be reached. The memory itself may tell otherwise where the guard fixed it up. */
+/** Throws if a byte must not be accessed. The pages themselves may allow it where the guard has replaced them. */
 function refuse(memory: MappedMemory, offset: number, length: number, writes: boolean): void {
   const { byteOffset, log } = memory.pages;
   for (let at = byteOffset + offset; at < byteOffset + offset + length; ) {
@@ -55,12 +55,12 @@ function copy(memory: MappedMemory, offset: number, bytes: Uint8Array, writes: b
     copied += writes
       ? check(binding.copyIn(handle, at, rest.length, rest), 'process_vm_writev', { feature: 'checkedCopy' })
       : check(binding.copyOut(handle, at, rest.length, rest), 'process_vm_readv', { feature: 'checkedCopy' });
-    // The end of the file is looked at after the copy: one that shrank before it has been seen
-    // by now. Zeros that the guard has put in its place were copied as if they were the file.
+    // Read the length of the file after the copy, so that a file that shrank before or during it is noticed.
+    // Zeros that the guard put there would be copied as if they were the file.
     const backed = Math.min(memory.backed(), pages.fixedUp === -1 ? Infinity : pages.fixedUp - pages.byteOffset);
     if (backed < offset + length) throw pages.log.error('truncated', Math.min(offset + copied, Math.max(offset, backed)));
   }
-  // Zeros where memory broke pass for bytes just as well.
+  // Zeros that replaced broken memory would be copied like other bytes.
   const broken = pages.log.broken();
   if (broken !== undefined && broken.offset < offset + copied && offset < broken.end) {
     throw pages.log.error('memory-failure', Math.max(offset, broken.offset));
@@ -68,7 +68,7 @@ function copy(memory: MappedMemory, offset: number, bytes: Uint8Array, writes: b
   if (copied < length) throw pages.log.error(memory.unreachable(writes, offset + copied), offset + copied);
 }
 
-/** Through a view. Secret memory cannot shrink; if it cannot be had, the guard tells. */
+/** Copies through a view. Secret memory cannot shrink; if a page cannot be had, the guard counts the fault. */
 function copySecret(memory: MappedMemory, offset: number, bytes: Uint8Array, writes: boolean): void {
   const { pages } = memory;
   pages.lend((all) => {

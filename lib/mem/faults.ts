@@ -1,20 +1,20 @@
-// What the guard has done to a mapping's memory, as its owner sees it.
+// What the guard has done to the memory of a mapping, as its owner sees it.
 import { EventEmitter } from 'node:events';
 import { FaultError, type FaultErrorKind, type FaultKind } from '../errors.js';
 import { type CountsId, binding } from '../internal/binding.js';
 import { checkStarted } from '../internal/thread.js';
 
-/** How often an access met something the guard had to fix up. */
+/** How many accesses faulted and were fixed up by the guard, by cause. */
 export interface Faults {
-  /** Past the end of a file that shrank. */
+  /** Accesses past the end of a file that shrank. */
   readonly truncated: number;
-  /** No block or page to be had: a full disk under a hole of the file, an empty pool. */
+  /** No block or page was available: a full disk under a hole of the file, an empty pool of huge pages. */
   readonly noSpace: number;
-  /** Broken memory, or a disk that could not read. */
+  /** Broken memory, or a failed read from the disk. */
   readonly memoryFailures: number;
-  /** Writes to read-only memory, and any access to memory without access. */
+  /** Writes to read-only memory, and any access to memory protected with `'none'`. */
   readonly violations: number;
-  /** Through a view that outlived `close()`. */
+  /** Accesses through a view after `close()`. */
   readonly afterClose: number;
 }
 
@@ -29,11 +29,12 @@ export function addFaults(all: readonly Faults[]): Faults {
   };
 }
 
-/** What `on('fault')` tells. */
+/** What `on('fault')` reports. */
 export interface Fault {
   readonly kind: FaultKind;
-  /** Bytes from the start of the mapping: the part that was replaced last. */
+  /** Where the last fixed-up part begins: bytes from the start of the mapping. */
   readonly offset: number;
+  /** Bytes of that part. */
   readonly length: number;
   /** The file, if there is one. */
   readonly path?: string;
@@ -44,36 +45,36 @@ const THROWN = KINDS.filter((kind): kind is FaultErrorKind => kind !== 'after-cl
 
 const MEANING: Readonly<Record<FaultErrorKind, string>> = {
   truncated: 'the file was truncated: bytes past its end read as zeros. Call refresh() to adopt the new length',
-  'no-space': 'there was no space for a page: writes to it reached nobody. Free some, then refresh()',
-  'memory-failure': 'a page could not be read from memory or disk: it reads zeros',
-  'read-only': 'a write hit read-only memory: it stays in this process. refresh() discards it',
-  'no-access': 'memory without access was touched: it reads zeros until protect() gives access',
+  'no-space': 'there was no space for a page: writes to it are lost. Free some space, then call refresh()',
+  'memory-failure': 'a page could not be read from memory or disk: it reads as zeros',
+  'read-only': 'a write hit read-only memory: it stays in this process. Call refresh() to discard it',
+  'no-access': "memory protected with 'none' was accessed: it reads as zeros until protect() gives access",
 };
 
-/** Filled by the native call, read right after it: counts, offsets, lengths, by kind. */
+/** Filled by the native call and read right after it: counts, offsets and lengths by kind. */
 const facts = new Float64Array(3 * KINDS.length);
 
 const counter = binding.faultCounter();
 
-/** The number of faults of the whole process. A load from memory, where the runtime permits. */
+/** The number of faults of the whole process. One load from memory where the runtime permits it. */
 export function faultCount(): number {
   if (counter !== undefined) return counter[0] ?? 0;
   binding.faults(0, facts);
   return facts.subarray(0, KINDS.length).reduce((sum, count) => sum + count);
 }
 
-/** Logs with listeners. The mapping holds its log: without it there is nobody to tell. */
+/** Logs with listeners. The mapping holds its log: if the mapping is collected, so are its listeners. */
 const listening = new Set<WeakRef<FaultLog>>();
 let told = false;
 
-/** From now on this thread hears about faults. */
+/** Starts reporting faults to this thread. */
 function beTold(): void {
   if (told) return;
   checkStarted(binding.onFault(tell), 'napi_create_threadsafe_function');
   told = true;
 }
 
-/** What a listener throws is nobody's to catch, and no other's to miss the news for. */
+/** A listener that throws must not keep the others from being called: its error becomes an uncaught exception. */
 function reportAlone(log: FaultLog): void {
   try {
     log.report();
@@ -94,17 +95,17 @@ function tell(): void {
 
 export class FaultLog {
   readonly #path: string | undefined;
-  /** From the first byte of the pages to byte 0 of the mapping. Negative in a part of it, behind that. */
+  /** Bytes from the first page to byte 0 of the mapping. Negative for a part of a mapping that begins behind byte 0. */
   readonly #byteOffset: number;
   #id: CountsId = 0;
   #counts: number[] = KINDS.map(() => 0);
-  /** Of the mappings before this one. */
+  /** Counts of the mappings that this one replaced. */
   #earlier = this.#counts;
   #forgiven: readonly number[] = this.#counts;
   #reported = this.#counts;
   #offsets = this.#counts;
   #lengths = this.#counts;
-  /** The count of the process when this was last read. */
+  /** The count of the process when the counts were last read. */
   #read = 0;
   #emitter: EventEmitter | undefined;
 
@@ -113,7 +114,7 @@ export class FaultLog {
     this.#path = path;
   }
 
-  /** Reads these counts from now on, and adds what it has read of others before. */
+  /** Reads these counts from now on, and adds the counts that it has read before. */
   follow(id: CountsId): void {
     this.#update();
     this.#earlier = this.#counts;
@@ -148,20 +149,20 @@ export class FaultLog {
     });
   }
 
-  /** What has been counted so far: for {@link forgive}, after what it stands for is repaired. */
+  /** What has been counted so far: pass it to {@link forgive} after the repair. */
   counted(): readonly number[] {
     this.#update();
     return this.#counts;
   }
 
-  /** The pages are what they should be again, but for what came after `counts`. */
+  /** The pages are repaired: `check()` no longer throws for these counts, only for later faults. */
   forgive(counts: readonly number[]): void {
     this.#forgiven = counts;
   }
 
   /**
-   * The part of the mapping that broke and reads zeros now; all of it once several have broken,
-   * of which only the last is known. Undefined if nothing has, or it has been put right.
+   * The part of the mapping that broke and now reads as zeros; the whole mapping if several parts broke,
+   * since only the last is known. Undefined if none did, or it was repaired.
    */
   broken(): { readonly offset: number; readonly end: number } | undefined {
     this.#update();
@@ -189,14 +190,14 @@ export class FaultLog {
     this.#emitter.on('fault', listener);
   }
 
-  /** Tells the listeners of `whole`, if it has any, which this is a part of. */
+  /** Reports to the listeners of `whole` from now on, if it has any. This is the log of a part of it. */
   tellThroughThatOf(whole: FaultLog): void {
     if (whole.#emitter !== undefined) this.#emitter ??= this.#tellThrough(whole.#emitter);
   }
 
   #tellThrough(emitter: EventEmitter): EventEmitter {
     listening.add(new WeakRef(this));
-    // Only what happens from here on is news.
+    // Only later faults are reported.
     this.#update();
     this.#reported = this.#counts;
     return emitter;
@@ -206,7 +207,7 @@ export class FaultLog {
     this.#emitter?.off('fault', listener);
   }
 
-  /** Tells the listeners what has happened since they were last told. */
+  /** Reports to the listeners what has happened since the last report. */
   report(): void {
     this.#update();
     const before = this.#reported;

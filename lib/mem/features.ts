@@ -1,4 +1,4 @@
-// What this kernel, processor and set of permissions really support, by trying.
+// What this kernel, processor and set of permissions support, found out by trying.
 import { release } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { binding } from '../internal/binding.js';
@@ -6,12 +6,12 @@ import { type FeatureName, ORIGIN } from '../internal/features.js';
 import { hugePageSizes, memoryLockLimit, readText } from '../internal/kernel-files.js';
 import { systemError } from '../internal/syscall.js';
 
-/** One thing that not every kernel has. */
+/** A feature that not every kernel has. */
 export interface Feature {
   readonly supported: boolean;
   /** The call, as its man page names it. */
   readonly call: string;
-  /** The first Linux that has it. Distributions port features back, and leave some out. */
+  /** The first version of Linux that has it. Distributions port features back, and leave some out. */
   readonly since: string;
   /** What the kernel answered, if it is not supported: `'ENOSYS'`, or `'EPERM'` in a sandbox. */
   readonly code?: string;
@@ -19,24 +19,24 @@ export interface Feature {
 
 /** Whether accesses to mapped memory are guarded, and what is missing for that. */
 export interface GuardFeature {
-  /** Whether faults of what is mapped, or will be, are fixed up. False after `configure({ guard: false })`. */
+  /** Whether faults of mappings are fixed up. False after `configure({ guard: false })`. */
   readonly armed: boolean;
   /**
-   * What the guard lacks; empty when all is there. Without the first two the first map throws; without
-   * the others some faults are let through, as the documents have it.
+   * What the guard lacks: empty if it has everything. Without the memfd or /proc/self/maps the first map
+   * throws; without the others the guard cannot fix up some faults: docs/memory-model.md.
    */
   readonly lacks: readonly string[];
 }
 
-/** See {@link features}. */
+/** What the process can use here: {@link features}. */
 export interface Features {
-  /** As uname(2) has it. For people: what is supported is in `supports`. */
+  /** The release as uname(2) gives it, for people to read; programs ask `supports`. */
   readonly kernel: string;
-  /** Bytes. */
+  /** Bytes in a page. */
   readonly pageSize: number;
-  /** Sizes of huge pages there can be pools of, bytes, ascending. */
+  /** Sizes of huge pages that can have a pool: bytes, ascending. */
   readonly hugePageSizes: readonly number[];
-  /** When the kernel uses huge pages unasked: `'madvise'` is after `advise('hugepage')` only. Undefined: never heard of them. */
+  /** When the kernel uses transparent huge pages: `'madvise'` means only after `advise('hugepage')`. Undefined: it does not support them. */
   readonly transparentHugePages: 'always' | 'madvise' | 'never' | undefined;
   /** The instruction by which `persist()` writes cache lines back to persistent memory. */
   readonly writeBackInstruction: string | undefined;
@@ -49,7 +49,7 @@ export interface Features {
 /** Bits of /proc/self/status CapEff: capabilities(7). */
 const CAPABILITY = { ipcLock: 14, sysAdmin: 21 } as const;
 
-/** What root may do only, though the kernel has it. */
+/** Features that need a capability although the kernel has them. */
 const NEEDS: Partial<Record<FeatureName, keyof typeof CAPABILITY>> = { poison: 'sysAdmin' };
 
 function has(capability: keyof typeof CAPABILITY): boolean {
@@ -77,7 +77,7 @@ function lockLimit(): number {
   return soft === undefined || soft === 'unlimited' ? Infinity : Number(soft);
 }
 
-/** What the guard does its work with. */
+/** The features that the guard uses. */
 const OF_GUARD: readonly FeatureName[] = ['remapKeeping', 'remapKeepingFiles', 'checkedCopy'];
 
 function guardFeature(): GuardFeature {
@@ -91,8 +91,8 @@ function guardFeature(): GuardFeature {
 }
 
 /**
- * What the process can use here: each feature is tried, in a way that changes nothing, and no
- * version is compared. Takes about a millisecond, and may change: a sandbox can be entered.
+ * Reports what the process can use here. Each feature is tried, in a way that changes nothing; no version
+ * is compared. Takes about a millisecond. The answer can change when the process enters a sandbox.
  *
  * ```js
  * if (!features().supports.cachestat.supported) console.log('residency() cannot tell what is dirty');

@@ -1,4 +1,4 @@
-// The guard as a whole: on or off, and whether anything has happened.
+// The guard as a whole: on or off, and whether any access faulted.
 import { FaultError, StateError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { validateBoolean, validateFunction, validateOptions } from '../internal/validate.js';
@@ -7,16 +7,16 @@ import { faultCount } from './faults.js';
 /** Options of {@link configure}. */
 export interface Configuration {
   /**
-   * Whether accesses that the kernel would end the process for are let go on instead. `false`
-   * only before the first map, in any thread. @default true
+   * Whether accesses to mapped memory that would end the process with SIGBUS or SIGSEGV continue instead.
+   * `false` is possible only before the first map of any thread. @default true
    */
   readonly guard?: boolean | undefined;
 }
 
 /**
- * Settings of the whole process.
+ * Changes settings of the whole process.
  *
- * @throws {StateError} ERR_MEMMAP_TOO_LATE to change what is in use already
+ * @throws {StateError} ERR_MEMMAP_TOO_LATE if memory has been mapped already, or the guard was disabled
  */
 export function configure(options: Configuration): void {
   validateOptions<Configuration>(options, ['guard']);
@@ -28,7 +28,7 @@ export function configure(options: Configuration): void {
     'ERR_MEMMAP_TOO_LATE',
     options.guard
       ? 'The guard was disabled earlier and cannot be enabled again'
-      : 'Memory has been mapped under the guard already: turn it off before the first map',
+      : 'Memory has been mapped under the guard already: disable the guard before the first map',
   );
 }
 
@@ -36,14 +36,14 @@ function throwIfMore(before: number): void {
   const faults = faultCount() - before;
   if (faults === 0) return;
   throw new FaultError(
-    `${faults} accesses to mapped memory met none that they could use: what was read may be zeros. ` +
-      'check() of each mapping tells which and why',
+    `${faults} accesses to mapped memory faulted: bytes that were read may be zeros. ` +
+      'Call check() on each mapping to see which and why',
   );
 }
 
 /**
- * Runs `f` and throws if meanwhile any access of the process to mapped memory met a fault:
- * the result would not be what the files say. With an asynchronous `f`, the promise rejects.
+ * Runs `f` and throws if any access of the process to mapped memory faulted meanwhile: the result
+ * would not match the files. With an asynchronous `f`, the promise rejects.
  *
  * ```js
  * const total = guard(() => sum(file.view(Float64Array)));

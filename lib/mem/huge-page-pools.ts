@@ -8,41 +8,41 @@ export interface NodeHugePages {
   readonly node: number;
   readonly total: number;
   readonly free: number;
-  /** Of `total`, taken beyond the pool's size: see {@link HugePagePool.overcommit}. */
+  /** Pages of `total` beyond the pool's size: see {@link HugePagePool.overcommit}. */
   readonly surplus: number;
 }
 
-/** A pool of huge pages. All but `size` is in pages of that size. */
+/** A pool of huge pages. All counts are pages of `size` bytes. */
 export interface HugePagePool {
   /** Bytes in a page. */
   readonly size: number;
-  /** Pages in the pool, `surplus` among them. */
+  /** Pages in the pool, including `surplus`. */
   readonly total: number;
-  /** Pages that nobody uses, `reserved` among them. */
+  /** Unused pages, including `reserved`. */
   readonly free: number;
-  /** Free pages that are promised to a mapping: a new one gets `free - reserved`, and what `overcommit` permits. */
+  /** Free pages promised to a mapping: a new mapping can get `free - reserved`, and what `overcommit` permits. */
   readonly reserved: number;
   /** Pages beyond the pool's size, which the kernel takes back when they are free. */
   readonly surplus: number;
-  /** How many surplus pages the kernel may take, if memory is to be had: nr_overcommit_hugepages. */
+  /** How many surplus pages the kernel may allocate, if there is memory: nr_overcommit_hugepages. */
   readonly overcommit: number;
   /** Where the pages are, by ascending node. One entry without NUMA. */
   readonly nodes: readonly NodeHugePages[];
-  /** The size that MAP_HUGETLB without a size takes. */
+  /** Whether this is the pool that MAP_HUGETLB without a size uses. */
   readonly default: boolean;
 }
 
 /**
- * The pools of huge pages of this machine, by ascending size, as they are now; empty on a kernel
- * without hugetlbfs. A control group may permit less: hugetlb.2MB.max.
+ * The pools of huge pages of this machine now, by ascending size; empty on a kernel without
+ * hugetlbfs. A control group may permit less: hugetlb.2MB.max.
  *
  * ```js
  * const pool = hugePagePools().find(({ size }) => size === 2 ** 21);
  * const available = pool === undefined ? 0 : pool.free - pool.reserved;
  * ```
  *
- * The numbers are read one after the other, while others take pages and give them back.
- * Linux 2.6.27.
+ * The numbers are read one after the other, so they may not match while other processes allocate
+ * and free pages. Linux 2.6.27.
  */
 export function hugePagePools(): HugePagePool[] {
   const standard = kilobytesIn(readText('/proc/meminfo') ?? '', 'Hugepagesize');
@@ -82,7 +82,7 @@ function counted<Of extends object>(these: readonly Of[], folderOf: (one: Of) =>
   return these.map((one) => Object.assign(one, counts(folderOf(one)))).filter(({ total }) => !Number.isNaN(total));
 }
 
-/** The pools as one node has them, by ascending size. */
+/** The pools of one node, by ascending size. */
 export function hugePagesOf(node: number): (Counts & { readonly size: number })[] {
   return counted(hugePageSizes().map((size) => ({ size })), ({ size }) => hugePageFolder(size, node));
 }

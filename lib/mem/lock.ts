@@ -8,7 +8,7 @@ import type { Pages } from './pages.js';
 
 /** Options of {@link Mapping.lock}. */
 export interface LockOptions extends Range {
-  /** Lock each page when it is first touched instead of reading all in now. Linux 4.4. */
+  /** Lock each page when it is first touched, instead of reading all into memory now. Linux 4.4. @default false */
   readonly onFault?: boolean | undefined;
 }
 

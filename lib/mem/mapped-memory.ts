@@ -1,4 +1,4 @@
-// MappedMemory: what a Mapping is made of, which its users do not see.
+// MappedMemory: the internal part of a Mapping, which its users do not see.
 import { fstatSync } from 'node:fs';
 import { type FaultErrorKind } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
@@ -13,25 +13,25 @@ import type { FileBehind } from './residency.js';
 
 const { MAP } = binding;
 
-/** What stands behind the pages, in which mappings differ. */
+/** What is behind the pages of a mapping: a file, or none. */
 export interface Backing {
-  /** Memory that the kernel does not copy for anybody: memfd_secret(2). */
+  /** Memory that no system call can copy: memfd_secret(2). */
   readonly secret?: boolean;
   /** Throws if the memory may not have this access, though the kernel would give it. */
   permit?(access: Protection): void;
-  /** Takes the right pages back into the mapping. */
+  /** Maps the right pages again where the guard has replaced them. */
   restore(pages: Pages, handle: Handle, prot: number): void;
-  /** Bytes of the mapping that have memory or a file behind them now. All, if absent. */
+  /** How many bytes of the mapping have memory or a file behind them now. If absent: all. */
   backed?(pages: Pages): number;
-  /** Why memory that is there and may be used cannot be reached. The kernel is asked, if absent. */
+  /** Why a checked copy failed in memory that exists and may be accessed. If absent: the kernel is asked. */
   unreachable?(writes: boolean): FaultErrorKind;
-  /** Runs `act` with the file behind the pages. With the descriptor, if absent. */
+  /** Runs `act` with the file behind the pages. If absent: with the descriptor. */
   withFile?<T>(pages: Pages, act: (file: FileBehind) => T): T;
-  /** Mappings of parts, where the whole is too long for one buffer. */
+  /** Mappings of parts, if the whole is too long for one buffer. */
   parts?(): readonly MappedMemory[];
 }
 
-/** Memory without a file, or with none but its descriptor. */
+/** Memory without a file, or whose only file is a memfd. */
 export const ANONYMOUS: Backing = {
   backed(pages) {
     const fd = pages.descriptor;
@@ -48,9 +48,9 @@ export class MappedMemory {
   readonly pages: Pages;
   readonly protections: Protections;
   readonly backing: Backing;
-  /** The last parts that were closed: views of them may be left. */
+  /** The parts that were closed last: views of them may still exist. */
   #formerParts: readonly MappedMemory[] = [];
-  /** What those before them have counted. */
+  /** The counts of parts closed before those. */
   #earlier = NONE;
 
   constructor(pages: PagesOptions, access: Access, backing: Backing) {
@@ -78,13 +78,13 @@ export class MappedMemory {
     this.pages.log.off(listener);
   }
 
-  /** Of a part that has just been mapped: it is protected as the whole is, and tells the same listeners. */
+  /** Protects a part that has just been mapped as the whole is, and has it report to the same listeners. */
   adopt(part: MappedMemory): void {
     for (const { access, span } of this.protections.asSet()) this.#protectIn(part, access, span);
     part.pages.log.tellThroughThatOf(this.pages.log);
   }
 
-  /** Before the parts are closed: what they have counted stays counted. */
+  /** Called before the parts are closed, to keep their counts. */
   dismiss(parts: readonly MappedMemory[]): void {
     this.#earlier = addFaults([this.#earlier, ...this.#formerParts.map((part) => part.faults)]);
     this.#formerParts = parts;
@@ -121,12 +121,12 @@ export class MappedMemory {
     if (pages.fixedUp === -1) return;
     const { prot } = this.protections;
     const handle = pages.settled();
-    // What other threads meet from here on may come after the repair.
+    // Faults of other threads from here on may come after the repair: they are not forgiven.
     const counts = pages.log.counted();
-    // What strays took is back without the file; what it has lost, or nobody could keep, comes from there.
+    // First without the file: pages that were replaced because of stray writes. Then those that need the file.
     check(binding.restore(handle, -1, 0, prot, 0, false), 'mprotect');
     if (pages.fixedUp !== -1) this.backing.restore(pages, handle, prot);
-    // What nobody has any more stays lost, and check() goes on to say so.
+    // If some pages remain lost, check() continues to throw.
     if (pages.fixedUp === -1) pages.log.forgive(counts);
   }
 

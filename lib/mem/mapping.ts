@@ -28,17 +28,17 @@ const { MS, MADV } = binding;
 
 const EVENTS = { fault: true };
 
-/** What a mapping is made of. */
+/** The internal part of a mapping. */
 export let memoryOf: (mapping: Mapping) => MappedMemory;
 
 /**
- * A range of mapped memory. Made by `mapFile()`, `mapAnonymous()` and `Reservation.place()`.
+ * A range of mapped memory. `mapFile()`, `mapAnonymous()` and `Reservation.place()` make it.
  *
- * Offsets and lengths are bytes from the start of the mapping. Where the kernel works on
- * pages, hints, flushes and locks reach out to the pages around the range; what destroys
- * bytes or takes access away demands whole pages, and throws ERR_OUT_OF_RANGE otherwise.
+ * Offsets and lengths are bytes from the start of the mapping. The kernel works on whole pages:
+ * hints, flushes and locks extend to the pages around the range; methods that destroy bytes or
+ * change access require whole pages, and throw ERR_OUT_OF_RANGE otherwise.
  *
- * Every method but `close` throws ERR_MEMMAP_CLOSED on a closed mapping.
+ * On a closed mapping every method except `close()` and `off()` throws ERR_MEMMAP_CLOSED.
  */
 export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> implements Disposable {
   static {
@@ -53,22 +53,23 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
     this.#memory = memory;
   }
 
-  /** Address of the first byte. 0n if the mapping is empty. */
+  /** The address of the first byte. 0n if the mapping is empty. */
   get address(): bigint {
     return this.#memory.pages.address;
   }
-  /** Bytes. Changes with `resize()`. */
+  /** The length in bytes. `resize()` changes it. */
   get length(): number {
     return this.#memory.pages.length;
   }
+  /** Whether `close()` was called. */
   get closed(): boolean {
     return this.#memory.pages.closed;
   }
 
   /**
    * The memory itself, from the start of the first page: byte 0 of the mapping is at
-   * `byteOffset`. Made when first asked for. A SharedArrayBuffer, which worker threads may
-   * have; with `buffer: 'array'` an ArrayBuffer, which `close()` detaches.
+   * `byteOffset`. Made at the first access. A SharedArrayBuffer, which can be posted to worker
+   * threads; with `buffer: 'array'` an ArrayBuffer, which `close()` detaches.
    *
    * @throws {UnsupportedError} ERR_MEMMAP_BUFFER_TOO_LARGE, ERR_MEMMAP_NO_SHARED_BUFFER,
    * ERR_MEMMAP_NO_EXTERNAL_BUFFER
@@ -78,13 +79,13 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
     this.#memory.pages.open();
     return this.#memory.pages.buffer as TArrayBuffer;
   }
-  /** Where in `buffer` the mapping starts: 0 unless a file is mapped from inside a page. */
+  /** Where in `buffer` the mapping starts, in bytes: 0 unless a file is mapped from inside a page. */
   get byteOffset(): number {
     return this.#memory.pages.byteOffset;
   }
 
   /**
-   * All bytes, in place. Node's own Buffer methods err past 4 GiB: prefer `windows()` there.
+   * All bytes, in place. Some Buffer methods of Node are wrong past 4 GiB: prefer `windows()` there.
    * Throws as {@link buffer} does.
    */
   get bytes(): Buffer<TArrayBuffer> {
@@ -110,13 +111,13 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
     return new Type(this.buffer as ArrayBuffer, byteOffset, count) as ViewOver<View, TArrayBuffer>;
   }
 
-  /** A DataView over a part, in place, at any alignment. */
+  /** A DataView over a part, in place, at any alignment. Throws as {@link buffer} does. */
   dataView(range?: Range): DataView<TArrayBuffer> {
     const { offset, length } = resolveRange(range, this.length);
     return new DataView(this.buffer, this.byteOffset + offset, length);
   }
 
-  /** What the bytes allow now; `protect()` over the whole mapping changes it. */
+  /** The access that the mapping permits now. `protect()` of the whole mapping changes it; of a part, it does not. */
   get access(): Access {
     return this.#memory.protections.access;
   }
@@ -125,7 +126,9 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
    * Changes what code may do with whole pages: mprotect(2). Memory both writable and
    * executable is refused unless `allowWriteExec` is set.
    *
-   * @throws {SystemError} EACCES to make writable what was mapped with access: 'read'
+   * @throws {SystemError} EACCES to make a file writable that was mapped with access: 'read'
+   * @throws {RangeError} ERR_OUT_OF_RANGE unless the range consists of whole pages
+   * @throws {TypeError} ERR_MEMMAP_WRITE_EXEC
    */
   protect(access: Protection, range?: Range, options: { readonly allowWriteExec?: boolean | undefined } = {}): void {
     validateWord(access, 'access', PROTECTION);
@@ -136,20 +139,20 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
   }
 
   /**
-   * How often an access met something the guard had to fix up, since the mapping was made.
-   * Counts go on after `close()`, of views that are left.
+   * How many accesses faulted and were fixed up by the guard since the mapping was made. After
+   * `close()`, accesses through views that still exist are counted too.
    */
   get faults(): Faults {
     return this.#memory.faults;
   }
 
   /**
-   * Throws if what was read through the mapping may not be what it should be. It goes on
-   * throwing until `refresh()` or `protect()` has put the pages right. Costs a load from
-   * memory while nothing is wrong: call it after each batch of reads.
+   * Throws if accesses to the mapping have faulted, so that bytes read may be wrong. It continues to
+   * throw until `refresh()` or `protect()` has repaired the pages. Costs one load from memory if
+   * nothing is wrong: call it after each batch of reads.
    *
-   * It knows of faults that have happened. Of a file that shrank where nobody has looked since, and
-   * of system calls that got EFAULT for a view, it knows nothing: `size()` and `refresh()` ask the file.
+   * It knows only faults that have happened: not a file that shrank where nothing was read since, nor
+   * system calls that failed with EFAULT for a view. `size()` and `refresh()` ask the file.
    *
    * @throws {StateError} ERR_MEMMAP_DETACHED if another buffer has taken the memory of `buffer`
    * @throws {FaultError} ERR_MEMMAP_TRUNCATED, ERR_MEMMAP_NO_SPACE, ERR_MEMMAP_MEMORY_FAILURE,
@@ -160,8 +163,8 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
   }
 
   /**
-   * Calls `listener` after faults of this mapping, on whatever thread they were: once for all
-   * of a kind that came together. Does not keep the process, or the mapping, alive.
+   * Calls `listener` after faults of this mapping on any thread: once for all faults of a kind that
+   * came together. Keeps neither the process nor the mapping alive.
    *
    * @throws {SystemError} EAGAIN if the thread that reports them cannot be started
    */
@@ -173,7 +176,7 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
     return this;
   }
 
-  /** Undoes {@link on}. Works after `close()`. */
+  /** Removes a listener that {@link on} added. Works after `close()`. */
   off(event: 'fault', listener: (fault: Fault) => void): this {
     validateWord(event, 'event', EVENTS);
     validateFunction(listener, 'listener');
@@ -182,26 +185,32 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
   }
 
   /**
-   * Copies bytes out of the mapping, without a signal whatever happens to the memory: what
-   * cannot be had is an error here, not a fault of a view. Needs no buffer, and goes on when one
-   * was taken. process_vm_readv(2).
+   * Copies `length` bytes at `offset` out of the mapping, by process_vm_readv(2): bytes that cannot be
+   * read are an error, never zeros. Needs no buffer, and works after a transfer has taken it.
    *
-   * @throws {FaultError} ERR_MEMMAP_TRUNCATED, with the `offset` it got to
+   * @throws {FaultError} ERR_MEMMAP_TRUNCATED, ERR_MEMMAP_NO_SPACE, ERR_MEMMAP_MEMORY_FAILURE or
+   * ERR_MEMMAP_NO_ACCESS, with the `offset` of the first byte that could not be read
+   * @throws {RangeError} ERR_OUT_OF_RANGE
    */
   copyOut(offset: number, length: number): Buffer {
     return copyOut(this.#memory, offset, length);
   }
 
   /**
-   * Copies `bytes` into the mapping, as {@link copyOut} does out of it. process_vm_writev(2).
+   * Copies `bytes` into the mapping at `offset`, by process_vm_writev(2): the counterpart of {@link copyOut}.
    *
-   * @throws {FaultError} ERR_MEMMAP_READ_ONLY if the mapping is not to be written
+   * @throws {FaultError} as {@link copyOut}; ERR_MEMMAP_READ_ONLY, and nothing is written, if the memory is read-only
+   * @throws {RangeError} ERR_OUT_OF_RANGE
    */
   copyIn(offset: number, bytes: Uint8Array): void {
     copyIn(this.#memory, offset, bytes);
   }
 
-  /** Keeps pages in memory until `unlock()` or `close()`: mlock(2). */
+  /**
+   * Reads pages into memory and keeps them there until `unlock()` or `close()`: mlock(2).
+   *
+   * @throws {SystemError} ENOMEM, EPERM or EAGAIN at RLIMIT_MEMLOCK, which the message gives
+   */
   lock(options: LockOptions = {}): void {
     lock(this.#memory.pages, options);
   }
@@ -212,9 +221,9 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
   }
 
   /**
-   * Which pages are in memory, mapped, swapped, dirty: as much as this kernel tells, and
-   * whether it can be relied on (`trust`). Reads nothing in. Looks at every page: a GiB of
-   * small ones takes some milliseconds, and much longer if they are a patchwork.
+   * Reports which pages are in memory, mapped, swapped and dirty, as far as this kernel reports it, and
+   * whether that is reliable (`trust`). Reads nothing from the disk. Looks at every page: a GiB of
+   * small pages takes some milliseconds, and much longer if their states alternate.
    */
   residency(range?: Range): Residency {
     const { pages } = this.#memory;
@@ -223,15 +232,15 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
     return this.#memory.withFile((file) => residency(pages, span, file));
   }
 
-  /** Whether the kernel calls all pages resident without having looked. */
+  /** Whether the kernel reports all pages as resident without having looked. */
   #claimed(): boolean {
     return this.length > 0 && this.residency({ length: 1 }).trust === 'claimed';
   }
 
   /**
-   * Sets which NUMA nodes the pages around the range come from: mbind(2). It holds for pages
-   * yet to come, `policy.move` moves those that are there. Shared memory keeps it for all who
-   * map it; the kernel ignores it for pages of files in the page cache. Linux 2.6.7.
+   * Sets which NUMA nodes the pages around the range come from: mbind(2), Linux 2.6.7. It applies to
+   * future pages; `policy.move` moves existing ones. For shared memory it applies to all processes
+   * that map it; the kernel ignores it for pages of files in the page cache.
    *
    * @throws {SystemError} EINVAL if none of the nodes has memory, or the cpuset forbids them;
    * EIO with `strict`; EPERM for `move: 'all'` without CAP_SYS_NICE
@@ -241,21 +250,21 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
     bind(this.#memory.pages, policy, range);
   }
 
-  /** The policy that `bind()` gave the page at `offset`, or `'default'`: get_mempolicy(2). Linux 2.6.7. */
+  /** The policy that `bind()` gave the page at byte `offset`, or `'default'`: get_mempolicy(2), Linux 2.6.7. */
   policy(offset = 0): Resolved<MemoryPolicy> {
     return policyAt(this.#memory.pages, offset);
   }
 
   /**
-   * For each page the range touches, of the machine or huge, the NUMA node it lies on; -1
-   * where this process has no page yet, or but read zeros. move_pages(2), Linux 2.6.18.
+   * The NUMA node of each page that the range touches, ordinary or huge; -1 where this process has
+   * no page yet, or has only read zeros. move_pages(2), Linux 2.6.18.
    */
   nodes(range?: Range): Int32Array {
     return nodesOf(this.#memory.pages, range);
   }
 
   /**
-   * Moves the pages of the range that are in memory to a NUMA node: move_pages(2), 2.6.18.
+   * Moves the pages of the range that are in memory to a NUMA node: move_pages(2), Linux 2.6.18.
    *
    * @throws {SystemError} ENODEV if the node has no memory, EACCES if the cpuset forbids it
    */
@@ -264,8 +273,8 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
   }
 
   /**
-   * Which node comes first, not the nearest, in a range bound by `'bind'` or
-   * `'preferred-many'`: set_mempolicy_home_node(2). Linux 5.17.
+   * Sets which node comes first, instead of the nearest, in a range bound by `'bind'` or
+   * `'preferred-many'`: set_mempolicy_home_node(2), Linux 5.17.
    *
    * @throws {SystemError} ENOTSUP or ENOENT without such a policy; EINVAL if there is no such node
    */
@@ -274,8 +283,8 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
   }
 
   /**
-   * Writes changed pages of a shared file mapping to the file, and waits for the disk:
-   * msync(2) MS_SYNC. Does nothing to memory that no file stands behind, or copy-on-write.
+   * Writes changed pages of a `'read-write'` file mapping to the file, and waits for the disk:
+   * msync(2) MS_SYNC. Does nothing for memory without a file, or copy-on-write.
    *
    * @throws {SystemError} EIO if the disk fails
    */
@@ -285,7 +294,7 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
     if (length > 0) check(binding.msync(handle, offset, length, MS.SYNC), 'msync', { remedy: flushRemedy });
   }
 
-  /** As {@link flush}, off the main thread, in steps that `signal` stops between. */
+  /** As {@link flush}, off the main thread, in pieces; `signal` stops it between two of them. */
   flushAsync(options?: BackgroundOptions): Promise<void> {
     return inBackground(this.#memory.pages, options, 'msync', (handle, offset, length) =>
       binding.msyncAsync(handle, offset, length, MS.SYNC),
@@ -293,8 +302,8 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
   }
 
   /**
-   * Makes what was stored durable: writes cache lines back where the mapping is of persistent
-   * memory with `sync: true` (MAP_SYNC), which takes no system call; {@link flush} elsewhere.
+   * Makes stores durable. For persistent memory mapped with `sync: true` (MAP_SYNC) it writes cache
+   * lines back, without a system call; for other mappings it is {@link flush}.
    *
    * @throws {SystemError} EIO if the disk fails
    */
@@ -304,8 +313,10 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
 
   /**
    * Tells the kernel how the bytes will be used: madvise(2). Never changes them. `'willneed'`
-   * starts reading what is missing of the range, and does not wait; asked again and again for
-   * what is in memory, it soon looks only now and then.
+   * starts reading the missing pages of the range, and does not wait. If repeated calls find
+   * everything in memory, only some of the further calls look.
+   *
+   * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED: `'cold'` needs Linux 5.4, `'wipeonfork'` and `'keeponfork'` 4.14
    */
   advise(hint: Hint, range?: Range): void {
     if (hint === 'willneed') {
@@ -317,8 +328,11 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
   }
 
   /**
-   * Brings pages into memory and maps them now, so that touching them costs no fault.
-   * Linux 5.14. @throws {SystemError} EFAULT if the file has shrunk
+   * Reads pages into memory and maps them now, so that accesses to them cost no page fault:
+   * madvise(2) MADV_POPULATE_READ or MADV_POPULATE_WRITE, Linux 5.14.
+   *
+   * @throws {SystemError} EFAULT if the file has shrunk
+   * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED on an older kernel
    */
   populate(range?: Range): void {
     const { offset, length } = this.#memory.pages.span(range);
@@ -327,7 +341,7 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
     check(binding.madvise(handle, offset, length, this.#populateAdvice()), 'madvise', { feature: 'populate' });
   }
 
-  /** As {@link populate}, off the main thread, in steps that `signal` stops between. */
+  /** As {@link populate}, off the main thread, in pieces; `signal` stops it between two of them. */
   populateAsync(options?: BackgroundOptions): Promise<void> {
     const advice = this.#populateAdvice();
     return inBackground(
@@ -339,42 +353,53 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
     );
   }
 
-  /** Reading leaves pages shared with the file or the zero page; writing makes them ready to write. */
+  /** After a read fault pages are still shared with the file or the zero page; a write fault makes them writable. */
   #populateAdvice(): number {
     return this.access === 'read-write' ? MADV.POPULATE_WRITE : MADV.POPULATE_READ;
   }
 
   /**
-   * Destroys: drops the pages. Private memory reads zeros next, a copy-on-write mapping the
-   * file's bytes; of a shared mapping the file keeps its bytes. madvise(2) MADV_DONTNEED.
+   * Destroys bytes: drops the pages, by madvise(2) MADV_DONTNEED. Private memory then reads as zeros, a
+   * copy-on-write mapping as the file; a shared mapping loses nothing. Whole pages; `range` must be given.
+   *
+   * @throws {SystemError} EINVAL if pages are locked
    */
   discard(range: Range): void {
     discard(this.#memory.pages, range);
   }
 
   /**
-   * Destroys: frees the pages and the file's blocks under them, which read zeros next, for
-   * all who share them. madvise(2) MADV_REMOVE; tmpfs, ext4, xfs, btrfs and memfds.
+   * Destroys bytes: frees the pages and the blocks of the file under them, which then read as zeros in
+   * every process. madvise(2) MADV_REMOVE; works on tmpfs, ext4, xfs, btrfs and memfds. Whole pages;
+   * `range` must be given.
+   *
+   * @throws {SystemError} EINVAL, EACCES or ENOTSUP unless the mapping is shared, writable and unlocked
    */
   punchHole(range: Range): void {
     punchHole(this.#memory.pages, range);
   }
 
-  /** Pushes pages out of memory, to their file or to swap; no byte changes. Linux 5.4. */
+  /** Pushes pages out of memory, to their file or to swap: madvise(2) MADV_PAGEOUT, Linux 5.4. No byte changes. */
   evict(range?: Range): void {
     evict(this.#memory.pages, range);
   }
 
-  /** Replaces small pages by transparent huge ones now. Linux 6.1. */
+  /**
+   * Replaces small pages with transparent huge pages now: madvise(2) MADV_COLLAPSE, Linux 6.1.
+   *
+   * @throws {SystemError} EINVAL if the range holds no aligned huge page; ENOMEM, EAGAIN
+   */
   collapse(range?: Range): void {
     collapse(this.#memory.pages, range);
   }
 
   /**
-   * Makes the mapping what it is until the process ends: no protect, resize, discard or
-   * unmapping any more, by anyone. `close()` then leaves the memory in place. Linux 6.10,
-   * mseal(2). Where the runtime has a SharedArrayBuffer of its own over the memory (Node 20)
-   * it cannot be sealed: `buffer: 'array'` can.
+   * Forbids to protect, resize, discard or unmap the mapping until the process ends: mseal(2), Linux 6.10.
+   * `close()` then leaves the memory in place. Memory under a SharedArrayBuffer of the runtime (Node 20)
+   * cannot be sealed; use `buffer: 'array'`.
+   *
+   * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED on an older kernel
+   * @throws {SystemError} ENOTSUP under a SharedArrayBuffer of the runtime
    */
   seal(): void {
     const { offset, length } = this.#memory.pages.span(undefined);
@@ -384,9 +409,11 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
   }
 
   /**
-   * Gives the mapping another length. Bytes up to the shorter length stay; new bytes of
-   * anonymous memory are zero. Ends earlier views: they read zeros; take `buffer`, `bytes`
-   * or a view anew. Linux 5.13, or 5.7 for anonymous memory, once a buffer exists.
+   * Gives the mapping another length, at least 1 byte: mremap(2). Bytes up to the shorter length stay; new bytes
+   * of anonymous memory are zero. Earlier views end and read as zeros: get `buffer`, `bytes` or a view again.
+   * If a buffer exists it needs Linux 5.13, for anonymous memory 5.7.
+   *
+   * @throws {SystemError} ENOMEM, ENOSPC, EPERM: sealed
    */
   resize(length: number): void {
     const minimum = 1;
@@ -406,14 +433,15 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
   }
 
   /**
-   * Ends the mapping. Its pages are released at once; views that are still about read zeros
-   * (SharedArrayBuffer) or are empty (ArrayBuffer), on every thread. Calling it again does
-   * nothing. Does not flush: what was written reaches the file when the kernel chooses.
+   * Ends the mapping and releases its pages at once. Views that still exist, on any thread, read as zeros
+   * (SharedArrayBuffer) or are empty (ArrayBuffer). Does not flush: the kernel writes changes to the
+   * file later. Idempotent.
    */
   close(): void {
     this.#memory.pages.close();
   }
 
+  /** Closes the mapping at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -1,4 +1,4 @@
-// On which NUMA nodes the pages of a mapping lie, and shall lie.
+// The NUMA nodes of the pages of a mapping: reports them, and sets them.
 import { binding } from '../internal/binding.js';
 import { CallFacts } from '../internal/call-facts.js';
 import { MAX_NODE, nodesRemedy } from '../internal/nodes.js';
@@ -11,13 +11,13 @@ import type { Resolved } from '../internal/resolved.js';
 
 const { MPOL } = binding;
 
-/** What {@link Mapping.migrate} found of a range, in pages. */
+/** The result of {@link Mapping.migrate}, in pages. */
 export interface Migration {
-  /** On the node now, those among them that were there before. */
+  /** On the node now, including those that were there before. */
   readonly moved: number;
-  /** Not in memory, or nothing but zeros have been read there: no page to move. */
+  /** No page to move: not in memory, or only zeros have been read there. */
   readonly absent: number;
-  /** Elsewhere still: also mapped by other processes, or in use by the kernel. */
+  /** Still on other nodes: also mapped by other processes, or in use by the kernel. */
   readonly failed: number;
 }
 
@@ -38,7 +38,7 @@ function bindRemedy(nodes: Int32Array | null, move: boolean | 'all'): (code: str
   };
 }
 
-/** Whole pages, the last one too: the kernel splits no huge page. */
+/** The range extended to whole pages: the kernel does not split huge pages. */
 function wholePages(pages: Pages, range: Range | undefined): Span & { readonly count: number } {
   const { offset, length } = pages.span(range);
   const count = Math.ceil(length / pages.pageSize);

@@ -1,5 +1,5 @@
-// Pages: what stands behind a Mapping. It owns the native handle and the buffer, and does
-// the one conversion between bytes of the mapping and pages of memory.
+// Pages: the memory of a Mapping. It owns the native handle and the buffer, and converts
+// between bytes of the mapping and pages of memory.
 import { StateError } from '../errors.js';
 import { type CountsId, type Handle, binding } from '../internal/binding.js';
 import { BUFFER_LIMIT, createBuffer, hasExternalShared, isDetached } from '../internal/buffer.js';
@@ -11,13 +11,13 @@ import { outOfRange } from '../internal/validate.js';
 import { FaultLog, faultCount } from './faults.js';
 import { check } from '../internal/syscall.js';
 
-/** What a mapping holds in the addon. 0: nothing. */
+/** What a mapping holds in the addon. 0: none. */
 interface Held {
   handle: Handle;
   counts: CountsId;
 }
 
-/** Mappings that nobody closed, and counts that nobody will read: the net under close(). */
+/** Releases mappings that were collected without close(), and counts that can no longer be read. */
 const forgotten = new FinalizationRegistry<Held>(({ handle, counts }) => {
   if (counts !== 0) binding.dropCounts(counts);
   if (handle !== 0) binding.release(handle);
@@ -35,39 +35,39 @@ export interface PagesOptions {
   readonly kind: BufferKind | undefined;
   /** Whether the pages may be moved to other addresses. */
   readonly movable: boolean;
-  /** Of a part of a mapping too long for one buffer: bytes from the start of that mapping. */
+  /** For a part of a mapping too long for one buffer: bytes from the start of that mapping. */
   readonly within?: number;
-  /** The file behind, for errors to name. */
+  /** The file, for error messages. */
   readonly path?: string;
 }
 
 function detached(): StateError {
   return new StateError(
     'ERR_MEMMAP_DETACHED',
-    'The ArrayBuffer of the mapping was transferred, or a stream of bytes took it: the memory is in another buffer now. ' +
-      "copyOut() and copyIn() still reach it; else close(), and map anew. Give streams copies, or map without buffer: 'array': nobody can take a SharedArrayBuffer",
+    'The ArrayBuffer of the mapping was transferred, or a byte stream took it: the memory is in another buffer now. ' +
+      "copyOut() and copyIn() still reach it; otherwise close() and map again. To avoid this, give streams copies, or map without buffer: 'array': a SharedArrayBuffer cannot be transferred",
   );
 }
 
 export class Pages {
   readonly pageSize: number;
   readonly kind: BufferKind | undefined;
-  /** Bytes from the start of the mapping that this is a part of; 0: of none. */
+  /** Bytes from the start of the mapping that this is a part of; 0 if it is not a part. */
   readonly within: number;
   /** Changes when earlier views end. */
   version = 0;
   #movable: boolean;
-  /** The file behind, if there is one. */
+  /** The file, if there is one. */
   readonly path: string | undefined;
   readonly #held: Held;
   #log: FaultLog | undefined;
   #byteOffset: number;
   #length: number;
   #closed = false;
-  /** What the kept descriptor leads to, if there is one. */
+  /** The file of the kept descriptor, if there is one. */
   #file: FileId | undefined;
   #buffer: ArrayBuffer | SharedArrayBuffer | undefined;
-  /** The buffer, if it is one that can be taken: by a transfer, by a stream of bytes. */
+  /** The buffer, if it is one that a transfer or a byte stream can take. */
   #array: ArrayBuffer | undefined;
   #bytes: Buffer | undefined;
 
@@ -118,14 +118,14 @@ export class Pages {
     return handle;
   }
 
-  /** The handle, with the pages to stay where they are: a later buffer cannot move them. */
+  /** The handle; from now on the pages stay where they are, and a later buffer cannot move them. */
   rooted(): Handle {
     const handle = this.open();
     this.#movable = false;
     return handle;
   }
 
-  /** Whether the runtime must move the pages to make a buffer, and can. */
+  /** Whether the pages can be moved onto a SharedArrayBuffer of the runtime. */
   #fits(): boolean {
     return this.#movable && this.kind !== 'array' && this.extent <= BUFFER_LIMIT;
   }
@@ -135,7 +135,7 @@ export class Pages {
     return handle === 0 ? 0n : binding.address(handle) + BigInt(this.byteOffset);
   }
 
-  /** The descriptor that the mapping keeps, or -1. @throws {SystemError} EBADF if somebody has closed it */
+  /** The descriptor that the mapping keeps, or -1. @throws {SystemError} EBADF if other code has closed it */
   get descriptor(): number {
     const handle = this.open();
     return this.#file === undefined ? -1 : verified(binding.descriptor(handle), this.#file);
@@ -169,7 +169,7 @@ export class Pages {
     return this.#bytes;
   }
 
-  /** Whether another buffer has the memory of ours: one that a transfer or a stream has made. */
+  /** Whether a transfer or a byte stream has moved the memory to another buffer. */
   get detached(): boolean {
     return this.#array !== undefined && isDetached(this.#array);
   }
@@ -178,7 +178,7 @@ export class Pages {
     if (this.detached) throw detached();
   }
 
-  /** Gives `use` all bytes, even if another buffer has the memory of ours. */
+  /** Calls `use` with all bytes, even if the buffer was transferred. */
   lend(use: (bytes: Buffer) => void): void {
     if (!this.detached) {
       use(this.bytes);
@@ -198,8 +198,8 @@ export class Pages {
   }
 
   /**
-   * The pages of a range that must consist of whole pages, because what is to happen to
-   * them would hit the neighbours. It may end with the mapping.
+   * The pages of a range that must consist of whole pages, because the operation would affect
+   * bytes around it otherwise. It may end with the mapping.
    */
   exact(range: Range | undefined): Span {
     const { offset, length } = resolveRange(range, this.#length);
@@ -212,7 +212,7 @@ export class Pages {
     return { offset: from, length };
   }
 
-  /** What the guard has counted. Outlives `close()`. */
+  /** The faults that the guard has counted. Outlives `close()`. */
   get log(): FaultLog {
     if (this.#log === undefined) {
       this.#log = new FaultLog(this.#byteOffset - this.within, this.path);
@@ -226,13 +226,13 @@ export class Pages {
     this.#held.counts = binding.holdCounts(this.#held.handle);
   }
 
-  /** -1, or from where on the file is lost, as far as the guard knows; Infinity for other fixups. */
+  /** Where the lost end of the file begins, as far as the guard knows; Infinity if it replaced pages for other reasons; -1 if none. */
   get fixedUp(): number {
     const { handle } = this.#held;
     return handle === 0 || faultCount() === 0 ? -1 : binding.fixedUp(handle);
   }
 
-  /** Replaces the pages by those of a longer or shorter mapping. Ends earlier views. */
+  /** Replaces the pages with those of a longer or shorter mapping. Ends earlier views. */
   resize(length: number, resized: () => Handle): void {
     const held = this.#held;
     const handle = resized();
@@ -257,7 +257,7 @@ export class Pages {
     // First, so that no view can see the pages change.
     if (this.#array !== undefined) binding.detach(this.#array);
     if (held.handle !== 0) {
-      // Views that are left can go on to fault.
+      // Remaining views can still fault.
       if (outlived && held.counts === 0) this.#hold();
       check(binding.close(held.handle), 'mmap');
       held.handle = 0;

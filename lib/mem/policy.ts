@@ -1,4 +1,4 @@
-// Memory policies in words, and that of a thread: set_mempolicy(2), get_mempolicy(2).
+// Memory policies by name, and the policy of a thread: set_mempolicy(2), get_mempolicy(2).
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import type { FeatureName } from '../internal/features.js';
@@ -14,32 +14,32 @@ const MODE_FLAGS = MPOL.F_STATIC_NODES | MPOL.F_RELATIVE_NODES | MPOL.F_NUMA_BAL
 /** Which NUMA nodes memory comes from. */
 export interface MemoryPolicy {
   /**
-   * - `'default'`: the policy of the thread; of a thread, that of the system: the node it runs on
+   * - `'default'`: for a mapping, the policy of the thread; for a thread, that of the system: the node it runs on
    * - `'local'`: the node that the thread runs on, then the nearest
    * - `'preferred'`: one node, then the nearest to it
    * - `'preferred-many'`: several nodes, then the others. Linux 5.15
    * - `'bind'`: these nodes only
    * - `'interleave'`: these nodes, page by page in turn
-   * - `'weighted-interleave'`: in turn, each as often as the machine's weight for it. Linux 6.9
+   * - `'weighted-interleave'`: these nodes in turn, each as many pages as its weight in sysfs. Linux 6.9
    */
   readonly mode: PolicyMode;
   /**
-   * Their numbers, 0 to 1023; none for `'default'` and `'local'`. The kernel leaves out those
+   * The numbers of the nodes, 0 to 1023; none for `'default'` and `'local'`. The kernel ignores nodes
    * that have no memory or that the cpuset forbids, if others remain.
    */
   readonly nodes?: readonly number[] | undefined;
 }
 
-/** What `bind()` does with pages. */
+/** The policy of `bind()`, and what it does with existing pages. */
 export interface BindPolicy extends MemoryPolicy {
   /**
-   * Move pages that lie elsewhere; `'all'`: also those that other processes have mapped,
+   * Move pages that are on other nodes; `'all'`: also those that other processes map,
    * which needs CAP_SYS_NICE. @default false
    */
   readonly move?: boolean | 'all' | undefined;
   /**
-   * EIO if pages lie elsewhere. Without `move` the policy stays as it was then; with it it is
-   * set, and what could be moved was: pages that others have mapped do not count. @default false
+   * Throw EIO if pages are on other nodes. Without `move` the policy is then not changed. With `move` it is
+   * set, and pages that could be moved were; pages that other processes map do not count. @default false
    */
   readonly strict?: boolean | undefined;
 }
@@ -51,7 +51,7 @@ export interface KernelPolicy {
   readonly feature: FeatureName;
 }
 
-/** Checks `policy`; `also`: options of the caller's. */
+/** Checks `policy`. `also`: further options that the caller permits. */
 export function kernelPolicy(policy: unknown, also: readonly (keyof BindPolicy)[] = []): KernelPolicy {
   validateOptions<BindPolicy>(policy, ['mode', 'nodes', ...also], 'policy');
   const { mode: word, nodes = [] } = policy;
@@ -64,7 +64,7 @@ export function kernelPolicy(policy: unknown, also: readonly (keyof BindPolicy)[
   return { mode, nodes: wanted === 'none' ? null : numbers, feature };
 }
 
-/** What getMempolicy() found, in words. */
+/** The result of getMempolicy(), by name. */
 export function policyInWords(found: Int32Array): Resolved<MemoryPolicy> {
   const [mode = 0, ...nodes] = found;
   const number = mode & ~MODE_FLAGS;
@@ -73,19 +73,19 @@ export function policyInWords(found: Int32Array): Resolved<MemoryPolicy> {
   for (const [word, known] of Object.entries(POLICY_MODE)) {
     if (known.mode === number) return { mode: word as PolicyMode, nodes };
   }
-  throw new UnsupportedError('ERR_MEMMAP_UNSUPPORTED', `The memory policy ${number} has no name here; memmap/sys has get_mempolicy()`);
+  throw new UnsupportedError('ERR_MEMMAP_UNSUPPORTED', `Unknown memory policy ${number}; get_mempolicy() of memmap/sys returns the numbers`);
 }
 
-/** The memory policy of the calling thread: get_mempolicy(2). */
+/** The memory policy of the calling thread: get_mempolicy(2). @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED without NUMA */
 export function memoryPolicy(): Resolved<MemoryPolicy> {
   return policyInWords(check(binding.getMempolicy(0n, 0), 'get_mempolicy', { feature: 'numa' }));
 }
 
 /**
- * Sets the memory policy of the calling thread: set_mempolicy(2). It holds for all memory
- * that the thread touches first from now on, JavaScript's heap too, and has no other policy.
- * Worker threads and processes that this thread starts afterwards inherit it; other threads,
- * and pages that are there, stay as they are.
+ * Sets the memory policy of the calling thread: set_mempolicy(2). It applies to pages that the thread
+ * touches first from now on, including JavaScript's heap, unless they have a policy from `bind()`.
+ * Worker threads and processes that this thread starts afterwards inherit it; other threads and
+ * existing pages do not change.
  *
  * @throws {SystemError} EINVAL if none of the nodes has memory, or the cpuset forbids them
  * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED: the kernel is too old for the mode

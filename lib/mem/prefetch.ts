@@ -1,13 +1,13 @@
-// advise('willneed'): asks the kernel only for what is not in memory, and less and less often
-// whether anything is missing while nothing is.
+// advise('willneed'): asks the kernel only for pages that are not in memory. While nothing is missing it
+// looks less and less often.
 import { binding } from '../internal/binding.js';
 import type { Span } from '../internal/range.js';
 import type { Pages } from './pages.js';
 import { check } from '../internal/syscall.js';
 
-/** Requests in a row that found everything in memory, after which not every one looks. */
+/** After this many requests in a row that found everything in memory, not every request looks. */
 const STREAK = 1024;
-/** Then one request in so many looks: at first, and at last. */
+/** Then one request in this many looks: at first, and at most. */
 const RARELY = 16;
 const MOST_RARELY = 256;
 /** Pages that one look takes in. */
@@ -18,7 +18,7 @@ const AHEAD = 2 ** 17;
 
 const vec = new Uint8Array(SLICE);
 
-/** Requests of one mapping, and what became of them. */
+/** The requests of one mapping, and what they found. */
 export class Prefetch {
   readonly #pages: Pages;
   readonly #isClaimed: () => boolean;
@@ -28,13 +28,13 @@ export class Prefetch {
   #every = 0;
   #unlooked = 0;
 
-  /** @param isClaimed - whether mincore(2) says of all pages of the mapping that they are resident */
+  /** @param isClaimed - whether mincore(2) reports all pages of the mapping as resident without looking */
   constructor(pages: Pages, isClaimed: () => boolean) {
     this.#pages = pages;
     this.#isClaimed = isClaimed;
   }
 
-  /** Starts reading what is missing of whole pages, and does not wait for it. */
+  /** Starts reading the missing pages, and does not wait for them. */
   request({ offset, length }: Span): void {
     this.#pages.settled();
     if (length === 0) return;

@@ -1,11 +1,11 @@
-// What code may do with the bytes of a mapping, and with parts of them: mprotect(2).
+// What code may do with a mapping and with parts of it: mprotect(2).
 import { binding } from '../internal/binding.js';
 import { PROTECTION, type Protection } from '../internal/literals.js';
 import type { Span } from '../internal/range.js';
 import { check } from '../internal/syscall.js';
 import type { Pages } from './pages.js';
 
-/** What code may do with a mapping's bytes. */
+/** What code may do with the bytes of a mapping. `'copy-on-write'`: writes stay in this mapping. */
 export type Access = Protection | 'copy-on-write';
 
 interface ProtectedPart {
@@ -17,7 +17,7 @@ interface ProtectedPart {
 
 export class Protections {
   readonly #pages: Pages;
-  /** Whether writes make copies: protect() changes nothing of that. */
+  /** Whether writes make copies: protect() does not change that. */
   readonly #copies: boolean;
   #access: Access;
   /** Oldest first. */
@@ -29,17 +29,17 @@ export class Protections {
     this.#access = access;
   }
 
-  /** That of the whole. */
+  /** The access of the whole mapping. */
   get access(): Access {
     return this.#access;
   }
 
-  /** That of the whole, as mmap(2) takes it. */
+  /** The access of the whole mapping, as flags of mmap(2). */
   get prot(): number {
     return PROTECTION[this.#access === 'copy-on-write' ? 'read-write' : this.#access];
   }
 
-  /** That of a byte, counted from the first page, and up to where it is the same. */
+  /** The protection of a byte, counted from the first page, and the end of the part that has the same. */
   at(offset: number): { readonly prot: number; readonly end: number } {
     const part = this.#parts.findLast((one) => one.offset <= offset && offset < one.end);
     let end = part?.end ?? this.#pages.extent;
@@ -47,14 +47,14 @@ export class Protections {
     return { prot: part === undefined ? this.prot : PROTECTION[part.access], end };
   }
 
-  /** What set() was called with to come to this, of a mapping of that access. */
+  /** Calls of set() that give another mapping the same protections. */
   *asSet(): Generator<{ readonly access: Protection; readonly span: Span }> {
     const whole = this.#access === 'copy-on-write' ? 'read-write' : this.#access;
     yield { access: whole, span: { offset: 0, length: this.#pages.extent } };
     for (const { access, offset, end } of this.#parts) yield { access, span: { offset, length: end - offset } };
   }
 
-  /** Of whole pages. */
+  /** Protects whole pages. */
   set(access: Protection, { offset, length }: Span): void {
     check(binding.mprotect(this.#pages.settled(), offset, length, PROTECTION[access]), 'mprotect', { remedy: readOnlyFile });
     const end = this.#wholePages(offset + length);
@@ -66,19 +66,19 @@ export class Protections {
     this.#access = this.#copies && access === 'read-write' ? 'copy-on-write' : access;
   }
 
-  /** The pages that hold the first `bytes`. */
+  /** `bytes` rounded up to whole pages. */
   #wholePages(bytes: number): number {
     const { pageSize } = this.#pages;
     return Math.ceil(bytes / pageSize) * pageSize;
   }
 
-  /** The mapping had `before` bytes: parts end with it now, and new pages have the protection of the whole. */
+  /** Called after a resize from `before` bytes: cuts parts off at the new end, and gives new pages the protection of the whole. */
   follow(before: number): void {
     const [had, has] = [this.#wholePages(before), this.#wholePages(this.#pages.extent)];
     const inside = this.#parts.filter(({ offset }) => offset < has);
     this.#parts = inside.map(({ offset, end, access }) => ({ offset, end: Math.min(end, has), access }));
     if (has <= had || this.at(had - 1).prot === this.prot) return;
-    // The kernel gives them that of the last page.
+    // The kernel gave them the protection of the last page.
     check(binding.mprotect(this.#pages.open(), had, has - had, this.prot), 'mprotect');
   }
 }

@@ -7,41 +7,42 @@ import type { Pages } from './pages.js';
 import { check } from '../internal/syscall.js';
 
 /**
- * `'exact'`: the kernel has looked. `'claimed'`: it calls pages resident without having looked,
+ * `'exact'`: the kernel has looked. `'claimed'`: it reports pages as resident without having looked,
  * because the process neither owns the file nor may write to it (Linux 5.2 and later).
  */
 export type Trust = 'exact' | 'claimed';
 
-/** Pages that are alike, one after the other. Undefined: this kernel does not tell. */
+/** Consecutive pages in the same state. A field is undefined if this kernel does not report it. */
 export interface ResidencyRun extends Span {
-  /** In memory: reading them needs no disk. If {@link trust} is `'exact'`. */
+  /** In memory, so that reading them needs no disk. Reliable if {@link trust} is `'exact'`. */
   readonly resident: boolean;
-  /** In the page tables of this process: touching them costs no fault either. */
+  /** In the page tables of this process, so that accesses cost no page fault either. */
   readonly mapped: boolean | undefined;
   /** In swap. Also `resident` while the swap cache still holds them. */
   readonly swapped: boolean | undefined;
   /** Changed, and not yet on the disk. Linux 6.5. */
   readonly dirty: boolean | undefined;
-  /** On their way to the disk. Linux 6.5. */
+  /** Being written to the disk. Linux 6.5. */
   readonly writeback: boolean | undefined;
-  /** Were in memory, and have been pushed out. Linux 6.5. */
+  /** Were in memory, and were pushed out. Linux 6.5. */
   readonly evicted: boolean | undefined;
-  /** So lately that the kernel would rather have kept them: memory is short. Linux 6.5. */
+  /** Were pushed out so recently that memory is short: the kernel would have kept them otherwise. Linux 6.5. */
   readonly recentlyEvicted: boolean | undefined;
-  /** Bytes of the huge page they are mapped by; 0 for ordinary pages. Of transparent ones Linux 6.7. */
+  /** Bytes of the huge page that maps them; 0 for ordinary pages. Transparent huge pages are reported since Linux 6.7. */
   readonly hugeSize: number | undefined;
-  /** The NUMA node they are on. Known of mapped pages, and where there is only one. */
+  /** The NUMA node they are on. Known for mapped pages, and on machines with one node. */
   readonly node: number | undefined;
+  /** Whether `resident` is reliable. */
   readonly trust: Trust;
 }
 
-/** What of a range is in memory. All counts are pages. See {@link Mapping.residency}. */
+/** Which pages of a range are in memory. Counts are pages, undefined if the kernel does not report them. See {@link Mapping.residency}. */
 export interface Residency {
-  /** Bytes in a page of the machine, which is what is counted, of huge pages too. */
+  /** Bytes in a page of the machine, the unit of the counts, also for huge pages. */
   readonly pageSize: number;
-  /** Pages the range touches. */
+  /** Pages that the range touches. */
   readonly pages: number;
-  /** Of them in memory: a read of these needs no disk. */
+  /** Pages in memory, so that reading them needs no disk. */
   readonly resident: number;
   /** `'exact'` if all of the runs are. */
   readonly trust: Trust;
@@ -51,7 +52,7 @@ export interface Residency {
   readonly writeback: number | undefined;
   readonly evicted: number | undefined;
   readonly recentlyEvicted: number | undefined;
-  /** The whole range, ascending, without gaps; clipped to it. Bytes of the mapping. */
+  /** The state of the whole range, ascending and without gaps, clipped to the range. Offsets and lengths are bytes of the mapping. */
   readonly runs: readonly ResidencyRun[];
 }
 
@@ -59,7 +60,7 @@ export interface Residency {
 export interface FileBehind {
   /** -1: there is none, or it cannot be opened. */
   readonly fd: number;
-  /** Of the first page, bytes into the file. */
+  /** Where the first page lies: bytes into the file. */
   readonly offset: number;
   /** Bytes in each of its pages, if it is on hugetlbfs. */
   readonly hugeSize?: number;
@@ -69,15 +70,15 @@ export interface FileBehind {
 
 const BIT = binding.PAGE_STATE;
 
-/** Of no bytes everything is known. */
+/** The result for an empty range: all bits known, and no runs. */
 const NOTHING = new Float64Array([Object.values(BIT).reduce((all, bit) => all | bit, 0), 0]);
 
-/** How long the nodes are remembered, in ms: memory comes and goes, but who asks of many files asks of one moment. */
+/** How long the nodes are cached, in ms: memory comes and goes, but many calls in a row need to read it only once. */
 const NODES_LAST = 1000;
 
 let [nodes, nodesRead]: [readonly number[], number] = [[], -Infinity];
 
-/** The node of all memory, if there is but one. */
+/** The node of all memory, if there is only one. */
 function onlyNode(): number | undefined {
   const now = performance.now();
   if (now - nodesRead > NODES_LAST) [nodes, nodesRead] = [parseList(readText('/sys/devices/system/node/has_memory') ?? '0'), now];
@@ -90,12 +91,12 @@ function transparentSize(): number {
   return readNumber('/sys/kernel/mm/transparent_hugepage/hpage_pmd_size');
 }
 
-/** Where the runs begin, and numbers of each. */
+/** Where the runs begin, and how many numbers each has. */
 const RUNS = Object.keys(binding.FACTS.residency).length;
 const FIELDS = Object.keys(binding.FACTS.run).length;
 const { length: LENGTH, state: STATE, node: NODE } = binding.FACTS.run;
 
-/** What the native call has found: known bits, whether residency is claimed, then the runs. */
+/** The result of the native call: known bits, whether residency is claimed, then the runs. */
 class FoundPages {
   readonly #numbers: Float64Array;
   readonly #known: number;
@@ -104,7 +105,7 @@ class FoundPages {
   constructor(numbers: Float64Array, lost: boolean) {
     this.#numbers = numbers;
     this.#known = numbers[binding.FACTS.residency.known] ?? 0;
-    // Without its file the kernel cannot be tested; but a page that is not there is the truth.
+    // Without the file it cannot be tested whether the kernel looks; but if it reports a missing page, it has looked.
     this.claimed = numbers[binding.FACTS.residency.faked] !== 0 || (lost && this.runs.every(({ state }) => (state & BIT.resident) !== 0));
   }
 
@@ -121,7 +122,7 @@ class FoundPages {
     return runs;
   }
 
-  /** Pages with the bit; undefined if the kernel does not tell. */
+  /** How many pages have the bit; undefined if the kernel does not report it. */
   count(bit: number): number | undefined {
     if ((this.#known & bit) === 0) return undefined;
     const numbers = this.#numbers;
@@ -131,15 +132,15 @@ class FoundPages {
   }
 }
 
-/** What a native call was asked. */
+/** What a native call was asked for. */
 interface Question {
   /** Bytes of the mapping, or of the file. */
   readonly range: Span;
-  /** Of the range's first page: where it begins, in the same bytes. */
+  /** Where the first page of the range begins, in the same bytes. */
   readonly from: number;
-  /** Bytes in each page of a mapping by huge pages of a pool. */
+  /** Bytes in a page, if huge pages of a pool map it. */
   readonly hugeSize?: number | undefined;
-  /** There was a file, but it could not be asked. */
+  /** There was a file, but it could not be opened. */
   readonly lost?: boolean;
 }
 
@@ -203,8 +204,8 @@ export function residency(pages: Pages, range: Span, file: FileBehind): Residenc
 const facts = new Float64Array(1);
 
 /**
- * The same of bytes [offset, offset + length) of a file that is not mapped, which takes a fifth of the time; length -1:
- * to its end. Undefined where it takes a mapping to answer, or to say why there is no answer.
+ * The same for bytes [offset, offset + length) of a file without mapping it, which takes a fifth of the time; length -1:
+ * to its end. Undefined if only a mapping can answer, or give the right error.
  */
 export function unmappedResidency(file: string | number, offset: number, length: number): Residency | undefined {
   const numbers = binding.residencyOf(file, offset, length, facts);

@@ -11,17 +11,17 @@ export interface HugePagesOfNode {
   readonly size: number;
   /** Pages. */
   readonly total: number;
-  /** Pages that nobody uses; some may be reserved: only the whole pool tells. */
+  /** Unused pages. Some may be reserved: only {@link HugePagePool.reserved} of the whole machine is known. */
   readonly free: number;
   /** Of `total`, pages beyond the pool's size. */
   readonly surplus: number;
 }
 
-/** What firmware promises of a node's memory, seen from the nodes that reach it best: ACPI HMAT. */
+/** The performance of a node's memory according to the firmware, from the nodes nearest to it: ACPI HMAT. */
 export interface NodeAccess {
   /** The nodes these numbers are for, ascending. */
   readonly initiators: readonly number[];
-  /** Nanoseconds. Undefined where firmware does not say; likewise below. */
+  /** Nanoseconds. Undefined, like the fields below, if the firmware does not say. */
   readonly readLatency: number | undefined;
   readonly writeLatency: number | undefined;
   /** Megabytes a second. */
@@ -35,40 +35,40 @@ export interface NumaNode {
   readonly id: number;
   /** The CPUs of the node that are online, ascending. */
   readonly cpus: readonly number[];
-  /** Bytes. A node of CPUs alone has a total of 0. */
+  /** Bytes. A node with CPUs only has a total of 0. */
   readonly memory: { readonly total: number; readonly free: number };
   /**
-   * Node -> distance, as ACPI gives it: 10 to the node itself, 20 is twice as far. All nodes
-   * that are online, this one among them.
+   * Node -> distance, as ACPI gives it: 10 to the node itself, 20 is twice as far. Has all nodes
+   * that are online, including this one.
    */
   readonly distances: ReadonlyMap<number, number>;
-  /** Memory, and no CPU online: a CXL expander, high-bandwidth or persistent memory used as RAM. */
+  /** Whether it has memory but no CPU online: a CXL expander, high-bandwidth or persistent memory used as RAM. */
   readonly memoryOnly: boolean;
   /**
-   * The memory tier: memory of a higher number is slower, and gets the pages that the kernel
+   * The memory tier: memory with a higher number is slower, and receives the pages that the kernel
    * demotes. Undefined before Linux 6.1, and for nodes without memory.
    */
   readonly tier: number | undefined;
-  /** Linux 5.2, where firmware has an HMAT; else undefined. */
+  /** Undefined before Linux 5.2, or if the firmware has no HMAT. */
   readonly access: NodeAccess | undefined;
-  /** By ascending size. */
+  /** Its huge pages, by ascending size. */
   readonly hugePages: readonly HugePagesOfNode[];
 }
 
-/** Readings that nodes may come and go under before we give up. */
+/** How often to read again because nodes came or went meanwhile. */
 const ATTEMPTS = 16;
 const ITSELF = 10;
 
 /**
- * The NUMA nodes of this machine that are online, by ascending number. Read anew at each call,
- * so that memory and nodes added meanwhile are there. A kernel without NUMA is one node, 0.
+ * The NUMA nodes of this machine that are online, by ascending number. They are read at each call,
+ * so memory and nodes added meanwhile appear. A kernel without NUMA has one node, 0.
  *
  * ```js
  * for (const { id, cpus, memory, memoryOnly } of numaNodes()) { ... }
  * const near = node.distances.get(1) ?? Infinity;
  * ```
  *
- * What this process may use can be less: cpuset(7).
+ * A cpuset may restrict the process to some of them: cpuset(7).
  *
  * @throws {SystemError} EAGAIN if nodes come and go faster than they can be read
  */
@@ -90,7 +90,7 @@ function readNodes(ids: readonly number[]): NumaNode[] | undefined {
     const folder = `${NODES}/node${id}`;
     const meminfo = readText(`${folder}/meminfo`);
     const cpulist = readText(`${folder}/cpulist`);
-    // One for each node that is online as it is read.
+    // One distance for each node that is online at this moment.
     const row = readText(`${folder}/distance`)?.trim().split(/\s+/).map(Number);
     if (meminfo === undefined || cpulist === undefined || row?.length !== ids.length) return undefined;
     const cpus = parseList(cpulist);

@@ -1,7 +1,7 @@
 // Typed arrays over a part of a mapping.
 import { invalidType, invalidValue, outOfRange, validateInteger, validateOptions } from '../internal/validate.js';
 
-/** A typed array class, as `view` takes it. */
+/** A typed array class, for {@link Mapping.view}. */
 export interface ViewConstructor<View> {
   readonly BYTES_PER_ELEMENT: number;
   new (buffer: ArrayBuffer, byteOffset: number, length: number): View;
@@ -26,11 +26,11 @@ export type ViewOver<View, TArrayBuffer extends ArrayBufferLike> =
 export interface ViewOptions {
   /** Bytes from the start of the mapping. @default 0 */
   readonly offset?: number | undefined;
-  /** Elements. @default the whole elements that fit */
+  /** Elements. @default as many as fit */
   readonly count?: number | undefined;
 }
 
-/** Where in the buffer of `pages` the view starts, in bytes, and its elements. */
+/** Where in the buffer of `pages` the view starts, in bytes, and how many elements it has. */
 export function resolveView(
   Type: ViewConstructor<unknown>,
   options: ViewOptions | undefined,

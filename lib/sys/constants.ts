@@ -1,4 +1,4 @@
-// The kernel's flags by their C names, less the prefix: PROT.READ is PROT_READ. The numbers
+// The kernel's flags by their C names without the prefix: PROT.READ is PROT_READ. The numbers
 // come from the system's headers.
 import { type Binding, binding } from '../internal/binding.js';
 
@@ -18,7 +18,7 @@ export const MLOCK: Binding['MLOCK'] = binding.MLOCK;
 export const MCL: Binding['MCL'] = binding.MCL;
 /** Flags of memfd_create(2). */
 export const MFD: Binding['MFD'] = binding.MFD;
-/** Modes and flags of policies for memory: set_mempolicy(2), get_mempolicy(2), mbind(2), move_pages(2). */
+/** Modes and flags of memory policies: set_mempolicy(2), get_mempolicy(2), mbind(2), move_pages(2). */
 export const MPOL: Binding['MPOL'] = binding.MPOL;
 /** Modes of fallocate(2): FALLOC_FL_ in C. */
 export const FALLOC: Binding['FALLOC'] = binding.FALLOC;

@@ -1,4 +1,4 @@
-// The calls on files that mappings are made of, 1:1.
+// System calls on the files behind mappings, 1:1.
 import { binding } from '../internal/binding.js';
 import { CallFacts } from '../internal/call-facts.js';
 import { missing } from '../internal/remedy.js';
@@ -7,14 +7,22 @@ import { check } from '../internal/syscall.js';
 
 const MAX_FLAGS = 2 ** 32 - 1;
 
-/** ftruncate(2). Bytes. Views past the new end of a mapped file must not be touched. */
+/**
+ * ftruncate(2): gives the file a length, in bytes. Accesses to a mapping of it past the new end fault.
+ *
+ * @throws {SystemError} EBADF, EINVAL, EFBIG, EPERM: a seal forbids it
+ */
 export function ftruncate(fd: number, length: number): void {
   validateFd(fd);
   validateInteger(length, 'length');
   check(binding.ftruncate(fd, length), 'ftruncate');
 }
 
-/** fallocate(2). `mode` 0 allocates and grows; others are in FALLOC. Bytes. */
+/**
+ * fallocate(2): `mode` 0 allocates the bytes `offset` to `offset + length` and grows the file; FALLOC has the other modes.
+ *
+ * @throws {SystemError} ENOSPC, EOPNOTSUPP (Node: ENOTSUP) if the file system lacks the mode, EBADF, EINVAL
+ */
 export function fallocate(fd: number, mode: number, offset: number, length: number): void {
   validateFd(fd);
   validateInteger(mode, 'mode', 0, MAX_FLAGS);
@@ -24,12 +32,14 @@ export function fallocate(fd: number, mode: number, offset: number, length: numb
 }
 
 /**
- * posix_fadvise(2), Linux 2.6: `advice` of FADV about a range of a file, for which permission to read is
- * enough. Bytes; length 0: to the end of the file. DONTNEED pushes pages out of memory that are clean and in no
- * use, and only whole ones: a page, or a larger folio, that reaches out of the range stays. Of changed pages it
- * starts the writing, and leaves them. WILLNEED starts to read in. NORMAL, RANDOM and SEQUENTIAL are about this
- * open file, whatever the range; so is NOREUSE, which does something since Linux 6.3. EBADF; EINVAL for
- * an unknown advice; ESPIPE for pipes.
+ * posix_fadvise(2), Linux 2.6: gives an `advice` of FADV for a range of a file, in bytes; length 0: to the end.
+ * Read permission is enough.
+ *
+ * DONTNEED drops clean, unused pages from the page cache, whole ones only: a page, or a larger folio, that
+ * reaches past the range stays. It starts writing dirty pages, which stay. WILLNEED starts reading. NORMAL,
+ * RANDOM, SEQUENTIAL and NOREUSE (which has an effect since Linux 6.3) apply to this open file, whatever the range.
+ *
+ * @throws {SystemError} EBADF; EINVAL for an unknown advice; ESPIPE for a pipe
  */
 export function posix_fadvise(fd: number, offset: number, length: number, advice: number): void {
   validateFd(fd);
@@ -39,7 +49,7 @@ export function posix_fadvise(fd: number, offset: number, length: number, advice
   check(binding.posixFadvise(fd, offset, length, advice), 'posix_fadvise');
 }
 
-/** Pages of a file in the page cache. */
+/** Counts of pages of a file, from {@link cachestat}. */
 export interface Cachestat {
   readonly cached: number;
   readonly dirty: number;
@@ -49,9 +59,11 @@ export interface Cachestat {
 }
 
 /**
- * cachestat(2), Linux 6.5. `range` in bytes; length 0: to the end of the file. EPERM for
- * a file that the process neither owns nor may write. ENOTSUP for files in persistent memory
- * (DAX), which would crash the kernel: they are in no page cache.
+ * cachestat(2), Linux 6.5: counts the pages of a file in the page cache. `range` in bytes; length 0: to the end
+ * of the file.
+ *
+ * @throws {SystemError} EPERM for a file that the process neither owns nor may write; ENOTSUP for a file in
+ * persistent memory (DAX), which is in no page cache and would crash some kernels; ENOSYS on an older kernel
  */
 export function cachestat(
   fd: number,
@@ -75,7 +87,11 @@ export function cachestat(
   };
 }
 
-/** memfd_create(2): a descriptor of a new, empty, nameless file in memory. The caller closes it. */
+/**
+ * memfd_create(2): a descriptor of a new, empty file in memory. `name` only appears in /proc. The caller closes it.
+ *
+ * @throws {SystemError} EMFILE, EINVAL for a name of more than 249 bytes or unknown flags
+ */
 export function memfd_create(name: string, flags: number = binding.MFD.CLOEXEC): number {
   validateName(name);
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
@@ -84,7 +100,9 @@ export function memfd_create(name: string, flags: number = binding.MFD.CLOEXEC):
 
 /**
  * memfd_secret(2), Linux 5.14: a descriptor of empty memory that the kernel itself does not
- * map. Give it a length with ftruncate(), once. The caller closes it.
+ * map. Give it a length with {@link ftruncate}, once. The caller closes it.
+ *
+ * @throws {SystemError} ENOSYS on an older kernel, or before 6.5 without secretmem.enable=1
  */
 export function memfd_secret(flags: number = binding.O.CLOEXEC): number {
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
@@ -97,8 +115,10 @@ function validateName(name: unknown): asserts name is string {
 }
 
 /**
- * shm_open(3): a descriptor, close-on-exec, of the memory `name` in /dev/shm. `flags` as in
- * `fs.constants`: O_RDWR | O_CREAT | O_EXCL. The caller closes it.
+ * shm_open(3): opens or creates the memory `name` in /dev/shm and returns a close-on-exec descriptor. `flags`
+ * of `fs.constants`, such as O_RDWR | O_CREAT | O_EXCL. The caller closes it.
+ *
+ * @throws {SystemError} ENOENT, EEXIST, EACCES, EINVAL for a name with a slash inside
  */
 export function shm_open(name: string, flags: number, mode = 0o600): number {
   validateName(name);
@@ -107,26 +127,30 @@ export function shm_open(name: string, flags: number, mode = 0o600): number {
   return check(binding.shmOpen(name, flags, mode), 'shm_open', { path: name });
 }
 
-/** shm_unlink(3): removes the name. The memory lives on while somebody has it. */
+/** shm_unlink(3): removes the name. The memory lives until the last process has closed and unmapped it. @throws {SystemError} ENOENT, EACCES */
 export function shm_unlink(name: string): void {
   validateName(name);
   check(binding.shmUnlink(name), 'shm_unlink', { path: name });
 }
 
-/** fcntl(2) F_ADD_SEALS: what nobody may do to a memfd any more. `seals` of F_SEAL. */
+/**
+ * fcntl(2) F_ADD_SEALS: forbids operations on a memfd for good, in every process. `seals` of F_SEAL.
+ *
+ * @throws {SystemError} EPERM if it takes no more seals, EBUSY for F_SEAL.WRITE while it is mapped writable, EINVAL
+ */
 export function fcntl_add_seals(fd: number, seals: number): void {
   validateFd(fd);
   validateInteger(seals, 'seals', 0, MAX_FLAGS);
   check(binding.addSeals(fd, seals), 'fcntl');
 }
 
-/** fcntl(2) F_GET_SEALS. EINVAL for what knows no seals. */
+/** fcntl(2) F_GET_SEALS: the seals of a memfd, bits of F_SEAL. @throws {SystemError} EINVAL for a file that cannot have seals */
 export function fcntl_get_seals(fd: number): number {
   validateFd(fd);
   return check(binding.getSeals(fd), 'fcntl');
 }
 
-/** pidfd_open(2), Linux 5.3: a descriptor of a process, for process_madvise(). The caller closes it. */
+/** pidfd_open(2), Linux 5.3: a descriptor of a process, for {@link process_madvise}. The caller closes it. @throws {SystemError} ESRCH */
 export function pidfd_open(pid: number, flags = 0): number {
   validatePid(pid);
   validateInteger(flags, 'flags', 0, MAX_FLAGS);

@@ -1,5 +1,5 @@
-// futex(2): sleeping on a word of memory, and waking whoever sleeps on it, in any process that has
-// the memory. https://man7.org/linux/man-pages/man2/futex.2.html
+// futex(2): sleeping on a word of memory, and waking the threads that sleep on it, in any process that
+// maps the memory. https://man7.org/linux/man-pages/man2/futex.2.html
 import { constants } from 'node:os';
 import { binding } from '../internal/binding.js';
 import { check } from '../internal/syscall.js';
@@ -14,7 +14,7 @@ const MOST_WAITERS = 128;
 
 /** A word to sleep on, as {@link futex_waitv} takes it. */
 export interface FutexWaiter {
-  /** Of the word, 4 bytes at a multiple of 4: a view or buffer that begins with it, or its address. */
+  /** The word, 4 bytes at a multiple of 4: a view or buffer that begins with it, or its address. */
   readonly addr: Where;
   /** What the word must hold: 32 bits, signed or not. */
   readonly expected: number;
@@ -33,7 +33,7 @@ function validateExpected(expected: unknown, name: string): asserts expected is 
   validateInteger(expected, name, -(2 ** 31), 2 ** 32 - 1);
 }
 
-/** Calls again after an interruption by a signal, until the time is over. */
+/** Calls again after an interruption by a signal, until the timeout has passed. */
 function until(timeout: number, call: (ms: number) => number): number {
   const deadline = performance.now() + timeout;
   for (let left = timeout; ; left = Math.max(0, deadline - performance.now())) {
@@ -43,8 +43,8 @@ function until(timeout: number, call: (ms: number) => number): number {
 }
 
 /**
- * Blocks the thread while the word holds `expected`, until {@link futex_wake} wakes it: FUTEX_WAIT,
- * not private to the process. It may return without a wake-up: look at the word, and call again.
+ * futex(2) FUTEX_WAIT, across processes: blocks the thread while the word holds `expected`, until
+ * {@link futex_wake} wakes it. It may return without a wake-up: read the word, and call again if need be.
  *
  * @param timeout milliseconds
  * @throws {SystemError} EAGAIN if the word holds something else, ETIMEDOUT, EFAULT
@@ -57,7 +57,7 @@ export function futex_wait(addr: Where, expected: number, timeout: number = Infi
 }
 
 /**
- * Wakes up to `count` threads that sleep on the word, in this process and others: FUTEX_WAKE.
+ * futex(2) FUTEX_WAKE: wakes up to `count` threads that sleep on the word, in this process and others.
  *
  * @returns how many it woke
  * @throws {SystemError} EFAULT
@@ -69,12 +69,12 @@ export function futex_wake(addr: Where, count = 1): number {
 }
 
 /**
- * As {@link futex_wait}, on up to 128 words at once: futex_waitv(2), Linux 5.16.
+ * futex_waitv(2), Linux 5.16: as {@link futex_wait}, on up to 128 words at once.
  *
  * @param timeout milliseconds
- * @returns the index of a word that was woken
+ * @returns the index of a word that was woken; others may have been woken too
  * @throws {SystemError} EAGAIN if a word holds something else, ETIMEDOUT, EFAULT
- * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED
+ * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED on an older kernel
  */
 export function futex_waitv(waiters: readonly FutexWaiter[], timeout: number = Infinity): number {
   if (!Array.isArray(waiters)) throw invalidType('waiters', 'an array of { addr, expected }', waiters);

@@ -1,5 +1,5 @@
-// The calls on memory that is mapped, 1:1. Offsets and lengths are bytes; what the kernel
-// demands of them it says itself, as EINVAL. Each is described in its man page:
+// System calls on mapped memory, 1:1. Lengths are bytes; the kernel checks alignment itself and
+// returns EINVAL. Each call is described in its man page:
 // https://man7.org/linux/man-pages/dir_section_2.html
 import { type Target, binding } from '../internal/binding.js';
 import { lockRemedy, sealRemedy } from '../internal/remedy.js';
@@ -27,7 +27,12 @@ function onRange(name: string, call: Call, addr: Where, length: number | undefin
   check(call(range.target, 0, range.length, flags), name, remedy === undefined ? {} : { remedy });
 }
 
-/** mprotect(2). PROT.WRITE | PROT.EXEC must be permitted. */
+/**
+ * mprotect(2): changes the protection of whole pages, flags of PROT. PROT.WRITE | PROT.EXEC needs `allowWriteExec`.
+ *
+ * @throws {SystemError} EACCES to make a file writable that is open for reading only; EINVAL if not page-aligned
+ * @throws {TypeError} ERR_MEMMAP_WRITE_EXEC
+ */
 export function mprotect(
   addr: Where,
   length: number | undefined,
@@ -41,62 +46,67 @@ export function mprotect(
   onRange('mprotect', binding.mprotect, addr, length, prot);
 }
 
-/** msync(2): MS.SYNC or MS.ASYNC, and MS.INVALIDATE. */
+/** msync(2): writes changed pages to the file. MS.SYNC waits for the disk, MS.ASYNC does not; MS.INVALIDATE. @throws {SystemError} EIO, EBUSY, EINVAL */
 export function msync(addr: Where, length: number | undefined, flags: number): void {
   onRange('msync', binding.msync, addr, length, flags);
 }
 
-/** madvise(2). Some of MADV destroy bytes: DONTNEED, FREE, REMOVE, WIPEONFORK, GUARD_INSTALL. */
+/**
+ * madvise(2): advises the kernel about whole pages, with an advice of MADV. Some destroy bytes: DONTNEED, FREE,
+ * REMOVE, WIPEONFORK, GUARD_INSTALL.
+ *
+ * @throws {SystemError} EINVAL for an advice that this kernel does not know, and others
+ */
 export function madvise(addr: Where, length: number | undefined, advice: number): void {
   onRange('madvise', binding.madvise, addr, length, advice);
 }
 
-/** mlock(2). */
+/** mlock(2): reads the pages into memory and keeps them there. @throws {SystemError} ENOMEM, EPERM, EAGAIN: RLIMIT_MEMLOCK */
 export function mlock(addr: Where, length?: number): void {
   onRange('mlock', binding.mlock, addr, length, 0, lockRemedy);
 }
 
-/** mlock2(2), Linux 4.4: with MLOCK.ONFAULT pages are locked as they are touched. */
+/** mlock2(2), Linux 4.4: as {@link mlock}; with MLOCK.ONFAULT each page is locked when it is first touched. */
 export function mlock2(addr: Where, length: number | undefined, flags: number): void {
   onRange('mlock2', binding.mlock2, addr, length, flags, lockRemedy);
 }
 
-/** munlock(2). */
+/** munlock(2): undoes {@link mlock}. */
 export function munlock(addr: Where, length?: number): void {
   onRange('munlock', binding.munlock, addr, length, 0);
 }
 
-/** mlockall(2): MCL.CURRENT, MCL.FUTURE, MCL.ONFAULT. The whole process, not only our maps. */
+/** mlockall(2): locks all memory of the process, not only that of memmap: MCL.CURRENT, MCL.FUTURE, MCL.ONFAULT. @throws {SystemError} ENOMEM, EPERM */
 export function mlockall(flags: number): void {
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
   check(binding.mlockall(flags), 'mlockall', { remedy: lockRemedy });
 }
 
-/** munlockall(2). */
+/** munlockall(2): undoes {@link mlockall} and {@link mlock}, for all memory of the process. */
 export function munlockall(): void {
   check(binding.munlockall(), 'munlockall');
 }
 
-/** mseal(2), Linux 6.10. For the rest of the process's life: munmap() is EPERM then. */
+/** mseal(2), Linux 6.10: until the process ends, munmap(), mprotect() and mremap() of the pages fail with EPERM. @throws {SystemError} ENOSYS on an older kernel */
 export function mseal(addr: Where, length?: number, flags = 0): void {
   onRange('mseal', binding.mseal, addr, length, flags, sealRemedy);
 }
 
 /**
- * mincore(2): one byte a page, bit 0 set if it is in memory. For a file that the process
- * neither owns nor may write, the kernel says so of every page.
+ * mincore(2): one byte per page, bit 0 set if the page is in memory. For a file that the process
+ * neither owns nor may write, the kernel sets every bit. Fills `vec` if given, and returns it.
  */
 export function mincore(addr: Where, length?: number, vec?: Uint8Array): Uint8Array {
   const range = locate(addr, length);
   const pages = Math.ceil(range.length / binding.pageSize);
   if (vec !== undefined && !(vec instanceof Uint8Array)) throw invalidType('vec', 'a Uint8Array', vec);
   const out = vec ?? new Uint8Array(pages);
-  if (out.length < pages) throw outOfRange('vec.length', `>= ${pages}, one byte a page`, out.length);
+  if (out.length < pages) throw outOfRange('vec.length', `>= ${pages}, one byte per page`, out.length);
   check(binding.mincore(range.target, 0, range.length, out), 'mincore');
   return out;
 }
 
-/** A range of a process's memory. */
+/** A range of the memory of a process, for {@link process_madvise}. */
 export interface RemoteRange {
   readonly address: Where;
   /** Bytes. */
@@ -105,15 +115,17 @@ export interface RemoteRange {
 
 const DESTRUCTIVE = new Set([
   MADV.DONTNEED, MADV.FREE, MADV.REMOVE, MADV.DONTNEED_LOCKED, MADV.HWPOISON, MADV.GUARD_INSTALL,
-  // Of a forked child: it has no use for a heap or a stack that is wiped or missing.
+  // These take effect in a forked child, which cannot run with a heap or a stack wiped or missing.
   MADV.WIPEONFORK, MADV.DONTFORK,
 ]);
 
 /**
- * process_madvise(2), Linux 5.10: advice about the memory of the process behind `pidfd`, in
- * its addresses. What destroys bytes is limited to memory that memmap mapped here.
+ * process_madvise(2), Linux 5.10: gives an advice of MADV for memory of the process `pidfd`, in the addresses of
+ * that process. Advice that destroys bytes is limited to memory that memmap mapped in this process.
  *
  * @returns bytes advised, which can be fewer than asked
+ * @throws {SystemError} EPERM without the right to trace the process; EBADF, ESRCH, EINVAL
+ * @throws {RangeError} ERR_MEMMAP_FOREIGN_ADDRESS
  */
 export function process_madvise(pidfd: number, ranges: readonly RemoteRange[], advice: number, flags = 0): number {
   validateFd(pidfd, 'pidfd');

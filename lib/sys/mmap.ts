@@ -1,4 +1,4 @@
-// mmap(2), munmap(2), mremap(2): the calls that make and end buffers.
+// mmap(2), munmap(2), mremap(2): the calls that create and end buffers.
 import { type Handle, binding } from '../internal/binding.js';
 import { createBuffer, hasExternalShared, refuseBuffer } from '../internal/buffer.js';
 import { withRoom } from '../internal/reclaim.js';
@@ -12,15 +12,15 @@ const { PROT, MAP, MREMAP } = binding;
 /** Flags are 32 bits; the kernel refuses those it does not know. */
 const MAX_FLAGS = 2 ** 32 - 1;
 
-/** What has no place in the kernel's arguments. */
+/** Options of {@link mmap} that are not arguments of the kernel's call. */
 export interface MmapOptions {
-  /** Return a SharedArrayBuffer, the only buffer there can be in Electron. @default false */
+  /** Return a SharedArrayBuffer, the only kind that works in Electron. @default false */
   readonly shared?: boolean | undefined;
   /** Permit PROT.WRITE together with PROT.EXEC. @default false */
   readonly allowWriteExec?: boolean | undefined;
 }
 
-/** Ends a handle with the buffer, where the engine does not tell the addon of its death. */
+/** Releases a handle when its buffer is collected, where the engine does not notify the addon. */
 const overlays = new FinalizationRegistry<Handle>((handle) => binding.release(handle));
 
 function bufferOf(handle: Handle, length: number, shared: boolean, movable: boolean): AnyBuffer {
@@ -55,10 +55,16 @@ function validateMmapOptions(options: MmapOptions): void {
  * Two things differ from C, for safety: MAP.FIXED replaces only memory of memmap and is
  * EEXIST over anything else, and PROT.WRITE | PROT.EXEC must be permitted.
  *
- * @throws {UnsupportedError} ERR_MEMMAP_NO_EXTERNAL_BUFFER without `shared`, where the engine forbids it
  * @param addr where to map: 0 or null for anywhere, a hint, or with MAP.FIXED the place
- * @param prot PROT.READ | PROT.WRITE ...
- * @param flags MAP.SHARED or MAP.PRIVATE, and others
+ * @param length bytes, at least 1
+ * @param prot flags of PROT: PROT.READ | PROT.WRITE ...
+ * @param flags flags of MAP: MAP.SHARED or MAP.PRIVATE, and others
+ * @param offset bytes into the file, a multiple of PAGE_SIZE
+ * @returns a SharedArrayBuffer with `shared: true`, otherwise an ArrayBuffer
+ * @throws {SystemError} EACCES, EBADF, EEXIST, EINVAL, ENODEV, ENOMEM
+ * @throws {TypeError} ERR_MEMMAP_WRITE_EXEC
+ * @throws {UnsupportedError} ERR_MEMMAP_NO_EXTERNAL_BUFFER without `shared`, if the engine forbids it;
+ * ERR_MEMMAP_NO_SHARED_BUFFER, ERR_MEMMAP_BUFFER_TOO_LARGE
  * @see https://man7.org/linux/man-pages/man2/mmap.2.html
  */
 export function mmap(
@@ -70,6 +76,7 @@ export function mmap(
   offset: number,
   options: MmapOptions & { readonly shared: true },
 ): SharedArrayBuffer;
+/** Maps `length` bytes of the file `fd` at `offset`, or anonymous memory (fd -1), and returns an ArrayBuffer over them. */
 export function mmap(
   addr: Where | null,
   length: number,
@@ -113,10 +120,12 @@ function hugePageSize(flags: number): number | undefined {
 }
 
 /**
- * Unmaps. An ArrayBuffer given whole is detached: every view of it is empty. What else can
- * reach the addresses (views of a SharedArrayBuffer, other threads) reads zeros; the
- * addresses are given back when the last of them is gone.
+ * Unmaps memory. An ArrayBuffer given whole is detached: every view of it is empty. Views of a
+ * SharedArrayBuffer, also on other threads, read zeros; the addresses are released when the last
+ * view is collected.
  *
+ * @throws {RangeError} ERR_MEMMAP_FOREIGN_ADDRESS for memory that memmap did not map
+ * @throws {SystemError} EINVAL, EPERM: sealed memory
  * @see https://man7.org/linux/man-pages/man2/munmap.2.html
  */
 export function munmap(addr: Where, length?: number): void {
@@ -126,10 +135,14 @@ export function munmap(addr: Where, length?: number): void {
 }
 
 /**
- * Gives a mapping another length or place, and returns a buffer of the same kind over it.
- * The old ArrayBuffer is detached, except with MREMAP.DONTUNMAP (Linux 5.7). Moving memory
- * that a buffer is over needs MREMAP_DONTUNMAP of the kernel: 5.7, for files 5.13.
+ * Gives a mapping another length or address, and returns a buffer of the same kind over it.
+ * The old ArrayBuffer is detached, except with MREMAP.DONTUNMAP (Linux 5.7). To move memory
+ * under a buffer, the kernel must have MREMAP_DONTUNMAP: Linux 5.7, for files 5.13.
  *
+ * @param newLength bytes
+ * @param newAddr the address, with MREMAP.FIXED
+ * @throws {RangeError} ERR_MEMMAP_FOREIGN_ADDRESS for memory that memmap did not map
+ * @throws {SystemError} ENOMEM, EINVAL, EPERM: sealed memory
  * @see https://man7.org/linux/man-pages/man2/mremap.2.html
  */
 export function mremap<B extends AnyBuffer>(

@@ -1,5 +1,5 @@
-// The calls on where memory lies, by NUMA node, 1:1. Nodes are arrays of their numbers, 0 to
-// 1023, for the masks of C. https://man7.org/linux/man-pages/man7/numa.7.html
+// System calls for NUMA placement, 1:1. Nodes are arrays of their numbers, 0 to 1023, in place of
+// the bit masks of C. https://man7.org/linux/man-pages/man7/numa.7.html
 import { constants } from 'node:os';
 import { binding } from '../internal/binding.js';
 import { MAX_NODE, nodesRemedy, validateNodes } from '../internal/nodes.js';
@@ -10,9 +10,9 @@ import { check } from '../internal/syscall.js';
 const MAX_FLAGS = 2 ** 32 - 1;
 const { EAGAIN } = constants.errno;
 
-/** What get_mempolicy(2) says. */
+/** The result of {@link get_mempolicy}. */
 export interface Mempolicy {
-  /** One of MPOL, with its flags: or the node, with MPOL.F_NODE. */
+  /** A mode of MPOL with its flags; with MPOL.F_NODE the number of a node. */
   readonly mode: number;
   /** In ascending order. */
   readonly nodes: number[];
@@ -24,17 +24,18 @@ function maskOf(nodes: readonly number[] | null, name = 'nodes'): Int32Array | n
 
 function remedyOf(nodes: Int32Array | null): (code: string) => string | undefined {
   return (code) => {
-    if (code === 'EPERM') return 'It needs CAP_SYS_NICE, or is forbidden by a sandbox';
+    if (code === 'EPERM') return 'The call needs CAP_SYS_NICE, or a sandbox forbids it';
     const refused = code === 'EINVAL' || code === 'ENODEV' || code === 'EACCES';
     return refused && nodes !== null ? nodesRemedy(nodes) : undefined;
   };
 }
 
 /**
- * mbind(2): the policy of whole pages. `mode` of MPOL, with MPOL.F_STATIC_NODES and its like;
- * `flags`: MPOL.MF_STRICT, MF_MOVE, MF_MOVE_ALL. MPOL.PREFERRED_MANY is Linux 5.15,
- * MPOL.WEIGHTED_INTERLEAVE 6.9. Of the nodes those that are absent or forbidden are left
- * out; EINVAL if none remains.
+ * mbind(2): sets the policy of whole pages. `mode` of MPOL, with MPOL.F_STATIC_NODES and the like;
+ * `flags`: MPOL.MF_STRICT, MF_MOVE, MF_MOVE_ALL. MPOL.PREFERRED_MANY needs Linux 5.15,
+ * MPOL.WEIGHTED_INTERLEAVE 6.9. The kernel ignores nodes that are absent or forbidden.
+ *
+ * @throws {SystemError} EINVAL if no node remains; EIO with MF_STRICT; EPERM for MF_MOVE_ALL without CAP_SYS_NICE
  */
 export function mbind(
   addr: Where,
@@ -51,9 +52,11 @@ export function mbind(
 }
 
 /**
- * get_mempolicy(2): the policy of this thread; with MPOL.F_ADDR that of the page at `addr`,
- * with MPOL.F_NODE too the node it lies on, which brings it into memory; with
- * MPOL.F_MEMS_ALLOWED the nodes that the cpuset allows. The memory need not be memmap's.
+ * get_mempolicy(2): the policy of this thread, or with MPOL.F_ADDR that of the page at `addr`. MPOL.F_ADDR |
+ * MPOL.F_NODE gives the node of the page, and reads the page into memory; MPOL.F_MEMS_ALLOWED gives the nodes
+ * that the cpuset allows. The memory need not be memmap's.
+ *
+ * @throws {SystemError} EFAULT if nothing is mapped at `addr`, EINVAL, ENOSYS without NUMA
  */
 export function get_mempolicy(addr: Where | null = null, flags = 0): Mempolicy {
   const address = addressOf(addr);
@@ -62,7 +65,7 @@ export function get_mempolicy(addr: Where | null = null, flags = 0): Mempolicy {
   return { mode, nodes };
 }
 
-/** set_mempolicy(2): the policy of this thread, which those that it starts inherit. */
+/** set_mempolicy(2): sets the policy of this thread. Threads that it starts inherit it. @throws {SystemError} EINVAL */
 export function set_mempolicy(mode: number, nodes: readonly number[] | null): void {
   validateInteger(mode, 'mode', 0, MAX_FLAGS);
   const mask = maskOf(nodes);
@@ -70,13 +73,14 @@ export function set_mempolicy(mode: number, nodes: readonly number[] | null): vo
 }
 
 /**
- * move_pages(2) of the process `pid`, 0: this one. Moves each page to the node of the same
- * place in `nodes`; with null it moves nothing. `flags`: MPOL.MF_MOVE, or MF_MOVE_ALL, which
+ * move_pages(2): moves pages of the process `pid` (0: this one), each to the node at the same index of
+ * `nodes`. With null it moves nothing and only reports. `flags`: MPOL.MF_MOVE, or MF_MOVE_ALL, which
  * needs CAP_SYS_NICE.
  *
  * @returns for each page its node, or a negative errno: -ENOENT or -EFAULT if it is not in
- * memory, -EFAULT if but zeros have been read there, -EACCES if other processes have it too,
- * -EAGAIN if the kernel gave up before it, or could not say
+ * memory, -EFAULT if only zeros have been read there, -EACCES if other processes map it too,
+ * -EAGAIN if the kernel stopped before it, or could not say
+ * @throws {SystemError} ENODEV, EACCES, EPERM, ESRCH
  */
 export function move_pages(
   pid: number,
@@ -96,17 +100,18 @@ export function move_pages(
     throw outOfRange('nodes.length', `${pages.length}, one for each address`, to.length);
   }
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
-  // What it gives up on it leaves as it was.
+  // The kernel leaves the entries of pages that it does not get to unchanged.
   const status = new Int32Array(pages.length).fill(-EAGAIN);
   check(binding.movePages(pid, pages, to, status, flags), 'move_pages', { remedy: remedyOf(to) });
   return status;
 }
 
 /**
- * migrate_pages(2): moves all pages of the process `pid`, 0: this one, that lie on nodes of
- * `from` to those of `to`.
+ * migrate_pages(2): moves all pages of the process `pid` (0: this one) on the nodes `from` to the
+ * nodes `to`.
  *
  * @returns how many pages could not be moved
+ * @throws {SystemError} EINVAL, EPERM, ESRCH
  */
 export function migrate_pages(pid: number, from: readonly number[], to: readonly number[]): number {
   validatePid(pid, 'pid', 0);
@@ -116,8 +121,10 @@ export function migrate_pages(pid: number, from: readonly number[], to: readonly
 }
 
 /**
- * set_mempolicy_home_node(2), Linux 5.17: which node comes first for pages whose policy is
+ * set_mempolicy_home_node(2), Linux 5.17: sets which node comes first for pages whose policy is
  * MPOL.BIND or MPOL.PREFERRED_MANY.
+ *
+ * @throws {SystemError} EOPNOTSUPP (Node: ENOTSUP) or ENOENT without such a policy; EINVAL; ENOSYS on an older kernel
  */
 export function set_mempolicy_home_node(addr: Where, length: number | undefined, node: number, flags = 0): void {
   validateInteger(node, 'node', 0, MAX_NODE);

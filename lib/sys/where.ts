@@ -3,6 +3,7 @@ import { type Target, binding } from '../internal/binding.js';
 import { outOfRange, validateAddress, validateInteger } from '../internal/validate.js';
 import { foreignAddress } from '../internal/syscall.js';
 
+/** Either kind of buffer over mapped memory. */
 export type AnyBuffer = ArrayBuffer | SharedArrayBuffer;
 
 /**
@@ -28,7 +29,7 @@ export function bufferBytes(where: unknown): Uint8Array | undefined {
   }
 }
 
-/** What the native call acts on, and its length: `length`, or all of the buffer or view. */
+/** The memory that the native call acts on, and its length: `length`, or all of the buffer or view. */
 export function locate(where: Where, length: number | undefined): { target: Target; length: number } {
   const bytes = bufferBytes(where);
   if (bytes === undefined) {
@@ -42,7 +43,7 @@ export function locate(where: Where, length: number | undefined): { target: Targ
   return { target: bytes, length };
 }
 
-/** The number of an address, for calls where the memory need not be ours. */
+/** The number of an address, for calls where the memory need not be memmap's. */
 export function addressOf(where: Where | null): bigint {
   if (where === null) return 0n;
   const bytes = bufferBytes(where);

@@ -9,7 +9,7 @@ import { temporaryFiles } from '../support/temp.mjs';
 
 const LENGTH = 8 * PAGE;
 const SECRET = Buffer.alloc(LENGTH, 'secret');
-const closed = { name: 'SystemError', code: 'EBADF', message: /Somebody has closed descriptor \d+/ };
+const closed = { name: 'SystemError', code: 'EBADF', message: /Descriptor \d+ belongs to memmap but was closed/ };
 
 describe('a descriptor that a mapping keeps, and somebody else has closed', () => {
   const keep = closedAfterEach();

@@ -1,4 +1,4 @@
-// A line of /proc/PID/maps, and an answer of PROCMAP_QUERY, as an entry of maps().
+// Turns a line of /proc/PID/maps, or the result of PROCMAP_QUERY, into an entry of maps().
 import { readlinkSync, statSync } from 'node:fs';
 import { binding } from '../../internal/binding.js';
 import type { Usage } from './usage.js';
@@ -9,49 +9,49 @@ const { PROT } = binding;
 export interface MapEntry {
   /** The first address. */
   readonly start: bigint;
-  /** The first address behind it. */
+  /** The first address after it. */
   readonly end: bigint;
   /** Bytes. */
   readonly length: number;
   readonly readable: boolean;
   readonly writable: boolean;
   readonly executable: boolean;
-  /** MAP_SHARED: writes reach the file, and others who map it. */
+  /** MAP_SHARED: writes reach the file, and other processes that map it. */
   readonly shared: boolean;
   /** Bytes from the start of the file to `start`. 0 without a file. */
   readonly offset: number;
   /** 'major:minor' of the file's device, hexadecimal, as the kernel writes it. '00:00' without a file. */
   readonly device: string;
-  /** 0 without a file. */
+  /** The inode of the file. 0 without a file. */
   readonly inode: number;
   /**
-   * The file, as this process would see it. The kernel gives paths to what has no file, too:
+   * The path of the file, as this process sees it. The kernel also gives paths to some memory without a file:
    * '/memfd:name', '/dev/zero' (shared anonymous memory), '/SYSV00000000', all `deleted`.
    */
   readonly path: string | undefined;
-  /** Nothing has this path any more, or nothing ever had. */
+  /** The file no longer has this path, or never had it. */
   readonly deleted: boolean;
-  /** What is not a file: '[heap]', '[stack]', '[vdso]', '[anon:a name]', 'anon_inode:[io_uring]'. */
+  /** The name of memory without a file: '[heap]', '[stack]', '[vdso]', '[anon:a name]', 'anon_inode:[io_uring]'. */
   readonly name: string | undefined;
   /**
-   * Holds memory that memmap mapped in this process. The kernel joins neighbours that are alike,
-   * so that some of it may be somebody else's. False for other processes.
+   * Whether it holds memory that memmap mapped in this process. The kernel merges adjacent mappings that
+   * are alike, so a part may belong to other code. False for other processes.
    */
   readonly memmap: boolean;
-  /** What it takes, with `usage: true`. */
+  /** The memory that it uses, with `usage: true`. */
   readonly usage: Usage | undefined;
 }
 
-/** An entry whose usage is still to come. */
+/** An entry whose usage is not yet known. */
 export type EntryInMaking = Omit<MapEntry, 'usage'> & { usage: Usage | undefined };
 
-/** Whose map is read: 'self', or the number of another process. */
+/** The process whose map is read: 'self', or the number of another process. */
 export type Whose = number | 'self';
 
 const DELETED = ' (deleted)';
-/** The only byte that the kernel writes otherwise in the text; a backslash stays one. */
+/** The newline is the only byte that the kernel escapes; it does not escape a backslash. */
 const ESCAPED_NEWLINE = '\\012';
-/** Pages of a mapping that is closed while its buffer is still about. */
+/** The path of pages that replace a closed mapping while its buffer still exists. */
 export const CLOSED_PAGES: string = `/memfd:${binding.closedPagesName} (deleted)`;
 const SHARED = 8;
 const KERNEL_HALF = 1n << 63n;
@@ -60,7 +60,7 @@ const KERNEL_HALF = 1n << 63n;
 export class EntryParser {
   readonly #whose: Whose;
   readonly #names = new Map<string, boolean>();
-  /** Texts of their own: a part of a line would keep all the lines around it in memory. */
+  /** Copies of texts: a slice of a line would keep all the lines around it in memory. */
   readonly #texts = new Map<string, string>();
 
   constructor(whose: Whose) {
@@ -135,7 +135,7 @@ export class EntryParser {
     return own;
   }
 
-  /** Whether a file has this very name, the kernel's words at its end included. */
+  /** Whether a file has exactly this name, including the ' (deleted)' at its end. */
   #isName(path: string, inode: number): boolean {
     const key = `${inode} ${path}`;
     let known = this.#names.get(key);
@@ -150,7 +150,7 @@ export class EntryParser {
     return known;
   }
 
-  /** A newline, or a file that is really called so: only the privileged may ask. */
+  /** The text stands for a newline, or is itself in the name. Only a privileged process can find out. */
   #unescape(label: string, range: string): string {
     try {
       return readlinkSync(`/proc/${this.#whose}/map_files/${range}`);

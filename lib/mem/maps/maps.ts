@@ -1,4 +1,4 @@
-// The map of a process: what is mapped where, and what it takes. proc_pid_maps(5)
+// The map of a process: what is mapped where, and how much memory it uses. proc_pid_maps(5)
 import { constants } from 'node:os';
 import { binding } from '../../internal/binding.js';
 import { countsAsMapping, mappingLimit, readLines, readText } from '../../internal/kernel-files.js';
@@ -14,7 +14,7 @@ export interface MapsOptions {
   /** The process, or a thread of it. @default this process */
   readonly pid?: number | undefined;
   /**
-   * Say what each mapping takes. The kernel then looks at each page that is mapped, so that it takes
+   * Report the memory that each mapping uses. The kernel then looks at each mapped page, so the call takes
    * longer the more is in memory. @default false
    */
   readonly usage?: boolean | undefined;
@@ -30,30 +30,30 @@ export interface MapsAtOptions extends MapsOptions {
 export interface MapsAt {
   /** The mapping that holds the address; none if nothing is mapped there. */
   readonly mappings: readonly MapEntry[];
-  /** What they take together, with `usage: true`. */
+  /** The sum of their usage, with `usage: true`. */
   readonly total: Footprint | undefined;
 }
 
 /** The map of a process. */
 export interface Maps extends MapsAt {
-  /** By ascending address. None for what has no memory of its own: a zombie, a thread of the kernel. */
+  /** By ascending address. Empty for a process without memory of its own: a zombie, a kernel thread. */
   readonly mappings: readonly MapEntry[];
   /**
-   * Mappings that count against `limit`: all but [vsyscall], a page of the kernel's that x86-64
+   * Mappings that count against `limit`: all except [vsyscall], a page of the kernel that x86-64
    * lists in every process.
    */
   readonly count: number;
   /**
-   * Mappings a process may have: vm.max_map_count. mmap(2) is ENOMEM there. NaN if /proc/sys is not mounted.
+   * How many mappings a process may have: vm.max_map_count. At the limit mmap(2) fails with ENOMEM. NaN if
+   * /proc/sys is not mounted.
    */
   readonly limit: number;
 }
 
 /**
- * What is mapped in a process, this one or another of the same user. Everything is read anew at
- * each call, and nothing between two calls is held still: while it reads, other threads may map
- * and unmap. What is mapped all the while is in the result once, and no two mappings overlap;
- * but it is not a picture of one moment. All sizes are bytes.
+ * Lists what is mapped in a process, this one or another of the same user. The map is not a snapshot of
+ * one moment: other threads may map and unmap while it is read. What is mapped throughout the call is in
+ * the result once, and no two mappings overlap. All sizes are bytes.
  *
  * ```js
  * const { mappings, count, limit } = maps();
@@ -61,15 +61,16 @@ export interface Maps extends MapsAt {
  * const { mappings: [heap] } = maps({ at: address, usage: true });
  * ```
  *
- * With `at` and without `usage`, of this process, the kernel is asked for that one mapping
- * (PROCMAP_QUERY, Linux 6.11); otherwise its text is read up to there. `total` is the sum of the
- * mappings, whose proportional shares the kernel rounds down to whole kB.
+ * With `at`, for this process and without `usage`, the kernel is asked for that one mapping
+ * (PROCMAP_QUERY, Linux 6.11); otherwise /proc/PID/maps or smaps is read up to there. `total` is the sum
+ * of the mappings, whose proportional shares the kernel rounds down to whole kB.
  *
- * @throws {SystemError} ENOENT, ESRCH if there is no such process, or it has ended or called
- * execve(2) while it was read: never a part of its map
- * @throws {SystemError} EACCES, EPERM if it is another user's: that takes root, CAP_SYS_PTRACE
+ * @throws {SystemError} ENOENT, ESRCH if there is no such process, or it ended or called execve(2)
+ * while its map was read; a partial map is never returned
+ * @throws {SystemError} EACCES, EPERM for a process of another user: that takes root (CAP_SYS_PTRACE)
  */
 export function maps(options: MapsAtOptions): MapsAt;
+/** Lists what is mapped in a process: this one, or `options.pid`. */
 export function maps(options?: MapsOptions): Maps;
 export function maps(options: MapsOptions & { readonly at?: bigint } = {}): MapsAt | Maps {
   validateOptions<MapsAtOptions>(options, ['pid', 'at', 'usage']);
@@ -100,7 +101,7 @@ function query(at: bigint, parser: EntryParser): MapEntry[] | undefined {
   const facts = new BigUint64Array(7);
   const label = binding.mapAt(at, facts);
   if (typeof label === 'string') return [parser.found(facts, label)];
-  // The kernel's own half is in the text alone.
+  // Mappings in the kernel's half of the addresses are only in the text.
   return label === -errno.ENOENT && at < 1n << 63n ? [] : undefined;
 }
 
@@ -146,7 +147,7 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException & { errno
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number';
 }
 
-/** Kernels differ in what they say of a zombie, or a thread of their own: an empty map, or ESRCH. */
+/** For a zombie or a kernel thread some kernels give an empty map, others ESRCH. */
 function hasNoMemory(whose: Whose, error: unknown): boolean {
   if (!isSystemError(error) || error.code !== 'ESRCH') return false;
   const status = readText(`/proc/${whose}/status`);
@@ -160,9 +161,9 @@ function asFailure(error: unknown, whose: Whose, path: string): unknown {
 function remedy(whose: Whose): (code: string) => string | undefined {
   return (code) => {
     if (code === 'EACCES' || code === 'EPERM') {
-      return `Only its own user, if it lets itself be traced, or root (CAP_SYS_PTRACE) may read the map of process ${whose}`;
+      return `Only root (CAP_SYS_PTRACE), or its own user if the process may be traced, may read the map of process ${whose}`;
     }
-    if (code === 'ESRCH') return `Process ${whose} ended, or began another program, while its map was read`;
+    if (code === 'ESRCH') return `Process ${whose} ended or started another program while its map was read`;
     if (code !== 'ENOENT') return undefined;
     if (readText('/proc/self/status') === undefined) return '/proc is not mounted';
     return readText(`/proc/${whose}/status`) === undefined

@@ -1,55 +1,55 @@
-// What mappings take: the fields of /proc/PID/smaps.
+// How much memory mappings use: the fields of /proc/PID/smaps.
 
-/** What memory takes, in bytes: proc_pid_smaps(5). */
+/** The memory that mappings use, in bytes: proc_pid_smaps(5). */
 export interface Footprint {
-  /** In memory: Rss. Without pages of a pool of huge pages, which `hugePool` counts. */
+  /** Bytes in memory: Rss. Without huge pages of a pool, which `hugePool` counts. */
   readonly resident: number;
-  /** Of that, each page divided by the number of processes that map it: Pss. */
+  /** `resident`, with each page divided by the number of processes that map it: Pss. */
   readonly proportional: number;
-  /** Of that, pages that have been written to: Pss_Dirty. Undefined before Linux 6.0. */
+  /** The part of `proportional` that has been written to: Pss_Dirty. Undefined before Linux 6.0. */
   readonly proportionalDirty: number | undefined;
-  /** Mapped by others, too, and as the file has it. */
+  /** Also mapped by other processes, and unchanged. */
   readonly sharedClean: number;
-  /** Mapped by others, too, and written to. */
+  /** Also mapped by other processes, and written to. */
   readonly sharedDirty: number;
-  /** Mapped here alone, and as the file has it. */
+  /** Mapped only by this process, and unchanged. */
   readonly privateClean: number;
-  /** Mapped here alone, and written to. */
+  /** Mapped only by this process, and written to. */
   readonly privateDirty: number;
-  /** Touched since the kernel last looked, or since /proc/PID/clear_refs. */
+  /** Accessed since the kernel last looked, or since /proc/PID/clear_refs. */
   readonly referenced: number;
-  /** Of no file: anonymous memory, and copies that writes to private mappings have made. */
+  /** Without a file: anonymous memory, and copies made by writes to private mappings. */
   readonly anonymous: number;
-  /** Given up with MADV_FREE, and not taken yet. */
+  /** Released with MADV_FREE, and not yet reclaimed. */
   readonly lazyFree: number;
-  /** Swapped out, anonymous memory: Swap. */
+  /** Anonymous memory that is swapped out: Swap. */
   readonly swapped: number;
-  /** Of that, each page divided by the number of processes that have it: SwapPss. */
+  /** `swapped`, with each page divided by the number of processes that map it: SwapPss. */
   readonly swappedProportional: number;
-  /** Of `proportional`, locked in memory: mlock(2). */
+  /** The part of `proportional` that is locked in memory: mlock(2). */
   readonly locked: number;
-  /** Of `resident`, mapped by transparent huge pages. */
+  /** The parts of `resident` that transparent huge pages map. */
   readonly hugeTransparent: {
     readonly anonymous: number;
-    /** Of tmpfs and shared memory: ShmemPmdMapped. */
+    /** tmpfs and shared memory: ShmemPmdMapped. */
     readonly shared: number;
     readonly file: number;
   };
-  /** Pages of a pool of huge pages, which no other field counts. */
+  /** Huge pages of a pool, which no other field counts. */
   readonly hugePool: { readonly shared: number; readonly private: number };
 }
 
-/** What one mapping takes, and how the kernel treats it: proc_pid_smaps(5). */
+/** The memory that one mapping uses, and how the kernel treats it: proc_pid_smaps(5). */
 export interface Usage extends Footprint {
-  /** Bytes in a page: of the pool for huge pages, else of the machine. */
+  /** Bytes in a page: of the pool for huge pages, otherwise of the machine. */
   readonly pageSize: number;
-  /** Bytes in a page of the processor's tables. */
+  /** Bytes that an entry of the processor's page tables maps. */
   readonly mmuPageSize: number;
-  /** pkeys(7). Undefined on processors without them. */
+  /** The memory protection key: pkeys(7). Undefined on processors without them. */
   readonly protectionKey: number | undefined;
   /**
-   * The two letters of each flag, as the kernel has them: proc_pid_smaps(5), VmFlags, explains them.
-   * 'sl' is sealed, 'lo' locked, 'ht' of a pool of huge pages, 'hg' advised 'hugepage', 'dd' not dumped.
+   * The kernel's two letters for each flag: see VmFlags in proc_pid_smaps(5). 'sl' is sealed, 'lo' locked,
+   * 'ht' of a pool of huge pages, 'hg' advised 'hugepage', 'dd' not dumped.
    */
   readonly flags: readonly string[];
 }
@@ -82,7 +82,7 @@ class Fields {
     this.#values.fill(NaN);
   }
 
-  /** Adds what another has; a field that none had is still none. */
+  /** Adds the fields of another. A field that neither has stays NaN. */
   add(other: Fields): void {
     for (let place = 0; place < KEYS.length; place++) {
       const value = other.#values[place] ?? NaN;
@@ -92,7 +92,7 @@ class Fields {
 }
 
 function footprint(fields: Fields): Footprint {
-  // What an older kernel does not count, it does not do.
+  // An older kernel that does not count something does not have it.
   const bytes = (key: Key): number => fields.get(key) ?? 0;
   return {
     resident: bytes('Rss'),
@@ -117,12 +117,12 @@ function footprint(fields: Fields): Footprint {
   };
 }
 
-/** Gathers the lines that smaps has below the one of maps, mapping by mapping. */
+/** Reads the fields that follow the first line of each mapping in smaps. */
 export class UsageReader {
   readonly #fields = new Fields();
   readonly #sum = new Fields();
   #flags: readonly string[] = [];
-  /** Most mappings have the flags of another. */
+  /** Most mappings have the same flags as another: their arrays are shared. */
   readonly #known = new Map<string, readonly string[]>();
 
   /** Whether a line of smaps is a field: those of mappings begin with a hexadecimal digit. */
@@ -139,7 +139,7 @@ export class UsageReader {
     else this.#fields.set(key, text);
   }
 
-  /** What the lines since the last call say. */
+  /** The usage from the lines since the last call. */
   finish(): Usage {
     const usage = {
       ...footprint(this.#fields),
@@ -163,7 +163,7 @@ export class UsageReader {
     return flags;
   }
 
-  /** Of all mappings so far. */
+  /** The sum of all mappings so far. */
   total(): Footprint {
     return footprint(this.#sum);
   }

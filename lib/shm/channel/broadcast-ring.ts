@@ -1,23 +1,23 @@
-// The ring of a 'broadcast' channel: one writer, and readers that each have a cursor of their
-// own. A slow reader either holds the writer up, or loses the oldest messages and learns how
-// many. Byte layout: docs/abi.md.
+// The ring of a 'broadcast' channel: one writer, and readers with a cursor each. A slow reader
+// either makes the writer wait, or loses the oldest messages and learns how many. Byte layout:
+// docs/abi.md.
 import { corrupt, WORD } from './header.js';
 import type { Members } from './members.js';
 import type { MirroredBuffer } from './mirrored-buffer.js';
 import { RECORD_HEADER, distance, recordSize } from './ring.js';
 import type { SharedWords } from './shared-words.js';
 
-/** Words of a reader's place, after its owner. */
+/** The words of a reader's place, after that of its owner. */
 const CURSOR = 1;
 /** Whether the cursor counts. */
 const ACTIVE = 2;
-/** Of no meaning: an access that orders others. */
+/** A word without a meaning: an access to it orders others. */
 const FENCE = 3;
 
-/** Attempts to get hold of a message before the writer takes it away again. */
+/** Attempts to read a message before the writer overwrites it. */
 const MOST_LOOKS = 1_000_000;
 
-/** What a ring of this kind is made of. */
+/** The parts of a broadcast ring. */
 export interface BroadcastParts {
   readonly words: SharedWords;
   readonly memory: MirroredBuffer;
@@ -30,11 +30,11 @@ export interface BroadcastParts {
 export class BroadcastWriter {
   readonly #parts: BroadcastParts;
   #head = 0;
-  /** As last published. */
+  /** The head as last published. */
   #published = 0;
-  /** No reader needs what is before it; the oldest message that is whole starts here. */
+  /** Where the oldest complete message starts. No reader needs anything before it. */
   #oldest = 0;
-  /** Of the next message. */
+  /** The number of the next message. */
   #number = 0;
 
   constructor(parts: BroadcastParts) {
@@ -53,7 +53,7 @@ export class BroadcastWriter {
   #accept(position: number, word: number): void {
     const used = distance(position, this.#head);
     if (used < 0 || used > this.#parts.capacity || ((position | this.#head) & 7) !== 0) {
-      throw corrupt('A position in the ring is impossible', word * 4);
+      throw corrupt(`Position ${position} in the ring is impossible: it must be at most ${this.#parts.capacity} bytes before ${this.#head}`, word * 4);
     }
   }
 
@@ -66,7 +66,7 @@ export class BroadcastWriter {
     return size <= capacity - distance(this.#oldest, this.#head);
   }
 
-  /** Where the slowest reader is; where what has been published ends if there is none. */
+  /** The position of the slowest reader; without readers, the end of what has been published. */
   #slowest(): number {
     const { words, capacity, readers } = this.#parts;
     let most = distance(this.#published, this.#head);
@@ -75,14 +75,14 @@ export class BroadcastWriter {
       const cursor = words.load(at + CURSOR);
       const behind = distance(cursor, this.#head);
       if (behind < 0 || behind > capacity || (cursor & 7) !== 0) {
-        throw corrupt('The position of a reader is impossible', (at + CURSOR) * 4);
+        throw corrupt(`Position ${cursor} of a reader is impossible: the writer is at ${this.#head}`, (at + CURSOR) * 4);
       }
       most = Math.max(most, behind);
     }
     return (this.#head - most) | 0;
   }
 
-  /** Gives up the oldest messages, until `size` bytes are free. */
+  /** Drops the oldest messages until `size` bytes are free. */
   #forget(size: number): void {
     const { words, memory, capacity } = this.#parts;
     while (distance(this.#oldest, this.#head) > capacity - size) {
@@ -94,8 +94,8 @@ export class BroadcastWriter {
       }
       this.#oldest = (this.#oldest + recordSize(length)) | 0;
     }
-    // Before the bytes are written, and nothing moves across it: a reader that copies them
-    // looks at it afterwards.
+    // Published before the bytes are overwritten, and no access is reordered across it: a reader
+    // checks it after copying them.
     words.exchange(WORD.oldest, this.#oldest);
   }
 
@@ -133,7 +133,7 @@ export class BroadcastReader {
   #tail = 0;
   #released = 0;
   #head = 0;
-  /** Of the next message. */
+  /** The expected number of the next message. */
   #number = 0;
   /** Messages lost since the last call of {@link takeLost}. */
   #lost = 0;
@@ -143,20 +143,20 @@ export class BroadcastReader {
     this.#at = at;
   }
 
-  /** Starts with what is sent from now on. */
+  /** Starts with messages sent from now on. */
   resume(): void {
     const { words } = this.#parts;
     words.store(this.#at + ACTIVE, 0);
     words.store(this.#at + CURSOR, words.load(WORD.head));
     words.store(this.#at + ACTIVE, 1);
-    // Again: a writer that saw no reader goes no further than a ring's length from where it
-    // had published then, and that is not further than here.
+    // Load the head again: a writer that has not seen this reader writes at most a ring's length from
+    // where it had published then, which is not after this position.
     this.#tail = words.load(WORD.head);
-    if ((this.#tail & 7) !== 0) throw corrupt('The position of the writer is impossible', WORD.head * 4);
+    if ((this.#tail & 7) !== 0) throw corrupt(`Position ${this.#tail} of the writer is impossible: not a multiple of 8`, WORD.head * 4);
     words.store(this.#at + CURSOR, this.#tail);
     this.#released = this.#tail;
     this.#head = this.#tail;
-    // Of messages that are being published it may be that of the one behind them.
+    // If messages are being published, it may be the number of the one after them.
     this.#number = words.load(WORD.number);
   }
 
@@ -164,9 +164,9 @@ export class BroadcastReader {
     const { words, capacity, loses } = this.#parts;
     const head = words.load(WORD.head);
     const unread = distance(this.#tail, head);
-    // Who may lose messages may be any distance behind; who may not, a ring's length.
+    // A reader that may lose messages can be any distance behind; another, a ring's length.
     if ((head & 7) !== 0 || (!loses && (unread < distance(this.#tail, this.#head) || unread > capacity))) {
-      throw corrupt('The position of the writer is impossible', WORD.head * 4);
+      throw corrupt(`Position ${head} of the writer is impossible: this reader is at ${this.#tail}`, WORD.head * 4);
     }
     this.#head = head;
     return unread !== 0;
@@ -193,22 +193,22 @@ export class BroadcastReader {
     }
   }
 
-  /** Whether the writer has not begun to write over the next message, whose bytes have been read. */
+  /** Whether the writer has not begun to overwrite the next message, whose bytes have been read. */
   intact(): boolean {
     const { words, loses } = this.#parts;
     if (!loses) return true;
-    // No read of the bytes comes after the look.
+    // Orders the reads of the bytes before the load of the position.
     words.add(this.#at + FENCE, 0);
     return distance(words.load(WORD.oldest), this.#tail) >= 0;
   }
 
-  /** Goes on with the oldest message there is. */
+  /** Continues with the oldest message that still exists. */
   #catchUp(looks: number): void {
     const { words } = this.#parts;
     const oldest = words.load(WORD.oldest);
-    // A writer that is far faster may pass us at some attempts, but not at all.
+    // A much faster writer may overtake some attempts, but not all.
     if ((oldest & 7) !== 0 || looks > MOST_LOOKS) {
-      throw corrupt('The position of the oldest message is impossible', WORD.oldest * 4);
+      throw corrupt(`Position ${oldest} of the oldest message is impossible`, WORD.oldest * 4);
     }
     this.#tail = oldest;
     this.#head = oldest;

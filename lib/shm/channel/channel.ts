@@ -9,22 +9,23 @@ import type { Consumer } from './consumer.js';
 import { type ConnectChannelOptions, type DuplexChannel, connectChannel } from './duplex.js';
 import type { Producer } from './producer.js';
 
+/** Options of {@link Channel.create}. */
 export interface ChannelOptions {
-  /** Bytes of messages and their headers that it can hold: rounded up to a power of two, 64 KiB to 1 GiB. */
+  /** Bytes of messages and their headers (8 bytes each) that it can hold: rounded up to a power of two, 64 KiB to 1 GiB. */
   readonly capacity: number;
   /**
-   * `'spsc'`: one producer, one consumer. `'mpmc'`: up to 64 of each, and each message goes to one
-   * consumer. `'broadcast'`: one producer, and up to 64 consumers that get all that is sent after
-   * they came. @default 'spsc'
+   * `'spsc'`: one producer, one consumer. `'mpmc'`: up to 64 of each; each message goes to one
+   * consumer. `'broadcast'`: one producer, and up to 64 consumers; each receives all messages sent
+   * after it was made. @default 'spsc'
    */
   readonly kind?: ChannelKind | undefined;
-  /** Of a broadcast: whether the producer waits for a slow consumer, or that one loses messages. @default 'wait' */
+  /** For a broadcast: the producer waits for a slow consumer (`'wait'`), or the consumer loses messages (`'lose'`). @default 'wait' */
   readonly slow?: SlowReader | undefined;
 }
 
 /**
- * A channel for messages from one process to another: one is the producer, the other the
- * consumer; both may be anywhere that has the descriptor.
+ * A channel for messages in shared memory. Its ends, a producer and a consumer, can be made in any
+ * process or thread that has the descriptor.
  *
  * ```js
  * using channel = Channel.create({ capacity: 1 << 20 });
@@ -42,7 +43,7 @@ export class Channel implements Disposable {
   }
 
   /**
-   * Makes a channel in a memfd of its own, with all its pages, sealed against any change of length.
+   * Makes a channel in a new memfd, with all pages allocated, and sealed against changes of length.
    *
    * @throws {SystemError} ENOMEM, ENOSPC
    */
@@ -56,7 +57,7 @@ export class Channel implements Disposable {
   }
 
   /**
-   * A channel that another process has made. The descriptor stays the caller's.
+   * Opens a channel that another process has made, and checks its header. The caller still owns `fd`.
    *
    * @throws {PeerError} ERR_MEMMAP_NOT_MEMORY, ERR_MEMMAP_NOT_SEALED, ERR_MEMMAP_CORRUPT
    */
@@ -66,8 +67,8 @@ export class Channel implements Disposable {
 
   /**
    * Listens at a path, or at `'\0'` and an abstract name, and gives each client a channel in each
-   * direction. Resolves when clients can connect. As with `listen()`, only our own user is talked
-   * to unless `allow` says otherwise, and what a dead process has left at the path is replaced.
+   * direction. Resolves when clients can connect. As with `listen()`, only processes of the same user
+   * are accepted unless `allow` permits others, and a socket that a dead process left is replaced.
    *
    * ```js
    * await using server = await Channel.serve('/run/echo', async (channel) => {
@@ -76,7 +77,7 @@ export class Channel implements Disposable {
    * ```
    *
    * @param handler - called once for each client. If it returns a promise, the channel is ended and
-   * closed when that is settled; otherwise the handler closes it. See ServeOptions.onError
+   * closed when the promise settles; otherwise the handler must close it. See {@link ServeOptions.onError}
    * @throws {SystemError} EADDRINUSE, EACCES, ENOENT
    */
   static async serve(path: string, handler: ChannelHandler, options: ServeOptions = {}): Promise<ChannelServer> {
@@ -84,54 +85,58 @@ export class Channel implements Disposable {
   }
 
   /**
-   * Connects to a `Channel.serve()`: a channel in each direction.
+   * Connects to a `Channel.serve()` of another process, and returns a channel in each direction.
    *
-   * @throws {SystemError} ENOENT, EACCES; ECONNREFUSED if nobody listens
-   * @throws {PeerError} ERR_MEMMAP_PEER_REFUSED if `allow` says no, ERR_MEMMAP_PEER_CLOSED if the
-   * server hangs up, ERR_MEMMAP_BAD_MESSAGE and what fromFd() throws if it gives no channel
+   * @throws {SystemError} ENOENT, EACCES; ECONNREFUSED if no process listens
+   * @throws {PeerError} ERR_MEMMAP_PEER_REFUSED if `allow` refuses the server, ERR_MEMMAP_PEER_CLOSED if
+   * the server hangs up, ERR_MEMMAP_BAD_MESSAGE and as fromFd() if it sends no valid channel
    * @throws {StateError} ERR_MEMMAP_TIMEOUT
    */
   static async connect(path: string, options: ConnectChannelOptions = {}): Promise<DuplexChannel> {
     return connectChannel(path, options);
   }
 
+  /** The kind it was made with: {@link ChannelOptions.kind}. */
   get kind(): ChannelKind {
     return this.#memory.shape.kind;
   }
 
-  /** Bytes. */
+  /** Bytes of messages and their headers that it can hold. */
   get capacity(): number {
     return this.#memory.shape.capacity;
   }
 
+  /** Whether `close()` was called. */
   get closed(): boolean {
     return this.#memory.closed;
   }
 
-  /** The descriptor, for a child or a peer. `close()` closes it. */
+  /** The descriptor, to pass to a child or a peer. `close()` closes it. @throws {StateError} ERR_MEMMAP_CLOSED */
   get fd(): number {
     return this.#memory.fd;
   }
 
   /**
-   * A sending end. In any process; after the death of one, the next goes on.
+   * Makes a sending end. If the process of an earlier end has died, the new one takes its place.
    *
-   * @throws {StateError} ERR_MEMMAP_TAKEN
+   * @throws {StateError} ERR_MEMMAP_TAKEN if the channel has all the producers that its kind permits
+   * @throws {PeerError} ERR_MEMMAP_CORRUPT
    */
   producer(options?: EndOptions): Producer {
     return this.#memory.producer(options);
   }
 
-  /** A receiving end: as producer(). */
+  /** Makes a receiving end. Throws as {@link producer} does. */
   consumer(options?: EndOptions): Consumer {
     return this.#memory.consumer(options);
   }
 
-  /** Closes the descriptor. Ends that have been made go on. Idempotent. */
+  /** Closes the descriptor. Existing ends continue to work. Idempotent. */
   close(): void {
     this.#memory.close();
   }
 
+  /** Closes the descriptor at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close();
   }

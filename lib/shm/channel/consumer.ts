@@ -11,24 +11,26 @@ import { readableOf } from './streams.js';
 import type { AsyncTimeoutOptions, TimeoutOptions } from '../lock/acquire.js';
 import { Deadline } from './deadline.js';
 
+/** Options of {@link Consumer.drain}. */
 export interface DrainOptions {
-  /** The most messages to take; all that are there by default. */
+  /** The most messages to take, at least 1. @default all that have arrived */
   readonly most?: number | undefined;
 }
 
-/** What a consumer is made of. */
+/** The internal part of a consumer. */
 export let consumingEnd: (consumer: Consumer) => ChannelEnd;
 
+/** The receiving end of a channel. {@link Channel.consumer} makes it. */
 export class Consumer implements AsyncIterable<Buffer>, Disposable {
   static {
     consumingEnd = (consumer) => consumer.#end;
   }
   readonly #end: ChannelEnd;
   readonly #ring: RingReader | BroadcastReader;
-  /** Whether a message may be taken away while it is read. */
+  /** Whether the producer may overwrite a message while it is read. */
   readonly #loses: boolean;
   #lost = 0;
-  /** Read bytes that are given back together: the producer goes on meanwhile. */
+  /** Bytes after which drain() releases what it has read, so that the producer can continue. */
   readonly #batch: number;
   #draining = false;
   #readable: Readable | undefined;
@@ -49,12 +51,13 @@ export class Consumer implements AsyncIterable<Buffer>, Disposable {
     this.#batch = capacity / 4;
   }
 
+  /** Whether this end is closed. */
   get closed(): boolean {
     return this.#end.closed;
   }
 
   /**
-   * A copy of the next message, or undefined if there is none now.
+   * Returns a copy of the next message, or undefined if there is none now.
    *
    * @throws {PeerError} ERR_MEMMAP_CORRUPT
    */
@@ -66,10 +69,11 @@ export class Consumer implements AsyncIterable<Buffer>, Disposable {
   }
 
   /**
-   * Copies the next message to the beginning of `target`: its bytes, or undefined if there is none
-   * now. Of large messages this is several times as fast as {@link tryReceive}, whose copy is new memory each time.
+   * Copies the next message to the beginning of `target` and returns its length in bytes, or undefined if
+   * there is none now. For large messages this is several times as fast as {@link tryReceive}, which
+   * allocates memory for each.
    *
-   * @throws {RangeError} ERR_OUT_OF_RANGE: it is longer than the target; it stays the next message.
+   * @throws {RangeError} ERR_OUT_OF_RANGE if the message is longer than `target`; it stays the next message
    * @throws {PeerError} ERR_MEMMAP_CORRUPT
    */
   tryReceiveInto(target: Uint8Array): number | undefined {
@@ -80,7 +84,7 @@ export class Consumer implements AsyncIterable<Buffer>, Disposable {
     return this.#end.tryEnter() ? this.#takeInto(target) : undefined;
   }
 
-  /** Copies the next message out, and leaves. */
+  /** Copies the next message out, and ends the turn. */
   #take(): Buffer | undefined {
     let message: Buffer | undefined;
     try {
@@ -133,7 +137,7 @@ export class Consumer implements AsyncIterable<Buffer>, Disposable {
     }
   }
 
-  /** The next message where it stands, if it can stay there. */
+  /** The next message in place; a copy if the producer may overwrite it. */
   #inPlace(): Buffer | undefined {
     if (this.#loses) return this.#copy();
     const ring = this.#ring;
@@ -144,7 +148,7 @@ export class Consumer implements AsyncIterable<Buffer>, Disposable {
     return new Bytes(this.#end.memory.buffer, offset, length);
   }
 
-  /** Messages of a broadcast that were lost because this reader was slow, before the last one it got. */
+  /** How many messages of a broadcast this consumer has lost by being slow, up to the last one it received. */
   get lost(): number {
     this.#lost += this.#ring.takeLost();
     return this.#lost;
@@ -153,48 +157,48 @@ export class Consumer implements AsyncIterable<Buffer>, Disposable {
   /** Throws inside drain(). */
   #free(): void {
     this.#end.open();
-    if (this.#draining) throw new StateError('ERR_MEMMAP_DRAINING', 'drain() is under way: its messages come first');
+    if (this.#draining) throw new StateError('ERR_MEMMAP_DRAINING', 'drain() is under way on this consumer: wait until it returns, or use tryReceive()');
   }
 
-  /** Whether nothing more can come: to be asked before the last look for a message. */
+  /** Whether nothing more can come. Must be read before the last look for a message. */
   #over(): boolean {
     return this.#end.peerClosed || this.#end.peerLost;
   }
 
-  /** Nothing came, and nothing will. */
+  /** No message is left and none will come: undefined if the producer closed, an error if it died. */
   #finish(): undefined {
     if (this.#end.peerClosed) return undefined;
     throw this.#end.died();
   }
 
   /**
-   * The next message; undefined when the producer has closed and all is read.
+   * Waits for the next message; undefined when the producer has closed and all messages are read.
    *
-   * @throws {PeerError} ERR_MEMMAP_PEER_DIED once all is read that it had sent; ERR_MEMMAP_CORRUPT
-   * @throws ERR_MEMMAP_TIMEOUT, or the reason of the signal
+   * @throws {PeerError} ERR_MEMMAP_PEER_DIED when the producer has died and all its messages are read; ERR_MEMMAP_CORRUPT
+   * @throws {StateError} ERR_MEMMAP_TIMEOUT, ERR_MEMMAP_CLOSED; or the reason of the signal
    */
   receive(options?: AsyncTimeoutOptions): Promise<Buffer | undefined> {
     return this.#wait(() => this.#take(), options);
   }
 
-  /** As receive(), blocking the thread. */
+  /** As receive(), but blocks the thread. */
   receiveSync(options?: TimeoutOptions): Buffer | undefined {
     return this.#waitSync(() => this.#take(), options);
   }
 
-  /** As receive(), to the beginning of `target`, which is nobody else's until then: its bytes. See tryReceiveInto(). */
+  /** Waits for the next message and copies it as {@link tryReceiveInto} does. Do not use `target` until the promise settles. */
   async receiveInto(target: Uint8Array, options?: AsyncTimeoutOptions): Promise<number | undefined> {
     validateBytes(target, 'target');
     return this.#wait(() => this.#takeInto(target), options);
   }
 
-  /** As receiveInto(), blocking the thread. */
+  /** As receiveInto(), but blocks the thread. */
   receiveIntoSync(target: Uint8Array, options?: TimeoutOptions): number | undefined {
     validateBytes(target, 'target');
     return this.#waitSync(() => this.#takeInto(target), options);
   }
 
-  /** What `take` finds in its turn, once it finds something; it leaves. Undefined if nothing will come. */
+  /** Waits until `take` finds something in this consumer's turn; `take` ends the turn. Undefined if nothing will come. */
   async #wait<Found>(take: () => Found | undefined, options: AsyncTimeoutOptions | undefined): Promise<Found | undefined> {
     const wait = Deadline.until(options);
     this.#free();
@@ -228,17 +232,19 @@ export class Consumer implements AsyncIterable<Buffer>, Disposable {
     }
   }
 
-  /** Nobody is told that we look: the other end need not wake us. */
+  /** Looks once without announcing a sleeper, so that the other end need not wake this one. */
   #look<Found>(take: () => Found | undefined): Found | undefined {
     return this.#end.tryEnter() ? take() : undefined;
   }
 
   /**
-   * Calls `use` with each message that is there, in place, and returns how many. A view is dead
-   * once `use` has returned for the last message, or earlier; copy what must stay. The producer
-   * can write to the memory meanwhile if it is hostile: read each byte once, or copy. A message
-   * counts as read even if `use` throws. In an 'mpmc' channel other consumers wait meanwhile.
-   * Of a broadcast that may lose messages they are copies.
+   * Calls `use` with each message that has arrived, in place, and returns how many. A view ends when `use`
+   * has returned for the last message, or earlier: copy what you keep. A hostile producer can write to the
+   * memory meanwhile: read each byte once, or copy. A message counts as read even if `use` throws. In an
+   * 'mpmc' channel other consumers wait meanwhile. In a broadcast with `slow: 'lose'` messages are copies.
+   *
+   * @throws {StateError} ERR_MEMMAP_DRAINING inside `use`
+   * @throws {PeerError} ERR_MEMMAP_CORRUPT
    */
   drain(use: (message: Buffer) => void, options: DrainOptions = {}): number {
     this.#free();
@@ -272,7 +278,7 @@ export class Consumer implements AsyncIterable<Buffer>, Disposable {
     this.#end.vacancies.notify();
   }
 
-  /** Waits until there is a message, or none will come: then false. For drain(). */
+  /** Waits until there is a message for drain(): true; false if none will come. Throws as {@link receive} does. */
   async ready(options?: AsyncTimeoutOptions): Promise<boolean> {
     return (await this.#wait(() => this.#has(), options)) ?? false;
   }
@@ -285,7 +291,7 @@ export class Consumer implements AsyncIterable<Buffer>, Disposable {
     }
   }
 
-  /** Message by message, until the producer closes. Leaving the loop early leaves the channel open. */
+  /** Iterates over the messages until the producer closes. Leaving the loop early leaves the channel open. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {
     for (;;) {
       const message = await this.receive();
@@ -294,17 +300,18 @@ export class Consumer implements AsyncIterable<Buffer>, Disposable {
     }
   }
 
-  /** What is received, as a stream of bytes, which owns this end. Always the same one. */
+  /** The received messages as one stream of bytes, which owns this end and closes it. The same stream at each access. */
   get readable(): Readable {
     this.#readable ??= readableOf(this, this);
     return this.#readable;
   }
 
   /**
-   * Closes this end for good: the producer sees it. Idempotent. What nobody closes is closed when it is collected.
+   * Closes this end for good; the producer notices it. Idempotent. An end that is not closed is closed when the
+   * garbage collector collects it, or its thread ends.
    */
   close(): void {
-    // Inside drain() what has been read is given back.
+    // Inside drain(): release what has been read.
     if (this.#draining && !this.closed) {
       this.#ring.release();
       this.#end.leave();
@@ -312,6 +319,7 @@ export class Consumer implements AsyncIterable<Buffer>, Disposable {
     this.#end.close();
   }
 
+  /** Closes this end at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -1,4 +1,4 @@
-// Deadline: how long something may wait, by the clock and by an AbortSignal.
+// Deadline: how long a call may wait, by the clock and by an AbortSignal.
 import { performance } from 'node:perf_hooks';
 import { ABORTED, EXPIRED, WOKEN } from '../wait/outcome.js';
 import type { FifoLock } from '../wait/fifo.js';
@@ -25,18 +25,18 @@ export class Deadline {
     return this.#deadline !== Infinity;
   }
 
-  /** Milliseconds of the next sleep. */
+  /** Milliseconds of the next sleep: at most `most`. */
   slice(most: number): number {
     return this.#ends ? Math.max(0, Math.min(most, this.#deadline - performance.now())) : most;
   }
 
-  /** What is left, as options of another wait. */
+  /** The time left, as options of another wait. */
   rest(): { readonly timeout: number; readonly signal?: AbortSignal } {
     const timeout = this.slice(Infinity);
     return this.signal === undefined ? { timeout } : { timeout, signal: this.signal };
   }
 
-  /** Waits for the caller's turn, which it then passes on; undefined if it is now. */
+  /** Waits for the caller's turn, which the caller must release; undefined if it has it at once. */
   turn(turns: FifoLock): Promise<void> | undefined {
     const turn = turns.acquire(this.#deadline, this.signal);
     const check = (why: number): void => {
@@ -47,7 +47,7 @@ export class Deadline {
     return undefined;
   }
 
-  /** Throws if it is over. */
+  /** Throws if the time is over or the signal is aborted. */
   check(): void {
     if (this.signal?.aborted === true) toResult(ABORTED, this.signal);
     if (this.#ends && performance.now() > this.#deadline) toResult(EXPIRED);

@@ -1,5 +1,5 @@
 // DuplexChannel: two channels between two processes, one for each direction, and the socket over
-// which they were made. The socket stays open as long as both live: its end reports the other's.
+// which they were made. The socket stays open as long as both live: when it ends, the other process has.
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { showAs } from '../../internal/inspect.js';
 import { OURS, validateFunction, validateOptions, validateOurs, validateSignal, validateTimeout } from '../../internal/validate.js';
@@ -17,16 +17,16 @@ export const PATIENCE = 10_000;
 
 /** Options of {@link Channel.connect}. */
 export interface ConnectChannelOptions extends ConnectOptions, EndOptions {
-  /** Milliseconds until there must be a channel. @default 10000 */
+  /** Milliseconds to connect and make the channel, or Infinity. @default 10000 */
   readonly timeout?: number | undefined;
 }
 
-/** Takes them all. */
+/** Takes ownership of the connection and the ends. */
 export let newDuplexChannel: (connection: Connection, ends: ChannelEnds, onClose: () => void) => DuplexChannel;
 
 /**
- * This process's end of what `Channel.serve()` and `Channel.connect()` make. Keeps the process
- * alive until it, or the other end, is closed.
+ * A channel in each direction between two processes; `Channel.serve()` and `Channel.connect()` make one
+ * in each process. Keeps the process alive until it, or the other end, is closed.
  */
 export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Disposable {
   static {
@@ -38,10 +38,11 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
   #writable: Writable | undefined;
   readonly #streams: (Readable | Writable)[] = [];
   #closed = false;
-  /** What is sent through, and what is received through: all that they can do may be used. */
+  /** The sending end. All its methods may be used. */
   readonly producer: Producer;
+  /** The receiving end. All its methods may be used. */
   readonly consumer: Consumer;
-  /** Kept when the other end has closed or died, or this one was closed. */
+  /** Resolves when the other end has closed or died, or this one was closed. Never rejects. */
   readonly gone: Promise<void>;
 
   private constructor(key: typeof OURS, connection: Connection, ends: ChannelEnds, onClose: () => void) {
@@ -53,70 +54,71 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
     this.gone = this.#follow();
   }
 
-  /** Waits for the end of the socket. To say anything there is against the rules, and the end, too. */
+  /** Waits for the end of the socket. A peer that sends anything there breaks the protocol, which ends it too. */
   async #follow(): Promise<void> {
     try {
       await stirs(this.#connection);
     } catch {
-      // Closed at this end, or broken: it tells no more.
+      // Closed at this end, or broken.
     }
     if (this.#closed) return;
     this.#connection.close();
     consumingEnd(this.consumer).peerHasGone();
     const death = producingEnd(this.producer).peerHasGone();
-    // What reads comes to the end by itself, after what was sent; what has nothing to write would not.
+    // A reader reaches the end by itself, after the last message; an idle writable would not notice.
     if (death !== undefined) this.#writable?.destroy(death);
   }
 
-  /** Who is at the other end, as the kernel has known it since it connected or listened. */
+  /** The process at the other end, as the kernel recorded it when it connected or began to listen. */
   get peer(): Peer {
     return this.#connection.peer;
   }
 
+  /** Whether this end is closed. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** See Producer.send(). */
+  /** See {@link Producer.send}. */
   send(message: Uint8Array, options?: AsyncTimeoutOptions): Promise<void> {
     return this.producer.send(message, options);
   }
 
-  /** See Producer.trySend(). */
+  /** See {@link Producer.trySend}. */
   trySend(message: Uint8Array): boolean {
     return this.producer.trySend(message);
   }
 
-  /** See Consumer.receive(). */
+  /** See {@link Consumer.receive}. */
   receive(options?: AsyncTimeoutOptions): Promise<Buffer | undefined> {
     return this.consumer.receive(options);
   }
 
-  /** See Consumer.tryReceive(). */
+  /** See {@link Consumer.tryReceive}. */
   tryReceive(): Buffer | undefined {
     return this.consumer.tryReceive();
   }
 
-  /** Message by message, until the other end sends no more. Leaving the loop early leaves the channel open. */
+  /** Iterates over the messages until the other end stops sending. Leaving the loop early leaves the channel open. */
   [Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {
     return this.consumer[Symbol.asyncIterator]();
   }
 
-  /** What is received, as a stream of bytes. Always the same one. See {@link stream}. */
+  /** The received messages as one stream of bytes. The same stream at each access. See {@link stream}. */
   get readable(): Readable {
     this.#readable ??= this.#owned(readableOf(this.consumer, { close: () => this.#closeEnd(this.consumer) }));
     return this.#readable;
   }
 
-  /** What is sent, as a stream of bytes. Always the same one. Its end() is that of the channel. */
+  /** A stream of bytes that sends what is written to it. The same stream at each access. Its end() ends the sending direction. */
   get writable(): Writable {
     this.#writable ??= this.#owned(writableOf(this.producer, { close: () => this.#closeEnd(this.producer) }));
     return this.#writable;
   }
 
   /**
-   * Both directions as one stream, of bytes or of messages. It owns the channel, and closes it.
-   * The death of the other end destroys it with ERR_MEMMAP_PEER_DIED, once all is read.
+   * Both directions as one stream, of bytes or of messages. It owns the channel, and closes it. If the
+   * other end dies, it is destroyed with ERR_MEMMAP_PEER_DIED once all messages are read.
    */
   stream(options?: StreamOptions): Duplex {
     return this.#owned(duplexOf(this, this, options));
@@ -133,8 +135,8 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
   }
 
   /**
-   * Sends no more, once what waits for room is sent: the other end reads all of it, then gets
-   * undefined. Receiving goes on. Never rejects.
+   * Ends the sending direction after messages that still wait for room: the other end reads them all, then
+   * gets undefined. Receiving continues. Never rejects.
    */
   async end(): Promise<void> {
     for (const stream of this.#streams) {
@@ -145,31 +147,33 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
   }
 
   /**
-   * Closes both directions. What has been sent stays readable for the other end; what waits for
-   * room, or was not read here, is lost. Streams are destroyed. Idempotent.
+   * Closes both directions. The other end can still read messages that were sent; messages that wait for
+   * room, or were not read here, are lost. Streams are destroyed. Idempotent.
    */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    // Before what is under them: they have not failed.
+    // Before the channels under them, so that they do not fail.
     for (const stream of this.#streams) stream.destroy();
     this.producer.close();
     this.consumer.close();
-    // Last: who sees it end finds the channels ended.
+    // Last, so that a peer that sees the socket end finds the channels ended.
     this.#connection.close();
     this.#onClose();
   }
 
+  /** Closes it at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close();
   }
 
+  /** Closes it at the end of an `await using` block. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }
 }
 
-/** Ends a stream, and waits until it has written all, or never will. */
+/** Ends a stream, and waits until it has written everything or is destroyed. */
 function finished(stream: Writable): Promise<void> {
   if (stream.writableFinished || stream.destroyed) return Promise.resolve();
   return new Promise((resolve) => {

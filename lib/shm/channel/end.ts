@@ -1,5 +1,5 @@
-// ChannelEnd: what a producer and a consumer are both made of: their place in the channel, what they
-// see of the other side, taking turns, and waiting.
+// ChannelEnd: the common part of producers and consumers: their place in the channel, the state of the
+// other side, taking turns, and waiting.
 import { performance } from 'node:perf_hooks';
 import { PeerError, StateError } from '../../errors.js';
 import { invalidType, outOfRange, validateOptions } from '../../internal/validate.js';
@@ -15,34 +15,33 @@ import { Liveness } from '../wait/liveness.js';
 import { SharedWords } from './shared-words.js';
 
 /**
- * Milliseconds of a sleep that does not block the thread. Who was killed between a change and its
- * signal tells nobody; if another has taken its place by then, its death is not seen either.
+ * The longest sleep of an asynchronous wait, in milliseconds. A process killed between a change and its
+ * signal wakes no sleeper; if another has taken its place, its death is not noticed either.
  */
 const NAP = 1000;
-/** Of one that does: milliseconds without a signal, after which one looks whether the other side lives. */
+/** The longest sleep of a blocking wait, in milliseconds: then it checks whether the other side is alive. */
 const SLICE = 50;
-/** Looks between two looks at the clock. */
+/** How often to look for a message between two readings of the clock. */
 const LOOKS = 50;
-/** Attempts to get a turn of who does not wait: others hold it for a microsecond. */
+/** Attempts of a call that does not wait to get its turn: others hold it for a microsecond. */
 const ATTEMPTS = 1000;
 
-/** Options of an end. */
+/** Options of {@link Channel.producer} and {@link Channel.consumer}. */
 export interface EndOptions {
   /**
-   * Microseconds for which who waits looks again and again before it sleeps: the thread is busy
-   * meanwhile, its event loop stands still, and a message that comes in this time is there at
-   * once. @default 0
+   * Microseconds to busy-poll before sleeping, or Infinity. Lowers latency; blocks the event loop while
+   * polling. @default 0
    */
   readonly spin?: number | undefined;
 }
 
-/** Microseconds; Infinity, too. */
+/** Microseconds, or Infinity. */
 export function validateSpin(spin: unknown): asserts spin is number {
   if (typeof spin !== 'number') throw invalidType('options.spin', 'of type number', spin);
   if (!(spin >= 0)) throw outOfRange('options.spin', '>= 0 microseconds', spin);
 }
 
-/** What an end is made of. */
+/** The parts that an end is made from. */
 export interface EndParts {
   readonly memory: SharedMemory;
   readonly shape: Shape;
@@ -53,17 +52,17 @@ export interface EndParts {
 
 /** One side of a channel. */
 export interface Side {
-  /** Index of the first word of its ends, and of its mutex. */
+  /** Indices of the first word of its ends, and of its mutex. */
   readonly ends: number;
   readonly turn: number;
-  /** Kinds of channels that have many such ends. */
+  /** Kinds of channels that have several ends at this side. */
   readonly many: readonly ChannelKind[];
 }
 
 export const SENDING: Side = { ends: WORD.producers, turn: WORD.sending, many: ['mpmc'] };
 export const RECEIVING: Side = { ends: WORD.consumers, turn: WORD.receiving, many: ['mpmc', 'broadcast'] };
 
-/** What must be given back of an end: without it, since it may have been collected. */
+/** What an end must release. Separate from it, because the end may have been collected. */
 interface Standing {
   readonly own: Members;
   readonly place: number;
@@ -75,41 +74,41 @@ interface Standing {
 
 function leave({ own, place, words, signals, liveness, mapping }: Standing): void {
   own.leave(place);
-  // The other side, and those who wait at this one.
+  // Wakes the other side, and ends that wait at this one.
   for (const signal of signals) signal.wake();
   words.end();
   liveness.release();
   mapping.close();
 }
 
-/** An end that nobody closes leaves when it is collected: the other side would wait for ever. */
+/** An end that was not closed leaves when it is collected; otherwise the other side would wait forever. */
 const dropped = new FinalizationRegistry<Standing>(leave);
 
-/** What goes on where another end of its side has stopped. */
+/** A ring that continues where another end of its side has stopped. */
 export interface Resumable {
   resume(): void;
 }
 
 export class ChannelEnd {
   readonly #standing: Standing;
-  /** Whether it needs nobody at the other side. */
+  /** Whether it can act without an end at the other side. */
   readonly alone: boolean;
   readonly words: SharedWords;
   readonly memory: MirroredBuffer;
   readonly own: Members;
   readonly place: number;
   readonly peers: Members;
-  /** Messages have come; room has come. */
+  /** Signals that messages have arrived, and that there is room. */
   readonly arrivals: EventCount;
   readonly vacancies: EventCount;
-  /** Of several ends at this side one at a time may act. */
+  /** With several ends at this side, only the owner of this mutex may act. */
   readonly turn: Mutex | undefined;
-  /** Milliseconds. */
+  /** How long to busy-poll, in milliseconds. */
   readonly #spin: number;
   #ring: Resumable | undefined;
   #closed = false;
   #lost = false;
-  /** Whether somebody has told that the other side is gone: its places say what they like. */
+  /** Whether the other side is known to be gone, whatever its places in the channel say. */
   #gone = false;
 
   constructor(parts: EndParts) {
@@ -119,7 +118,7 @@ export class ChannelEnd {
     validateSpin(spin);
     this.#spin = spin / 1000;
     this.alone = own === SENDING && shape.kind === 'broadcast';
-    // The header: it stays where it is, whatever becomes of the data.
+    // A mapping for the header, which stays valid when the views of the data end.
     const mapping = memory.map();
     let liveness: Liveness;
     try {
@@ -139,7 +138,7 @@ export class ChannelEnd {
       this.own = mine;
       this.peers = theirs;
       this.turn = shape.kind === 'mpmc' ? new Mutex(mapping, 4 * own.turn) : undefined;
-      // First the place: what is behind it is of one end at a time.
+      // Take the place first: the ring behind it belongs to one end at a time.
       this.place = this.own.join();
     } catch (error) {
       liveness.release();
@@ -157,10 +156,10 @@ export class ChannelEnd {
     dropped.register(this, this.#standing, this);
   }
 
-  /** Goes on where the end before has stopped; if that is impossible, the place is free again. */
+  /** Continues where the previous end has stopped; frees the place if that fails. */
   start(ring: Resumable): void {
     this.#ring = ring;
-    // Where others act meanwhile, each turn begins with it.
+    // With several ends, each turn begins with resume().
     if (this.turn !== undefined) return;
     try {
       ring.resume();
@@ -178,25 +177,25 @@ export class ChannelEnd {
     if (this.#closed) throw new StateError('ERR_MEMMAP_CLOSED', 'This end of the channel is closed');
   }
 
-  /** Whether all at the other side have said that they have ended. */
+  /** Whether all ends at the other side have closed. */
   get peerClosed(): boolean {
     return this.peers.closed;
   }
 
-  /** Whether those who were at the other side have died, as far as has been looked, and nobody came after them. */
+  /** Whether the last check found that all ends at the other side have died, and none has come since. */
   get peerLost(): boolean {
     return this.#lost && this.lookForPeer();
   }
 
-  /** Whether something has become of the other side that concerns who waits. Makes system calls. */
+  /** Checks whether ends at the other side have died: true if a wait must look again. Makes system calls. */
   lookForPeer(): boolean {
-    // A broadcast waits for readers that live.
+    // A broadcast waits only for readers that are alive.
     if (this.alone) return this.peers.bury();
     this.#lost = this.#gone || this.peers.died;
     return this.#lost;
   }
 
-  /** The other side has ended: what it has sent is all there will be. The error that this is, unless it has closed. */
+  /** Called when the other side has ended and will send nothing more. Returns the error, unless it has closed properly. */
   peerHasGone(): PeerError | undefined {
     if (this.#closed || this.peerClosed) return undefined;
     this.#gone = true;
@@ -210,7 +209,7 @@ export class ChannelEnd {
     return new PeerError('ERR_MEMMAP_PEER_DIED', 'The thread or process at the other end of the channel has died');
   }
 
-  /** Gets a turn at this side, if no other end has it for long. To be given back with leave(). */
+  /** Tries to get the turn at this side. leave() ends it. */
   tryEnter(): boolean {
     if (this.turn === undefined) return true;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -219,7 +218,7 @@ export class ChannelEnd {
     return false;
   }
 
-  /** Waits for a turn. A thread or process that died in its turn has published nothing of it. */
+  /** Waits for the turn. A thread or process that died in its turn has published nothing. */
   async enter(wait: Deadline): Promise<void> {
     if (this.turn === undefined) return;
     await this.turn.lockAsync(wait.rest());
@@ -248,7 +247,7 @@ export class ChannelEnd {
     this.turn?.unlock();
   }
 
-  /** Looks until there is something, for as long as this end may without sleeping. */
+  /** Busy-polls for the time of the `spin` option. */
   spun<Found>(wait: Deadline, look: () => Found | undefined): Found | undefined {
     if (this.#spin === 0) return undefined;
     const end = performance.now() + wait.slice(this.#spin);
@@ -261,21 +260,21 @@ export class ChannelEnd {
     return undefined;
   }
 
-  /** Waits for a signal since `seen`. Returns early now and then. */
+  /** Waits for a signal after `seen`. May return early. */
   async pause(signal: EventCount, seen: number, wait: Deadline): Promise<void> {
     await signal.wait(seen, wait.slice(NAP), wait.signal, () => this.lookForPeer());
     this.open();
     wait.check();
   }
 
-  /** As pause(), blocking the thread. */
+  /** As pause(), but blocks the thread. */
   pauseSync(signal: EventCount, seen: number, wait: Deadline): void {
     signal.sleep(seen, wait.slice(SLICE));
     if (!signal.since(seen)) this.lookForPeer();
     wait.check();
   }
 
-  /** Ends it for good; the other side sees it. Idempotent. What nobody closes is closed when it is collected. */
+  /** Closes this end for good; the other side notices it. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -1,15 +1,15 @@
-// EventCount: how the two ends of a channel tell each other that something has changed, without a
-// system call while nobody sleeps.
+// EventCount: how the two ends of a channel signal a change to each other, without a system call
+// unless one sleeps.
 import type { SharedWords } from './shared-words.js';
 
 /**
- * Two words: a count of signals, which sleepers sleep on, and whether somebody may sleep.
+ * Two words: a count of signals, on which waiters sleep, and a flag that a waiter may sleep.
  *
- * A sleeper calls prepare(), looks again whether there is anything to do, and sleeps on the
- * count it got. Whoever has changed something calls notify() after it. Either the look sees the
- * change, or notify() sees the sleeper: all four accesses are sequentially consistent. Flag and
- * count may be made nonsense by a hostile peer: then sleepers wake too often, or not until
- * their next look at the clock.
+ * A waiter calls prepare(), checks again whether there is anything to do, and sleeps on the
+ * count it got. The other side calls notify() after a change. Either the check sees the
+ * change, or notify() sees the flag: all four accesses are sequentially consistent. A hostile
+ * peer can write anything to both words: then waiters wake too often, or only after their
+ * longest sleep.
  */
 export class EventCount {
   readonly #words: SharedWords;
@@ -22,20 +22,20 @@ export class EventCount {
     this.#sleeps = index + 1;
   }
 
-  /** Announces a sleeper. Everything it waits for must be looked at after this. */
+  /** Announces a waiter. It must check what it waits for after this. */
   prepare(): number {
     const seen = this.#words.load(this.#count);
     this.#words.store(this.#sleeps, 1);
     return seen;
   }
 
-  /** Wakes whoever sleeps. Cheap if nobody does. */
+  /** Wakes all waiters. Cheap if there are none. */
   notify(): void {
     if (this.#words.load(this.#sleeps) !== 0) this.wake();
   }
 
   wake(): void {
-    // Before the count: who is about to sleep sets it again, and is not lost by this.
+    // Before the count: a waiter that is about to sleep sets the flag again, so it is not missed.
     this.#words.store(this.#sleeps, 0);
     this.#words.add(this.#count, 1);
     this.#words.wake(this.#count);
@@ -46,12 +46,12 @@ export class EventCount {
     return this.#words.load(this.#count) !== seen;
   }
 
-  /** Sleeps for `ms` at most, unless there was a signal since prepare(). May wake early. */
+  /** Sleeps for at most `ms` milliseconds, unless there was a signal since prepare(). May wake early. */
   sleep(seen: number, ms: number): void {
     this.#words.sleep(this.#count, seen, ms);
   }
 
-  /** As sleep(), without blocking the thread; also until `look` says so, now and then. */
+  /** As sleep(), without blocking the thread; also ends when `look`, called now and then, returns true. */
   wait(seen: number, ms: number, abort: AbortSignal | undefined, look: () => boolean): Promise<void> {
     return this.#words.wait(this.#count, seen, ms, abort, look);
   }

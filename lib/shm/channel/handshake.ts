@@ -1,4 +1,4 @@
-// How two processes that have a socket between them come to a pair of channels: docs/abi.md.
+// How two processes with a socket between them make a pair of channels: docs/abi.md.
 import { closeSync, fchmodSync } from 'node:fs';
 import { PeerError, StateError, SystemError } from '../../errors.js';
 import type { EndOptions } from './end.js';
@@ -15,7 +15,7 @@ const VERSION = 1;
 /** Bytes of each message. */
 const LENGTH = 16;
 
-/** What is said, in this order, and how many descriptors come with it. */
+/** The messages, in this order, and how many descriptors come with each. */
 const HELLO = { step: 1, fds: 0 } as const;
 const OFFER = { step: 2, fds: 2 } as const;
 const READY = { step: 3, fds: 0 } as const;
@@ -37,11 +37,11 @@ function bytesOf({ step }: Saying): Buffer {
 function hungUp(): PeerError {
   return new PeerError(
     'ERR_MEMMAP_PEER_CLOSED',
-    'The peer hung up before there was a channel: it does not want this process, has too many already, or is not a Channel.serve()',
+    'The peer hung up before the channel was made: it refuses this process, has too many clients, or is not a Channel.serve()',
   );
 }
 
-/** What the kernel says of a peer that has hung up, said as for any other. */
+/** Turns the kernel's errors for a peer that has hung up into the one for the end of the socket. */
 function named(error: unknown): unknown {
   const codes = ['EPIPE', 'ECONNRESET'];
   return error instanceof SystemError && codes.includes(error.code) ? hungUp() : error;
@@ -51,17 +51,17 @@ async function say(connection: Connection, saying: Saying, fds: readonly number[
   await sendMessage(connection, Int32Array.from(fds), bytesOf(saying), signal);
 }
 
-/** Descriptors that came with it: the caller's. */
+/** Receives a message and returns the descriptors that came with it, which the caller must close. */
 async function hear(connection: Connection, saying: Saying, signal: AbortSignal): Promise<readonly number[]> {
   const message = await receiveMessage(connection, signal, { fds: saying.fds, payload: LENGTH });
   if (message === undefined) throw hungUp();
   const { fds, payload } = message;
   if (fds.length === saying.fds && payload.equals(bytesOf(saying))) return fds;
   for (const fd of fds) closeSync(fd);
-  throw badMessage(`not step ${saying.step} of version ${VERSION} of what makes a channel`);
+  throw badMessage(`expected step ${saying.step} of the channel handshake, version ${VERSION}`);
 }
 
-/** Takes the ends, and gives them back if `go` fails. */
+/** Makes the ends, and closes them if `go` fails. */
 async function withEnds(out: ChannelMemory, back: ChannelMemory, options: EndOptions, go: () => Promise<void>): Promise<ChannelEnds> {
   const producer = out.producer(options);
   let consumer: Consumer | undefined;
@@ -76,14 +76,17 @@ async function withEnds(out: ChannelMemory, back: ChannelMemory, options: EndOpt
   }
 }
 
-/** Who joins opens the memory anew, which is its owner's. Only who has it finds it, whatever its mode. */
+/**
+ * A new channel for the peer. Another user that joins opens the memfd again, which its mode must permit.
+ * Only processes that have the descriptor can do so.
+ */
 function made(capacity: number, { peer }: Connection): ChannelMemory {
   const memory = ChannelMemory.create({ kind: 'spsc', slow: 'wait', capacity });
   if (peer.uid !== process.geteuid?.()) fchmodSync(memory.fd, 0o666);
   return memory;
 }
 
-/** The server's part: makes the channels, of `capacity` bytes each, once the client has spoken. */
+/** The server's part: makes the channels, of `capacity` bytes each, after the client's first message. */
 export async function offer(
   connection: Connection,
   { capacity, spin }: Resolved<EndOptions> & { readonly capacity: number },
@@ -102,13 +105,13 @@ export async function offer(
   }
 }
 
-/** The client's part: takes the channels, after a look at them. */
+/** The client's part: checks and takes the channels. */
 export async function accept(connection: Connection, options: EndOptions, signal: AbortSignal): Promise<ChannelEnds> {
   try {
     await say(connection, HELLO, [], signal);
     const fds = await hear(connection, OFFER, signal);
     try {
-      // What the server sends through, and what it receives through.
+      // The channel that the server sends through comes first.
       const [theirs = -1, ours = -1] = fds;
       using back = taken(theirs);
       using out = taken(ours);
@@ -125,7 +128,7 @@ function taken(fd: number): ChannelMemory {
   const memory = ChannelMemory.fromFd(fd);
   if (memory.shape.kind === 'spsc') return memory;
   memory.close();
-  throw badMessage(`a channel of kind '${memory.shape.kind}'`);
+  throw badMessage(`expected a channel of kind 'spsc', got '${memory.shape.kind}'`);
 }
 
 /** Runs with a signal that is aborted after `timeout` milliseconds, or with the caller's. */
@@ -137,7 +140,7 @@ export async function within<T>(
   const controller = new AbortController();
   const abort = (): void => controller.abort(signal?.reason);
   const expire = (): void => {
-    controller.abort(new StateError('ERR_MEMMAP_TIMEOUT', `The peer has not made a channel with us within ${timeout} ms`));
+    controller.abort(new StateError('ERR_MEMMAP_TIMEOUT', `Timed out after ${timeout} ms: the peer did not complete the channel handshake`));
   };
   const timer = timeout < LONGEST ? setTimeout(expire, timeout) : undefined;
   signal?.addEventListener('abort', abort, { once: true });

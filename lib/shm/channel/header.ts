@@ -1,24 +1,24 @@
-// What stands in the first bytes of a channel's memory: docs/abi.md.
+// The header of a channel's memory: docs/abi.md.
 import { PeerError } from '../../errors.js';
 
-/** What the other side wrote, or the memory, is not a channel's. `offset`: bytes into the memory. */
+/** The memory is not that of a valid channel. `offset`: bytes into the memory. */
 export function corrupt(message: string, offset: number): PeerError {
   return new PeerError('ERR_MEMMAP_CORRUPT', message, offset);
 }
 
-
+/** How many producers and consumers a channel has: {@link ChannelOptions.kind}. */
 export type ChannelKind = 'spsc' | 'mpmc' | 'broadcast';
 
-/** What becomes of a reader of a broadcast that is slow: the writer waits for it, or it loses messages. */
+/** What happens when a consumer of a broadcast is slow: the producer waits, or the consumer loses messages. */
 export type SlowReader = 'wait' | 'lose';
 
-/** Bytes before the data: whole pages, whatever a page is. */
+/** Bytes before the data: whole pages for every page size of Linux. */
 export const HEADER_LENGTH = 0x1_0000;
 
 /** Bytes of data: powers of two. */
 export const CAPACITY = { least: 0x1_0000, most: 0x4000_0000 } as const;
 
-/** Indices of words. What one end writes often has 128 bytes of its own. */
+/** Indices of words. Words that one end writes often have 128 bytes to themselves. */
 export const WORD = {
   magic: 0,
   version: 2,
@@ -27,17 +27,17 @@ export const WORD = {
   slow: 5,
   /** Positions: see ring.ts. */
   head: 32,
-  /** Of a broadcast: see broadcast.ts. */
+  /** For a broadcast: see broadcast-ring.ts. */
   number: 33,
   oldest: 34,
   tail: 64,
-  /** Signals: messages have come, room has come. */
+  /** Signals that messages have arrived, and that there is room: see event-count.ts. */
   messages: 96,
   room: 128,
-  /** Whose turn it is to send, or to receive: mutexes of 'mpmc' channels. */
+  /** Mutexes of 'mpmc' channels: which end may send, and which may receive. */
   sending: 160,
   receiving: 192,
-  /** Who the producers are, and who the consumers: see ends.ts. */
+  /** The places of producers and consumers: see members.ts. */
   producers: 1024,
   consumers: 4096,
 } as const;
@@ -45,7 +45,7 @@ export const WORD = {
 /** "memmapch", little-endian. */
 const MAGIC = [0x6d6d656d, 0x68637061] as const;
 const VERSION = 1;
-/** What stands in the header for each. */
+/** The numbers in the header. */
 export const KIND: Readonly<Record<ChannelKind, number>> = { spsc: 1, mpmc: 2, broadcast: 3 };
 export const SLOW: Readonly<Record<SlowReader, number>> = { wait: 0, lose: 1 };
 
@@ -53,7 +53,7 @@ function wordOf<Name extends string>(table: Readonly<Record<Name, number>>, valu
   return (Object.keys(table) as Name[]).find((name) => table[name] === value);
 }
 
-/** What a channel is. */
+/** The properties of a channel. */
 export interface Shape {
   readonly kind: ChannelKind;
   /** Bytes. */
@@ -69,17 +69,17 @@ export function writeHeader(words: Int32Array, { kind, capacity, slow }: Shape):
   words[WORD.slow] = SLOW[slow];
 }
 
-/** Reads each word once; what it says must fit to `length`, the bytes that the memory really has. */
+/** Reads each word once, and checks it against `length`, the real length of the memory in bytes. */
 export function readHeader(words: Int32Array, length: number): Shape {
   if (words[WORD.magic] !== MAGIC[0] || words[WORD.magic + 1] !== MAGIC[1]) {
-    throw corrupt('The memory holds no channel', WORD.magic * 4);
+    throw corrupt('The memory does not hold a channel: its magic number is missing', WORD.magic * 4);
   }
   const version = words[WORD.version];
   if (version !== VERSION) {
-    throw corrupt(`The channel has format ${version}; this library knows ${VERSION}`, WORD.version * 4);
+    throw corrupt(`The channel has format version ${version}; this version of memmap supports ${VERSION}`, WORD.version * 4);
   }
   const kind = wordOf(KIND, words[WORD.kind]);
-  if (kind === undefined) throw corrupt('The channel is of no kind', WORD.kind * 4);
+  if (kind === undefined) throw corrupt(`Unknown channel kind ${words[WORD.kind]} in the channel header`, WORD.kind * 4);
   const capacity = words[WORD.capacity] ?? 0;
   const { least, most } = CAPACITY;
   if (capacity < least || capacity > most || (capacity & (capacity - 1)) !== 0 || capacity !== length - HEADER_LENGTH) {
@@ -89,6 +89,6 @@ export function readHeader(words: Int32Array, length: number): Shape {
     );
   }
   const slow = wordOf(SLOW, words[WORD.slow]);
-  if (slow === undefined) throw corrupt('The channel has no rule for slow readers', WORD.slow * 4);
+  if (slow === undefined) throw corrupt(`Unknown slow-reader policy ${words[WORD.slow]} in the channel header`, WORD.slow * 4);
   return { kind, capacity, slow };
 }

@@ -1,4 +1,4 @@
-// Members: who stands at one side of a channel, written down where the other side sees it.
+// Members: the owners of the ends at one side of a channel, recorded in shared memory.
 import { StateError } from '../../errors.js';
 import type { Liveness } from '../wait/liveness.js';
 import type { SharedWords } from './shared-words.js';
@@ -6,7 +6,7 @@ import type { SharedWords } from './shared-words.js';
 /** The most ends that a side can have. */
 export const MOST_ENDS = 64;
 
-/** Words of a side: whether its last end has closed, then a place of 32 words for each end. */
+/** The words of a side: whether its last end has closed, then a place of 32 words for each end. */
 const PLACE = 32;
 const CLOSED = 0;
 
@@ -24,24 +24,24 @@ export class Members {
     this.#liveness = liveness;
   }
 
-  /** The kernel tells a thread of others only. */
+  /** The kernel reports a lock of this thread itself as free, so that one is not asked for. */
   #isAlive(id: number): boolean {
     return id === this.#liveness.id || this.#liveness.isAlive(id);
   }
 
-  /** Index of the first of the 32 words of a place: its owner. The others are the channel's. */
+  /** The index of the first of the 32 words of a place: its owner. The channel uses the others. */
   at(place: number): number {
     return this.#base + PLACE * (1 + place);
   }
 
-  /** Takes a place whose owner is gone: its number. */
+  /** Takes a free place, or one whose owner has died, and returns its number. */
   join(): number {
     for (let place = 0; place < this.#places; place++) {
       const at = this.at(place);
       const owner = this.#words.load(at);
       if (owner !== 0 && this.#isAlive(owner)) continue;
       if (this.#words.compareExchange(at, owner, this.#liveness.id) !== owner) {
-        place -= 1; // another was faster: it may have left again
+        place -= 1; // another end took it first, but may have left again
         continue;
       }
       this.#words.store(this.#base + CLOSED, 0);
@@ -49,7 +49,9 @@ export class Members {
     }
     throw new StateError(
       'ERR_MEMMAP_TAKEN',
-      this.#places === 1 ? 'Another thread has this end of the channel' : `The channel has ${this.#places} such ends already`,
+      this.#places === 1
+        ? 'Another thread or process has this end of the channel: it must close it first'
+        : `The channel has ${this.#places} ends of this kind already: one must be closed first`,
     );
   }
 
@@ -65,7 +67,7 @@ export class Members {
     return true;
   }
 
-  /** Of each place that has an owner, the index of its first word. */
+  /** The index of the first word of each place that has an owner. */
   *taken(): Generator<number> {
     for (let place = 0; place < this.#places; place++) {
       const at = this.at(place);
@@ -73,7 +75,7 @@ export class Members {
     }
   }
 
-  /** Frees the places of those who have died. */
+  /** Frees the places of owners that have died. Returns whether there were any. */
   bury(): boolean {
     let some = false;
     for (const at of this.taken()) {
@@ -85,12 +87,12 @@ export class Members {
     return some;
   }
 
-  /** Whether all ends that were there have closed. Cheap while there is one. */
+  /** Whether the last end has closed and none has come since. Cheap while there is one. */
   get closed(): boolean {
     return this.#words.load(this.#base + CLOSED) !== 0 && this.#empty;
   }
 
-  /** Whether there are only ends whose owners have died. Makes system calls. */
+  /** Whether there are ends, and the owners of all have died. Makes system calls. */
   get died(): boolean {
     let died = false;
     for (const at of this.taken()) {

@@ -1,4 +1,4 @@
-// ChannelMemory: the memory of a channel, before anybody sends or receives through it.
+// ChannelMemory: the memory of a channel, from which its ends are made.
 import { OURS } from '../../internal/validate.js';
 import { type EndOptions, RECEIVING, SENDING } from './end.js';
 import { CAPACITY, HEADER_LENGTH, type Shape, readHeader, writeHeader } from './header.js';
@@ -15,7 +15,7 @@ export class ChannelMemory implements Disposable {
     this.shape = shape;
   }
 
-  /** A memfd, with all its pages, sealed against any change of length. The capacity is rounded up. */
+  /** Makes a memfd with all pages allocated, sealed against changes of length. The capacity is rounded up. */
   static create(asked: Shape): ChannelMemory {
     const shape = { ...asked, capacity: Math.max(CAPACITY.least, 2 ** Math.ceil(Math.log2(asked.capacity))) };
     const memory = SharedMemory.create({ length: HEADER_LENGTH + shape.capacity });
@@ -30,7 +30,7 @@ export class ChannelMemory implements Disposable {
     return new ChannelMemory(memory, shape);
   }
 
-  /** What another process has made. The descriptor stays the caller's. */
+  /** Opens a channel that another process has made. The caller still owns `fd`. */
   static fromFd(fd: number): ChannelMemory {
     const memory = SharedMemory.fromFd(fd, { require: ['grow', 'shrink'], length: HEADER_LENGTH });
     try {
@@ -59,7 +59,7 @@ export class ChannelMemory implements Disposable {
     return new Consumer(OURS, { memory: this.#memory, shape: this.shape, own: RECEIVING, peers: SENDING, options });
   }
 
-  /** Closes the descriptor. Ends live on. */
+  /** Closes the descriptor. Existing ends continue to work. */
   close(): void {
     this.#memory.close();
   }

@@ -1,12 +1,12 @@
-// MirroredBuffer: the data of a ring, mapped twice in a row, in a buffer that can be taken away
-// from whoever holds views of it.
+// MirroredBuffer: the data of a ring, mapped twice in a row, in a buffer whose views can all be
+// ended at once.
 import { type Handle, binding } from '../../internal/binding.js';
 import { refuseExternal } from '../../internal/buffer.js';
 import { mapRemedy } from '../../internal/remedy.js';
 import { check } from '../../internal/syscall.js';
 import { wasmMemory, wasmPages } from '../../internal/wasm-memory.js';
 
-/** Rings that nobody closed. */
+/** Releases rings that were collected without being closed. */
 const dropped = new FinalizationRegistry<Handle>((handle) => binding.release(handle));
 
 /**
@@ -28,7 +28,7 @@ function wasmSource(pages: number, fd: number, offset: number, capacity: number)
 }
 
 function ownSource(fd: number, offset: number, capacity: number): Source {
-  refuseExternal('array', false, 'Channels need WebAssembly there: start it without --jitless');
+  refuseExternal('array', false, 'Channels need WebAssembly here: start Node without --jitless');
   const handle = map(fd, offset, capacity);
   const source = {
     handle,
@@ -45,7 +45,7 @@ function map(fd: number, offset: number, capacity: number, over?: Uint8Array): H
 
 export class MirroredBuffer {
   readonly #source: Source;
-  /** Twice the capacity: the second half is the first again. Changes with {@link renew}. */
+  /** Twice the capacity: the second half is the same memory as the first. Changes with {@link renew}. */
   buffer: ArrayBuffer;
   /** The same memory in bytes. */
   bytes: Buffer;
@@ -61,7 +61,7 @@ export class MirroredBuffer {
     this.words = new Int32Array(this.buffer);
   }
 
-  /** Whether who got a view of the memory has transferred its buffer. */
+  /** Whether user code has transferred the buffer of a view. */
   get detached(): boolean {
     return this.bytes.length === 0;
   }

@@ -12,14 +12,15 @@ import { FifoLock } from '../wait/fifo.js';
 import type { AsyncTimeoutOptions, TimeoutOptions } from '../lock/acquire.js';
 import { Deadline } from './deadline.js';
 
-/** Sends between two looks at the other end. */
+/** Messages between two checks whether the other end is alive. */
 const SENDS = 256;
 
-/** What a producer is made of. */
+/** The internal part of a producer. */
 export let producingEnd: (producer: Producer) => ChannelEnd;
-/** When no send() waits any more. */
+/** Resolves when no send() waits any more. */
 export let flushed: (producer: Producer) => Promise<void>;
 
+/** The sending end of a channel. {@link Channel.producer} makes it. */
 export class Producer implements Disposable {
   static {
     producingEnd = (producer) => producer.#end;
@@ -27,11 +28,11 @@ export class Producer implements Disposable {
   }
   readonly #end: ChannelEnd;
   readonly #ring: RingWriter | BroadcastWriter;
-  /** Bytes of the longest message. */
+  /** Bytes of the longest message that can be sent. */
   readonly limit: number;
-  /** A message being made in place: its bytes, or -1. */
+  /** Bytes of the message that is being made in place, or -1. */
   #reserved = -1;
-  /** Sends that wait, in order. */
+  /** Calls of send() that wait, in order. */
   readonly #waiting: FifoLock = new FifoLock();
   #sends = 0;
   #writable: Writable | undefined;
@@ -50,6 +51,7 @@ export class Producer implements Disposable {
     this.limit = capacity - RECORD_HEADER;
   }
 
+  /** Whether this end is closed. */
   get closed(): boolean {
     return this.#end.closed;
   }
@@ -57,8 +59,8 @@ export class Producer implements Disposable {
   /** Throws unless a message may be sent now. */
   #ready(length: number): void {
     this.#end.open();
-    if (length > this.limit) throw outOfRange('message.length', `<= ${this.limit}, what the channel can hold`, length);
-    if (this.#reserved !== -1) throw new StateError('ERR_MEMMAP_RESERVED', 'A message is being made in place: commit() it first');
+    if (length > this.limit) throw outOfRange('message.length', `<= ${this.limit}, the longest message that the channel can hold`, length);
+    if (this.#reserved !== -1) throw new StateError('ERR_MEMMAP_RESERVED', 'A message is being made in place: call commit() first');
     if (this.#end.alone) return;
     if (++this.#sends % SENDS === 0) this.#end.lookForPeer();
     if (this.#end.peerClosed) throw new PeerError('ERR_MEMMAP_PEER_CLOSED', 'The consumer has closed the channel');
@@ -66,9 +68,11 @@ export class Producer implements Disposable {
   }
 
   /**
-   * Sends a copy of the bytes, if there is room now and no other message waits.
+   * Sends a copy of the bytes if there is room now and no other message waits, and returns whether it did.
    *
    * @throws {PeerError} ERR_MEMMAP_PEER_CLOSED, ERR_MEMMAP_PEER_DIED, ERR_MEMMAP_CORRUPT
+   * @throws {RangeError} ERR_OUT_OF_RANGE for a message longer than {@link limit}
+   * @throws {StateError} ERR_MEMMAP_CLOSED, ERR_MEMMAP_RESERVED
    */
   trySend(message: Uint8Array): boolean {
     validateBytes(message, 'message');
@@ -77,7 +81,7 @@ export class Producer implements Disposable {
     return this.#put(message);
   }
 
-  /** Sends the message if it fits, and leaves. */
+  /** Sends the message if it fits, and ends the turn. */
   #put(message: Uint8Array): boolean {
     const ring = this.#ring;
     try {
@@ -92,8 +96,8 @@ export class Producer implements Disposable {
   }
 
   /**
-   * Sends as many of the messages as there is room for, at once: the consumer sees none before
-   * the last. Returns how many.
+   * Sends as many of the messages as there is room for, together: the consumer sees all of them at the
+   * same time. Returns how many. Throws as {@link trySend} does, and then sends none.
    */
   trySendMany(messages: readonly Uint8Array[]): number {
     if (!Array.isArray(messages)) throw invalidType('messages', 'an Array', messages);
@@ -113,7 +117,7 @@ export class Producer implements Disposable {
       }
       if (sent > 0) ring.publish();
     } catch (error) {
-      // What has been put is not sent.
+      // Discards the messages that were put but not published.
       ring.resume();
       throw error;
     } finally {
@@ -124,9 +128,10 @@ export class Producer implements Disposable {
   }
 
   /**
-   * Sends a copy of the bytes. The promise is kept when they are in the ring, at once if there
-   * is room: await it for back-pressure. Until then the bytes must stay as they are. Messages
-   * arrive in the order of the calls.
+   * Sends a copy of the bytes, and waits for room if there is none. Resolves when they are in the ring: await it
+   * for back-pressure, and do not change the bytes before. Messages arrive in the order of the calls.
+   *
+   * @throws as {@link trySend}; ERR_MEMMAP_TIMEOUT, or the reason of the signal
    */
   send(message: Uint8Array, options?: AsyncTimeoutOptions): Promise<void> {
     try {
@@ -138,7 +143,7 @@ export class Producer implements Disposable {
     }
   }
 
-  /** Nobody is told that we look: the other end need not wake us. */
+  /** Looks once without announcing a sleeper, so that the other end need not wake this one. */
   #look(message: Uint8Array): true | undefined {
     this.#ready(message.length);
     return (this.#end.tryEnter() && this.#put(message)) || undefined;
@@ -162,11 +167,11 @@ export class Producer implements Disposable {
     }
   }
 
-  /** As send(), blocking the thread while there is no room. */
+  /** As send(), but blocks the thread while there is no room. @throws {StateError} ERR_MEMMAP_BUSY while calls of send() wait */
   sendSync(message: Uint8Array, options?: TimeoutOptions): void {
     const wait = options === undefined ? undefined : Deadline.until(options);
     if (this.trySend(message)) return;
-    if (this.#waiting.taken) throw new StateError('ERR_MEMMAP_BUSY', 'Messages of send() wait for room: this one would overtake them');
+    if (this.#waiting.taken) throw new StateError('ERR_MEMMAP_BUSY', 'Messages of send() wait for room, and this one would overtake them: await them first');
     this.#sendWhenRoom(message, wait ?? Deadline.until(undefined));
   }
 
@@ -182,9 +187,9 @@ export class Producer implements Disposable {
   }
 
   /**
-   * Room for a message of up to `length` bytes, to be made in place, or undefined if there is
-   * none now. Its bytes start at a multiple of 8. Nothing else can be sent before commit(),
-   * which ends the view; in an 'mpmc' channel other producers wait for it, too.
+   * Returns room for a message of up to `length` bytes, to be made in place, or undefined if there is
+   * none now. It starts at a multiple of 8 bytes. Nothing else can be sent before commit(), which
+   * ends the view; in an 'mpmc' channel other producers wait for it too. Throws as {@link trySend} does.
    */
   reserve(length: number): Buffer | undefined {
     validateInteger(length, 'length', 0);
@@ -202,7 +207,7 @@ export class Producer implements Disposable {
     return new Bytes(this.#end.memory.buffer, offset, length);
   }
 
-  /** Waits until a message of so many bytes fits: see reserve(). */
+  /** Waits until a message of `length` bytes fits, for {@link reserve}. Throws as {@link send} does. */
   async room(length: number, options?: AsyncTimeoutOptions): Promise<void> {
     validateInteger(length, 'length', 0);
     const wait = Deadline.until(options);
@@ -224,10 +229,14 @@ export class Producer implements Disposable {
     }
   }
 
-  /** Sends the message made in place: the first `length` bytes of it. Its view is dead from here on. */
+  /**
+   * Sends the first `length` bytes of the message made in place, and ends its view.
+   *
+   * @throws {StateError} ERR_MEMMAP_NOT_RESERVED without {@link reserve}
+   */
   commit(length: number = this.#reserved): void {
     this.#end.open();
-    if (this.#reserved === -1) throw new StateError('ERR_MEMMAP_NOT_RESERVED', 'No message is being made: reserve() comes first');
+    if (this.#reserved === -1) throw new StateError('ERR_MEMMAP_NOT_RESERVED', 'No message is being made in place: call reserve() first');
     validateInteger(length, 'length', 0, this.#reserved);
     this.#end.memory.renew();
     this.#reserved = -1;
@@ -237,13 +246,13 @@ export class Producer implements Disposable {
     this.#end.arrivals.notify();
   }
 
-  /** What is written to it is sent, as a stream of bytes, which owns this end: its end() closes it. Always the same one. */
+  /** A stream of bytes that sends what is written to it. It owns this end: its end() closes it. The same stream at each access. */
   get writable(): Writable {
     this.#writable ??= writableOf(this, this);
     return this.#writable;
   }
 
-  /** When no send() waits any more. */
+  /** Resolves when no send() waits any more. */
   async #flushed(): Promise<void> {
     while (this.#waiting.taken) {
       await this.#waiting.acquire(Infinity, undefined);
@@ -252,8 +261,8 @@ export class Producer implements Disposable {
   }
 
   /**
-   * Closes this end for good: the consumer reads what was sent, then sees the end. Idempotent. What
-   * nobody closes is closed when it is collected.
+   * Closes this end for good: the consumer reads what was sent, then sees the end. Idempotent. An end that
+   * is not closed is closed when the garbage collector collects it, or its thread ends.
    */
   close(): void {
     if (this.#reserved !== -1 && !this.closed) this.#end.leave();
@@ -261,6 +270,7 @@ export class Producer implements Disposable {
     this.#end.close();
   }
 
+  /** Closes this end at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -1,11 +1,11 @@
-// The ring of a channel: records in a power of two of bytes, and two positions that only
-// grow, modulo 2^32. Byte layout: docs/abi.md.
+// The ring of a channel: records in memory of a power of two of bytes, and two positions that
+// only grow, modulo 2^32. Byte layout: docs/abi.md.
 //
-// A record is 4 bytes of length, 4 bytes of number, the message, and up to 7 bytes that
-// fill it up to a multiple of 8. The data is mapped twice in a row: no record wraps.
+// A record is 4 bytes of length, 4 bytes of number, the message, and up to 7 bytes of padding
+// to a multiple of 8. The data is mapped twice in a row: no record wraps.
 //
-// Each end trusts its own position only, which it keeps to itself; what it reads from
-// shared memory must fit to that, or the other end is broken.
+// Each end trusts only its own position, of which it has a private copy. What it reads from
+// shared memory must be consistent with it; otherwise the other end is broken.
 import { corrupt, WORD } from './header.js';
 import type { MirroredBuffer } from './mirrored-buffer.js';
 import type { SharedWords } from './shared-words.js';
@@ -18,12 +18,12 @@ export function recordSize(length: number): number {
   return (length + RECORD_HEADER + 7) & ~7;
 }
 
-/** How far `to` is after `from`, in bytes: negative if it is before it. */
+/** Bytes from `from` to `to`: negative if `to` is before it. */
 export function distance(from: number, to: number): number {
   return (to - from) | 0;
 }
 
-/** The writing end. One at a time. */
+/** The writing end. Only one may act at a time. */
 export class RingWriter {
   readonly #words: SharedWords;
   readonly #memory: MirroredBuffer;
@@ -41,7 +41,7 @@ export class RingWriter {
     this.#tail = 0;
   }
 
-  /** Starts where the writer before has stopped. To be called before anything else. */
+  /** Starts where the previous writer has stopped. Must be called first. */
   resume(): void {
     const head = this.#words.load(WORD.head);
     const tail = this.#words.load(WORD.tail);
@@ -50,16 +50,16 @@ export class RingWriter {
     this.#accept(tail, head - this.#capacity);
   }
 
-  /** The reader's position must lie between where it was and where we are. */
+  /** The reader's position must lie between its last position and that of the writer. */
   #accept(tail: number, earliest: number): void {
     const used = distance(tail, this.#head);
     if (used < 0 || used > distance(earliest, this.#head) || (tail & 7) !== 0) {
-      throw corrupt('The position of the reader is impossible', WORD.tail * 4);
+      throw corrupt(`Position ${tail} of the reader is impossible: the writer is at ${this.#head}`, WORD.tail * 4);
     }
     this.#tail = tail;
   }
 
-  /** Whether a message of so many bytes fits now. */
+  /** Whether a message of `length` bytes fits now. */
   fits(length: number): boolean {
     const size = recordSize(length);
     if (size <= this.#capacity - distance(this.#tail, this.#head)) return true;
@@ -72,33 +72,33 @@ export class RingWriter {
     return (this.#head & (this.#capacity - 1)) + RECORD_HEADER;
   }
 
-  /** Copies a message that fits. It is published with {@link publish}. */
+  /** Copies a message that fits. {@link publish} makes it visible. */
   put(message: Uint8Array): void {
     this.#memory.bytes.set(message, this.offset);
     this.end(message.length);
   }
 
-  /** Members a record whose message stands in place. */
+  /** Ends a record whose message is in place already. */
   end(length: number): void {
     this.#memory.words[(this.#head & (this.#capacity - 1)) >> 2] = length;
     this.#head = (this.#head + recordSize(length)) | 0;
   }
 
-  /** Lets the reader see what has been put. */
+  /** Makes the records that were put visible to the reader. */
   publish(): void {
-    // Pairs with the load in RingReader.refill: who sees the position sees the records.
+    // Pairs with the load in RingReader.#refill: a reader that sees the position sees the records.
     this.#words.store(WORD.head, this.#head);
   }
 }
 
-/** The reading end. One at a time. */
+/** The reading end. Only one may act at a time. */
 export class RingReader {
   readonly #words: SharedWords;
   readonly #memory: MirroredBuffer;
   readonly #capacity: number;
   /** Where the next record starts. */
   #tail: number;
-  /** Up to where the writer may use the ring again. */
+  /** Where the writer must stop: what is before it may be overwritten. */
   #released: number;
   /** The writer's position as last seen. */
   #head: number;
@@ -112,21 +112,21 @@ export class RingReader {
     this.#head = 0;
   }
 
-  /** Starts where the reader before has stopped. To be called before anything else. */
+  /** Starts where the previous reader has stopped. Must be called first. */
   resume(): void {
     this.#tail = this.#words.load(WORD.tail);
     this.#released = this.#tail;
     this.#head = this.#tail;
-    if ((this.#tail & 7) !== 0) throw corrupt('The position of the reader is impossible', WORD.tail * 4);
+    if ((this.#tail & 7) !== 0) throw corrupt(`Position ${this.#tail} of the reader is impossible: not a multiple of 8`, WORD.tail * 4);
     this.#refill();
   }
 
-  /** The writer's position must lie between where it was and a whole ring after ours. */
+  /** The writer's position must lie between its last position and a ring's length after the reader's. */
   #refill(): boolean {
     const head = this.#words.load(WORD.head);
     const unread = distance(this.#tail, head);
     if (unread < distance(this.#tail, this.#head) || unread > this.#capacity || (head & 7) !== 0) {
-      throw corrupt('The position of the writer is impossible', WORD.head * 4);
+      throw corrupt(`Position ${head} of the writer is impossible: the reader is at ${this.#tail}`, WORD.head * 4);
     }
     this.#head = head;
     return unread > 0;
@@ -149,12 +149,12 @@ export class RingReader {
     return (this.#tail & (this.#capacity - 1)) + RECORD_HEADER;
   }
 
-  /** Goes on to the record after one of `length` bytes. Its place is given back with {@link release}. */
+  /** Moves past a record of `length` bytes. {@link release} gives its place back to the writer. */
   skip(length: number): void {
     this.#tail = (this.#tail + recordSize(length)) | 0;
   }
 
-  /** Whether the next message is still what it was when it was read: here nobody takes it away. */
+  /** Whether the next message was not overwritten while it was read: never in this kind of ring. */
   intact(): boolean {
     return true;
   }
@@ -164,12 +164,12 @@ export class RingReader {
     return 0;
   }
 
-  /** Bytes read, but not given back. */
+  /** Bytes read but not released. */
   get held(): number {
     return distance(this.#released, this.#tail);
   }
 
-  /** Gives the place of what has been read back to the writer. */
+  /** Gives the place of records that have been read back to the writer. */
   release(): void {
     this.#released = this.#tail;
     this.#words.store(WORD.tail, this.#tail);

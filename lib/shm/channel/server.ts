@@ -1,4 +1,4 @@
-// ChannelServer: a socket where whoever connects gets a pair of channels.
+// ChannelServer: a listening socket that gives each client a pair of channels.
 import { PeerError, StateError } from '../../errors.js';
 import { OURS, validateFunction, validateInteger, validateOptions, validateOurs, validateSignal, validateTimeout } from '../../internal/validate.js';
 import { type EndOptions, validateSpin } from './end.js';
@@ -9,26 +9,27 @@ import { offer, within } from './handshake.js';
 import { type ListenOptions, Listener, listen, throwAlone } from '../socket/listener.js';
 import type { Resolved } from '../../internal/resolved.js';
 
-/** Called once for each client. What it returns, if it is a promise, is awaited: then the channel is closed. */
+/** Called once for each client. If it returns a promise, the channel is ended and closed when the promise settles. */
 export type ChannelHandler = (channel: DuplexChannel) => unknown;
 
 /** Options of {@link Channel.serve}. */
 export interface ServeOptions extends ListenOptions, EndOptions {
-  /** Bytes of each direction: see ChannelOptions. @default 1048576 */
+  /** Bytes of each direction: see {@link ChannelOptions.capacity}. @default 1048576 */
   readonly capacity?: number | undefined;
-  /** Clients at a time; others are hung up on. @default 1000 */
+  /** The most clients at a time, at least 1; the connections of others are closed. @default 1000 */
   readonly limit?: number | undefined;
   /** Milliseconds that a client has for the handshake. @default 10000 */
   readonly timeout?: number | undefined;
   /**
-   * Is called for each client that came to no channel, and of what the handler throws. Without it, what
-   * the handler throws is an uncaught exception, unless it is a PeerError: no client ends the server.
+   * Called for each client whose channel could not be made, and with errors that the handler throws. Without
+   * it, an error of the handler is an uncaught exception, unless it is a PeerError: a client cannot end the
+   * server.
    */
   readonly onError?: ((error: unknown, peer: Peer) => void) | undefined;
 }
 
 const KNOWN = ['allow', 'capacity', 'limit', 'mode', 'onError', 'signal', 'spin', 'timeout'] as const;
-/** How what a handler waits for ends when the server closes. */
+/** Errors of a handler that waits when the server closes. */
 const ENDED = /^ERR_(MEMMAP_CLOSED|STREAM_PREMATURE_CLOSE)$/;
 
 type Settings = Resolved<Pick<ServeOptions, 'capacity' | 'limit' | 'spin' | 'timeout'>> & Pick<ServeOptions, 'onError'>;
@@ -39,7 +40,7 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
 
 export let startServer: (path: string, handler: ChannelHandler, options: ServeOptions) => ChannelServer;
 
-/** Made by `Channel.serve()`. Keeps the process alive. */
+/** A server of channels, made by {@link Channel.serve}. Keeps the process alive until it is closed. */
 export class ChannelServer implements AsyncDisposable, Disposable {
   static {
     startServer = (path, handler, options) => ChannelServer.#start(path, handler, options);
@@ -48,7 +49,7 @@ export class ChannelServer implements AsyncDisposable, Disposable {
   readonly #handler: ChannelHandler;
   readonly #settings: Settings;
   readonly #open = new Set<DuplexChannel>();
-  /** Of the handshakes under way. */
+  /** The handshakes under way. */
   readonly #greeting = new Set<AbortController>();
   #refused = 0;
 
@@ -70,7 +71,7 @@ export class ChannelServer implements AsyncDisposable, Disposable {
     if (onError !== undefined) validateFunction(onError, 'options.onError');
     validateSignal(signal);
     signal?.throwIfAborted();
-    // The first connection is reported later than this function ends.
+    // `server` is assigned before the first connection is reported, after this function returns.
     const listener = listen(path, (connection) => void server.#welcome(connection), {
       ...(allow !== undefined && { allow }),
       ...(mode !== undefined && { mode }),
@@ -85,7 +86,7 @@ export class ChannelServer implements AsyncDisposable, Disposable {
     const controller = new AbortController();
     try {
       if (this.clients >= limit) {
-        throw new PeerError('ERR_MEMMAP_PEER_REFUSED', `There are ${limit} clients already: see the option 'limit'`);
+        throw new PeerError('ERR_MEMMAP_PEER_REFUSED', `The server has ${limit} clients already: raise options.limit to accept more`);
       }
       this.#greeting.add(controller);
       const ends = await within(timeout, controller.signal, (signal) => offer(connection, this.#settings, signal));
@@ -126,27 +127,29 @@ export class ChannelServer implements AsyncDisposable, Disposable {
     if (onError !== undefined) queueMicrotask(() => onError(error, peer));
   }
 
+  /** The path, or `'\0'` and an abstract name, where it listens. */
   get path(): string {
     return this.#listener.path;
   }
 
-  /** Clients that have a channel, or are about to. */
+  /** Clients that have a channel or are in the handshake. */
   get clients(): number {
     return this.#open.size + this.#greeting.size;
   }
 
-  /** How many came to no channel: see `allow`, `limit`, `timeout` and `onError`. */
+  /** How many clients got no channel: see `allow`, `limit`, `timeout` and `onError` of {@link ServeOptions}. */
   get refused(): number {
     return this.#listener.refused + this.#refused;
   }
 
+  /** Whether the server is closed. */
   get closed(): boolean {
     return this.#listener.closed;
   }
 
   /**
-   * Accepts no more, removes the path, and closes the channels of all clients: what has been sent
-   * stays readable for them. Handlers that wait get ERR_MEMMAP_CLOSED. Idempotent.
+   * Stops accepting clients, removes the path, and closes the channels of all clients, which can still read
+   * what was sent. Handlers that wait get ERR_MEMMAP_CLOSED. Idempotent.
    */
   close(): void {
     if (this.closed) return;
@@ -155,10 +158,12 @@ export class ChannelServer implements AsyncDisposable, Disposable {
     for (const channel of this.#open) channel.close();
   }
 
+  /** Closes the server at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close();
   }
 
+  /** Closes the server at the end of an `await using` block. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }

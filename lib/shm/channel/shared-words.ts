@@ -1,5 +1,5 @@
-// SharedWords: shared memory as the algorithms of a channel see it. All accesses are sequentially
-// consistent. A test gives them simulated memory instead, and runs them in every order.
+// SharedWords: the words of shared memory that the algorithms of a channel use. All accesses are sequentially
+// consistent. A test replaces it with simulated memory, and runs the algorithms in every order.
 import { binding } from '../../internal/binding.js';
 import { WordWatch } from '../wait/futex.js';
 import { ALL } from '../lock/algorithm/operation.js';
@@ -18,7 +18,7 @@ export class SharedWords {
   store(at: number, value: number): void {
     Atomics.store(this.#array, at, value);
   }
-  /** Gives the value before, as the following do. */
+  /** Returns the value before, as the following do. */
   add(at: number, value: number): number {
     return Atomics.add(this.#array, at, value);
   }
@@ -29,11 +29,11 @@ export class SharedWords {
     return Atomics.compareExchange(this.#array, at, expected, value);
   }
 
-  /** Sleeps while the word has the value, for `ms` at most. May wake early. */
+  /** Sleeps while the word has the value, for at most `ms` milliseconds. May wake early. */
   sleep(at: number, value: number, ms: number): void {
     binding.futexWait(this.#array, at, value, ms);
   }
-  /** As sleep(), without blocking the thread; also until `look` says so, now and then. */
+  /** As sleep(), without blocking the thread; also ends when `look`, called now and then, returns true. */
   wait(at: number, value: number, ms: number, abort: AbortSignal | undefined, look: () => boolean): Promise<void> {
     let watch = this.#watches.get(at);
     if (watch === undefined) {
@@ -42,12 +42,12 @@ export class SharedWords {
     }
     return watch.sleep(value, ms, abort, look);
   }
-  /** Wakes all who sleep on the word. */
+  /** Wakes all threads that sleep on the word. */
   wake(at: number): void {
     binding.futexWake(this.#array, at, ALL);
   }
 
-  /** Before the memory goes: wakes who waits here. */
+  /** Called before the memory is unmapped: ends the waits of this thread. */
   end(): void {
     for (const watch of this.#watches.values()) watch.end();
   }

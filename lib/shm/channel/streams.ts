@@ -1,22 +1,23 @@
-// The ends of channels as streams of Node. A stream owns its end: where it ends, so does that.
+// The ends of channels as streams of Node. A stream owns its end, and closes it when it ends.
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { validateBoolean, validateInteger, validateOptions, validateSignal } from '../../internal/validate.js';
 
-/** Bytes that are passed on in one turn of the event loop. */
+/** The most bytes that are passed on in one turn of the event loop. */
 const STRETCH = 2 ** 22;
-/** Messages that are. */
+/** The most messages. */
 const MESSAGES = 1024;
 
+/** Options of {@link DuplexChannel.stream}. */
 export interface StreamOptions {
   /**
-   * Keeps the borders of messages: each is an object of the stream, an empty one too, and what is
-   * longer than the channel can hold is an error. Otherwise it is a stream of bytes. @default false
+   * Keep the boundaries of messages: each is an object of the stream, even if empty, and one that is longer
+   * than the channel can hold is an error. Otherwise it is a stream of bytes. @default false
    */
   readonly objectMode?: boolean | undefined;
   /** As in node:stream: bytes, or messages in object mode. */
   readonly highWaterMark?: number | undefined;
-  /** Destroys the stream. */
+  /** Destroys the stream when aborted. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -27,7 +28,7 @@ interface MessageSource {
   receive(): Promise<Buffer | undefined>;
 }
 
-/** Where they go: a Producer. */
+/** Where the messages of a stream go: a Producer. */
 interface MessageSink {
   /** Bytes of the longest message. */
   readonly limit: number;
@@ -44,7 +45,7 @@ function validate(options: StreamOptions): void {
   validateSignal(signal);
 }
 
-/** Loaded when it is asked for. */
+/** Loaded when first needed. */
 function streams(): typeof import('node:stream') {
   return process.getBuiltinModule('node:stream');
 }
@@ -55,7 +56,7 @@ class ReadablePump {
   readonly #borders: boolean;
   #wanted = false;
   #runs = false;
-  /** Why nothing more comes. */
+  /** The error that ended the source. */
   #failure: Error | undefined;
 
   constructor(consumer: MessageSource, borders: boolean) {
@@ -63,7 +64,7 @@ class ReadablePump {
     this.#borders = borders;
   }
 
-  /** The stream has room. It may say so while we push. */
+  /** Called when the stream has room, possibly during a push(). */
   async read(stream: Readable): Promise<void> {
     this.#wanted = true;
     if (this.#runs) return;
@@ -78,12 +79,12 @@ class ReadablePump {
     this.taken(stream);
   }
 
-  /** Something has been taken out of the stream. It fails once that was the last of what it had read ahead. */
+  /** Called when data was read from the stream. After a failure, destroys the stream once all it had buffered is read. */
   taken(stream: Readable): void {
     if (this.#failure !== undefined && stream.readableLength === 0) stream.destroy(this.#failure);
   }
 
-  /** Passes on what is there, until the stream is full or others should have a turn. */
+  /** Passes on messages until the stream is full or the event loop should run. */
   async #stretch(stream: Readable): Promise<void> {
     for (let bytes = 0, messages = 0; bytes < STRETCH && messages < MESSAGES; messages++) {
       const message = this.#consumer.tryReceive() ?? (await this.#consumer.receive());
@@ -102,7 +103,7 @@ type Tell = (error?: Error | null) => void;
 /** Empties a stream into a producer. */
 class WritablePump {
   readonly #producer: MessageSink;
-  /** Bytes of the longest message: so long that several are on their way at a time. */
+  /** Bytes of the longest message: a quarter of the limit, so that several fit at a time. */
   readonly #most: number;
 
   constructor(producer: MessageSink, borders: boolean) {
@@ -110,7 +111,7 @@ class WritablePump {
     this.#most = borders ? Infinity : producer.limit >> 2;
   }
 
-  /** Tells when they all are in the channel. */
+  /** Calls `done` when all chunks are in the channel. */
   write(chunks: readonly Uint8Array[], done: Tell): void {
     let rest: readonly Uint8Array[];
     try {
@@ -141,7 +142,7 @@ class WritablePump {
   }
 }
 
-/** Makes a stream that is filled, and whose pump sees what is taken out of it. */
+/** Makes a stream that a pump fills. The pump notices reads from it. */
 function filled<Stream extends Readable>(
   consumer: MessageSource,
   { objectMode = false }: StreamOptions,
@@ -180,7 +181,7 @@ function writing(producer: MessageSink, { objectMode = false }: StreamOptions): 
   };
 }
 
-/** Closes what the stream owns, however it ends. */
+/** Closes the end that the stream owns when the stream is destroyed. */
 function closing(owned: { close(): void }): { destroy(error: Error | null, done: Tell): void } {
   return {
     destroy(error, done) {

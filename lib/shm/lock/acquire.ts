@@ -1,4 +1,4 @@
-// Waiting as the locks' users see it: options, giving up.
+// The public side of waiting for a lock: options, timeouts, results.
 import { performance } from 'node:perf_hooks';
 import { StateError } from '../../errors.js';
 import { validateOptions, validateSignal, validateTimeout } from '../../internal/validate.js';
@@ -7,15 +7,15 @@ import { DONE, NOT_OWNER, OWN, OWNER_DIED, type Algorithm } from './algorithm/op
 import { ABORTED, EXPIRED, WOKEN } from '../wait/outcome.js';
 import type { FifoLock } from '../wait/fifo.js';
 
-/** Options of what waits. */
+/** Options of calls that wait. */
 export interface TimeoutOptions {
   /** Milliseconds; 0 tries once. @default Infinity */
   readonly timeout?: number | undefined;
 }
 
-/** Options of what waits without blocking the thread. */
+/** Options of calls that wait without blocking the thread. */
 export interface AsyncTimeoutOptions extends TimeoutOptions {
-  /** Gives up; the promise rejects with the signal's reason. */
+  /** Ends the wait when aborted; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,16 +32,16 @@ export function deadlineOf(options: AsyncTimeoutOptions | undefined, known: read
   return performance.now() + timeout;
 }
 
-/** What `lock()` and its like tell. */
+/** The result of `lock()` and similar calls. */
 export interface LockResult {
-  /** The owner before ended without unlocking: what the lock guards may be half-changed. */
+  /** The previous owner ended without unlocking: the data that the lock protects may be half-changed. */
   readonly ownerDied: boolean;
 }
 
 const CLEAN: LockResult = Object.freeze({ ownerDied: false });
 const INHERITED: LockResult = Object.freeze({ ownerDied: true });
 
-/** An outcome as a result, or as what is thrown. */
+/** Turns an outcome into a result, or throws its error. */
 export function toResult(outcome: number, signal?: AbortSignal): LockResult {
   if (outcome === DONE) return CLEAN;
   if (outcome === OWNER_DIED) return INHERITED;
@@ -53,20 +53,20 @@ function failure(outcome: number, signal: AbortSignal | undefined): unknown {
     case ABORTED: return signal?.reason;
     case EXPIRED: return new StateError('ERR_MEMMAP_TIMEOUT', 'Timed out');
     case OWN:
-      return new StateError('ERR_MEMMAP_DEADLOCK', 'This thread has the lock already: it would wait for itself for ever');
-    case NOT_OWNER: return new StateError('ERR_MEMMAP_NOT_OWNER', 'This thread does not have the lock');
-    default: return new TypeError(`no such outcome: ${outcome}`);
+      return new StateError('ERR_MEMMAP_DEADLOCK', 'This thread has the lock already and would wait for itself forever: unlock() it first');
+    case NOT_OWNER: return new StateError('ERR_MEMMAP_NOT_OWNER', 'This thread does not have the lock, so it cannot unlock it');
+    default: return new TypeError(`Unknown outcome ${outcome}`);
   }
 }
 
-/** Waits for a lock, blocking. */
+/** Waits for a lock, and blocks the thread. */
 export function waitSync(place: LockRunner, steps: Algorithm<number>, options: TimeoutOptions | undefined): LockResult {
   return toResult(place.run(steps, deadlineOf(options, KNOWN)));
 }
 
 /**
- * Waits without blocking, in turn if there are turns. `undo` gives back what was got though the
- * signal was aborted meanwhile; without it, what happened has happened.
+ * Waits without blocking the thread, in the order of `turns` if given. `undo` releases the lock if the signal
+ * was aborted meanwhile; without it, the result stands.
  */
 export async function waitAsync(
   place: LockRunner,
@@ -94,7 +94,7 @@ export async function waitAsync(
   }
 }
 
-/** Tries. False if it cannot be had now. */
+/** Tries once. False if the lock is not free. */
 export function tryRun(place: LockRunner, steps: Algorithm<number>): LockResult | false {
   const outcome = place.run(steps, 0);
   return outcome === EXPIRED || outcome === OWN ? false : toResult(outcome);

@@ -1,4 +1,4 @@
-// Barrier: threads of all processes that share the memory wait until so many have come.
+// Barrier: threads of all processes that share the memory wait until a number of them have arrived.
 import { showAs } from '../../internal/inspect.js';
 import { invalidValue, validateInteger } from '../../internal/validate.js';
 import { ARRIVED, DISAGREE, LAST, arrive } from './algorithm/barrier.js';
@@ -7,27 +7,27 @@ import { type AsyncTimeoutOptions, type TimeoutOptions, waitAsync, waitSync } fr
 import { type Algorithm, DONE } from './algorithm/operation.js';
 
 /**
- * A place in shared memory where a number of parties meet, round after round. Zeroed memory is a
- * fresh one; the first to come settles how many parties there are.
+ * A barrier in shared memory where a number of parties meet, round after round. Zeroed memory is a
+ * new barrier; the first party to arrive sets the number of parties.
  *
- * An arrival counts, even if the one who came dies while it waits. For one who dies before it
- * comes the others wait in vain: give a timeout. Whoever gives up takes its arrival back.
+ * An arrival counts even if its thread dies while it waits. If a party dies before it arrives, the
+ * others wait forever: give a timeout. A party that stops waiting undoes its arrival.
  *
- * Every method throws ERR_MEMMAP_CLOSED on a closed mapping, and ERR_MEMMAP_CORRUPT with the
- * offset if the memory holds what no barrier can, and a FaultError if the file has lost the memory.
+ * Every method throws ERR_MEMMAP_CLOSED on a closed mapping, ERR_MEMMAP_CORRUPT with the offset if
+ * the memory does not hold a barrier, and a FaultError if a truncated file has lost the memory.
  */
 export class Barrier {
   static {
     showAs(Barrier.prototype, { parties: (barrier) => barrier.#parties });
   }
-  /** Bytes it takes, at a multiple of 8: docs/abi.md. */
+  /** The bytes of a barrier, at a multiple of 8: docs/abi.md. */
   static readonly byteLength = 8;
 
   readonly #place: LockRunner;
   readonly #parties: number;
 
   /**
-   * @param memory a writable mapping; or its buffer, where a worker thread got that alone
+   * @param memory a writable mapping, or its SharedArrayBuffer in a worker thread
    * @param offset bytes from the start of `memory`, a multiple of 8
    * @param parties how many meet: 1 to 65535, the same for all of them
    */
@@ -38,11 +38,11 @@ export class Barrier {
   }
 
   /**
-   * Waits until all have come, blocking the thread.
+   * Arrives, and blocks the thread until all parties have arrived.
    *
-   * @returns true for one of them, the last
+   * @returns true for the last to arrive, false for the others
    * @throws {StateError} ERR_MEMMAP_TIMEOUT
-   * @throws {TypeError} ERR_INVALID_ARG_VALUE if the others count on another number of parties
+   * @throws {TypeError} ERR_INVALID_ARG_VALUE if the others have given another number of parties
    */
   wait(options?: TimeoutOptions): boolean {
     let last = false;
@@ -61,7 +61,7 @@ export class Barrier {
   *#arrive(me: LockRunner['tasks'], isLast: () => void): Algorithm<number> {
     const outcome = yield* arrive(me, this.#parties);
     if (outcome === DISAGREE) {
-      throw invalidValue('parties', 'is not the number that others have given', this.#parties);
+      throw invalidValue('parties', 'must be the number that the other parties have given', this.#parties);
     }
     if (outcome !== LAST) return outcome;
     isLast();

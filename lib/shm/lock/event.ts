@@ -1,4 +1,4 @@
-// Event: something that has happened, for all threads of all processes that share the memory.
+// Event: a flag to wait for, for all threads of all processes that share the memory.
 import { showAs } from '../../internal/inspect.js';
 import { SET, awaitSet, reset, set, verifyEvent } from './algorithm/event.js';
 import { type LockMemory, LockRunner } from './lock-word.js';
@@ -12,35 +12,36 @@ function* look(): Algorithm<boolean> {
 }
 
 /**
- * A flag in shared memory that one can wait for. Zeroed memory is one that is not set. It stays
- * set until `reset()`. Nobody owns it: one who dies before `set()` has not set it.
+ * A flag in shared memory that threads can wait for. Zeroed memory is an event that is not set. It
+ * stays set until `reset()`. It has no owner: if a process dies before `set()`, waiters wait on.
  *
- * Every method throws ERR_MEMMAP_CLOSED on a closed mapping, and ERR_MEMMAP_CORRUPT with the
- * offset if the memory holds what no event can, and a FaultError if the file has lost the memory.
+ * Every method throws ERR_MEMMAP_CLOSED on a closed mapping, ERR_MEMMAP_CORRUPT with the offset if
+ * the memory does not hold an event, and a FaultError if a truncated file has lost the memory.
  */
 export class Event {
   static {
     showAs(Event.prototype, { isSet: ({ isSet }) => isSet });
   }
-  /** Bytes it takes, at a multiple of 8: docs/abi.md. */
+  /** The bytes of an event, at a multiple of 8: docs/abi.md. */
   static readonly byteLength = 8;
 
   readonly #place: LockRunner;
 
   /**
-   * @param memory a writable mapping; or its buffer, where a worker thread got that alone
+   * @param memory a writable mapping, or its SharedArrayBuffer in a worker thread
    * @param offset bytes from the start of `memory`, a multiple of 8
    */
   constructor(memory: LockMemory, offset: number) {
     this.#place = new LockRunner(memory, offset, Event.byteLength);
   }
 
+  /** Whether it is set now. */
   get isSet(): boolean {
     return this.#place.run(look(), 0);
   }
 
   /**
-   * Waits until it is set, blocking the thread. Whoever waits when it is set is released, even
+   * Blocks the thread until the event is set. All threads that wait when it is set are released, even
    * if it is reset before they run.
    *
    * @throws {StateError} ERR_MEMMAP_TIMEOUT
@@ -54,12 +55,12 @@ export class Event {
     await waitAsync(this.#place, undefined, () => awaitSet(this.#place.tasks), () => {}, options);
   }
 
-  /** Sets it, and releases all who wait. Nothing happens if it is set. */
+  /** Sets the event, and releases all waiters. Idempotent. */
   set(): void {
     this.#place.run(set(), 0);
   }
 
-  /** Who waits from here on waits for the next `set()`. */
+  /** Clears the event: later calls of `wait()` wait for the next `set()`. Idempotent. */
   reset(): void {
     this.#place.run(reset(), 0);
   }

@@ -1,4 +1,4 @@
-// LockRunner: the words of one lock in real memory, and the algorithms run over them.
+// LockRunner: the words of one lock in real memory. Runs the algorithms over them.
 import { constants } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { PeerError, SystemError } from '../../errors.js';
@@ -14,21 +14,21 @@ import { check } from '../../internal/syscall.js';
 
 const { errno } = constants;
 
-/** Milliseconds of a sleep, after which one looks whether the owner lives. */
+/** The longest sleep, in milliseconds: then the algorithm checks whether the owner is alive. */
 const SLICE = 50;
-/** Looks at a word before one sleeps: about a microsecond. */
+/** How often to read a word before sleeping: about a microsecond. */
 const SPINS = 300;
-/** Bytes: words of 64 bits may come. */
+/** Bytes: a future format may use words of 64 bits. */
 const ALIGNMENT = 8;
 
-/** Memory that a lock can be in: a mapping, or the buffer of one, as a worker thread gets it. */
+/** The memory of a lock: a mapping, or the SharedArrayBuffer of one, as a worker thread receives it. */
 export type LockMemory = Mapping | SharedArrayBuffer;
 
-/** A buffer alone: its words never move. */
+/** For a buffer without a mapping: its words never move. */
 const FIXED = { version: 0 };
 
 export class LockRunner {
-  /** Of {@link acquire} and its like, on behalf of this thread. */
+  /** This thread as the caller of an algorithm: blocking, trying once, or as an asynchronous task. */
   readonly blocking: Caller;
   readonly trying: Caller;
   readonly tasks: Caller;
@@ -52,12 +52,12 @@ export class LockRunner {
     if (mapped) memoryOf(memory).pages.open();
     validateInteger(offset, 'offset', 0, Math.max(0, size - length));
     // Subtract, never add: see resolveRange.
-    if (length > size - offset) throw outOfRange('offset', `such that ${length} bytes follow`, offset);
+    if (length > size - offset) throw outOfRange('offset', `at least ${length} bytes, the length of the lock, before the end of the memory`, offset);
     if (((mapped ? memory.byteOffset : 0) + offset) % ALIGNMENT !== 0) {
       throw outOfRange('offset', `a multiple of ${ALIGNMENT} in memory`, offset);
     }
     if (mapped && !memory.access.includes('write')) {
-      throw invalidValue('memory', 'must be writable', memory);
+      throw invalidValue('memory', "must be a writable mapping: access: 'read-write'", memory);
     }
     this.#memory = memory;
     this.#pages = mapped ? memoryOf(memory).pages : FIXED;
@@ -75,12 +75,12 @@ export class LockRunner {
     this.tasks = { id: this.id, tasks: true, waits: true };
   }
 
-  /** Whether the words are where they were, and nobody has taken their buffer. */
+  /** Whether the words have not moved, and their buffer was not transferred. */
   get current(): boolean {
     return this.#pages.version === this.#version && this.words.length > 0;
   }
 
-  /** Throws ERR_MEMMAP_CLOSED; follows a mapping that was resized. */
+  /** Takes the words again if the mapping was resized. Throws ERR_MEMMAP_CLOSED. */
   follow(): void {
     const memory = this.#memory;
     if (!(memory instanceof Mapping)) return;
@@ -90,12 +90,12 @@ export class LockRunner {
     this.#version = this.#pages.version;
   }
 
-  /** After an operation: throws if it was done to memory that the lock has lost. */
+  /** Called after an operation: throws if the memory of the lock was lost. */
   verify(): void {
     this.#same.verify(this.words);
   }
 
-  /** The first word, without any algorithm. */
+  /** Reads the first word, without an algorithm. */
   first(): number {
     this.follow();
     const word = Atomics.load(this.words, 0);
@@ -119,7 +119,7 @@ export class LockRunner {
     }
   }
 
-  /** Runs an algorithm; the thread goes on while it waits. */
+  /** Runs an algorithm; does not block the thread while it waits. */
   async runAsync<Result>(steps: Algorithm<Result>, deadline: number, signal: AbortSignal | undefined): Promise<Result> {
     this.follow();
     try {
@@ -150,7 +150,7 @@ export class LockRunner {
       }
       case WAKE: return check(binding.futexWake(words, at, a), 'futex');
       case ALIVE: return this.#liveness.isAlive(at) ? 1 : 0;
-      default: throw new TypeError(`no such step: ${what}`);
+      default: throw new TypeError(`Unknown step ${what}`);
     }
   }
 
@@ -175,7 +175,7 @@ export class LockRunner {
 
   #named(error: unknown): unknown {
     try {
-      // What a system call has met on the words, an access reports.
+      // A system call that failed on the words does not count a fault; an access does.
       if (error instanceof SystemError && this.words.length > 0) Atomics.load(this.words, 0);
       this.verify();
     } catch (lost) {
@@ -185,7 +185,7 @@ export class LockRunner {
     const offset = this.#offset + 4 * error.at;
     return new PeerError(
       'ERR_MEMMAP_CORRUPT',
-      `The word at offset ${offset} holds 0x${(error.value >>> 0).toString(16)}, which no lock can: there is none, or a peer has overwritten it`,
+      `The word at offset ${offset} holds 0x${(error.value >>> 0).toString(16)}, which is not valid for this kind of lock: there is another lock or other data, or a peer has overwritten it`,
       offset,
     );
   }

@@ -8,36 +8,36 @@ import { type AsyncTimeoutOptions, type LockResult, type TimeoutOptions, tryRun,
 import { DONE } from './algorithm/operation.js';
 
 /**
- * A lock in shared memory that has one owner: a thread of any process. Zeroed memory is a free
- * one. If its owner ends without unlocking, whatever the cause, the next one gets it, and is
- * told by `ownerDied` to look after what it guards.
+ * A mutual exclusion lock in shared memory. Its owner is a thread of any process. Zeroed memory is a
+ * free mutex. If the owner ends without unlocking, for whatever reason, the next thread gets the lock,
+ * and `ownerDied` tells it to check the data that the lock protects.
  *
- * Not recursive, and not fair: whoever comes at the right moment gets it.
+ * Not recursive, and not fair: a thread that comes at the right moment may get it before others.
  *
- * Every method throws ERR_MEMMAP_CLOSED on a closed mapping, and ERR_MEMMAP_CORRUPT with the
- * offset if the memory holds what no mutex can, and a FaultError if the file has lost the memory.
+ * Every method throws ERR_MEMMAP_CLOSED on a closed mapping, ERR_MEMMAP_CORRUPT with the offset if
+ * the memory does not hold a mutex, and a FaultError if a truncated file has lost the memory.
  */
 export class Mutex {
   static {
     showAs(Mutex.prototype, { locked: (mutex) => (mutex.#place.first() & ID) !== 0 });
   }
-  /** Bytes it takes, at a multiple of 8: docs/abi.md. */
+  /** The bytes of a mutex, at a multiple of 8: docs/abi.md. */
   static readonly byteLength = 8;
 
   readonly #place: LockRunner;
   readonly #turns: FifoLock = new FifoLock();
 
   /**
-   * @param memory a writable mapping; or its buffer, where a worker thread got that alone
+   * @param memory a writable mapping, or its SharedArrayBuffer in a worker thread
    * @param offset bytes from the start of `memory`, a multiple of 8
-   * @throws {SystemError} ENOENT if nothing leads to the file behind the memory any more
+   * @throws {SystemError} ENOENT if the file behind the memory cannot be opened any more
    */
   constructor(memory: LockMemory, offset: number) {
     this.#place = new LockRunner(memory, offset, Mutex.byteLength);
   }
 
   /**
-   * Waits for the lock, blocking the thread. A free one costs no system call.
+   * Gets the lock, and blocks the thread until it is free. A free lock costs no system call.
    *
    * @throws {StateError} ERR_MEMMAP_TIMEOUT; ERR_MEMMAP_DEADLOCK if this thread has it
    */
@@ -51,8 +51,8 @@ export class Mutex {
   }
 
   /**
-   * Waits for the lock without blocking the thread, nor one of libuv's pool. Tasks of a thread
-   * get it in the order in which they asked; one that has it already waits for its own unlock().
+   * Gets the lock without blocking this thread or one of libuv's pool. Tasks of a thread get it in the
+   * order of their calls; a task that has it already waits for its own unlock().
    *
    * @throws {StateError} ERR_MEMMAP_TIMEOUT
    */
@@ -61,7 +61,7 @@ export class Mutex {
     return waitAsync(place, this.#turns, () => acquire(place.tasks, 0), () => this.unlock(), options);
   }
 
-  /** The lock, if it is free or its owner is dead; else false. */
+  /** Gets the lock if it is free or its owner is dead; otherwise returns false. */
   tryLock(): LockResult | false {
     const place = this.#place;
     if (place.current && Atomics.compareExchange(place.words, 0, 0, place.id) === 0) {
@@ -71,7 +71,7 @@ export class Mutex {
     return tryRun(place, acquire(place.trying, 0));
   }
 
-  /** @throws {StateError} ERR_MEMMAP_NOT_OWNER if this thread does not have it */
+  /** Releases the lock. @throws {StateError} ERR_MEMMAP_NOT_OWNER if this thread does not have it */
   unlock(): void {
     const place = this.#place;
     if (place.current && Atomics.compareExchange(place.words, 0, place.id, 0) === place.id) {

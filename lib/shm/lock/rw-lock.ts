@@ -11,32 +11,32 @@ import { type AsyncTimeoutOptions, type LockResult, type TimeoutOptions, tryRun,
 const SLOTS = 62;
 
 /**
- * A lock in shared memory that many may hold to read, or one to write. Zeroed memory is a free
- * one. A dead reader is passed over. If a writer ends without unlocking, those who read after
- * it, and the next writer, are told so by `ownerDied`.
+ * A lock in shared memory that many threads may hold to read, or one to write. Zeroed memory is a free
+ * lock. Dead readers do not count. If a writer ends without unlocking, `ownerDied` reports it to
+ * readers after it and to the next writer.
  *
- * At most 62 hold it to read at a time; more wait, as if for a writer. Readers that come while
- * a writer waits come after it. Not recursive for writers, and not fair.
+ * At most 62 readers hold it at a time; others wait. Readers that come while a writer waits get
+ * it after the writer. Not recursive for writers, and not fair.
  *
- * Every method throws ERR_MEMMAP_CLOSED on a closed mapping, and ERR_MEMMAP_CORRUPT with the
- * offset if the memory holds what no such lock can, and a FaultError if the file has lost the memory.
+ * Every method throws ERR_MEMMAP_CLOSED on a closed mapping, ERR_MEMMAP_CORRUPT with the offset if
+ * the memory does not hold such a lock, and a FaultError if a truncated file has lost the memory.
  */
 export class RwLock {
   static {
     showAs(RwLock.prototype, { locked: (lock) => (lock.#place.first() & ID) !== 0 });
   }
-  /** Bytes it takes, at a multiple of 8: docs/abi.md. */
+  /** The bytes of the lock, at a multiple of 8: docs/abi.md. */
   static readonly byteLength: number = 4 * (FIRST + SLOTS);
 
   readonly #place: LockRunner;
   readonly #writers: FifoLock = new FifoLock();
   readonly #readers: FifoLock = new FifoLock();
-  /** Slots this object holds, and how often it was asked to read while it did. */
+  /** Slots that this object holds, and how often lockShared() was called while it held one. */
   readonly #slots: number[] = [];
   #nested = 0;
 
   /**
-   * @param memory a writable mapping; or its buffer, where a worker thread got that alone
+   * @param memory a writable mapping, or its SharedArrayBuffer in a worker thread
    * @param offset bytes from the start of `memory`, a multiple of 8
    */
   constructor(memory: LockMemory, offset: number) {
@@ -44,7 +44,7 @@ export class RwLock {
   }
 
   /**
-   * Waits to be the only one, blocking the thread.
+   * Gets the lock to write, and blocks the thread until no other thread has it.
    *
    * @throws {StateError} ERR_MEMMAP_TIMEOUT; ERR_MEMMAP_DEADLOCK if this thread has it, to
    * write or to read
@@ -52,30 +52,30 @@ export class RwLock {
   lock(options?: TimeoutOptions): LockResult {
     const place = this.#place;
     place.first();
-    // At once: other readers, whom it would wait for first, may stay for long.
+    // Throw at once: otherwise it would first wait for other readers, possibly for long.
     if (this.#slots.length > 0) return toResult(OWN);
     return waitSync(place, acquireExclusive(place.blocking, SLOTS), options);
   }
 
-  /** As {@link lock}, without blocking the thread. Waits for other tasks of it, too. */
+  /** As {@link lock}, without blocking the thread. Also waits for other tasks of the thread. */
   lockAsync(options?: AsyncTimeoutOptions): Promise<LockResult> {
     const start = () => acquireExclusive(this.#place.tasks, SLOTS);
     return waitAsync(this.#place, this.#writers, start, () => this.unlock(), options);
   }
 
-  /** The lock to write, if nobody else has it who lives; else false. */
+  /** Gets the lock to write if no living thread has it; otherwise returns false. */
   tryLock(): LockResult | false {
     return tryRun(this.#place, acquireExclusive(this.#place.trying, SLOTS));
   }
 
-  /** Ends writing. @throws {StateError} ERR_MEMMAP_NOT_OWNER if this thread does not write */
+  /** Releases the lock after writing. @throws {StateError} ERR_MEMMAP_NOT_OWNER if this thread does not write */
   unlock(): void {
     toResult(this.#place.run(releaseExclusive(this.#place.blocking), Infinity));
   }
 
   /**
-   * Waits to read, blocking the thread. Reading again while this object holds it is granted at
-   * once: to wait for a writer, which waits for this thread, would be for ever.
+   * Gets the lock to read, and blocks the thread until no writer has it. If this object already holds it
+   * to read, it succeeds at once: a waiting writer, which waits for this thread, would be a deadlock.
    *
    * @throws {StateError} ERR_MEMMAP_TIMEOUT; ERR_MEMMAP_DEADLOCK if this thread writes
    */
@@ -90,7 +90,7 @@ export class RwLock {
     return this.#held(hold, waitSync(place, acquireShared(place.blocking, SLOTS, hold), options));
   }
 
-  /** As {@link lockShared}, without blocking the thread: always behind a writer that waits. */
+  /** As {@link lockShared}, without blocking the thread; always after a waiting writer. */
   async lockSharedAsync(options?: AsyncTimeoutOptions): Promise<LockResult> {
     const place = this.#place;
     const hold: Hold = { slot: 0 };
@@ -99,14 +99,14 @@ export class RwLock {
     return this.#held(hold, await waitAsync(place, this.#readers, start, undo, options));
   }
 
-  /** The lock to read, if nobody writes who lives; else false. */
+  /** Gets the lock to read if no living thread writes; otherwise returns false. */
   tryLockShared(): LockResult | false {
     const hold: Hold = { slot: 0 };
     const result = tryRun(this.#place, acquireShared(this.#place.trying, SLOTS, hold));
     return result === false ? false : this.#held(hold, result);
   }
 
-  /** Ends reading. @throws {StateError} ERR_MEMMAP_NOT_OWNER if this object does not read */
+  /** Releases the lock after reading. @throws {StateError} ERR_MEMMAP_NOT_OWNER if this object does not read */
   unlockShared(): void {
     const place = this.#place;
     place.follow();

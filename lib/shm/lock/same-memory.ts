@@ -1,6 +1,6 @@
-// SameMemory: whether the words of a lock are still in the memory that all who use it share. Where a file
-// lost them the guard lets this process go on with pages of its own: there a lock would be free for each
-// process, and have an owner in each.
+// SameMemory: checks whether the words of a lock are still in the shared memory. If the file was truncated, the
+// guard replaces the pages with private ones, where the lock would be free in each process, and have an owner
+// in each.
 import { FaultError, StateError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { CallFacts } from '../../internal/call-facts.js';
@@ -16,19 +16,19 @@ interface Shown {
   readonly shared: number;
 }
 
-/** What the kernel shows behind a word; undefined if it cannot be asked. */
+/** The file that the kernel reports at a word; undefined if it cannot be asked. */
 function shownAt(words: Int32Array, at: number): Shown | undefined {
   const path = binding.behind(words.subarray(at), facts.numbers);
   return typeof path === 'string' ? { path, inode: facts.get('inode'), shared: facts.get('shared') } : undefined;
 }
 
 export class SameMemory {
-  /** Undefined: a buffer is all there is. */
+  /** Undefined for a buffer without a mapping. */
   readonly #mapping: Mapping | undefined;
   /** Bytes from the start of the memory. */
   readonly #offset: number;
   readonly #shown: Shown | undefined;
-  /** Of the process, when the words were last where they belong. */
+  /** The fault count of the process when the words were last checked. */
   #faults = -1;
 
   /** Throws if the words are lost already. */
@@ -37,16 +37,16 @@ export class SameMemory {
     this.#offset = offset;
     this.#faults = faultCount();
     this.#shown = shownAt(words, 0);
-    // What is shown now may be pages that the guard has put there, unless they are another file's.
+    // The pages may already be those of the guard, unless a file is reported.
     const fixedUp = mapping === undefined ? -1 : memoryOf(mapping).pages.fixedUp;
     if (fixedUp !== -1 && this.#shown?.inode === 0) mapping?.check();
   }
 
   /**
-   * Throws if the words are not where they were: what was done to them reached nobody. A load from memory
-   * while there are no faults in the process.
+   * Throws if the words are no longer in the shared memory, so that the operation reached no other process.
+   * Costs one load from memory while there are no new faults in the process.
    *
-   * @throws {FaultError} what check() of the mapping throws; ERR_MEMMAP_FAULT where there is but its buffer
+   * @throws {FaultError} as check() of the mapping; ERR_MEMMAP_FAULT for a buffer without a mapping
    * @throws {StateError} ERR_MEMMAP_CLOSED for the buffer of a closed mapping
    */
   verify(words: Int32Array): void {
@@ -56,7 +56,7 @@ export class SameMemory {
     this.#faults = now;
   }
 
-  /** Memory without a file is this process's alone: whatever stands there, its threads agree. */
+  /** Never for memory without a file: it belongs to this process, whose threads all see the same pages. */
   #isLost(words: Int32Array): boolean {
     const mapping = this.#mapping;
     if (this.#shown === undefined || this.#shown.inode === 0 || words.length === 0) return false;
@@ -76,6 +76,6 @@ export class SameMemory {
       throw memoryOf(mapping).pages.log.error('truncated', this.#offset);
     }
     if (shownAt(words, 0)?.path === CLOSED_PAGES) throw new StateError('ERR_MEMMAP_CLOSED', 'The mapping of the buffer is closed');
-    throw new FaultError(`The memory of the lock, at byte ${this.#offset} of the buffer, is lost: check() of its mapping tells why`);
+    throw new FaultError(`The memory of the lock, at byte ${this.#offset} of the buffer, is lost. Call check() on its mapping to see why`);
   }
 }

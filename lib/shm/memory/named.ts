@@ -8,28 +8,30 @@ import { check } from '../../internal/syscall.js';
 const FOLDER = '/dev/shm';
 const MAX_BYTES = 255;
 
-/** Named memory, as {@link SharedMemory.list} finds it. */
+/** Named memory, from {@link SharedMemory.list}. */
 export interface Segment {
+  /** The name, for {@link SharedMemory.open}. */
   readonly name: string;
   /** Bytes. */
   readonly length: number;
-  /** The user who owns it. */
+  /** The user ID of its owner. */
   readonly uid: number;
+  /** When it was last modified. */
   readonly modified: Date;
   /**
-   * Processes that have it open or mapped, of those we may look at: root, of all in this
-   * container; others, of their own. Empty: probably left behind.
+   * Process IDs that have it open or mapped. Root sees all processes of this container; other users, only
+   * their own. If empty, it was probably left behind.
    */
   readonly usedBy: readonly number[];
 }
 
-/** The name without the one '/' before it that shm_open(3) knows, and every C library takes. */
+/** The name without the leading '/' that shm_open(3) permits. */
 export function resolveName(name: unknown, what = 'name'): string {
   if (typeof name !== 'string') throw invalidType(what, 'of type string', name);
   const rest = name.startsWith('/') ? name.slice(1) : name;
   const wrong = rest === '' || rest === '.' || rest === '..' || /[/\0]/.test(rest);
   if (wrong || Buffer.byteLength(rest) > MAX_BYTES) {
-    throw invalidValue(what, `must be a name of at most ${MAX_BYTES} bytes, without null bytes, and without '/' but one before it`, name);
+    throw invalidValue(what, `must be a name of at most ${MAX_BYTES} bytes, without null bytes, and without '/' except a leading one`, name);
   }
   return rest;
 }
@@ -46,7 +48,7 @@ function fileOf({ dev, ino }: Stats): string {
   return `${hex(major)}:${hex(minor)} ${ino}`;
 }
 
-/** What comes and goes while we look. */
+/** The result of `read`; undefined if it throws, because files and processes come and go. */
 function tryRead<T>(read: () => T): T | undefined {
   try {
     return read();

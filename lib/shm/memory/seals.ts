@@ -1,12 +1,12 @@
-// Seals: what nobody may do to a memfd any more, its creator included.
+// Seals: operations on a memfd that are forbidden for good, even to its creator.
 import { binding } from '../../internal/binding.js';
 
 const { F_SEAL } = binding;
 
 /**
- * `'shrink'`, `'grow'`: the length is fixed. `'write'`: the bytes are; EBUSY while a writable
- * mapping exists anywhere. `'future-write'`: mappings that exist may go on to write, nobody
- * else may start to; Linux 5.1. `'seal'`: no more seals.
+ * An operation that a seal forbids for good. `'shrink'`, `'grow'`: changing the length. `'write'`: changing the
+ * bytes; EBUSY while a writable mapping exists anywhere. `'future-write'`: writing, except through existing
+ * mappings; Linux 5.1. `'seal'`: adding seals.
  */
 export type Seal = 'write' | 'grow' | 'shrink' | 'seal' | 'future-write';
 
@@ -18,7 +18,7 @@ export const SEAL: Readonly<Record<Seal, number>> = {
   'future-write': F_SEAL.FUTURE_WRITE,
 };
 
-/** The words for a number of fcntl(2). */
+/** The names of the seals in a number of fcntl(2). */
 export function sealsOf(bits: number): readonly Seal[] {
   return (Object.keys(SEAL) as Seal[]).filter((seal) => (bits & SEAL[seal]) !== 0);
 }

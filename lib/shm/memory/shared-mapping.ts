@@ -1,4 +1,4 @@
-// SharedMapping: memory of several processes, mapped in this one.
+// SharedMapping: a mapping of shared memory.
 import { fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Handle, binding } from '../../internal/binding.js';
@@ -15,7 +15,7 @@ import { check, systemError } from '../../internal/syscall.js';
 const { errno } = constants;
 const { MAP, PROT } = binding;
 
-/** How shared memory may be mapped. */
+/** What a mapping of shared memory permits. `'copy-on-write'`: writes stay in this mapping. */
 export type SharedAccess = 'read' | 'read-write' | 'copy-on-write';
 
 export const ACCESS: Readonly<Record<SharedAccess, number>> = {
@@ -24,7 +24,7 @@ export const ACCESS: Readonly<Record<SharedAccess, number>> = {
   'copy-on-write': PROT.READ | PROT.WRITE,
 };
 
-/** The memory that a descriptor leads to, as it was found. */
+/** The memory of a descriptor. */
 export interface Region {
   readonly fd: number;
   readonly secret: boolean;
@@ -37,19 +37,19 @@ const facts = new CallFacts(binding.FACTS.file);
 
 function flagsOf(access: SharedAccess, { secret, pageSize }: Region): number {
   if (access === 'copy-on-write') return MAP.PRIVATE;
-  // As in mapFile(): a write that should not come then makes a copy. Secret memory has none,
-  // and huge pages for copies may be missing.
+  // As in mapFile(): a stray write then makes a private copy. Secret memory cannot be copied, and
+  // there may be no huge pages for copies.
   const copies = access === 'read' && !secret && pageSize === binding.pageSize && binding.guardEnabled();
   return copies ? MAP.PRIVATE | MAP.NORESERVE : MAP.SHARED;
 }
 
-/** `access`: how it was mapped, whatever protect() does to it later. */
+/** `access`: the access with which it was mapped, whatever protect() does later. */
 function backingOf(access: SharedAccess, flags: number, secret: boolean): Backing {
   return {
     secret,
     backed: (pages) => fstatSync(pages.descriptor).size,
-    // Private pages would take writes, but not to the memory. The rule is one for all memory, though secret
-    // memory and huge pages are shared.
+    // Private pages would accept writes that do not reach the memory. The same rule applies to secret memory
+    // and huge pages, although they are mapped shared.
     permit(wanted) {
       if (access === 'read' && (PROTECTION[wanted] & PROT.WRITE) !== 0) throw systemError(-errno.EACCES, 'mprotect', { remedy: mapAgain });
     },
@@ -60,14 +60,14 @@ function backingOf(access: SharedAccess, flags: number, secret: boolean): Backin
 }
 
 function mapAgain(): string {
-  return "The memory was mapped with access: 'read', and so it stays: map() it again with 'read-write'";
+  return "The memory was mapped with access: 'read' and cannot be made writable: call map() again with 'read-write'";
 }
 
 export let mapShared: (region: Region, access: SharedAccess) => SharedMapping;
 
 /**
- * Shared memory as this process sees it: made by `SharedMemory.map()`. It keeps a descriptor of
- * its own, and lives on when the SharedMemory is closed.
+ * A mapping of shared memory, made by {@link SharedMemory.map}. It has its own descriptor, and stays
+ * valid when the SharedMemory is closed.
  */
 export class SharedMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> extends Mapping<TArrayBuffer> {
   static {
@@ -90,7 +90,7 @@ export class SharedMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLik
     );
     if (handle < 0) {
       throw systemError(handle, binding.STEPS.mapFile[facts.get('step')] || 'mmap', {
-        remedy: (code) => (code === 'EPERM' ? 'A seal forbids such mappings: see seals' : mapRemedy(flags)(code)),
+        remedy: (code) => (code === 'EPERM' ? 'A seal of the memory forbids writable mappings: see the property seals' : mapRemedy(flags)(code)),
       });
     }
     const pages = { handle, byteOffset: 0, length: facts.get('length'), kind, movable, pageSize };
@@ -98,8 +98,10 @@ export class SharedMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLik
   }
 
   /**
-   * Maps another length of the memory, up to what it has now: a peer may have grown it. Never
-   * changes the memory itself. Ends earlier views.
+   * Maps another length of the memory, up to its present length, which a peer may have changed. Does not
+   * change the memory itself. Earlier views end.
+   *
+   * @throws {RangeError} ERR_OUT_OF_RANGE past the end of the memory
    */
   override resize(length: number): void {
     const has = fstatSync(this.#memory.pages.descriptor).size;
@@ -114,8 +116,8 @@ export class SharedMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLik
   }
 
   /**
-   * Puts the pages right that the guard has replaced, and makes the mapping as short as the
-   * memory if a peer has shrunk it: earlier views end then.
+   * Maps pages again that the guard has replaced, and shortens the mapping if a peer has shrunk the
+   * memory: earlier views end then.
    *
    * @returns whether the length changed
    */

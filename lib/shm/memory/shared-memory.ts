@@ -1,4 +1,4 @@
-// SharedMemory: memory that several processes map. It is a descriptor; mappings are made of it.
+// SharedMemory: memory that several processes can map. It is a descriptor; map() makes mappings.
 import { existsSync, fstatSync, lstatSync } from 'node:fs';
 import { PeerError, StateError, SystemError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
@@ -31,7 +31,7 @@ const OPEN_ACCESS = { read: O.RDONLY, 'read-write': O.RDWR };
 
 const facts = new CallFacts(binding.FACTS.sharedMemory);
 
-const missingFolder = 'Names are files of /dev/shm: mount -t tmpfs tmpfs /dev/shm. Memory without a name needs none';
+const missingFolder = 'Named memory needs /dev/shm: mount -t tmpfs tmpfs /dev/shm. Or leave the name out';
 
 interface FoundMemory {
   readonly fd: number;
@@ -49,7 +49,7 @@ interface FoundMemory {
  * mapping.view(Int32Array)[0] = 42;
  * ```
  *
- * Every member but `close` throws ERR_MEMMAP_CLOSED after `close()`.
+ * After `close()` every method except `close()` throws ERR_MEMMAP_CLOSED, and so do `fd`, `length` and `seals`.
  */
 export class SharedMemory implements Disposable {
   readonly #fd: number;
@@ -57,9 +57,9 @@ export class SharedMemory implements Disposable {
   readonly #secret: boolean;
   readonly #pageSize: number;
   readonly #transparent: boolean;
-  /** What the descriptor allows; seals may forbid more. */
+  /** The access that the descriptor permits; seals may forbid more. */
   readonly access: 'read' | 'read-write';
-  /** Undefined for a memfd. */
+  /** The name in /dev/shm; undefined for a memfd. */
   readonly name: string | undefined;
   #closed = false;
 
@@ -79,7 +79,7 @@ export class SharedMemory implements Disposable {
     this.name = name;
   }
 
-  /** Closes the descriptor if `verify` throws: from the end on, not before, it is the memory's. */
+  /** Makes the object, which then owns the descriptor; closes it if `verify` throws. */
   static #of(found: FoundMemory, verify?: (memory: SharedMemory) => void): SharedMemory {
     try {
       const memory = new SharedMemory(OURS, found);
@@ -93,10 +93,10 @@ export class SharedMemory implements Disposable {
   }
 
   /**
-   * Makes zeroed memory, with all its pages allocated: a machine or a /dev/shm that has not so
-   * much says so here. Not executable, closed on exec. A name appears once it is complete.
+   * Creates zeroed memory, with all pages allocated, so that a lack of memory is an error here. Not executable,
+   * and closed on exec. A name becomes visible when the memory is complete.
    *
-   * @throws {SystemError} ENOSPC, ENOMEM; EEXIST if the name is taken
+   * @throws {SystemError} ENOSPC, ENOMEM; EEXIST if the name exists
    * @throws {UnsupportedError} ERR_MEMMAP_UNSUPPORTED if the kernel has no secret memory
    */
   static create(options: CreateOptions): SharedMemory {
@@ -108,20 +108,20 @@ export class SharedMemory implements Disposable {
     validateBoolean(secret, 'options.secret');
     const huge = hugePages === undefined ? undefined : HUGE_PAGES[hugePages];
     if (name !== undefined && (secret || huge?.size !== undefined)) {
-      throw invalidValue('options.name', 'is for memory of /dev/shm, which is neither secret nor of a pool of huge pages', name);
+      throw invalidValue('options.name', 'cannot be combined with secret: true or huge pages of a pool: such memory is not in /dev/shm', name);
     }
     if (secret && hugePages !== undefined) {
-      throw invalidValue('options.hugePages', 'cannot be had for secret memory', hugePages);
+      throw invalidValue('options.hugePages', 'cannot be combined with secret: true', hugePages);
     }
     const flags = MFD.CLOEXEC | MFD.ALLOW_SEALING | (huge?.memfd ?? 0);
     const step = new Float64Array(1);
     const fd = binding.createSharedMemory(name ?? null, flags, secret, length, step);
     const opened = secret ? 'memfd_secret' : name === undefined ? 'memfd_create' : 'shm_open';
     const remedy = (code: string): string | undefined => {
-      if (code === 'EEXIST') return 'SharedMemory.open() opens what is there; SharedMemory.unlink() removes a name that a dead process has left';
-      // What has no name yet gets one by its link in /proc.
-      if (code === 'ENOENT' && name !== undefined) return existsSync('/proc/self/fd') ? missingFolder : 'A name takes /proc: mount -t proc proc /proc. Memory without a name does not';
-      if (code === 'ENOSPC' && name !== undefined) return '/dev/shm is full; SharedMemory.list() tells what is in it';
+      if (code === 'EEXIST') return 'SharedMemory.open() opens the existing memory; SharedMemory.unlink() removes a name that a dead process has left';
+      // The memory gets its name through its link in /proc.
+      if (code === 'ENOENT' && name !== undefined) return existsSync('/proc/self/fd') ? missingFolder : 'Named memory needs /proc: mount -t proc proc /proc. Or leave the name out';
+      if (code === 'ENOSPC' && name !== undefined) return '/dev/shm is full; SharedMemory.list() lists its memory';
       return mapRemedy(0, huge?.size)(code);
     };
     check(fd, binding.STEPS.createSharedMemory[step[0] ?? 0] || opened, { remedy, ...(name !== undefined && { path: name }), ...(secret && { feature: 'secretMemory' }) });
@@ -129,9 +129,9 @@ export class SharedMemory implements Disposable {
   }
 
   /**
-   * Opens memory by its name, or makes it.
+   * Opens memory by its name; with `create`, creates it if the name does not exist.
    *
-   * @throws {SystemError} ENOENT, EACCES
+   * @throws {SystemError} ENOENT, EACCES; with `create` as {@link create}
    * @throws {PeerError} ERR_MEMMAP_NOT_MEMORY, ERR_MEMMAP_TOO_SHORT
    */
   static open(name: string, options: OpenOptions = {}): SharedMemory {
@@ -151,15 +151,15 @@ export class SharedMemory implements Disposable {
         if (access === 'read-write') return memory;
         memory.close();
       } catch (failure) {
-        // Somebody was faster: theirs is as good.
+        // Another process has created it meanwhile: open that.
         if (!(failure instanceof SystemError) || failure.code !== 'EEXIST') throw failure;
       }
     }
   }
 
   /**
-   * Takes memory that somebody else made, after a look at what it really is: its kind, seals
-   * and length. The descriptor stays the caller's; this has a copy.
+   * Opens memory that another process made, after checking its kind, seals and length. It duplicates the
+   * descriptor; the caller still owns `fd`.
    *
    * @throws {PeerError} ERR_MEMMAP_NOT_MEMORY, ERR_MEMMAP_NOT_SEALED, ERR_MEMMAP_TOO_SHORT
    * @throws {SystemError} EBADF
@@ -176,7 +176,7 @@ export class SharedMemory implements Disposable {
     return SharedMemory.#of({ fd: copy }, (memory) => memory.#demand(length, seals));
   }
 
-  /** Named memory in /dev/shm, of anybody, with who maps it as far as /proc tells. */
+  /** Lists all named memory in /dev/shm, with the processes that use it as far as /proc shows them. */
   static list(): readonly Segment[] {
     return list();
   }
@@ -186,15 +186,15 @@ export class SharedMemory implements Disposable {
     unlink(resolveName(name));
   }
 
-  /** Of memory that somebody else made. */
+  /** Checks memory that another process made. */
   #demand(length: number, seals: readonly Seal[]): void {
-    // The seals first: what they fix cannot change after it.
+    // The seals first: what they fix cannot change afterwards.
     const missing = seals.filter((seal) => !this.seals.includes(seal));
     if (missing.length > 0) {
-      throw new PeerError('ERR_MEMMAP_NOT_SEALED', `The memory lacks the seals ${missing.join(', ')}: whoever has it can still do that to it`);
+      throw new PeerError('ERR_MEMMAP_NOT_SEALED', `The memory lacks the seals ${missing.join(', ')}: its creator must add them with seal()`);
     }
     if (this.length < length) {
-      throw new PeerError('ERR_MEMMAP_TOO_SHORT', `The memory has ${this.length} bytes, less than the ${length} it must have`);
+      throw new PeerError('ERR_MEMMAP_TOO_SHORT', `The memory has ${this.length} bytes, but must have at least ${length}`);
     }
   }
 
@@ -203,49 +203,52 @@ export class SharedMemory implements Disposable {
     return verified(this.#fd, this.#file);
   }
 
-  /** The descriptor, for a child or a peer. `close()` closes it. */
+  /** The descriptor, to pass to a child or a peer. `close()` closes it. */
   get fd(): number {
     return this.#open();
   }
 
-  /** Bytes it has now. Without the seals `'grow'` and `'shrink'` any peer may change it. */
+  /** The length now, in bytes. Without the seals `'grow'` and `'shrink'` a peer may change it. */
   get length(): number {
     return fstatSync(this.#open()).size;
   }
 
+  /** Whether `close()` was called. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** The seals it has now. Memory with a name has `['seal']`: it takes none. */
+  /** The seals now. Named memory has `['seal']`: it cannot get others. */
   get seals(): readonly Seal[] {
     check(binding.examineSharedMemory(this.#open(), facts.numbers), 'fcntl');
     return sealsOf(facts.get('seals'));
   }
 
   /**
-   * Seals it for good, for all processes: fcntl(2) F_ADD_SEALS.
+   * Adds seals, for good and for all processes: fcntl(2) F_ADD_SEALS.
    *
-   * @throws {SystemError} EPERM if it is sealed against seals, has a name, or is open for
-   * reading only; EBUSY for `'write'` while a writable mapping exists
+   * @throws {SystemError} EPERM if it has the seal `'seal'` or a name, or is open for reading only;
+   * EBUSY for `'write'` while a writable mapping exists
    */
   seal(...seals: readonly Seal[]): void {
     for (const seal of seals) validateWord(seal, 'seals', SEAL);
     const bits = seals.reduce((all, seal) => all | SEAL[seal], 0);
     check(binding.addSeals(this.#open(), bits), 'fcntl', {
       remedy: (code) =>
-        code === 'EBUSY' ? "Close all writable mappings first, or seal 'future-write': those that exist may then go on" : undefined,
+        code === 'EBUSY' ? "Close all writable mappings first, or seal 'future-write', which permits existing ones" : undefined,
     });
   }
 
   /**
-   * Maps all of it. Any number of mappings may exist; each is closed on its own, and lives on
-   * after `close()` of this.
+   * Maps the whole memory. Any number of mappings may exist; each must be closed, and stays valid after
+   * `close()` of this object.
    *
-   * @throws {SystemError} EACCES, EPERM if the descriptor or a seal forbids to write
+   * @throws {SystemError} EACCES, EPERM if the descriptor or a seal forbids writing; ENOMEM
    */
   map(options: SharedMapOptions & { readonly buffer: 'array' }): SharedMapping<ArrayBuffer>;
+  /** Maps the whole memory; `buffer` is a SharedArrayBuffer. */
   map(options?: SharedMapOptions & { readonly buffer?: 'shared' | undefined }): SharedMapping<SharedArrayBuffer>;
+  /** Maps the whole memory; the kind of `buffer` depends on `options.buffer`. */
   map(options?: SharedMapOptions): SharedMapping;
   map(options: SharedMapOptions = {}): SharedMapping {
     const fd = this.#open();
@@ -260,9 +263,9 @@ export class SharedMemory implements Disposable {
   }
 
   /**
-   * Another descriptor of the same memory, open for reading only: who has that one cannot map
-   * it writable. The caller closes it. Processes of the same user, and root, can open the
-   * memory again through /proc: seal `'future-write'` shuts that door, too.
+   * Opens another descriptor of the memory, for reading only: it cannot be mapped writable. The caller
+   * closes it. Processes of the same user, and root, can still open the memory for writing through /proc,
+   * unless it has the seal `'future-write'`.
    *
    * @throws {SystemError} ENXIO for secret memory, which cannot be opened again
    */
@@ -272,22 +275,22 @@ export class SharedMemory implements Disposable {
   }
 
   /**
-   * Removes its name. Those who have it keep it.
+   * Removes the name. Processes that have the memory open or mapped keep it.
    *
    * @throws {StateError} ERR_MEMMAP_NO_NAME, ERR_MEMMAP_FILE_REPLACED if other memory has the name now
    */
   unlink(): void {
     const fd = this.#open();
     const { name } = this;
-    if (name === undefined) throw new StateError('ERR_MEMMAP_NO_NAME', 'The memory has no name: it goes with its last descriptor and mapping');
+    if (name === undefined) throw new StateError('ERR_MEMMAP_NO_NAME', 'The memory has no name: it is freed with its last descriptor and mapping');
     const [ours, named] = [fstatSync(fd), lstatSync(pathOf(name), { throwIfNoEntry: false })];
     if (named !== undefined && (named.ino !== ours.ino || named.dev !== ours.dev)) {
-      throw new StateError('ERR_MEMMAP_FILE_REPLACED', `'${name}' is other memory now: SharedMemory.unlink() removes it`);
+      throw new StateError('ERR_MEMMAP_FILE_REPLACED', `'${name}' is now the name of other memory. To remove it anyway, call SharedMemory.unlink()`);
     }
     unlink(name);
   }
 
-  /** Closes the descriptor. Mappings, and what others have, live on. Idempotent. */
+  /** Closes the descriptor. Mappings, and the memory in other processes, stay valid. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -295,12 +298,13 @@ export class SharedMemory implements Disposable {
     else forsake(this, this.#fd);
   }
 
+  /** Closes the descriptor at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close();
   }
 }
 
-/** Of one that is closed nothing can be asked. */
+/** Reads a field of open memory; undefined if it is closed. */
 const ifOpen = <T>(read: (memory: SharedMemory) => T) => (memory: SharedMemory): T | undefined => (memory.closed ? undefined : read(memory));
 
 showAs(SharedMemory.prototype, {

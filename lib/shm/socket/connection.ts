@@ -1,4 +1,4 @@
-// Connection: descriptors and bytes, to and from another process, over a Unix socket.
+// Connection: sends descriptors and bytes to another process, and receives them, over a Unix socket.
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PeerError, StateError } from '../../errors.js';
@@ -14,22 +14,24 @@ import { FifoLock } from '../wait/fifo.js';
 import { check, systemError } from '../../internal/syscall.js';
 
 const { errno } = constants;
-/** Milliseconds between two tries where the kernel cannot tell when to try again. */
+/** Milliseconds between two attempts if the kernel does not signal when to try again. */
 export const PAUSE = 10;
 
-/** Who is at the other end: SO_PEERCRED, as it was when the socket was connected or made to listen. */
+/** The process at the other end when it connected or began to listen: SO_PEERCRED in unix(7). */
 export interface Peer {
-  /** 0 if it is in a pid namespace we cannot see into. */
+  /** Its process ID; 0 if this process cannot see its pid namespace. */
   readonly pid: number;
+  /** Its effective user ID. */
   readonly uid: number;
+  /** Its effective group ID. */
   readonly gid: number;
 }
 
-/** What {@link receiveFds} gives. */
+/** A message that {@link receiveFds} returns. */
 export interface Message {
-  /** Close-on-exec. The receiver closes them. */
+  /** The descriptors, close-on-exec. The receiver must close them. */
   readonly fds: readonly number[];
-  /** Empty if only descriptors were sent. */
+  /** The bytes; empty if only descriptors were sent. */
   readonly payload: Buffer;
 }
 
@@ -39,7 +41,7 @@ const found = new CallFacts(binding.FACTS.received);
 const head = Buffer.alloc(HEADER_LENGTH);
 const bytes = Buffer.alloc(2 ** 16);
 
-/** Runs it once all have ended that were called before it, unless the signal is aborted until then. */
+/** Calls `run` after all earlier calls have ended, unless the signal is aborted before. */
 async function inTurn<T>(turns: FifoLock, run: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   const why = await turns.acquire(Infinity, signal);
   if (why !== WOKEN) throw signal?.reason;
@@ -54,18 +56,18 @@ export function sameUser({ uid }: Peer): boolean {
   return uid === process.geteuid?.();
 }
 
-/** A connection over `fd`, which it closes, also if it throws. @throws {PeerError} ERR_MEMMAP_PEER_REFUSED */
+/** Makes a connection that owns `fd`; closes it if it throws. @throws {PeerError} ERR_MEMMAP_PEER_REFUSED */
 export let takeConnection: (fd: number, allow: (peer: Peer) => boolean) => Connection;
-/** Sends one message, after those before it. */
+/** Sends one message, after earlier ones. */
 export let sendMessage: (connection: Connection, fds: Int32Array, payload: Uint8Array, signal: AbortSignal | undefined) => Promise<void>;
-/** Receives one message. One without a frame may have more than `limits` says. */
+/** Receives one message. `limits` applies only to messages with a frame. */
 export let receiveMessage: (connection: Connection, signal: AbortSignal | undefined, limits?: Limits) => Promise<Message | undefined>;
-/** Waits until the peer sends something, which stays unread, or closes its end: then false. */
+/** Waits until the peer sends something, which stays unread: true; or closes its end: false. */
 export let stirs: (connection: Connection) => Promise<boolean>;
 
 /**
- * One end of a Unix socket: made by `connect()`, or given by `listen()`. Iterating over it
- * receives until the peer closes its end.
+ * One end of a Unix socket, from {@link connect} or {@link listen}. {@link sendFds} and {@link receiveFds}
+ * use it; iterating over it receives messages until the peer closes its end.
  */
 export class Connection implements Disposable {
   static {
@@ -80,6 +82,7 @@ export class Connection implements Disposable {
   readonly #receiving = new FifoLock();
   #frame: MessageFrame | undefined;
   #closed = false;
+  /** The process at the other end. */
   readonly peer: Peer;
 
   private constructor(key: typeof OURS, fd: number, peer: Peer) {
@@ -96,10 +99,10 @@ export class Connection implements Disposable {
       const pid = credentials.get('pid');
       const uid = credentials.get('uid');
       const peer = { pid, uid, gid: credentials.get('gid') };
-      // A promise, too, is not a yes.
+      // Only true permits: a promise does not.
       const answer: unknown = allow(peer);
       if (answer !== true) {
-        throw new PeerError('ERR_MEMMAP_PEER_REFUSED', `Process ${pid} of user ${uid} is not allowed: see the option 'allow'`);
+        throw new PeerError('ERR_MEMMAP_PEER_REFUSED', `Process ${pid} of user ${uid} is not allowed to connect: options.allow must return true for it`);
       }
       return new Connection(OURS, fd, peer);
     } catch (error) {
@@ -108,6 +111,7 @@ export class Connection implements Disposable {
     }
   }
 
+  /** Whether the connection is closed at this end. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -138,7 +142,7 @@ export class Connection implements Disposable {
         }
       }
     } catch (error) {
-      // Half a message is none, and what would follow could not be told from its rest.
+      // The peer could not tell later messages from the rest of this one.
       if (begun) this.close();
       throw error;
     }
@@ -164,7 +168,7 @@ export class Connection implements Disposable {
     }
   }
 
-  /** What is there of a message, without waiting. Undefined at the end. */
+  /** Reads what has arrived of a message, without waiting. Undefined at the end. */
   #take(fd: number, limits: Limits): Message | 'wait' | undefined {
     try {
       if (this.#frame === undefined) {
@@ -195,7 +199,7 @@ export class Connection implements Disposable {
     return count === undefined ? 'wait' : given(fds, bareOf(bytes.subarray(0, count), fds));
   }
 
-  /** Bytes received; undefined if there are none yet. The thread holds the descriptors. */
+  /** Receives bytes and returns how many; undefined if none have arrived. The thread holds the descriptors. */
   #part(fd: number, into: Buffer, fds: number[]): number | undefined {
     const count = binding.receivePart(fd, into, received, found.numbers);
     if (count === -errno.EAGAIN) return undefined;
@@ -204,12 +208,12 @@ export class Connection implements Disposable {
     const lost = found.get('lost');
     fds.push(...received.subarray(0, many));
     if (lost === 0) return count;
-    // Out of the list, that of a frame: close() must not close them again.
+    // Remove them from the list, which may be that of the frame: close() must not close them again.
     for (const one of fds.splice(0)) binding.closeFd(one);
-    throw systemError(-errno.EMFILE, 'recvmsg', { remedy: () => 'Descriptors were lost: raise the limit of open files' });
+    throw systemError(-errno.EMFILE, 'recvmsg', { remedy: () => 'Received descriptors were lost: raise the limit of open files, ulimit -n' });
   }
 
-  /** Closes the socket. Whoever waits for it gets ERR_MEMMAP_CLOSED. Idempotent. */
+  /** Closes the socket. Calls that wait for it reject with ERR_MEMMAP_CLOSED. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -218,10 +222,12 @@ export class Connection implements Disposable {
     disown(this, this.#fd);
   }
 
+  /** Closes the socket at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close();
   }
 
+  /** Receives messages until the peer closes its end. The receiver must close their descriptors. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
     for (;;) {
       const message = await this.#receiveInTurn(undefined);
@@ -231,7 +237,7 @@ export class Connection implements Disposable {
   }
 }
 
-/** The message is the caller's from here on. */
+/** The message; its descriptors belong to the caller from here on. */
 function given(fds: readonly number[], payload: Buffer): Message {
   for (const fd of fds) binding.giveFd(fd);
   return { fds, payload };

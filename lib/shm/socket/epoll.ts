@@ -1,5 +1,5 @@
-// Waiting for descriptors to be ready, without the event loop's knowledge of them: one native
-// thread waits for all, and calls here.
+// Waiting for descriptors to be ready outside the event loop: one native thread waits for all of
+// them, and calls this file.
 import { binding } from '../../internal/binding.js';
 import { checkStarted } from '../../internal/thread.js';
 import { check } from '../../internal/syscall.js';
@@ -28,7 +28,7 @@ function listenToThread(): void {
   listens = true;
 }
 
-/** `promise`, or the signal's reason if that is first. */
+/** Settles as `promise`, or rejects with the signal's reason if that comes first. */
 export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
@@ -54,7 +54,7 @@ export class FdWatch {
     this.#number = last;
   }
 
-  /** Resolves when a call may succeed, or may tell why not. */
+  /** Resolves when a call may succeed or fail without waiting. */
   async ready(direction: Direction, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     const ready = new Promise<void>((wake, fail) => this.#waiters.set(direction, { wake, fail }));
@@ -84,12 +84,12 @@ export class FdWatch {
     return all;
   }
 
-  /** Both directions: each finds out whether it was meant. */
+  /** Wakes the waiters of both directions; each tries its call again. */
   wake(): void {
     for (const { wake } of this.#take()) wake();
   }
 
-  /** Before the descriptor is closed. */
+  /** Called before the descriptor is closed: rejects all waits. */
   stop(reason: Error): void {
     binding.disarm(this.#fd);
     for (const { fail } of this.#take()) fail(reason);

@@ -1,26 +1,26 @@
-// How messages travel over a Unix socket: docs/abi.md. A message that fits goes as it is, so
-// that any program can take part; the others go in a frame.
+// The format of messages on a Unix socket: docs/abi.md. A message that fits is sent without a frame,
+// so that any program can take part; the others are sent in a frame.
 import { PeerError } from '../../errors.js';
 
 /** SCM_MAX_FD: the kernel's limit for one sendmsg(2). */
 export const MAX_FDS_AT_ONCE = 253;
-/** Bytes of payload. What is larger belongs into the memory that is sent. */
+/** The most bytes of payload. Larger data belongs into the memory that is sent. */
 export const MAX_PAYLOAD: number = 2 ** 24;
-/** Descriptors in a message. */
+/** The most descriptors in a message. */
 export const MAX_FDS: number = 2 ** 16;
-/** Bytes that sendmsg(2) takes whole or not at all, by far. */
+/** Bytes few enough that sendmsg(2) sends all or none. */
 const MAX_BARE = 4096;
 
 const MAGIC = Buffer.from('memmap\0\x01', 'latin1');
 export const HEADER_LENGTH = 16;
-/** Descriptors need a byte to travel with. */
+/** The byte that carries descriptors which have no payload. */
 const CARRIER = Buffer.alloc(1);
 const NO_FDS = new Int32Array(0);
 /** The two numbers of a header, and their bytes. */
 const numbers = new Uint32Array(2);
 const numberBytes = Buffer.from(numbers.buffer);
 
-/** What one or more calls of sendmsg(2) take: the descriptors go with the first byte. */
+/** A part that one or more calls of sendmsg(2) send; the descriptors go with the first byte. */
 export interface FramePart {
   readonly bytes: Uint8Array;
   readonly fds: Int32Array;
@@ -30,7 +30,7 @@ function isCarrier(bytes: Uint8Array): boolean {
   return bytes.length === 1 && bytes[0] === 0;
 }
 
-/** Whether a reader could take it for the start of a frame. */
+/** Whether a reader could mistake the bytes for the start of a frame. */
 function looksFramed(bytes: Uint8Array): boolean {
   const length = Math.min(bytes.length, MAGIC.length);
   return length > 0 && MAGIC.subarray(0, length).equals(bytes.subarray(0, length));
@@ -62,17 +62,17 @@ export function badMessage(reason: string): PeerError {
   return new PeerError('ERR_MEMMAP_BAD_MESSAGE', `The peer sent an invalid message: ${reason}`);
 }
 
-/** What a receiver takes. */
+/** What a receiver accepts. */
 export interface Limits {
-  /** Descriptors in a message. */
+  /** The most descriptors in a message. */
   readonly fds: number;
-  /** Bytes of payload. */
+  /** The most bytes of payload. */
   readonly payload: number;
 }
 
 export const ANY: Limits = { fds: MAX_FDS, payload: MAX_PAYLOAD };
 
-/** A frame on its way in. */
+/** A frame that is being received. */
 export class MessageFrame {
   readonly #limits: Limits;
   #bytes: Buffer = Buffer.alloc(HEADER_LENGTH);
@@ -85,7 +85,7 @@ export class MessageFrame {
     this.#limits = limits;
   }
 
-  /** Whether these bytes, which nobody has taken yet, start one. */
+  /** Whether these bytes, still unread, start a frame. */
   static starts(bytes: Uint8Array): boolean {
     return bytes.length === HEADER_LENGTH && looksFramed(bytes);
   }
@@ -95,20 +95,20 @@ export class MessageFrame {
     return this.#bytes.subarray(this.#filled);
   }
 
-  /** So many bytes came into `room`. @throws {PeerError} */
+  /** Called after `count` bytes were received into `room`. @throws {PeerError} ERR_MEMMAP_BAD_MESSAGE */
   filled(count: number): void {
     this.#filled += count;
     if (this.#expected === undefined && this.#filled === HEADER_LENGTH) this.#readHeader();
-    if (this.fds.length > (this.#expected ?? MAX_FDS_AT_ONCE)) throw badMessage('more descriptors than it said');
-    if (this.complete && this.fds.length !== this.#expected) throw badMessage('fewer descriptors than it said');
+    if (this.fds.length > (this.#expected ?? MAX_FDS_AT_ONCE)) throw badMessage(`it came with ${this.fds.length} descriptors, more than the ${this.#expected ?? MAX_FDS_AT_ONCE} permitted`);
+    if (this.complete && this.fds.length !== this.#expected) throw badMessage(`it came with ${this.fds.length} descriptors, fewer than the ${this.#expected} that it announced`);
   }
 
   #readHeader(): void {
     this.#bytes.copy(numberBytes, 0, MAGIC.length);
     const [fds = 0, length = 0] = numbers;
     const { fds: most, payload } = this.#limits;
-    if (fds > most) throw badMessage(`${fds} descriptors, over ${most}`);
-    if (length > payload) throw badMessage(`${length} bytes, over ${payload}`);
+    if (fds > most) throw badMessage(`it announced ${fds} descriptors, more than the ${most} permitted`);
+    if (length > payload) throw badMessage(`it announced ${length} bytes, more than the ${payload} permitted`);
     this.#expected = fds;
     this.#carriers = Math.max(0, Math.ceil(fds / MAX_FDS_AT_ONCE) - 1);
     this.#bytes = Buffer.alloc(this.#carriers + length);

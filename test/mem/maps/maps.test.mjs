@@ -152,7 +152,7 @@ describe('maps', () => {
         syncBuiltinESMExports();
         try {
           assert.throws(() => maps({ pid: child.pid, usage }), {
-            name: 'SystemError', code: 'ESRCH', errno: -3, syscall: 'read', message: /ended, or began another program/,
+            name: 'SystemError', code: 'ESRCH', errno: -3, syscall: 'read', message: /ended or started another program/,
           });
           assert.ok(reads > 1);
         } finally {

@@ -26,7 +26,7 @@ export function itExternal(title, test) {
     await assert.rejects(
       async () => test.call(this),
       // In an assertion's `actual`, too, or in what a fixture printed.
-      (error) => /ERR_MEMMAP_NO_EXTERNAL_BUFFER|lets no buffer lie over memory/.test(inspect(error) + inspect(error.actual)) || assert.fail(error),
+      (error) => /ERR_MEMMAP_NO_EXTERNAL_BUFFER|allows no buffer over memory/.test(inspect(error) + inspect(error.actual)) || assert.fail(error),
     );
   });
 }

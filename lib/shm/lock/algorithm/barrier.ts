@@ -1,5 +1,5 @@
-// The algorithm of Barrier: how many have arrived, and in which round, in one word; how many
-// are to come in another.
+// The algorithm of Barrier: one word has the number of arrivals and the round, another the number
+// of parties.
 import { ALL, DONE, CorruptWord, type Caller, type Algorithm, cas, load, spin, wait, wake } from './operation.js';
 import { WOKEN } from '../../wait/outcome.js';
 
@@ -11,16 +11,16 @@ export const ARRIVED = 0xffff;
 const ROUND = 0x7fff_0000;
 const NEXT_ROUND = 0x1_0000;
 
-/** This one was the last to arrive. */
+/** The caller was the last to arrive. */
 export const LAST = 16;
-/** The others count on another number of parties. */
+/** The memory has another number of parties. */
 export const DISAGREE = 17;
 
 function verify(value: number, parties: number): void {
   if (value < 0 || (value & ARRIVED) >= parties) throw new CorruptWord(WORD, value);
 }
 
-/** DONE, LAST, DISAGREE; EXPIRED or ABORTED: the arrival is taken back. */
+/** Returns DONE, LAST or DISAGREE; after EXPIRED or ABORTED the arrival was undone. */
 export function* arrive(me: Caller, parties: number): Algorithm<number> {
   const before = yield cas(PARTIES, 0, parties);
   if (before !== 0 && before !== parties) {
@@ -44,7 +44,7 @@ export function* arrive(me: Caller, parties: number): Algorithm<number> {
     const value = yield load(WORD);
     verify(value, parties);
     if ((value & ROUND) !== round) return DONE;
-    // It arrived itself.
+    // The caller has arrived, so the count cannot be 0.
     if ((value & ARRIVED) === 0) throw new CorruptWord(WORD, value);
     if (!spun && me.waits) {
       spun = true;
@@ -53,7 +53,7 @@ export function* arrive(me: Caller, parties: number): Algorithm<number> {
     }
     const why = yield wait(WORD, value);
     if (why === WOKEN) continue;
-    // Unless the last one has just come.
+    // Undoes the arrival, unless the last party has just arrived.
     if ((yield cas(WORD, value, value - 1)) === value) return why;
   }
 }

@@ -1,4 +1,4 @@
-// The algorithm of Event: whether it is set, and how often it was, in one word.
+// The algorithm of Event: one word has whether it is set, and how often it was.
 import { ALL, DONE, CorruptWord, type Caller, type Algorithm, WAITERS, cas, load, spin, wait, wake } from './operation.js';
 import { EXPIRED, WOKEN } from '../../wait/outcome.js';
 
@@ -12,7 +12,7 @@ export function verifyEvent(value: number): void {
   if ((value & SET) !== 0 && (value & WAITERS) !== 0) throw new CorruptWord(WORD, value);
 }
 
-/** Waits until it is set, or has been since the call: DONE, EXPIRED or ABORTED. */
+/** Waits until it is set, or was set since the call: DONE, EXPIRED or ABORTED. */
 export function* awaitSet(me: Caller): Algorithm<number> {
   const first = yield load(WORD);
   let spun = false;
@@ -32,7 +32,7 @@ export function* awaitSet(me: Caller): Algorithm<number> {
   }
 }
 
-/** Sets it, and wakes all who wait. */
+/** Sets it, and wakes all waiters. */
 export function* set(): Algorithm<number> {
   for (;;) {
     const value = yield load(WORD);

@@ -1,19 +1,19 @@
-// The algorithm of Mutex, and of the writer's side of RwLock: an owner's id in one word.
+// The algorithm of Mutex, and of the writer's side of RwLock: one word has the owner's id.
 import { DIED, DONE, NOT_OWNER, CorruptWord, OWN, OWNER_DIED, type Caller, type Algorithm, WAITERS, alive, cas, load, spin, swap, wait, wake } from './operation.js';
 import { EXPIRED, WOKEN } from '../../wait/outcome.js';
 import { ID } from '../../wait/owner-id.js';
 
-/** Throws unless somebody can have written the word. `allowed`: DIED where that may be. */
+/** Throws unless the word has a value that the algorithm writes. `allowed`: DIED, if that bit may be set. */
 export function verifyOwner(at: number, value: number, allowed: number): void {
   const free = (value & ID) === 0;
   if (free ? (value & ~allowed) !== 0 : (value & ~(ID | WAITERS)) !== 0) throw new CorruptWord(at, value);
 }
 
 /**
- * DONE, OWNER_DIED, OWN, EXPIRED or ABORTED.
+ * Returns DONE, OWNER_DIED, OWN, EXPIRED or ABORTED.
  *
- * Whoever has slept does not know who else sleeps: it owns the word with WAITERS set, and so
- * wakes the next one. A wake-up that went to one who died is made up for by the others, who
+ * A thread that has slept does not know whether others sleep: it takes the word with WAITERS set, and so
+ * wakes the next one when it releases it. If a woken thread dies, the others still notice, because they
  * look again after each slice of their sleep.
  */
 export function* acquire(me: Caller, at: number, allowed = 0): Algorithm<number> {
@@ -46,13 +46,13 @@ export function* acquire(me: Caller, at: number, allowed = 0): Algorithm<number>
   }
 }
 
-/** Leaves the word `left`, and wakes `count` of those who sleep. DONE, or NOT_OWNER. */
+/** Sets the word to `left`, and wakes `count` sleepers. Returns DONE or NOT_OWNER. */
 export function* release(me: Caller, at: number, count: number, left = 0): Algorithm<number> {
   const value = yield cas(at, me.id, left);
   if (value === me.id) return DONE;
   verifyOwner(at, value, DIED);
   if ((value & ID) !== me.id) return NOT_OWNER;
-  // Stored first: who is woken, or about to sleep, must find it free.
+  // Stored first: a thread that is woken, or about to sleep, must find it free.
   yield swap(at, left);
   yield wake(at, count);
   return DONE;

@@ -1,7 +1,7 @@
-// The algorithm of RwLock: a word for the writer, as a mutex has, and a slot for each reader.
+// The algorithm of RwLock: a word for the writer, as in a mutex, and a slot for each reader.
 //
-// A reader takes a slot, then looks at the writer's word; a writer takes its word, then looks
-// at the slots. All accesses are in one order (Atomics), so one of the two sees the other.
+// A reader takes a slot, then reads the writer's word; a writer takes its word, then reads the
+// slots. All accesses are sequentially consistent (Atomics), so one of the two sees the other.
 import { acquire, release, verifyOwner } from './mutex.js';
 import { ALL, DIED, DONE, CorruptWord, OWN, OWNER_DIED, type Caller, type Algorithm, WAITERS, alive, cas, load, spin, swap, wait, wake } from './operation.js';
 import { EXPIRED, WOKEN } from '../../wait/outcome.js';
@@ -12,12 +12,12 @@ const WRITER = 0;
 /** Index of the first slot. */
 export const FIRST = 2;
 
-/** Where a reader's hold is kept: the index of its slot. */
+/** The hold of a reader: the index of its slot. */
 export interface Hold {
   slot: number;
 }
 
-/** Throws unless somebody can have written the slot. */
+/** Throws unless the slot has a value that the algorithm writes. */
 function verifySlot(at: number, value: number): void {
   if (value !== 0 && ((value & ID) === 0 || (value & ~(ID | WAITERS)) !== 0)) throw new CorruptWord(at, value);
 }
@@ -29,20 +29,20 @@ function* sleepOn(at: number, value: number): Algorithm<number> {
   return yield wait(at, marked);
 }
 
-/** Gives up a slot. */
+/** Releases a slot. */
 export function* leave(me: Caller, at: number): Algorithm<number> {
   const value = yield swap(at, 0);
   verifySlot(at, value);
   if ((value & ID) !== me.id) throw new CorruptWord(at, value);
-  // Those who want a slot, or none to be taken.
+  // Wakes readers that want a slot, and a writer that waits for the slots to be free.
   if ((value & WAITERS) !== 0) yield wake(at, ALL);
   return DONE;
 }
 
-/** Takes a free slot, or that of a dead reader: its index. 0 if all are taken by the living. */
+/** Takes a free slot, or that of a dead reader, and returns its index. 0 if living readers have all. */
 function* claim(me: Caller, slots: number): Algorithm<number> {
   for (let i = 0; i < slots; i++) {
-    // Each begins elsewhere.
+    // Readers begin at different slots.
     const at = FIRST + ((me.id + i) % slots);
     const value = yield load(at);
     verifySlot(at, value);
@@ -52,13 +52,13 @@ function* claim(me: Caller, slots: number): Algorithm<number> {
     const value = yield load(at);
     verifySlot(at, value);
     if (value !== 0 && ((value & ID) === me.id || (yield alive(value & ID)) === 1)) continue;
-    // Whoever sleeps on the slot still has to be woken.
+    // Keep WAITERS: threads that sleep on the slot must still be woken.
     if ((yield cas(at, value, me.id | (value & WAITERS))) === value) return at;
   }
   return 0;
 }
 
-/** DONE, OWNER_DIED (a writer, and no other has come since), OWN, EXPIRED or ABORTED. */
+/** Returns DONE, OWNER_DIED (a writer died, and none has come since), OWN, EXPIRED or ABORTED. */
 export function* acquireShared(me: Caller, slots: number, hold: Hold): Algorithm<number> {
   let spun = false;
   for (;;) {
@@ -91,7 +91,7 @@ export function* acquireShared(me: Caller, slots: number, hold: Hold): Algorithm
       yield spin(WRITER, value);
       continue;
     } else if ((yield alive(writer)) === 0) {
-      // The next writer has to know, and so have the readers before it.
+      // DIED informs the next writer, and readers before it.
       if ((yield cas(WRITER, value, DIED)) === value) yield wake(WRITER, ALL);
       continue;
     }
@@ -101,7 +101,7 @@ export function* acquireShared(me: Caller, slots: number, hold: Hold): Algorithm
   }
 }
 
-/** Waits until no slot is taken. DONE, OWN, EXPIRED or ABORTED. */
+/** Waits until no slot is taken. Returns DONE, OWN, EXPIRED or ABORTED. */
 function* drain(me: Caller, slots: number): Algorithm<number> {
   for (let at = FIRST; at < FIRST + slots; at++) {
     let spun = false;
@@ -128,18 +128,18 @@ function* drain(me: Caller, slots: number): Algorithm<number> {
   return DONE;
 }
 
-/** For the writer: DONE, OWNER_DIED, OWN, EXPIRED or ABORTED. */
+/** For a writer. Returns DONE, OWNER_DIED, OWN, EXPIRED or ABORTED. */
 export function* acquireExclusive(me: Caller, slots: number): Algorithm<number> {
   const outcome = yield* acquire(me, WRITER, DIED);
   if (outcome !== DONE && outcome !== OWNER_DIED) return outcome;
   const drained = yield* drain(me, slots);
   if (drained === DONE) return outcome;
-  // That a writer died is still to be told.
+  // Keep DIED: the next owner must still learn of it.
   yield* release(me, WRITER, ALL, outcome === OWNER_DIED ? DIED : 0);
   return drained;
 }
 
-/** DONE or NOT_OWNER. Readers and writers sleep on one word: all look again. */
+/** Returns DONE or NOT_OWNER. Readers and writers sleep on the same word, so it wakes all. */
 export function* releaseExclusive(me: Caller): Algorithm<number> {
   return yield* release(me, WRITER, ALL);
 }

@@ -1,11 +1,11 @@
-// The algorithm of Semaphore: permits counted in one word.
+// The algorithm of Semaphore: one word counts the permits.
 import { DONE, CorruptWord, type Caller, type Algorithm, WAITERS, cas, load, spin, wait, wake } from './operation.js';
 import { EXPIRED, WOKEN } from '../../wait/outcome.js';
 
 const WORD = 0;
 /** Permits: bits 0 to 28. */
 export const PERMITS = 0x1fff_ffff;
-/** More permits than the word holds. */
+/** There would be more permits than the word can count. */
 export const OVERFLOW = 16;
 
 export function verifyCount(value: number): void {
@@ -13,8 +13,8 @@ export function verifyCount(value: number): void {
 }
 
 /**
- * Takes a permit: DONE, EXPIRED or ABORTED. Whoever has slept leaves the mark that others may
- * sleep, and wakes one if there are permits left: one who was to wake it may have found no mark.
+ * Takes a permit. Returns DONE, EXPIRED or ABORTED. A thread that has slept leaves WAITERS set, because others
+ * may sleep, and wakes one of them if permits are left: a give() may have found WAITERS cleared.
  */
 export function* take(me: Caller): Algorithm<number> {
   let mark = 0;
@@ -41,7 +41,7 @@ export function* take(me: Caller): Algorithm<number> {
   }
 }
 
-/** Gives `count` permits: DONE or OVERFLOW. */
+/** Adds `count` permits. Returns DONE or OVERFLOW. */
 export function* give(count: number): Algorithm<number> {
   for (;;) {
     const value = yield load(WORD);
