@@ -1,5 +1,5 @@
-// Checking: every record against its sum, every slot of the index against its record, and whether
-// the index leads to the newest record of each key.
+// Checks every record against its checksum, every slot of the index against its record, and that
+// the index points to the newest record of each key.
 import { setImmediate } from 'node:timers/promises';
 import { covering, eachSlot } from './scan.js';
 import type { Extent } from './file/header.js';
@@ -12,29 +12,29 @@ import { ExtentTable } from './log/extent-table.js';
 import { type FoundRecord, LogReader, readExtent } from './log/log-reader.js';
 import type { Damage, StoreParts } from './parts.js';
 
-/** What `check()` found. */
+/** The result of {@link Store.check}. */
 export interface CheckReport {
-  /** Records that are whole, those of older values among them. */
+  /** Valid records, including those of older values. */
   readonly records: number;
-  /** Pairs that the index leads to. */
+  /** Pairs that the index points to. */
   readonly pairs: number;
-  /** What is broken, with its place in the file. Empty: nothing. */
+  /** What is damaged, with its place in the file. Empty if nothing is. */
   readonly damage: readonly Damage[];
 }
 
 /** Records, or pages of the log, between two turns of the event loop. */
 const STEP = 4096;
 const PAGE_UNITS = 4096 / UNIT;
-/** Looks at the number of pairs, before one that is wrong is believed: a writer may be between two stores. */
+/** How often to count the pairs before a difference is reported: a writer may be between two stores. */
 const LOOKS = 3;
 
-/** @param writes whether nobody else can change the store meanwhile */
+/** @param writes whether this is the writer, so that no other process can change the store meanwhile */
 export async function verifyAll(parts: StoreParts, index: HashIndex, writes: boolean, still: () => void): Promise<CheckReport> {
   const check = new Check(parts, index);
   for (let generation = index.begin(); ; generation = index.begin()) {
     await check.log(still);
     await check.slots(still);
-    // Another process has given blocks another use meanwhile: what was found means nothing.
+    // If another process has reused blocks meanwhile, the results mean nothing.
     if (writes || index.holds(generation)) break;
     check.restart();
   }
@@ -42,7 +42,7 @@ export async function verifyAll(parts: StoreParts, index: HashIndex, writes: boo
   return check.report;
 }
 
-/** A slot that leads to a record. */
+/** A slot that points to a record. */
 interface Slot {
   readonly window: number;
   readonly at: number;
@@ -57,11 +57,11 @@ class Check {
   #records = 0;
   #pairs = 0;
   #steps = 0;
-  /** Where it is in the log; and whether nothing whole follows there. */
+  /** The position in the log, and whether no valid record follows it. */
   #walk: LogReader | undefined;
   #stuck = false;
   #damage: Damage[] = [];
-  /** Keys that the index does not lead to: whether the newest record says that they were put, and where. */
+  /** Keys that the index does not have -> the unit of their newest record if it is a PUT, otherwise -1. */
   #absent = new Map<string, number>();
 
   constructor(parts: StoreParts, index: HashIndex) {
@@ -89,27 +89,27 @@ class Check {
 
   async log(still: () => void): Promise<void> {
     await this.#walkTo(this.#end, still, (found) => this.#record(found));
-    // What was written meanwhile explains why the index did not lead to keys before.
+    // Records written meanwhile explain why the index did not have their keys before.
     await this.#walkTo(this.#end, still, (found) => {
       if (this.#take(found)) this.#absent.delete(this.#key.name);
     });
-    for (const unit of this.#absent.values()) if (unit !== -1) this.#broken(unit, 'a record that the index does not lead to: the index');
+    for (const unit of this.#absent.values()) if (unit !== -1) this.#broken(unit, 'the index, which lacks this record,');
     this.#absent.clear();
   }
 
-  /** Where the log ends now: its last extent, and units of that. */
+  /** Where the log ends now: its last extent, and the units used in it. */
   get #end(): { sequence: number; used: number } {
     const { windows, header } = this.#parts;
     const last = header.extents().findLast((extent) => this.#has(extent));
     return last === undefined ? { sequence: 0, used: 0 } : { sequence: last.sequence, used: usedOf(windows, last) };
   }
 
-  /** Whether the file has the extent's header: it may have been cut, or the catalog be broken. */
+  /** Whether the file contains the header of the extent: it may be truncated, or the catalog damaged. */
   #has({ block }: Extent): boolean {
     return block > 0 && this.#parts.windows.hasBlock(block);
   }
 
-  /** Goes on from where it was. */
+  /** Walks from the present position to `end`. */
   async #walkTo(end: { sequence: number; used: number }, still: () => void, act: (found: FoundRecord) => void): Promise<void> {
     const { windows, records, header } = this.#parts;
     const from = this.#walk?.extent.sequence ?? 0;
@@ -170,7 +170,7 @@ class Check {
     index.begin();
     for (const { entry, depth, block } of covering(index)) {
       this.#salts.refresh();
-      // All of a segment at once: while it is somebody else's turn it may be replaced.
+      // Reads all slots of a segment at once: it may be replaced when other tasks run.
       const slots: Slot[] = [];
       eachSlot(index, block, (window, at, mark) => slots.push({ window, at, mark }));
       this.#pairs += slots.length;
@@ -178,7 +178,7 @@ class Check {
         const bytes = this.#verify(slot, entry, depth);
         const offset = byteOf(slot.window, slot.at);
         if (bytes === 0 && !this.#damage.some((other) => other.offset === offset)) {
-          this.#damage.push({ offset, what: 'what a slot of the index leads to' });
+          this.#damage.push({ offset, what: 'the record that a slot of the index points to' });
         }
         this.#steps += 1 + bytes / (PAGE_UNITS * UNIT);
         if (this.#steps >= STEP) await this.#pause(still);
@@ -187,9 +187,9 @@ class Check {
     await this.#count(still);
   }
 
-  /** Bytes of the record that a slot leads to; 0 if it is none that is whole, or belongs elsewhere. */
+  /** Bytes of the record that a slot points to; 0 if it is not valid, or belongs to another slot. */
   #verify({ window, at, mark }: Slot, entry: number, depth: number): number {
-    // A slot that broke leads anywhere, and a length that broke reaches anywhere.
+    // A damaged slot can point anywhere, and a damaged length can have any value.
     const room = this.#salts.room(window, at);
     if (room === 0) return 0;
     this.#parts.windows.reach(window);
@@ -206,7 +206,7 @@ class Check {
         this.#damage.push({ offset: 0, what: `the number of pairs (${this.#parts.header.count}, not ${this.#pairs})` });
         return;
       }
-      // Some came and went while the slots were looked at: once more, all at once.
+      // Pairs were added or removed meanwhile: count again, without a pause.
       await this.#pause(still);
       this.#pairs = 0;
       for (const { block } of covering(this.#index)) eachSlot(this.#index, block, () => (this.#pairs += 1));

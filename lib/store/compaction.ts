@@ -1,6 +1,6 @@
-// Compaction: what is current of an extent moves to the end of the log, and the extent's blocks go
-// back to the disk. The oldest first: what says that a key was deleted must stay while an older
-// extent may have the key.
+// Compaction: copies the current records of an extent to the end of the log, and frees the blocks of
+// the extent. The oldest extents come first: the record of a deletion must stay while an older extent
+// may have the key.
 import { setImmediate } from 'node:timers/promises';
 import { invalidType, validateFunction, validateOptions, validateSignal } from '../internal/validate.js';
 import type { Extent } from './file/header.js';
@@ -14,25 +14,29 @@ import { destroy, usedOf } from './recovery.js';
 import { LogReader } from './log/log-reader.js';
 import type { Writer } from './writer.js';
 
-/** How far `compact()` is. */
+/** The progress of {@link Store.compact}. */
 export interface CompactProgress {
-  /** Bytes of the log seen, and to be seen. */
+  /** Bytes of the log that are done. */
   readonly done: number;
+  /** Bytes of the log to compact. */
   readonly total: number;
 }
 
 /** Options of {@link Store.compact}. */
 export interface CompactOptions {
-  /** Pieces of the log of which at least this part is not current any more; 0 is all. @default 0.1 */
+  /** Compacts pieces of the log of which at least this part, from 0 to 1, is not current; 0 compacts all. @default 0.1 */
   readonly waste?: number | undefined;
+  /** Stops between two steps when aborted; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Called after each piece of the log. */
   readonly onProgress?: ((progress: CompactProgress) => void) | undefined;
 }
 
-/** What `compact()` has done. */
+/** The result of {@link Store.compact}. */
 export interface Compacted {
-  /** Bytes of the log that went back, and that were copied for it. */
+  /** Bytes of the log that were freed. */
   readonly freed: number;
+  /** Bytes of current records that were copied to the end of the log. */
   readonly moved: number;
 }
 
@@ -49,7 +53,7 @@ class Steps {
     this.#still = still;
   }
 
-  /** Whether it is somebody else's turn. */
+  /** Whether other tasks should run. */
   get over(): boolean {
     this.#left -= 1;
     return this.#left <= 0;
@@ -72,7 +76,7 @@ function validateCompact(options: CompactOptions): CompactOptions {
   return options;
 }
 
-/** Bytes of the records that are current, by the first block of their extent; and counts them all again. */
+/** The bytes of current records by the first block of their extent. Also sets their sum in the header. */
 async function countLive({ parts, opened: { index, log } }: Writer, steps: Steps): Promise<Map<number, number>> {
   const { header, windows } = parts;
   const { sequence, unit } = log.place;
@@ -99,7 +103,7 @@ async function countLive({ parts, opened: { index, log } }: Writer, steps: Steps
     });
     await steps.pause();
   }
-  // Unless something was written meanwhile, which may have been counted twice.
+  // Not if something was written meanwhile, which may have been counted twice.
   if (log.place.sequence === sequence && log.place.unit === unit) header.live = [...live.values()].reduce((sum, bytes) => sum + bytes, 0);
   return live;
 }
@@ -136,7 +140,7 @@ async function clear(writer: Writer, key: Key, extent: Extent, steps: Steps): Pr
   for (;;) {
     const found = walk.used < used ? walk.next() : undefined;
     if (found === undefined) {
-      // What is broken here would be lost for good.
+      // A damaged record would be lost for good: keep the extent.
       if (walk.used < used) return moved;
       break;
     }
@@ -148,7 +152,7 @@ async function clear(writer: Writer, key: Key, extent: Extent, steps: Steps): Pr
   header.strike(extent.block);
   header.advance();
   disk.punch(extent.block * BLOCK, extent.blocks * BLOCK);
-  // Before another use: what the disk has there must be nothing.
+  // Before the blocks are reused: the disk must not have old records there.
   disk.syncAll();
   blocks.give(extent.block, extent.blocks);
   log.publish();
@@ -184,7 +188,7 @@ function move(writer: Writer, key: Key, window: number, at: number, length: numb
   return length;
 }
 
-/** Gives the room of free blocks back to the disk. */
+/** Punches holes where blocks are free. */
 function giveBack({ parts: { disk }, opened: { blocks } }: Writer): void {
   for (const { block, blocks: count } of blocks.free) disk.punch(block * BLOCK, count * BLOCK);
 }

@@ -1,4 +1,4 @@
-// IndexUpdater: what a record of the log says, done to the index.
+// IndexUpdater: applies the records of the log to the index.
 import type { HashIndex } from './index/hash-index.js';
 import type { IndexGrowth } from './index/growth.js';
 import { Key } from './log/key.js';
@@ -7,7 +7,7 @@ import { valueLengthOf } from './log/record.js';
 import type { FoundRecord } from './log/log-reader.js';
 import type { StoreParts } from './parts.js';
 
-/** Brings records into the index. */
+/** Applies records to the index. */
 export class IndexUpdater {
   readonly #parts: StoreParts;
   readonly #index: HashIndex;
@@ -21,7 +21,7 @@ export class IndexUpdater {
     this.#key = new Key(parts.header.seed);
   }
 
-  /** There must be room for the slots of a batch already: half of it must not fail. */
+  /** Applies a record. For a batch there must be room already: it must not fail half-way. */
   apply({ window, at, length, shape }: FoundRecord): void {
     const kind = shape & KIND;
     if (kind !== PUT && kind !== DELETE) return;
@@ -46,7 +46,7 @@ export class IndexUpdater {
     }
   }
 
-  /** As apply(), of a record that may be in the index already, or twice. */
+  /** As apply(), for a record that may be in the index already, or twice. */
   again(record: FoundRecord): void {
     this.apply(record);
     if (this.#index.find(this.#key)) this.#index.removeOthers(this.#key);

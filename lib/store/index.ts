@@ -1,3 +1,4 @@
+// 'memmap/store': a key-value store in a mapped file. Re-exports only.
 export { FaultError, PeerError, StateError, SystemError, UnsupportedError } from '../errors.js';
 export type { CheckReport } from './check.js';
 export type { CompactOptions, CompactProgress, Compacted } from './compaction.js';

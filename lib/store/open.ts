@@ -1,4 +1,4 @@
-// Opening: the file, the one writer's lock, and what has to be mended first.
+// Opens a store: the file, the lock of the only writer, and recovery if it is needed.
 import { closeSync, constants as fsConstants, existsSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
@@ -19,29 +19,29 @@ import type { WriterState, StoreParts } from './parts.js';
 
 const { errno } = constants;
 
-/** When what was put is safe from a loss of power; from the death of the process it is at once. */
+/** When changes are safe from a loss of power: {@link StoreOptions.durability}. They are safe from the death of the process at once. */
 export type Durability = 'commit' | 'put';
 const DURABILITY: Readonly<Record<Durability, true>> = { commit: true, put: true };
 
 /** Options of {@link Store.open}. */
 export interface StoreOptions {
-  /** Look only: any number of processes and threads may, while one writes. @default false */
+  /** Open for reading only: any number of processes and threads can, while one writes. @default false */
   readonly readOnly?: boolean | undefined;
   /**
-   * `'commit'`: what was put before `commit()` survives a loss of power. `'put'`: each `put()`,
+   * `'commit'`: changes before a `commit()` survive a loss of power. `'put'`: each `put()`,
    * `delete()`, `putMany()` and `transaction()` commits before it returns. @default 'commit'
    */
   readonly durability?: Durability | undefined;
-  /** Milliseconds to wait for another writer to close the store, or to make it. @default 5000 */
+  /** Milliseconds to wait until another writer has closed, created or recovered the store, or Infinity. @default 5000 */
   readonly timeout?: number | undefined;
-  /** Leave out what is broken, and make the index again from the rest. @default false */
+  /** Leave out damaged records, and rebuild the index from the others. Not with `readOnly`. @default false */
   readonly salvage?: boolean | undefined;
 }
 
 const KNOWN = ['readOnly', 'durability', 'timeout', 'salvage'] as const;
 const TIMEOUT = 5000;
 
-/** Milliseconds between two looks whether the writer has gone. */
+/** Milliseconds between two checks whether the writer has closed the store. */
 const PAUSE = 5;
 /** The byte that the writer locks (core/wait/liveness.h). */
 const WRITER = 1;
@@ -49,7 +49,7 @@ const WRITER = 1;
 export interface OpenStore extends StoreParts {
   readonly path: string;
   readonly durability: Durability;
-  /** Undefined: for reading. */
+  /** Undefined if it is open for reading. */
   readonly opened: WriterState | undefined;
 }
 
@@ -62,7 +62,7 @@ function pathOf(path: unknown): string {
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
-/** Calls `act` until it gives something, and says in the end what it waited for. */
+/** Calls `act` until it returns something. After the deadline throws an error with the message `why()`. */
 function until<T>(deadline: number, act: () => T | undefined, why: () => string): T {
   for (;;) {
     const result = act();
@@ -72,7 +72,7 @@ function until<T>(deadline: number, act: () => T | undefined, why: () => string)
   }
 }
 
-/** A descriptor of its own, which this thread holds: the kernel drops its lock with it. */
+/** Opens the file with a descriptor that this thread holds: closing it releases the lock. */
 function openFile(path: string, flags: number): StoreFile {
   const fd = openSync(path, flags | fsConstants.O_NOCTTY | fsConstants.O_NONBLOCK, 0o666);
   try {
@@ -90,7 +90,7 @@ export function openStore(path: string | URL, options: StoreOptions = {}): OpenS
   validateWord(durability, 'options.durability', DURABILITY);
   validateTimeout(timeout);
   validateBoolean(salvage, 'options.salvage');
-  if (readOnly && salvage) throw invalidValue('options.salvage', 'writes: not with readOnly: true', salvage);
+  if (readOnly && salvage) throw invalidValue('options.salvage', 'cannot be combined with readOnly: true, because it writes', salvage);
   const deadline = performance.now() + timeout;
   return readOnly ? openForReading(file, deadline) : openForWriting(file, durability, deadline, salvage);
 }
@@ -147,7 +147,7 @@ function takeLock(disk: StoreFile, windows: MappedFile, deadline: number): void 
       windows.reach(0);
       const known = disk.size() >= BLOCK;
       const who = known ? `process ${new Header(windows.words[0] as Int32Array, disk).pid}` : 'another process';
-      return `'${disk.path}' is open for writing: by ${who}, or by another thread. Open it with readOnly: true, or wait longer`;
+      return `Timed out: '${disk.path}' is open for writing in ${who}, or in another thread. Open it with readOnly: true, or raise options.timeout`;
     },
   );
 }
@@ -159,7 +159,7 @@ function openForReading(path: string, deadline: number): OpenStore {
     until(
       deadline,
       () => (disk.size() >= BLOCK && !Header.isMissing(reached(windows)) ? true : undefined),
-      () => `'${path}' is not a store, or is being made`,
+      () => `Timed out: '${path}' is not a store, or its writer has not finished creating it`,
     );
     const parts = partsOf(disk, windows);
     const { header } = parts;
@@ -171,7 +171,7 @@ function openForReading(path: string, deadline: number): OpenStore {
         if (header.current && (written || header.state === CLEAN)) return true;
         return written ? undefined : recover(path, header.current);
       },
-      () => `'${path}' is being recovered by process ${header.pid}`,
+      () => `Timed out: process ${header.pid} is recovering '${path}'. Raise options.timeout`,
     );
     windows.check();
     return { ...parts, path, durability: 'commit', opened: undefined };
@@ -187,7 +187,7 @@ function reached(windows: MappedFile): Int32Array {
   return windows.words[0] as Int32Array;
 }
 
-/** Mends a store whose writer has died. @returns true if one can read on even without */
+/** Recovers a store whose writer has died. @returns true if it was recovered, or can be read without */
 function recover(path: string, current: boolean): true | undefined {
   try {
     closeStore(openForWriting(path, 'commit', 0, false));
@@ -197,11 +197,11 @@ function recover(path: string, current: boolean): true | undefined {
     const denied = error instanceof Error && 'code' in error && ['EACCES', 'EROFS', 'EPERM', 'ENOSPC'].includes(String(error.code));
     if (!denied) throw error;
     if (current) return true;
-    throw new PeerError('ERR_MEMMAP_UNCLEAN', `The machine went down while '${path}' was written: open it once for writing`, 0);
+    throw new PeerError('ERR_MEMMAP_UNCLEAN', `The machine went down while '${path}' was open for writing, and this process may not write to recover it: open it for writing once`, 0);
   }
 }
 
-/** Ends what {@link openStore} began. A store that was open for writing is clean then. */
+/** Closes the store. One that was open for writing is then marked clean, unless `failed`. */
 export function closeStore({ disk, windows, header, opened }: OpenStore, failed = false): void {
   try {
     if (opened === undefined || failed) return;

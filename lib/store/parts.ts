@@ -1,4 +1,4 @@
-// What a store is made of once it is open.
+// The parts of an open store.
 import { PeerError } from '../errors.js';
 import type { Blocks } from './file/blocks.js';
 import type { Header } from './file/header.js';
@@ -9,7 +9,7 @@ import type { HashIndex } from './index/hash-index.js';
 import type { Log } from './log/log.js';
 import type { Records } from './log/record.js';
 
-/** What a writer works with. */
+/** The parts that readers and the writer share. */
 export interface StoreParts {
   readonly disk: StoreFile;
   readonly windows: MappedFile;
@@ -17,7 +17,7 @@ export interface StoreParts {
   readonly records: Records;
 }
 
-/** What a writer changes, once the store has been recovered. */
+/** The parts that only the writer has. */
 export interface WriterState {
   readonly index: HashIndex;
   readonly growth: IndexGrowth;
@@ -29,13 +29,14 @@ export interface WriterState {
 export interface Damage {
   /** Bytes from the start of the file. */
   readonly offset: number;
+  /** The damaged part in words, for example `'a record'`. */
   readonly what: string;
 }
 
 export function corruptStore(path: string, { offset, what }: Damage): PeerError {
   return new PeerError(
     'ERR_MEMMAP_CORRUPT',
-    `At byte ${offset} of '${path}', ${what} does not match its checksum. The rest can be read: open the store with salvage: true`,
+    `At byte ${offset} of '${path}', ${what} does not match its checksum. To read the rest, open the store with salvage: true`,
     offset,
   );
 }

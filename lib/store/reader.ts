@@ -1,4 +1,4 @@
-// Reader: looking for a key, and making sure of what was found. Takes no lock and writes nothing.
+// Reader: searches for keys and verifies the values. Takes no lock and writes nothing.
 import { Bytes } from '../internal/bytes.js';
 import { recordSum, xxh32Copying, xxh32Mapped } from './file/checksum.js';
 import type { HashIndex } from './index/hash-index.js';
@@ -11,10 +11,10 @@ import { MappedFile } from './file/mapped-file.js';
 import type { Writer } from './writer.js';
 import { corruptStore } from './parts.js';
 
-/** Bytes up to which copies share a buffer, and of that buffer. */
+/** The length in bytes up to which copies share a buffer, and the length of that buffer. */
 const SMALL = 1024;
 const SLAB = 2 ** 15;
-/** Looks at a record that does not match its sum, before that is believed. */
+/** How often to read a record that does not match its checksum before it is reported as damaged. */
 const LOOKS = 3;
 
 export class Reader {
@@ -24,15 +24,15 @@ export class Reader {
   readonly #writer: Writer | undefined;
   readonly #windows: MappedFile;
   readonly #salts: ExtentTable;
-  /** Of the writer: what views are over, so that nobody can write through them. */
+  /** For the writer: read-only windows for views, so that views cannot change the store. */
   #views: MappedFile | undefined;
   #slab = new Int32Array(SLAB / 4);
-  /** Asking an array for its buffer is a call. */
+  /** Cached, because reading the `buffer` of an array is a call. */
   #slabBuffer: ArrayBufferLike = this.#slab.buffer;
   #slabUsed = 0;
-  /** The byte of the record that did not match its sum; -1: none. */
+  /** The byte of the record that did not match its checksum; -1 if none. */
   #damaged = -1;
-  /** How often it has been looked at. */
+  /** How often it has been read. */
   #looks = 0;
 
   constructor(parts: OpenStore, index: HashIndex, writer: Writer | undefined) {
@@ -64,7 +64,7 @@ export class Reader {
     }
   }
 
-  /** Whether there is one. */
+  /** Whether the key exists. */
   has(key: StoreKey): boolean {
     this.key.take(key);
     for (;;) {
@@ -74,7 +74,7 @@ export class Reader {
     }
   }
 
-  /** Looks for the key that was taken, in the transaction under way first. */
+  /** Searches for the key that was taken, first in the present transaction. */
   #find(): boolean {
     const pending = this.#writer?.pending;
     if (pending !== undefined && pending.size > 0) {
@@ -88,7 +88,7 @@ export class Reader {
       }
     }
     const found = this.#index.find(this.key);
-    // A key that differs though its hash is the same: rare enough to ask whether it is broken.
+    // Another key with the same hash is rare enough to verify its record.
     if (!found && this.#index.strangerWindow !== -1) this.#suspect(this.#index.strangerWindow, this.#index.strangerAt);
     return found;
   }
@@ -98,7 +98,7 @@ export class Reader {
     if (this.#parts.records.verify(window, at, salt, this.#salts.room(window, at)) === 0) this.#damaged = byteOf(window, at);
   }
 
-  /** Whether what was found counts; if it should be looked for again, false. */
+  /** Whether the result is valid; false to search again. */
   #counts(generation: number): boolean {
     const damaged = this.#damaged;
     this.#damaged = -1;
@@ -115,7 +115,7 @@ export class Reader {
     throw corruptStore(this.#parts.path, { offset: damaged, what: 'a record' });
   }
 
-  /** Throws if the memory behind the store is not what it was: the file was truncated. */
+  /** Throws if the memory of the store has faulted: the file was truncated. */
   sound(): void {
     if (this.#windows.faulted) this.#windows.check();
     if (this.#views?.faulted === true) this.#views.check();
@@ -128,7 +128,7 @@ export class Reader {
     return false;
   }
 
-  /** Whether the record found matches its sum. */
+  /** Whether the record found matches its checksum. */
   #matches(words: Int32Array, window: number, at: number, from: number, length: number): boolean {
     const seed = (this.#salts.of(window, at) + lowOf(window, at)) | 0;
     const hash = xxh32Mapped(words, this.#windows.bytes[window] as Uint8Array, from, length, seed);
@@ -160,7 +160,7 @@ export class Reader {
     return undefined;
   }
 
-  /** Where in the slab a copy goes: a word. */
+  /** The word of the slab where a copy goes. */
   #roomInSlab(length: number): number {
     const whole = ((length + 7) >> 3) * 2;
     if (this.#slabUsed + whole > SLAB / 4) {

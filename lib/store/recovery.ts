@@ -1,8 +1,8 @@
-// Recovery: what is left of a store when its writer or its machine has died.
+// Recovery of a store after its writer or its machine has died.
 //
-// As long as the kernel lives its page cache has everything, and only the last record may not be
-// in the index: redo(). Else the disk has some pages old and some new; what the sums confirm of
-// the log is what the index is made from again: rebuild(). docs/durability.md has the reasons.
+// While the same kernel runs, its page cache has everything, and only the last records may be missing
+// from the index: resume(). Otherwise some pages on the disk are old and some new; the index is made
+// again from the records of the log whose checksums match: rebuild(). docs/durability.md has the reasons.
 import { SystemError } from '../errors.js';
 import { IndexUpdater } from './index-updater.js';
 import { Blocks } from './file/blocks.js';
@@ -20,13 +20,13 @@ import { type FoundExtent, LogReader, mendExtent, readExtent } from './log/log-r
 import type { MappedFile } from './file/mapped-file.js';
 import { type Damage, type WriterState, type StoreParts, corruptStore } from './parts.js';
 
-/** Where the last record of an extent ends, as its writer said. */
+/** Where the last record of an extent ends according to its header, in units. */
 export function usedOf(windows: MappedFile, { block }: Extent): number {
   const { words, at } = windows.block(block);
   return words[at + EXTENT_USED] as number;
 }
 
-/** Makes an extent no part of the log, durably. */
+/** Removes an extent from the log, durably. */
 export function destroy(windows: MappedFile, { block }: Extent): void {
   const { words, at } = windows.block(block);
   words.fill(0, at, at + EXTENT_WORDS);
@@ -34,8 +34,8 @@ export function destroy(windows: MappedFile, { block }: Extent): void {
 }
 
 /**
- * Says where the last record of an extent ends. What is after it counts no more, not even when the
- * next extent, which tells where this one ends, is gone.
+ * Records where the last record of an extent ends, and clears what follows, so that it is not mistaken for
+ * records when the next extent, which also has this end, is gone.
  */
 function endExtent({ disk, windows }: StoreParts, { block, blocks }: Extent, used: number): void {
   const { words, at } = windows.block(block);
@@ -46,7 +46,7 @@ function endExtent({ disk, windows }: StoreParts, { block, blocks }: Extent, use
   words.fill(0, Math.min(at + rest * BLOCK_WORDS, words.length), Math.min(at + blocks * BLOCK_WORDS, words.length));
 }
 
-/** Counts again what a writer that died may have miscounted. */
+/** Counts again what a writer that died may have left wrong. */
 function recount({ header, windows }: StoreParts, index: HashIndex): void {
   let count = 0;
   for (const { entry, depth, block } of segments(index)) {
@@ -68,7 +68,7 @@ function openIndex(parts: StoreParts, extents: readonly Extent[]): { index: Hash
   return { index, growth: new IndexGrowth(index, blocks), blocks };
 }
 
-/** Clears the header of an extent that its writer died before it entered into the catalog. */
+/** Clears the headers of extents whose writer died before it entered them into the catalog. */
 function forget({ windows, header, disk }: StoreParts, blocks: Blocks): void {
   const end = Math.floor(disk.size() / BLOCK);
   for (const run of blocks.free) {
@@ -80,7 +80,7 @@ function forget({ windows, header, disk }: StoreParts, blocks: Blocks): void {
   }
 }
 
-/** Takes a store as it is: it was closed, or its writer died while this kernel ran. */
+/** Opens a store as it is: it was closed, or its writer died while this kernel ran. */
 export function resume(parts: StoreParts, clean: boolean): WriterState | undefined {
   const { header, windows, records } = parts;
   const extents = header.extents().filter((extent) => {
@@ -122,7 +122,7 @@ function findExtents({ disk, windows, header }: StoreParts): FoundExtent[] {
   return found.toSorted((a, b) => a.sequence - b.sequence);
 }
 
-/** Up to where the log was durable at some time, as its marks say. */
+/** The last position up to which the log was durable according to its marks. */
 function durableOf(parts: StoreParts, extents: readonly FoundExtent[]): LogPosition {
   let durable: LogPosition = { sequence: 0, unit: 0 };
   for (const extent of extents) {
@@ -145,11 +145,11 @@ function readMark(words: Int32Array, at: number): LogPosition {
 }
 
 /**
- * Makes the index again from what is left of the log: up to the first record that is not whole,
- * unless the disk had it once.
+ * Rebuilds the index from the log, up to the first record that is not valid. A record that is not valid
+ * although it was durable is an error.
  *
- * @param salvage leave out what is broken, instead of throwing
- * @throws {PeerError} ERR_MEMMAP_CORRUPT with the offset of what was durable and is broken
+ * @param salvage leave out damaged records instead of throwing
+ * @throws {PeerError} ERR_MEMMAP_CORRUPT with the offset of what was durable and is damaged
  */
 export function rebuild(parts: StoreParts, salvage: boolean): WriterState {
   const { header, windows, disk, records } = parts;
@@ -162,7 +162,7 @@ export function rebuild(parts: StoreParts, salvage: boolean): WriterState {
   };
 
   header.invalidate();
-  // Before anything else changes: the disk must not have a clean store with half an index.
+  // Before anything else changes: the disk must not have a store marked clean with an incomplete index.
   windows.sync(0, BLOCK);
   header.clearCatalog();
   header.count = 0;
@@ -185,7 +185,7 @@ export function rebuild(parts: StoreParts, salvage: boolean): WriterState {
     }
     const former = extents[i - 1];
     const gap = former !== undefined && extent.before !== former.sequence;
-    // What lies between was given back if the disk had this extent; else it never got there.
+    // If this extent was durable, those between were freed by compaction; otherwise they never reached the disk.
     if (gap && !salvage && !isPast(durable, extent.sequence, extent.block * BLOCK_UNITS)) break;
     const next = extents[i + 1];
     const limit = next?.before === extent.sequence ? next.beforeEnd : undefined;
@@ -201,7 +201,7 @@ export function rebuild(parts: StoreParts, salvage: boolean): WriterState {
         const promised = past && (limit === undefined ? durable.sequence === extent.sequence : at < limit);
         const ended = limit !== undefined && at >= limit;
         whole = limit === undefined || ended || promised || salvage;
-        // Where an extent ended is not known once the next one was given back: nothing whole follows.
+        // If the next extent was freed, the end of this one is not known: then no valid record follows it.
         const follows = !ended && !promised && (salvage || (limit === undefined && past)) && walk.skip();
         if (!promised && !follows) break;
         report(at, 'a record');
@@ -222,7 +222,7 @@ export function rebuild(parts: StoreParts, salvage: boolean): WriterState {
   return { index, growth, blocks, log: goOn(parts, blocks, end, extents[kept - 1]) };
 }
 
-/** The log after what is left: in a new extent, or in the last one if the disk is full. */
+/** The log after recovery: it continues in a new extent, or in the last one if the disk is full. */
 function goOn(parts: StoreParts, blocks: Blocks, end: LogPosition, last: Extent | undefined): Log {
   try {
     const extent = startExtent({ ...parts, blocks }, LEAST_EXTENT, false, end.sequence, end.unit);
@@ -231,7 +231,7 @@ function goOn(parts: StoreParts, blocks: Blocks, end: LogPosition, last: Extent 
     if (last === undefined || !(error instanceof SystemError && error.code === 'ENOSPC')) throw error;
     const from = Math.ceil(end.unit / BLOCK_UNITS);
     const rest = last.block + last.blocks - from;
-    // What endExtent() has given back.
+    // Allocates again what endExtent() has freed.
     if (rest > 0) parts.disk.allocate(from * BLOCK, rest * BLOCK);
     return new Log({ ...parts, blocks }, last, end.unit - last.block * BLOCK_UNITS);
   }

@@ -1,5 +1,5 @@
-// All keys, while the index changes: segment after segment in the order of reversed hashes, which
-// replacing a segment by two leaves as it is. The keys of a segment are taken at once.
+// Iterates over all keys while the index changes: segment by segment in the order of reversed hashes,
+// which does not change when a segment is replaced by two. The keys of a segment are read at once.
 import type { HashIndex } from './index/hash-index.js';
 import type { StoreKey } from './log/key.js';
 import {
@@ -8,14 +8,14 @@ import {
 } from './file/layout.js';
 import type { StoreParts } from './parts.js';
 
-/** The bits of a word in the other order. */
+/** The bits of a word in reverse order. */
 function reversed(word: number): number {
   let result = 0;
   for (let i = 0; i < 32; i++) result = (result << 1) | ((word >>> i) & 1);
   return result;
 }
 
-/** Calls `act` with each slot of a segment that leads to a record: the record's window and word there. */
+/** Calls `act` for each slot of a segment that points to a record, with the record's window and word. */
 export function eachSlot(index: HashIndex, block: number, act: (window: number, at: number, mark: number) => void): void {
   if (block === 0) index.verifyHeader();
   const window = block >>> WINDOW_SHIFT;
@@ -37,7 +37,7 @@ function keysOf(index: HashIndex, block: number): StoreKey[] {
   eachSlot(index, block, (window, at) => {
     index.windows.reach(window);
     const words = index.windows.words[window];
-    // No record, though there was one a moment ago: the generation has grown.
+    // The record was there a moment ago, so the generation has grown.
     if (words === undefined || !index.windows.holds(window, at)) return;
     const shape = words[at + SHAPE] as number;
     const length = shape & KEY_LENGTH;
@@ -49,26 +49,26 @@ function keysOf(index: HashIndex, block: number): StoreKey[] {
   return keys;
 }
 
-/** A segment that {@link covering} has come to. */
+/** A segment that {@link covering} yields. */
 export interface Covered {
   readonly entry: number;
   readonly depth: number;
   readonly block: number;
   readonly generation: number;
-  /** To be set if it could not be looked at: it comes again. */
+  /** The caller sets it if it could not read the segment, which is then yielded again. */
   again: boolean;
 }
 
 /**
- * Each segment once, while segments are replaced by others in between: what is covered of the hashes
- * stays covered. The index is as it is now each time.
+ * Yields each segment once, even if segments are replaced meanwhile: hashes that were covered are not
+ * covered again. The index is read at each step.
  */
 export function* covering(index: HashIndex): Generator<Covered> {
   for (let covered = 0; covered < 2 ** 32; ) {
     const generation = index.begin();
     const hash = reversed(covered | 0);
     const at = index.directoryAt + ((hash & index.mask) << 1);
-    // At most the directory's: one that broke must not keep it from ending.
+    // At most the depth of the directory, so that a damaged one cannot make this endless.
     const depth = Math.min((index.directory[at + 1] as number) >>> 16, 32 - Math.clz32(index.mask));
     const entry = hash & ((1 << depth) - 1);
     const segment: Covered = { entry, depth, block: index.directory[at] as number, generation, again: false };

@@ -1,4 +1,4 @@
-// Listener: a Unix socket that accepts connections, at a path that a dead process may have left.
+// Listener: a Unix socket that accepts connections. It replaces a socket that a dead process has left.
 import { randomBytes } from 'node:crypto';
 import { chmodSync, linkSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -16,22 +16,22 @@ import { check, systemError } from '../../internal/syscall.js';
 
 const { errno } = constants;
 const BACKLOG = 511;
-/** Milliseconds until we try again to accept what there was no descriptor or memory for. */
+/** Milliseconds until accept(2) is tried again after a lack of descriptors or memory. */
 const PAUSE = 100;
-/** Errors of accept(2) that pass: no descriptors, no memory. */
+/** Errors of accept(2) that can pass: no descriptors, no memory. */
 const SHORTAGES = new Set([-errno.EMFILE, -errno.ENFILE, -errno.ENOBUFS, -errno.ENOMEM]);
-/** A connection that ended before we looked, or that another thread accepted. */
+/** Errors for a connection that has ended already, or that another thread accepted. */
 const PASSING = new Set([-errno.EAGAIN, -errno.ECONNABORTED, -errno.EINTR]);
 
 /** Options of {@link listen}. */
 export interface ListenOptions extends WaitOptions {
-  /** Whether to talk to this peer; others are hung up on. @default only to our own user */
+  /** Whether to accept this peer; connections of others are closed. @default only processes of the same user */
   readonly allow?: ((peer: Peer) => boolean) | undefined;
-  /** Who may connect, as chmod(2) has it. @default 0o600 */
+  /** The permissions of the socket, as for chmod(2). @default 0o600 */
   readonly mode?: number | undefined;
 }
 
-/** A socket's inode, for telling whether a path is still ours. */
+/** The inode of a socket, to check whether a path still refers to it. */
 interface SocketInode {
   readonly path: string;
   readonly dev: number;
@@ -52,12 +52,12 @@ function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }
 
-/** A name in the same folder that nobody else makes. */
+/** A random name in the same folder. */
 function besides(path: string): string {
   return join(dirname(path), `.${randomBytes(6).toString('hex')}`);
 }
 
-/** Whether the socket at `path` is one that nobody listens to any more. */
+/** Whether `path` is a socket at which no process listens any more. */
 function isStale(path: string): boolean {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false;
   const fd = check(binding.socketUnix(), 'socket');
@@ -66,13 +66,13 @@ function isStale(path: string): boolean {
   return result === -errno.ECONNREFUSED;
 }
 
-/** Takes away a stale socket, and puts it back if it was another one by then. */
+/** Removes a stale socket; puts it back if another process has replaced it meanwhile. */
 function removeStale(path: string): void {
   const aside = besides(path);
   try {
     renameSync(path, aside);
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return; // somebody else has
+    if (isCode(error, 'ENOENT')) return; // another process has removed it
     throw error;
   }
   try {
@@ -83,8 +83,8 @@ function removeStale(path: string): void {
 }
 
 /**
- * Binds at a name of its own and links that to `path` when it listens: who finds a socket at
- * `path` that refuses finds a dead one, never one that is not ready yet.
+ * Binds at a temporary name, and links that to `path` once it listens. So a socket at `path` that
+ * refuses connections is always a dead one, never one that is not ready yet.
  */
 function bindAt(fd: number, path: string, mode: number): SocketInode {
   const first = besides(path);
@@ -109,7 +109,7 @@ function bindAt(fd: number, path: string, mode: number): SocketInode {
 
 let startListener: (path: string, onConnection: (connection: Connection) => void, options: ListenOptions) => Listener;
 
-/** Made by {@link listen}. Keeps the process alive. */
+/** A listening Unix socket, made by {@link listen}. Keeps the process alive until it is closed. */
 export class Listener implements Disposable {
   static {
     startListener = (path, onConnection, options) => Listener.#start(path, onConnection, options);
@@ -120,6 +120,7 @@ export class Listener implements Disposable {
   readonly #place: SocketInode | undefined;
   #refused = 0;
   #closed = false;
+  /** The path, or `'\0'` and an abstract name, where it listens. */
   readonly path: string;
 
   private constructor(key: typeof OURS, fd: number, watch: FdWatch, path: string, place: SocketInode | undefined) {
@@ -137,7 +138,7 @@ export class Listener implements Disposable {
     let listener: Listener;
     try {
       const address = socketAddress(path);
-      // Before there is something at the path.
+      // Made first, since it may throw: there is nothing at the path yet.
       const watch = new FdWatch(fd);
       if (path.startsWith('\0')) {
         check(binding.bind(fd, address), 'bind', { path });
@@ -186,16 +187,17 @@ export class Listener implements Disposable {
     }
   }
 
-  /** How many peers were hung up on: see `allow`. */
+  /** How many peers `allow` has refused. */
   get refused(): number {
     return this.#refused;
   }
 
+  /** Whether the listener is closed. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Accepts no more, and removes the path. Connections live on. Idempotent. */
+  /** Stops accepting, and removes the path. Existing connections stay open. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -204,12 +206,13 @@ export class Listener implements Disposable {
     if (this.#place !== undefined && isAt(this.#place)) rmSync(this.#place.path, { force: true });
   }
 
+  /** Closes the listener at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close();
   }
 }
 
-/** What a function of the user's throws in the middle of our work is nobody's to catch. */
+/** Throws an error of a user's callback as an uncaught exception, outside the present call. */
 export function throwAlone(error: unknown): void {
   queueMicrotask(() => {
     throw error;
@@ -217,11 +220,13 @@ export function throwAlone(error: unknown): void {
 }
 
 /**
- * Listens at a path, or at `'\0'` and an abstract name, and calls `onConnection` for each peer.
- * A socket that a dead process has left at the path is replaced; a living one is EADDRINUSE,
- * and so is any other file. The socket is our user's only, unless `mode` says otherwise.
+ * Listens at a path, or at `'\0'` and an abstract name, and calls `onConnection` for each peer. A socket
+ * that a dead process has left at the path is replaced. Only processes of the same user can connect, unless
+ * `mode` and `allow` permit others.
  *
- * @throws {SystemError} EADDRINUSE, EACCES, ENOENT
+ * @throws {SystemError} EADDRINUSE if a process listens at the path, or it is another kind of file;
+ * EACCES, ENOENT; EAGAIN if the thread that waits for sockets cannot be started
+ * @throws {RangeError} ERR_OUT_OF_RANGE for a path of more than 107 bytes
  */
 export function listen(
   path: string,

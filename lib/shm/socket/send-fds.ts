@@ -1,4 +1,4 @@
-// Descriptors from process to process: SCM_RIGHTS over a Unix socket.
+// Sending descriptors between processes: SCM_RIGHTS over a Unix socket.
 // https://man7.org/linux/man-pages/man7/unix.7.html
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,18 +12,18 @@ import { check } from '../../internal/syscall.js';
 
 const { errno } = constants;
 
-/** A descriptor, or what has one: a SharedMemory, a FileHandle. */
+/** A descriptor, or an object that has one: a SharedMemory, a FileHandle. */
 export type HasFd = number | { readonly fd: number };
 
 /** Options of {@link sendFds} and {@link receiveFds}. */
 export interface WaitOptions {
-  /** The promise rejects with its reason. */
+  /** Ends the wait when aborted; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of {@link connect}. */
 export interface ConnectOptions extends WaitOptions {
-  /** Whether to talk to this peer. @default only to our own user */
+  /** Whether to accept this peer. @default only a process of the same user */
   readonly allow?: ((peer: Peer) => boolean) | undefined;
 }
 
@@ -38,11 +38,12 @@ function numberOf(fd: unknown): number {
 }
 
 /**
- * Sends descriptors, any number up to 65,536, and up to 16 MiB of bytes, as one message. The
- * peer gets descriptors of its own; ours may be closed once the promise resolves. Waits while
- * the peer does not read. A message that was cut short by `signal` closes the connection.
+ * Sends up to 65,536 descriptors and up to 16 MiB of bytes as one message. The peer receives duplicates;
+ * the caller may close its descriptors once the promise resolves. Waits while the peer does not read. If
+ * `signal` interrupts a message, the connection is closed.
  *
- * @throws {SystemError} EPIPE, ECONNRESET if the peer has gone; EBADF
+ * @throws {SystemError} EPIPE, ECONNRESET if the peer has closed its end; EBADF
+ * @throws {StateError} ERR_MEMMAP_CLOSED
  */
 export async function sendFds(
   connection: Connection,
@@ -65,12 +66,13 @@ export async function sendFds(
 }
 
 /**
- * The next message, or undefined when the peer has closed its end. What the peer is, says and
- * sends is up to the peer: `SharedMemory.fromFd()` tells what a descriptor leads to. If
- * `signal` ends the wait, nothing is lost: the next call goes on.
+ * Receives the next message; undefined when the peer has closed its end. The caller must close its
+ * descriptors. Do not trust what a peer sends: `SharedMemory.fromFd()` checks a descriptor. If `signal` ends
+ * the wait, nothing is lost: the next call continues.
  *
- * @throws {PeerError} ERR_MEMMAP_BAD_MESSAGE: the connection is closed then
- * @throws {SystemError} EMFILE if this process may not have so many descriptors: the same
+ * @throws {PeerError} ERR_MEMMAP_BAD_MESSAGE; the connection is then closed
+ * @throws {SystemError} EMFILE if this process may not have so many descriptors; the connection is then closed
+ * @throws {StateError} ERR_MEMMAP_CLOSED
  */
 export async function receiveFds(connection: Connection, options: WaitOptions = {}): Promise<Message | undefined> {
   validateConnection(connection);
@@ -80,11 +82,11 @@ export async function receiveFds(connection: Connection, options: WaitOptions = 
 }
 
 /**
- * Connects to a Unix socket: a path, or `'\0'` and an abstract name. Waits while the listener
+ * Connects to a Unix socket at a path, or at `'\0'` and an abstract name. Waits while the listener
  * is too busy to accept.
  *
- * @throws {SystemError} ENOENT, EACCES; ECONNREFUSED if nobody listens
- * @throws {PeerError} ERR_MEMMAP_PEER_REFUSED if `allow` says no
+ * @throws {SystemError} ENOENT, EACCES; ECONNREFUSED if no process listens
+ * @throws {PeerError} ERR_MEMMAP_PEER_REFUSED if `allow` refuses the listener
  */
 export async function connect(path: string, options: ConnectOptions = {}): Promise<Connection> {
   const address = socketAddress(path);

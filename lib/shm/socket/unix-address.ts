@@ -1,7 +1,7 @@
-// Where a Unix socket is: a path, or an abstract name.
+// The address of a Unix socket: a path, or an abstract name.
 import { invalidType, invalidValue, outOfRange } from '../../internal/validate.js';
 
-/** Bytes of sockaddr_un's sun_path, less the null that ends a path. */
+/** Bytes of sun_path in sockaddr_un, without the null byte that ends a path. */
 const MAX_PATH = 107;
 
 /** The bytes of sun_path. */

@@ -1,16 +1,16 @@
-// FifoLock: the order of a thread's tasks.
+// FifoLock: a lock between the tasks of one thread.
 import { performance } from 'node:perf_hooks';
 import { ABORTED, EXPIRED, WOKEN } from './outcome.js';
 
 /** Milliseconds of the longest timer. */
 export const LONGEST: number = 2 ** 31 - 1;
 
-/** The tasks of a thread that want the same wait one after the other, in the order in which they came. */
+/** Lets one task of a thread wait at a time, in the order in which they came. */
 export class FifoLock {
   readonly #queue: ((why: number) => void)[] = [];
   #taken = false;
 
-  /** WOKEN: it is the caller's turn, until it calls `release`. Or EXPIRED, ABORTED. */
+  /** Waits for the caller's turn, which lasts until `release()`: WOKEN; or EXPIRED, ABORTED. */
   acquire(deadline: number, signal: AbortSignal | undefined): Promise<number> | number {
     if (signal?.aborted === true) return ABORTED;
     if (!this.#taken) {
@@ -32,7 +32,7 @@ export class FifoLock {
     });
   }
 
-  /** Whether it is somebody's turn. */
+  /** Whether a task has the turn. */
   get taken(): boolean {
     return this.#taken;
   }

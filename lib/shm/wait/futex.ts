@@ -4,11 +4,11 @@ import { binding } from '../../internal/binding.js';
 import { checkStarted } from '../../internal/thread.js';
 import { check } from '../../internal/syscall.js';
 
-/** What is to be done about each wait of this thread, by its number. */
+/** The callback of each wait of this thread, by its number. */
 const waits = new Map<number, () => void>();
 let listening = false;
 
-/** Bun and Deno have parts of libuv only, under its names. */
+/** Bun and Deno have only parts of libuv, under its names. */
 const inLoop = process.versions['bun'] === undefined && process.versions['deno'] === undefined;
 
 function listen(): void {
@@ -18,8 +18,8 @@ function listen(): void {
 }
 
 /**
- * Resolves when the word has been woken or does not hold `value`, after `ms`, and when the
- * signal is aborted: never rejects. Keeps the process alive meanwhile.
+ * Resolves when the word is woken or does not hold `value`, after `ms` milliseconds, or when the
+ * signal is aborted. Never rejects. Keeps the process alive meanwhile.
  */
 export function sleep(words: Int32Array, at: number, value: number, ms: number, signal: AbortSignal | undefined): Promise<void> {
   listen();
@@ -31,7 +31,7 @@ export function sleep(words: Int32Array, at: number, value: number, ms: number, 
       resolve();
     };
     const abort = (): void => {
-      // If it is over already a wake-up was taken: it must be made use of.
+      // If the wait is over already, it has consumed a wake-up, which the caller must use.
       if (binding.cancelWait(wait)) end();
     };
     signal?.addEventListener('abort', abort, { once: true });
@@ -39,22 +39,22 @@ export function sleep(words: Int32Array, at: number, value: number, ms: number, 
   });
 }
 
-/** Milliseconds between two looks at what no wake-up tells. */
+/** Milliseconds between two calls of `look`, for conditions that cause no wake-up. */
 const TICK = 50;
-/** Ticks after which a word that nobody sleeps on is not watched any more. */
+/** After this many ticks without sleepers a word is no longer watched. */
 const IDLE = 4;
 
-/** One who sleeps until the word holds something else than `value`. */
+/** A task that sleeps until the word does not hold `value`. */
 interface Sleeper {
   readonly value: number;
   readonly wakeUp: () => void;
-  /** Whether to wake it though nobody did: asked at each tick. */
+  /** Called at each tick: whether to wake it although the word has not changed. */
   readonly look: () => boolean;
 }
 
-/** Watches that hear about changes; the clock ticks while there are any. */
+/** Active watches; the clock ticks while there are any. */
 const running = new Set<WordWatch>();
-/** How many sleep: while some do, the clock keeps the process alive. */
+/** The number of sleepers: while there are any, the clock keeps the process alive. */
 let asleep = 0;
 let clock: NodeJS.Timeout | undefined;
 
@@ -66,8 +66,8 @@ function tick(): void {
 }
 
 /**
- * Sleeping on a word that is slept on again and again: its changes are reported until nobody has
- * slept on it for a while, and a sleep makes no system call. The words must stay mapped until end().
+ * Repeated sleeping on the same word. Its changes are reported until no task has slept on it for a while,
+ * so that a sleep makes no system call. The words must stay mapped until end().
  */
 export class WordWatch {
   readonly #words: Int32Array;
@@ -82,8 +82,8 @@ export class WordWatch {
   }
 
   /**
-   * Resolves when the word does not hold `value`, after `ms`, when `look` says so, and when the
-   * signal is aborted: never rejects. Keeps the process alive meanwhile.
+   * Resolves when the word does not hold `value`, after `ms` milliseconds, when `look` returns true, or when
+   * the signal is aborted. Never rejects. Keeps the process alive meanwhile.
    */
   sleep(value: number, ms: number, signal: AbortSignal | undefined, look: () => boolean): Promise<void> {
     if (this.#changed(value)) return Promise.resolve();
@@ -122,7 +122,7 @@ export class WordWatch {
     for (const sleeper of this.#sleepers) if (which(sleeper)) sleeper.wakeUp();
   }
 
-  /** To be called at each tick. */
+  /** Called at each tick. */
   tick(): void {
     this.#wake(({ look }) => look());
     this.#idle = this.#sleepers.size > 0 ? 0 : this.#idle + 1;
@@ -135,7 +135,7 @@ export class WordWatch {
     waits.delete(this.#wait);
   }
 
-  /** Wakes who sleeps, and lets the words go. */
+  /** Wakes all sleepers, and stops watching. */
   end(): void {
     this.#stop();
     this.#wake(() => true);

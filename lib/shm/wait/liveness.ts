@@ -1,8 +1,8 @@
-// Liveness: who this thread is to others that share memory with it, and who of them lives.
+// Liveness: the identity of this thread for others that share memory with it, and which of them are alive.
 //
-// A thread has a random id for each file of shared memory. That it lives the kernel says: it
-// holds a lock on a byte of the file, past its end, which the kernel drops when the thread's
-// descriptor closes, whatever the cause (src-native/core/wait/liveness.h).
+// A thread has a random id for each file of shared memory. While it is alive it holds a lock on a
+// byte of the file, past its end, which the kernel releases when the thread's descriptor is closed
+// for whatever reason (src-native/core/wait/liveness.h).
 import { randomInt } from 'node:crypto';
 import { fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -14,20 +14,20 @@ import { check, systemError } from '../../internal/syscall.js';
 
 const { errno } = constants;
 
-/** What the kernel calls memory that no other process can open. */
+/** The kernel's names for memory that no other process can open. */
 const NAMELESS = new Set(['/dev/zero (deleted)', '/anon_hugepage (deleted)']);
 const DELETED = ' (deleted)';
 
 const facts = new CallFacts(binding.FACTS.behind);
 
-/** A descriptor of this process that leads to the file: memfds have no path. */
+/** Descriptors of this process that refer to the file: memfds have no path. */
 function* descriptors(path: string, inode: number): Generator<string> {
   for (const name of readdirSync('/proc/self/fd')) {
     const link = `/proc/self/fd/${name}`;
     try {
       if (readlinkSync(link) !== path || fstatSync(Number(name)).ino !== inode) continue;
     } catch {
-      continue; // closed meanwhile: that of readdir, for one
+      continue; // closed meanwhile, like that of readdir
     }
     yield link;
   }
@@ -37,7 +37,7 @@ function* ways(path: string): Generator<string> {
   const [start, end, inode] = [facts.get('start'), facts.get('end'), facts.get('inode')];
   if (!path.endsWith(DELETED)) yield path;
   yield* descriptors(path, inode);
-  // Only for the privileged.
+  // Only a privileged process may open this.
   yield `/proc/self/map_files/${start.toString(16)}-${end.toString(16)}`;
 }
 
@@ -50,7 +50,7 @@ function openBehind(path: string): number {
   }
   throw systemError(result, 'open', {
     path,
-    remedy: () => 'Locks need the file behind the memory, open for reading and writing: keep a descriptor of it open',
+    remedy: () => 'Locks need to open the file of the memory for reading and writing: keep a descriptor of it open',
   });
 }
 
@@ -59,23 +59,23 @@ function openLocal(): number {
   return check(binding.openLivenessFile(`/proc/self/fd/${fd}`, fstatSync(fd).ino), 'open');
 }
 
-/** Those in use, by file. */
+/** Liveness objects in use, by file. */
 const known = new Map<string, WeakRef<Liveness>>();
 const forgotten = new FinalizationRegistry<{ fd: number; key: string }>(({ fd, key }) => {
   if (known.get(key)?.deref() === undefined) known.delete(key);
   binding.closeFd(fd);
 });
-/** A Liveness is held as long as the memory it was made for, or a lock in it. */
+/** Keeps a Liveness alive as long as the memory that it was made for. */
 const ofOwner = new WeakMap<object, Liveness>();
 
 export class Liveness {
-  /** This thread's, in this file. */
+  /** The id of this thread in this file. */
   readonly id: number;
   readonly #fd: number;
   readonly #key: string;
-  /** How many will call release(). */
+  /** How many holders will call release(). */
   #holders = 0;
-  /** Whether there may be others, who have it as long as they live. */
+  /** Whether of() has given it out: then it is kept until it is collected. */
   #lent = false;
 
   private constructor(fd: number, key: string) {
@@ -85,7 +85,7 @@ export class Liveness {
     for (;;) {
       const id = randomInt(1, ID + 1);
       const result = binding.claimId(fd, id);
-      if (result === -errno.EAGAIN || result === -errno.EACCES) continue; // it is somebody's
+      if (result === -errno.EAGAIN || result === -errno.EACCES) continue; // another thread has this id
       check(result, 'fcntl');
       this.id = id;
       return;
@@ -94,7 +94,7 @@ export class Liveness {
 
   /**
    * @param words memory of `owner`, which keeps it alive
-   * @throws {SystemError} ENOENT if nothing leads to the file behind the memory any more
+   * @throws {SystemError} ENOENT if the file of the memory cannot be opened any more
    */
   static of(owner: object, words: Int32Array): Liveness {
     const former = ofOwner.get(owner);
@@ -105,7 +105,7 @@ export class Liveness {
     return liveness;
   }
 
-  /** As of(), until release(). */
+  /** As of(), but held only until release(). */
   static hold(owner: object, words: Int32Array): Liveness {
     const liveness = Liveness.#behind(words, owner);
     liveness.#holders += 1;
@@ -119,7 +119,7 @@ export class Liveness {
       throw new TypeError('unreachable');
     }
     const inode = facts.get('inode');
-    if (facts.get('writable') === 0) throw invalidValue('memory', 'must be writable', owner);
+    if (facts.get('writable') === 0) throw invalidValue('memory', "must be a writable mapping: access: 'read-write'", owner);
     const local = facts.get('shared') === 0 || inode === 0 || NAMELESS.has(path);
     const key = local ? '' : `${inode} ${path}`;
     const found = known.get(key)?.deref();
@@ -129,7 +129,7 @@ export class Liveness {
     return liveness;
   }
 
-  /** Nobody may be written down under its id any more by who held it: the last one closes the descriptor. */
+  /** Ends a hold(): the holder's id must not be in shared memory any more. The last one closes the descriptor. */
   release(): void {
     this.#holders -= 1;
     if (this.#holders > 0 || this.#lent) return;
@@ -138,7 +138,7 @@ export class Liveness {
     binding.closeFd(this.#fd);
   }
 
-  /** Whether the thread with this id lives. */
+  /** Whether the thread with this id is alive. */
   isAlive(id: number): boolean {
     return check(binding.isAlive(this.#fd, id), 'fcntl') === 1;
   }

@@ -1,8 +1,8 @@
-// What a wait came to.
+// The outcomes of a wait.
 
-/** Look again. It may have slept, or not at all. */
+/** Woken, or the word had changed: look again. */
 export const WOKEN = 0;
-/** It did not sleep: the time is over. Of an algorithm: that is why it gave up. */
+/** The time is over. */
 export const EXPIRED = 1;
-/** Likewise: the signal is aborted. */
+/** The signal is aborted. */
 export const ABORTED = 2;

@@ -1,2 +1,2 @@
-/** The id of whoever owns a lock, or a place in a channel: bits 0 to 28 of a word. 0 is nobody. docs/abi.md */
+/** The bits of a word with the id of the owner of a lock, or of a place in a channel: 0 to 28. An id of 0: no owner. docs/abi.md */
 export const ID = 0x1fff_ffff;

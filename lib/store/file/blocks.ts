@@ -1,5 +1,5 @@
-// Blocks: which blocks of the file are free. Known to the writer only, who counts the others
-// together when it opens the store.
+// Blocks: which blocks of the file are free. Only the writer knows, which collects the used ones when
+// it opens the store.
 import { StateError } from '../../errors.js';
 import type { StoreFile } from './store-file.js';
 import { BLOCK, IN_WINDOW, MOST_BLOCKS, WINDOW_BLOCKS } from './layout.js';
@@ -11,12 +11,12 @@ interface Run {
 
 export class Blocks {
   readonly #disk: StoreFile;
-  /** Ascending; runs that touch are one. */
+  /** Ascending; adjacent runs are merged. */
   #free: Run[] = [];
-  /** How many the file has. */
+  /** How many blocks the file has. */
   #total: number;
 
-  /** @param used runs that are taken, in any order */
+  /** @param used runs that are in use, in any order */
   constructor(disk: StoreFile, used: readonly Run[]) {
     this.#disk = disk;
     this.#total = Math.ceil(disk.size() / BLOCK);
@@ -37,7 +37,7 @@ export class Blocks {
   }
 
   /**
-   * Takes blocks in a row, with room on the disk for them. They hold anything.
+   * Takes consecutive blocks, and allocates them on the disk. Their bytes can be anything.
    *
    * @param crossing whether they may reach into another window
    * @throws {SystemError} ENOSPC, and nothing has changed
@@ -55,11 +55,11 @@ export class Blocks {
   }
 
   #extend(blocks: number, fits: (block: number) => boolean): number {
-    // The file ends in free blocks, perhaps, which are the first of those wanted.
+    // If the file ends in free blocks, they become the first of the new run.
     const last = this.#free.at(-1);
     const tail = last !== undefined && last.block + last.blocks === this.#total ? last.block : this.#total;
     const block = fits(tail) ? tail : Math.max(tail, (tail | IN_WINDOW) + 1);
-    if (blocks > MOST_BLOCKS - block) throw new StateError('ERR_MEMMAP_STORE_FULL', 'A store has at most 1 TiB');
+    if (blocks > MOST_BLOCKS - block) throw new StateError('ERR_MEMMAP_STORE_FULL', `A store can have at most 1 TiB, and ${blocks * BLOCK} more bytes do not fit: compact() it`);
     this.#disk.allocate(block * BLOCK, blocks * BLOCK);
     const before = this.#total;
     this.#total = block + blocks;
@@ -78,7 +78,7 @@ export class Blocks {
     this.#free.splice(at, 1, ...parts.filter((part) => part.blocks > 0));
   }
 
-  /** Gives blocks back. */
+  /** Marks blocks as free. */
   give(block: number, blocks: number): void {
     let at = this.#free.findIndex((run) => run.block > block);
     if (at === -1) at = this.#free.length;

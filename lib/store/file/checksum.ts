@@ -1,5 +1,5 @@
-// XXH32, the hash of keys and the sum of records: over words that are there already. Its rounds are
-// written out: V8 stops inlining them where they are called a million times a second.
+// XXH32, the hash of keys and the checksum of records, over existing words. Its rounds are written
+// out, because V8 stops inlining functions that are called a million times a second.
 import { binding } from '../../internal/binding.js';
 
 const P1 = 0x9e37_79b1 | 0;
@@ -8,7 +8,7 @@ const P3 = 0xc2b2_ae3d | 0;
 const P4 = 0x27d4_eb2f | 0;
 const P5 = 0x1656_67b1 | 0;
 
-/** Bytes from where on a native call is worth its price. */
+/** The length in bytes from which a native call is faster. */
 const LONG = 512;
 
 function finish(hash: number): number {
@@ -17,7 +17,7 @@ function finish(hash: number): number {
   return mixed ^ (mixed >>> 16);
 }
 
-/** The XXH32, as a signed word, of `length` bytes from the word at `at` on. */
+/** The XXH32, as a signed word, of `length` bytes from the word at `at`. */
 export function xxh32(words: Int32Array, at: number, length: number, seed: number): number {
   let next = at;
   let hash = (seed + P5) | 0;
@@ -96,12 +96,12 @@ export function xxh32Copying(words: Int32Array, at: number, length: number, seed
   return xxh32End(words, next, left, (hash + length) | 0);
 }
 
-/** As {@link xxh32}, of the words of a mapping, whose bytes are `bytes`. */
+/** As {@link xxh32}, for the words of a mapping, whose bytes are `bytes`. */
 export function xxh32Mapped(words: Int32Array, bytes: Uint8Array, at: number, length: number, seed: number): number {
   return length < LONG ? xxh32(words, at, length, seed) : binding.xxh32(bytes, at * 4, length, seed);
 }
 
-/** The sum of a record: of its other three words and the hash of its value. */
+/** The checksum of a record: over its other three words and the hash of its value. */
 export function recordSum(shape: number, valueLength: number, keyHash: number, valueHash: number, seed: number): number {
   let a = (seed + P1 + P2 + Math.imul(shape, P2)) | 0;
   let b = (seed + P2 + Math.imul(valueLength, P2)) | 0;

@@ -1,4 +1,4 @@
-// Header: block 0. What the store is, who has it open, and the catalog of extents.
+// Header: block 0. It identifies the store, and has the state of its writer and the catalog of extents.
 import { randomInt } from 'node:crypto';
 import { fstatSync, readFileSync } from 'node:fs';
 import { PeerError, StateError } from '../../errors.js';
@@ -11,23 +11,23 @@ import {
 } from './layout.js';
 import { loadAcquire } from './memory-order.js';
 
-/** What the catalog knows of an extent. */
+/** An entry of the catalog. */
 export interface Extent {
-  /** Its first block, and how many it has. */
+  /** Its first block, and how many blocks it has. */
   readonly block: number;
   readonly blocks: number;
-  /** Extents follow each other in the log as these numbers do. */
+  /** Its number: the log consists of the extents in this order. */
   readonly sequence: number;
-  /** Random: what an earlier extent left in the same place is not a record of this one. */
+  /** Random, so that records of an earlier extent in the same place do not match. */
   readonly salt: number;
 }
 
-/** The boot of the kernel: 16 bytes. */
+/** The boot ID of the kernel: 16 bytes. */
 export function bootId(): Buffer {
   return Buffer.from(readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').replace(/[^0-9a-f]/g, ''), 'hex');
 }
 
-/** The boot of the kernel and the file's identity: the pages are the newest while these are the same. */
+/** The boot ID and the identity of the file. While these are the same, the page cache has the newest pages. */
 function stampOf(fd: number): Int32Array {
   const stamp = new Int32Array(STAMP_WORDS);
   const boot = bootId();
@@ -51,12 +51,12 @@ export class Header {
     this.#path = disk.path;
   }
 
-  /** Whether nobody has made the file a store yet. */
+  /** Whether the file is not a store yet. */
   static isMissing(words: Int32Array): boolean {
     return words[AT_MAGIC] === 0 && words[AT_MAGIC + 1] === 0;
   }
 
-  /** Writes what never changes; the magic last, which makes it a store. */
+  /** Writes the part that never changes; last the magic, which makes it a store. */
   make(): void {
     const { words } = this;
     words.fill(0, 0, BLOCK / 4);
@@ -70,7 +70,7 @@ export class Header {
     Atomics.store(words, AT_MAGIC, MAGIC[0]);
   }
 
-  /** Takes what never changes from its copy, if that is whole. */
+  /** Restores the part that never changes from its copy, if that is valid. */
   mend(): boolean {
     const copy = this.words.slice(AT_COPY, AT_COPY + AT_HEADER_SUM + 1);
     const whole = copy[AT_MAGIC] === MAGIC[0] && copy[AT_HEADER_SUM] === xxh32(copy, 0, 4 * FIXED_WORDS, 0);
@@ -87,7 +87,7 @@ export class Header {
     }
     const version = words[AT_VERSION] as number;
     if (version !== VERSION) {
-      throw new PeerError('ERR_MEMMAP_NOT_A_STORE', `'${path}' has format ${version}; this version of memmap knows ${VERSION}`, 4 * AT_VERSION);
+      throw new PeerError('ERR_MEMMAP_NOT_A_STORE', `'${path}' has format version ${version}; this version of memmap supports ${VERSION}`, 4 * AT_VERSION);
     }
     if (words[AT_HEADER_SUM] !== xxh32(words, 0, 4 * FIXED_WORDS, 0)) {
       throw new PeerError('ERR_MEMMAP_CORRUPT', `The header of '${path}' does not match its checksum`, 0);
@@ -100,17 +100,17 @@ export class Header {
   get state(): number {
     return Atomics.load(this.words, AT_STATE);
   }
-  /** The process that has, or had, it open for writing: a hint. */
+  /** The process that has or had the store open for writing. Only a hint. */
   get pid(): number {
     return this.words[AT_PID] as number;
   }
 
-  /** Whether the index is that of the log: closed cleanly, or in the page cache of this boot. */
+  /** Whether the index matches the log: the store was closed cleanly, or the page cache of this boot has it. */
   get current(): boolean {
     return (this.state === CLEAN && this.words[AT_CLOSED_SUM] === this.#closedSum()) || (this.state === OPEN && this.#stamp.every((word, i) => this.words[AT_STAMP + i] === word));
   }
 
-  /** Says that the index is current as long as this kernel runs. */
+  /** Marks the index as current as long as this kernel runs. */
   open(): void {
     this.words.set(this.#stamp, AT_STAMP);
     this.words[AT_PID] = process.pid;
@@ -123,7 +123,7 @@ export class Header {
   #closedSum(): number {
     return xxh32(this.words, AT_STATE, BLOCK - 4 * AT_STATE, 0);
   }
-  /** Says that there is no index. */
+  /** Marks the index as invalid. */
   invalidate(): void {
     Atomics.store(this.words, AT_STATE, 0);
   }
@@ -131,7 +131,7 @@ export class Header {
   get generation(): number {
     return loadAcquire(this.words, AT_GENERATION);
   }
-  /** To be called before what readers may be reading gets another use. */
+  /** Must be called before anything that readers may be reading is reused. */
   advance(): void {
     Atomics.add(this.words, AT_GENERATION, 1);
   }
@@ -151,7 +151,7 @@ export class Header {
     this.words[AT_COUNT] = count | 0;
   }
 
-  /** Bytes of the records that the index leads to. */
+  /** Bytes of the records that the index points to. */
   get live(): number {
     return this.#live[0] as number;
   }
@@ -187,7 +187,7 @@ export class Header {
 
   #freePlace(): number {
     const at = this.#placeOf(0);
-    if (at === -1) throw new StateError('ERR_MEMMAP_STORE_FULL', 'The log is in too many pieces: compact() the store');
+    if (at === -1) throw new StateError('ERR_MEMMAP_STORE_FULL', `The log has ${CATALOG_PLACES} pieces, the most that the format permits: compact() the store`);
     return at;
   }
 

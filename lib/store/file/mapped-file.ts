@@ -1,5 +1,5 @@
-// MappedFile: the file as words and bytes, a mapping for each GiB of it. They reach past its end
-// from the start, so that a file that grows is followed without another call.
+// MappedFile: the file as words and bytes, with a mapping (a window) for each GiB. The windows extend past
+// the end of the file, so that they need no change when it grows.
 import { FaultError, PeerError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { withRoom } from '../../internal/reclaim.js';
@@ -15,18 +15,18 @@ const { MAP, PROT } = binding;
 export type WindowsAccess = 'read' | 'read-write';
 
 export class MappedFile {
-  /** By window: what is missing has not been reached. */
+  /** By window. Windows that were not needed yet are missing. */
   readonly words: Int32Array[] = [];
   readonly bytes: Uint8Array[] = [];
   readonly buffers: ArrayBufferLike[] = [];
   readonly #pages: Pages[] = [];
-  /** Mappings of values that windows would cut, as long as the store is open. */
+  /** Mappings of values that cross windows, kept until the store is closed. */
   readonly #spans: Pages[] = [];
   readonly #disk: StoreFile;
   readonly #access: WindowsAccess;
-  /** That the file had when it was last looked at. */
+  /** How many blocks the file had when last checked. */
   #blocks = 0;
-  /** Of the process, when {@link check} last found nothing. */
+  /** The fault count of the process when {@link check} last found nothing. */
   #faults = faultCount();
 
   constructor(disk: StoreFile, access: WindowsAccess) {
@@ -35,8 +35,8 @@ export class MappedFile {
   }
 
   /**
-   * Maps windows up to this one, if the file has it: what a reader takes for a place in the file
-   * may be anything, until the generation says that it counts.
+   * Maps windows up to this one, if the file has it. A reader may ask for any place: what it has read
+   * counts only if the generation has not changed.
    */
   reach(window: number): void {
     if (window < this.words.length || window * WINDOW >= this.#disk.size()) return;
@@ -53,8 +53,8 @@ export class MappedFile {
     return this.#access === 'read-write' ? PROT.READ | PROT.WRITE : PROT.READ;
   }
   /**
-   * Private pages are the file's until something writes to them: what writes to a view then gets
-   * a copy of its own, where the guard is on.
+   * Private pages are those of the file until something writes to them: with the guard, a write to a view
+   * makes a private copy.
    */
   get #flags(): number {
     return this.#access === 'read' && binding.guardEnabled() ? MAP.PRIVATE | MAP.NORESERVE : MAP.SHARED;
@@ -76,7 +76,7 @@ export class MappedFile {
     return this.#pages[window] as Pages;
   }
 
-  /** Whether the file has the first words of a record there. It may have grown; or been cut, inside a block. */
+  /** Whether the file has the first words of a record there. It may have grown, or been truncated inside a block. */
   holds(window: number, at: number): boolean {
     const end = at + RECORD_WORDS;
     return this.hasBlock((window << WINDOW_SHIFT) | ((end - 1) >> BLOCK_SHIFT)) || window * WINDOW + end * 4 <= this.#disk.size();
@@ -86,7 +86,7 @@ export class MappedFile {
     return block < this.#blocks;
   }
 
-  /** A mapping of its own of a part that windows may cut: the caller closes it. */
+  /** A separate mapping of a part that may cross windows. The caller closes it. */
   span(offset: number, length: number): Pages {
     const { fd, path } = this.#disk;
     const byteOffset = offset % binding.pageSize;
@@ -96,7 +96,7 @@ export class MappedFile {
     return new Pages({ handle, byteOffset, length, kind: undefined, movable: true, path });
   }
 
-  /** As {@link span}, until {@link close}. */
+  /** As {@link span}, but it lasts until {@link close}. */
   lasting(offset: number, length: number): Buffer {
     const pages = this.span(offset, length);
     this.#spans.push(pages);
@@ -106,7 +106,7 @@ export class MappedFile {
   /**
    * The first word of a block.
    *
-   * @throws {PeerError} ERR_MEMMAP_CORRUPT if the file ends before it: it was cut, or what led there is broken
+   * @throws {PeerError} ERR_MEMMAP_CORRUPT if the file ends before it: it was truncated, or the reference to the block is damaged
    */
   block(block: number): { readonly words: Int32Array; readonly at: number } {
     const window = block >>> WINDOW_SHIFT;
@@ -117,12 +117,12 @@ export class MappedFile {
     throw new PeerError('ERR_MEMMAP_CORRUPT', `'${this.#disk.path}' ends before byte ${offset}, where a part of the store should be`, offset);
   }
 
-  /** Has another thread bring in pages that will be written: bytes of a window. No failure matters. */
+  /** Has another thread allocate pages that will be written: bytes of a window. Failures are ignored. */
   populate(window: number, offset: number, length: number): void {
     void binding.madviseAsync(this.pages(window).open(), offset, length, binding.MADV.POPULATE_WRITE);
   }
 
-  /** Waits until a part of the file is durable, as far as it was written through these. */
+  /** Waits until the writes through these windows to a part of the file are durable. */
   sync(offset: number, length: number): void {
     for (const part of this.parts(offset, length)) this.#disk.sync(part.pages, part.offset, part.length);
   }
@@ -139,16 +139,16 @@ export class MappedFile {
   }
 
   /**
-   * Whether an access has met something that the guard had to put right: what was read since is
-   * not to be relied on. A load from memory.
+   * Whether an access in the process has faulted, so that bytes read since may be wrong. Costs a load
+   * from memory.
    */
   get faulted(): boolean {
     return faultCount() !== this.#faults;
   }
 
   /**
-   * Throws if it was one of ours. A write to a view is reported once, and undone; what a truncated
-   * file lost stays lost.
+   * Throws if a fault was in one of these windows. A write to a view is reported once, and undone; what a
+   * truncated file lost stays lost.
    */
   check(): void {
     const now = faultCount();

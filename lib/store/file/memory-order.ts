@@ -1,13 +1,13 @@
-// The order in which others see words change. Processors of x86 keep loads in order, and stores in
-// order, so that plain accesses do, which are ten times as fast; elsewhere they are atomic ones.
+// The order in which other threads see words change. x86 processors keep loads in order, and stores in
+// order, so plain accesses are enough there, and ten times as fast; elsewhere atomic ones are used.
 const keepsOrder = process.arch === 'x64';
 
-/** Loads a word; what is loaded after it is not older. */
+/** Loads a word; later loads are not older. */
 export const loadAcquire: (words: Int32Array, at: number) => number = keepsOrder
   ? (words, at) => words[at] as number
   : (words, at) => Atomics.load(words, at);
 
-/** Stores a word, after all that was stored before. */
+/** Stores a word after all earlier stores. */
 export const storeRelease: (words: Int32Array, at: number, value: number) => void = keepsOrder
   ? (words, at, value) => {
       words[at] = value;
@@ -18,7 +18,7 @@ export const storeRelease: (words: Int32Array, at: number, value: number) => voi
 
 const word = new Int32Array(new SharedArrayBuffer(4));
 
-/** What is loaded after it is not older than what was loaded before. */
+/** Later loads are not older than earlier ones. */
 export const fence: () => void = keepsOrder
   ? () => {}
   : () => {

@@ -1,17 +1,17 @@
-// Prefaulter: another thread brings in the pages that the log will be written to, while somebody writes
-// fast. Who writes slowly has a fault a page: pages brought in long before would be written to the
-// disk twice.
+// Prefaulter: while the log grows fast, has another thread allocate the pages that it will be written to.
+// If it grows slowly, each page costs a fault: pages allocated long before would be written to the disk
+// twice.
 import { BLOCK_WORDS } from './layout.js';
 import type { MappedFile } from './mapped-file.js';
 
-/** Words brought in at a time, whole blocks: 4 MiB. The next are asked for when half of them are written. */
+/** Words allocated at a time, whole blocks: 4 MiB. The next are requested when half of them are written. */
 const AHEAD: number = 64 * BLOCK_WORDS;
-/** Half of them in this time, in ms, is fast. */
+/** Half of them in this time, in ms, counts as fast. */
 const FAST = 1000;
 
 export class Prefaulter {
   readonly #windows: MappedFile;
-  /** Up to where they were asked for: a word of the window, where a block begins. */
+  /** Where the requested pages end: a word of the window, where a block begins. */
   #asked = 0;
   #last = -Infinity;
 
@@ -19,7 +19,7 @@ export class Prefaulter {
     this.#windows = windows;
   }
 
-  /** The log goes on at a word of another extent. */
+  /** The log continues at a word of another extent. */
   enter(at: number): void {
     this.#asked = at - (at % BLOCK_WORDS);
   }
@@ -27,8 +27,8 @@ export class Prefaulter {
   /**
    * The log will be written up to a word of the window.
    *
-   * @param end of the extent
-   * @returns up to where it may be written before this has to be told again
+   * @param end - the end of the extent
+   * @returns the word up to which the log may be written before this must be called again
    */
   reach(window: number, at: number, end: number): number {
     const now = performance.now();

@@ -1,5 +1,5 @@
-// Before a store's file is made: whether the process can have what opening it takes, so that a store that
-// cannot be opened is not begun. Nobody may remove the file again: another process may wait for it.
+// Checks, before the file of a store is created, whether the process has what it takes to open it. A file that
+// was created cannot be removed again: another process may wait for it.
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { binding } from '../../internal/binding.js';
@@ -8,10 +8,10 @@ import { bootId } from './header.js';
 
 const { errno } = constants;
 
-/** Descriptors open at a time, besides those that the guard keeps: the file's, and another, of the guard, a folder or a copy. */
+/** Descriptors that are open at a time, besides those that the guard keeps: that of the file, and one other. */
 const DESCRIPTORS = 2;
 
-/** @throws {SystemError} EMFILE, ENFILE; of the guard, what it lacks */
+/** @throws {SystemError} EMFILE, ENFILE; or the error of what the guard lacks */
 export function rehearse(path: string): void {
   if (binding.guardEnabled()) check(binding.missingOfGuard(), 'mmap', { path });
   const held: number[] = [];
@@ -23,7 +23,7 @@ export function rehearse(path: string): void {
   }
 }
 
-/** A descriptor of nothing; -1 where no more can be told. */
+/** A descriptor of an empty memfd; -1 if memfd_create(2) fails for another reason than a limit. */
 function placeholder(path: string): number {
   const fd = binding.memfdCreate('memmap-rehearsal', binding.MFD.CLOEXEC);
   if (fd === -errno.EMFILE || fd === -errno.ENFILE) throw systemError(fd, 'open', { path });

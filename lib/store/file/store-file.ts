@@ -1,7 +1,7 @@
-// StoreFile: the one place where the store asks the file system for something. What the mapped pages
-// hold reaches the disk when the kernel chooses, and at sync() and syncAll() at the latest.
+// StoreFile: all calls of the store to the file system. The kernel writes the mapped pages to the disk
+// when it chooses, and at sync() and syncAll() at the latest.
 //
-// A test puts another one in its place that fails, or that notes what is durable.
+// Tests replace it with one that fails, or that records what is durable.
 import { closeSync, fdatasyncSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
@@ -14,7 +14,7 @@ const { FALLOC, MS } = binding;
 const { errno } = constants;
 
 const remedy = (code: string): string | undefined =>
-  code === 'ENOSPC' ? 'Nothing was changed. compact() gives back the room of what was overwritten and deleted' : mapRemedy(0)(code);
+  code === 'ENOSPC' ? 'Nothing was changed. compact() frees the space of overwritten and deleted values' : mapRemedy(0)(code);
 
 export class StoreFile {
   readonly fd: number;
@@ -26,26 +26,26 @@ export class StoreFile {
     this.path = path;
   }
 
-  /** Bytes of the file now. */
+  /** The length of the file now, in bytes. */
   size(): number {
     return fstatSync(this.fd).size;
   }
 
-  /** Bytes of disk or memory that the file takes. */
+  /** Bytes of disk or memory that the file occupies. */
   allocated(): number {
     return fstatSync(this.fd).blocks * 512;
   }
 
-  /** Makes sure that writing to a part cannot fail for want of space; the file grows if it must. */
+  /** Allocates the blocks of a part, so that writing there cannot fail for lack of space. Grows the file if needed. */
   allocate(offset: number, length: number): void {
     const result = binding.fallocate(this.fd, 0, offset, length);
-    // Without fallocate(2), as on NFS 3: a file that is long enough has what it has.
+    // Without fallocate(2), as on NFS 3: growFile() leaves a file that is long enough unchanged.
     const size = result === -errno.EOPNOTSUPP ? this.size() : 0;
     if (result !== -errno.EOPNOTSUPP) check(result, 'fallocate', { path: this.path, remedy });
     else check(binding.growFile(this.fd, size, offset + length), 'fallocate', { path: this.path, remedy });
   }
 
-  /** Gives the blocks of a part back: it reads zeros. False where the file system cannot. */
+  /** Frees the blocks of a part, which then reads as zeros. False if the file system cannot. */
   punch(offset: number, length: number): boolean {
     const result = binding.fallocate(this.fd, FALLOC.PUNCH_HOLE | FALLOC.KEEP_SIZE, offset, length);
     if (result === -errno.EOPNOTSUPP) return false;
@@ -53,7 +53,7 @@ export class StoreFile {
     return true;
   }
 
-  /** Has the disk begin with a part of the file: a later sync waits for less. No failure matters. */
+  /** Starts writing a part of the file to the disk, so that a later sync waits for less. Failures are ignored. */
   startSync(offset: number, length: number): void {
     binding.syncFileRange(this.fd, offset, length);
   }
@@ -68,7 +68,7 @@ export class StoreFile {
     check(result, 'msync', { path: this.path });
   }
 
-  /** Waits until everything is durable that was written, be it through mappings. */
+  /** Waits until all writes are durable, including those through mappings. */
   syncAll(): void {
     fdatasyncSync(this.fd);
   }
@@ -93,7 +93,7 @@ export class StoreFile {
   read(bytes: Uint8Array, position: number): void {
     for (let done = 0; done < bytes.length; ) {
       const read = readSync(this.fd, bytes, done, Math.min(bytes.length - done, 2 ** 30), position + done);
-      if (read === 0) throw systemError(-errno.EIO, 'read', { path: this.path, remedy: () => 'The file has been truncated' });
+      if (read === 0) throw systemError(-errno.EIO, 'read', { path: this.path, remedy: () => `The file was truncated: it ends before byte ${position + bytes.length}` });
       done += read;
     }
   }

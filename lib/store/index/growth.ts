@@ -1,6 +1,6 @@
-// The index grows: a full segment is replaced by two, or by one without the slots of deleted keys.
-// The new ones are complete before the directory leads to them. It does so entry by entry, and
-// what is under way stands in the header: who finds the writer dead ends it.
+// Growth of the index: a full segment is replaced by two, or by one without the slots of deleted keys.
+// The new segments are complete before the directory points to them. The directory is changed entry by
+// entry; the header records the change, so that the next writer can complete it after a crash.
 import { StateError } from '../../errors.js';
 import type { Blocks } from '../file/blocks.js';
 import { type HashIndex, homeOf, segments } from './hash-index.js';
@@ -27,7 +27,7 @@ function empty(windows: MappedFile, block: number): IndexSegment {
   return segment;
 }
 
-/** Puts a slot into a segment that nobody looks at yet. */
+/** Puts a slot into a segment that readers do not use yet. */
 function insert({ words, at: base }: IndexSegment, mark: number, low: number): void {
   let slot = homeOf(mark & TAG);
   while (words[base + 2 * slot + 1] !== EMPTY) slot = (slot + 1) & (SLOTS - 1);
@@ -35,12 +35,12 @@ function insert({ words, at: base }: IndexSegment, mark: number, low: number): v
   words[base + 2 * slot + 1] = low;
 }
 
-/** Slots of a segment that lead to records. */
+/** How many slots of a segment point to records. */
 export function liveSlots(windows: MappedFile, block: number): number {
   const { words, at: base } = windows.block(block);
   let live = 0;
   for (let at = base + 1; at < base + BLOCK_WORDS; at += 2) {
-    // 1 unless EMPTY or GONE, without a branch that nobody could foresee.
+    // 1 unless EMPTY or GONE, without an unpredictable branch.
     const rest = (words[at] as number) >>> 1;
     live += (rest | -rest) >>> 31;
   }
@@ -60,7 +60,7 @@ export class IndexGrowth {
     this.#blocks = blocks;
   }
 
-  /** An index of nothing, in new blocks. Nothing that was there is given back. */
+  /** Makes an empty index in new blocks. Does not free the previous ones. */
   static make(windows: MappedFile, header: Header, blocks: Blocks): void {
     const directory = blocks.take(directoryBlocks(0));
     const segment = blocks.take(1);
@@ -80,8 +80,8 @@ export class IndexGrowth {
   }
 
   /**
-   * Makes room for a key that find() has just not found. If the segment had to be replaced, it
-   * looks again where the key would go.
+   * Makes room for a key that find() has just not found. If the segment had to be replaced, it calls
+   * find() again.
    *
    * @throws {SystemError} ENOSPC, and nothing has changed
    */
@@ -92,9 +92,9 @@ export class IndexGrowth {
     this.#index.find(key);
   }
 
-  /** Makes room for keys that are not there, by their hashes. @throws {SystemError} ENOSPC */
+  /** Makes room for new keys, by their hashes. @throws {SystemError} ENOSPC */
   reserveAll(hashes: readonly number[]): void {
-    // A segment that one of them fills is replaced, which changes how many go to which.
+    // Replacing a full segment changes how many keys belong to each segment.
     for (let grown = true; grown; ) {
       grown = false;
       const wanted = new Map<number, { hash: number; count: number }>();
@@ -116,16 +116,16 @@ export class IndexGrowth {
     return this.#index.usedBy(hash) + more <= FULL;
   }
 
-  /** Replaces the segment of a hash. There may be no room for `more` keys even then. */
+  /** Replaces the segment of a hash. There may still be no room for `more` keys. */
   #replace(hash: number, more: number): void {
     const index = this.#index;
     const depth = (index.directory[index.entryOf(hash) + 1] as number) >>> 16;
     const entry = hash & ((1 << depth) - 1);
     const block = index.directory[index.entryOf(hash)] as number;
     const live = liveSlots(this.#windows, block);
-    // Many slots of deleted keys: the segment is emptied of them instead.
+    // If many slots are of deleted keys, the new segment only leaves those out.
     const splits = live + more > FULL / 2;
-    if (splits && depth === MOST_DEPTH) throw new StateError('ERR_MEMMAP_STORE_FULL', 'Too many keys have the same hash');
+    if (splits && depth === MOST_DEPTH) throw new StateError('ERR_MEMMAP_STORE_FULL', `Too many keys have the same ${MOST_DEPTH} bits of their hash: delete some, or use other keys`);
     if (splits && 1 << depth > index.mask) this.#doubleDirectory();
     const first = this.#blocks.take(1);
     let second = first;
@@ -162,7 +162,7 @@ export class IndexGrowth {
     return inFirst;
   }
 
-  /** Ends the replacement that stands in the header, if one does. */
+  /** Completes the replacement that the header records, if there is one. */
   finish(): void {
     const { words } = this.#header;
     if (Atomics.load(words, AT_SPLIT) === 0) return;

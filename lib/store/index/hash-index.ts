@@ -1,9 +1,9 @@
-// HashIndex: from the hash of a key to its record. A directory leads to segments of slots, by the
-// low bits of the hash; in a segment a slot is found by trying one after the other.
+// HashIndex: from the hash of a key to its record. A directory maps the low bits of the hash to
+// segments of slots; within a segment linear probing finds the slot.
 //
-// Readers look while the writer writes. A slot's low word is stored last and at once, so it leads
-// nowhere or to a whole record. A segment is replaced as a whole, by one or two new ones; the old
-// one is given another use only after the generation has grown, which makes a reader look again.
+// Readers search while the writer writes. The low word of a slot is stored last and atomically, so
+// the slot is empty or points to a complete record. A segment is replaced as a whole, by one or two
+// new ones; the old one is reused only after the generation has grown, which makes readers search again.
 import type { Header } from '../file/header.js';
 import type { Key } from '../log/key.js';
 import {
@@ -29,15 +29,15 @@ export class HashIndex {
   directoryAt = 0;
   mask = 0;
   #generation = -1;
-  // What find() found: the slot, and the record.
+  // The result of find(): the slot, and the record.
   slots: Int32Array;
   slot = 0;
   window = 0;
   at = 0;
-  /** Where the key would go, if it was not found: a slot's word, or -1. And whether that was in use. */
+  /** If the key was not found, the word of the slot where it would go, or -1; and whether that slot was in use before. */
   free = -1;
   freed = false;
-  /** A record whose key differs though the hash is the same, and that may be broken: its place, or -1. */
+  /** The place of a record with the same hash but another key, which may be damaged; or -1. */
   strangerWindow = -1;
   strangerAt = 0;
 
@@ -48,20 +48,20 @@ export class HashIndex {
     this.slots = header.words;
   }
 
-  /** Makes a look begin: what it finds counts if {@link holds} then. */
+  /** Begins a search: its result is valid if {@link holds} afterwards. */
   begin(): number {
     const { generation } = this.header;
     if (generation !== this.#generation) this.refresh(generation);
     return generation;
   }
 
-  /** Whether nothing that was read since {@link begin} can have got another use. */
+  /** Whether nothing that was read since {@link begin} can have been reused. */
   holds(generation: number): boolean {
     fence();
     return this.header.generation === generation;
   }
 
-  /** Throws if somebody has cut the file, or cut it and made it as long again: then the header is zeros. */
+  /** Throws if the file was truncated, or truncated and grown again, so that the header is zeros. */
   verifyHeader(): void {
     if (this.windows.faulted) this.windows.check();
     this.header.verify();
@@ -78,7 +78,7 @@ export class HashIndex {
     this.#generation = generation;
   }
 
-  /** Looks for a key. Fills {@link slot}, {@link window} and {@link at}; or {@link free}. */
+  /** Searches for a key. Fills {@link slot}, {@link window} and {@link at}; or {@link free} if it is not found. */
   find(key: Key): boolean {
     const { hash } = key;
     const block = this.directory[this.directoryAt + ((hash & this.mask) << 1)] as number;
@@ -91,7 +91,7 @@ export class HashIndex {
     const base = (block & IN_WINDOW) << BLOCK_SHIFT;
     this.free = -1;
     this.strangerWindow = -1;
-    // Block 0 is the header: the directory has been overwritten with zeros.
+    // Block 0 is the header, so the directory has been overwritten with zeros.
     if (block === 0 || !this.windows.hasBlock(block)) {
       this.strangerWindow = window;
       this.strangerAt = base;
@@ -153,21 +153,21 @@ export class HashIndex {
     return same;
   }
 
-  /** The word of the directory that the segment of a hash is counted in. */
+  /** The word of the directory whose entry counts the slots of the segment of a hash. */
   entryOf(hash: number): number {
     const at = this.directoryAt + ((hash & this.mask) << 1);
     const depth = (this.directory[at + 1] as number) >>> 16;
     return this.directoryAt + ((hash & ((1 << depth) - 1)) << 1);
   }
 
-  /** Slots in use of the segment of a hash. */
+  /** How many slots of the segment of a hash are in use. */
   usedBy(hash: number): number {
     return (this.directory[this.entryOf(hash) + 1] as number) & 0xffff;
   }
 
-  // What follows is the writer's.
+  // Only the writer calls the following.
 
-  /** Leads a key that find() has just not found to its record. */
+  /** Adds a slot for a key that find() has just not found. */
   add(hash: number, window: number, at: number): void {
     const { slots, free } = this;
     slots[free] = (hash & TAG) | ((window >>> 5) << HIGH_SHIFT);
@@ -175,27 +175,27 @@ export class HashIndex {
     if (!this.freed) this.directory[this.entryOf(hash) + 1] = (this.directory[this.entryOf(hash) + 1] as number) + 1;
   }
 
-  /** Whether the key that find() has just found needs another slot to lead to a record in a window. */
+  /** Whether the key that find() has just found needs another slot to point to a record in a window. */
   isFarFrom(window: number): boolean {
     return (this.slots[this.slot] as number) >>> HIGH_SHIFT !== window >>> 5;
   }
 
-  /** Leads a key that find() has just found to another record. */
+  /** Makes the slot of a key that find() has just found point to another record. */
   move(key: Key, window: number, at: number): void {
     const { slots, slot } = this;
     if (!this.isFarFrom(window)) {
       storeRelease(slots, slot + 1, (window << LOW_WINDOW_SHIFT) | (at >> 1));
       return;
     }
-    // Both words change: in another slot, so that each time one of them leads to a record. Who
-    // has passed the one and finds the other gone looks again.
+    // Both words change, so use another slot: at any time one of the two points to a record. A reader that
+    // has passed the new one and finds the old one gone searches again.
     this.#findFree(key.hash);
     this.add(key.hash, window, at);
     this.header.advance();
     storeRelease(slots, slot + 1, GONE);
   }
 
-  /** There is one: of a segment's slots some are always free, or were. */
+  /** Finds a free slot. There always is one: a segment is replaced before all slots are in use. */
   #findFree(hash: number): void {
     const block = this.directory[this.directoryAt + ((hash & this.mask) << 1)] as number;
     const base = (block & IN_WINDOW) << BLOCK_SHIFT;
@@ -209,12 +209,12 @@ export class HashIndex {
     }
   }
 
-  /** Forgets the key that find() has just found. */
+  /** Removes the key that find() has just found. */
   remove(): void {
     storeRelease(this.slots, this.slot + 1, GONE);
   }
 
-  /** Forgets other slots of a key that find() has just found: a writer died between two stores. */
+  /** Removes other slots of a key that find() has just found: left by a writer that died between two stores. */
   removeOthers(key: Key): void {
     const { slots, slot: kept } = this;
     const base = kept & ~((1 << BLOCK_SHIFT) - 1);
@@ -228,7 +228,7 @@ export class HashIndex {
   }
 }
 
-/** Of the whole index: each segment once, with its entry, depth and block. */
+/** Each segment of the index once, with its entry, depth and block. */
 export function* segments(index: HashIndex): Generator<{ entry: number; depth: number; block: number }> {
   for (let entry = 0; entry <= index.mask; entry++) {
     const at = index.directoryAt + 2 * entry;

@@ -1,20 +1,20 @@
-// ExtentTable: of the extent that a record lies in: its salt, which the record's sum depends on, and its end.
+// ExtentTable: the salt and the end of the extent in which a record lies. The record's checksum depends on the salt.
 import type { Header } from '../file/header.js';
 import { BLOCK, BLOCK_SHIFT, WINDOW_SHIFT } from '../file/layout.js';
 import { byteOf } from './record.js';
 
 export class ExtentTable {
   readonly #header: Header;
-  /** By block; 0: not known. */
+  /** Salts by block; 0: not known. */
   #table: Int32Array = new Int32Array(1024);
-  /** By block: the one after the extent's last. */
+  /** By block: the block after the last of the extent. */
   #ends: Int32Array = new Int32Array(1024);
 
   constructor(header: Header) {
     this.#header = header;
   }
 
-  /** Of what begins at a word of a window. 0 if no extent is there. */
+  /** The salt at a word of a window. 0 if no extent is there. */
   of(window: number, at: number): number {
     const block = (window << WINDOW_SHIFT) | (at >> BLOCK_SHIFT);
     const table = this.#table;
@@ -24,14 +24,14 @@ export class ExtentTable {
     return this.#table[block] ?? 0;
   }
 
-  /** Bytes from a word of a window to the end of the extent there; 0 if none is. */
+  /** Bytes from a word of a window to the end of its extent; 0 if no extent is there. */
   room(window: number, at: number): number {
     if (this.of(window, at) === 0) return 0;
     const block = (window << WINDOW_SHIFT) | (at >> BLOCK_SHIFT);
     return (this.#ends[block] as number) * BLOCK - byteOf(window, at);
   }
 
-  /** Reads the catalog again: blocks get another use. */
+  /** Reads the catalog again, because blocks are reused. */
   refresh(): void {
     const extents = this.#header.extents();
     const end = extents.reduce((most, { block, blocks }) => Math.max(most, block + blocks), 0);

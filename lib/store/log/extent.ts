@@ -1,4 +1,4 @@
-// An extent's header: where it begins, which salt its records have, and where the one before ended.
+// The header of an extent: its place, the salt of its records, and the end of the previous extent.
 import { randomInt } from 'node:crypto';
 import type { Blocks } from '../file/blocks.js';
 import { xxh32 } from '../file/checksum.js';
@@ -12,7 +12,7 @@ import type { MappedFile } from '../file/mapped-file.js';
 /**
  * Begins an extent.
  *
- * @param before the number of the extent that the log was in, which ended at the unit `end`
+ * @param before the number of the previous extent of the log, which ended at the unit `end`
  * @throws {SystemError} ENOSPC, and nothing has changed
  */
 export function startExtent(
@@ -42,7 +42,7 @@ export function startExtent(
   return extent;
 }
 
-/** The sum over an extent's header, which stands nowhere else. */
+/** The checksum of an extent's header. It depends on the block, so that a copy elsewhere is not valid. */
 export function extentSum(words: Int32Array, at: number, block: number, seed: number): number {
   return xxh32(words, at, 4 * EXTENT_SUM, seed ^ block);
 }

@@ -1,16 +1,16 @@
-// Key: the one key that is being looked for, as words, so that it is compared and copied word by word.
+// Key: the key of the present operation, as words, so that it can be compared and copied word by word.
 import { invalidType, invalidValue, outOfRange } from '../../internal/validate.js';
 import { xxh32 } from '../file/checksum.js';
 import { KEY_HASH, KEY_LENGTH, MOST_KEY, RECORD_WORDS, SHAPE, TEXT, UNIT } from '../file/layout.js';
 
-/** A key: a string is its UTF-8 bytes, so `'a'` and a Buffer of it are the same key. */
+/** A key of at most 65,536 bytes. A string stands for its UTF-8 bytes, so `'a'` and a Buffer of it are the same key. */
 export type StoreKey = string | Uint8Array;
 
-/** A thread looks for one key at a time. Filled up with zeros to whole units. */
+/** A thread works with one key at a time. Padded with zeros to whole units. */
 const words = new Int32Array(MOST_KEY / 4 + 2);
 const bytes = Buffer.from(words.buffer);
 
-/** Zeros up to a whole unit, and to a whole word even of no bytes. */
+/** Pads with zeros to a whole unit; an empty key to a whole word. */
 function fillUp(length: number): void {
   for (let i = length; i < length + UNIT; i++) bytes[i] = 0;
 }
@@ -66,7 +66,7 @@ export class Key {
   }
 
   #encode(key: string): void {
-    // Two strings must not become the same bytes.
+    // Lone surrogates would become the same bytes, so that two strings were one key.
     if (!key.isWellFormed()) throw invalidValue('key', 'must be a well-formed string, without lone surrogates', key);
     const length = Buffer.byteLength(key);
     if (length > MOST_KEY) throw tooLong(length);
@@ -97,7 +97,7 @@ export class Key {
     this.text = (shape & TEXT) !== 0;
   }
 
-  /** A string of the bytes, whatever the key was given as: equal for equal keys. */
+  /** A string of the bytes: equal for equal keys, whether given as a string or as bytes. */
   get name(): string {
     return bytes.toString('latin1', 0, this.length);
   }

@@ -1,4 +1,4 @@
-// Walking along the log, record by record, believing only what its sums confirm.
+// Walks along the log, record by record, and accepts only records whose checksums match.
 import { xxh32 } from '../file/checksum.js';
 import type { Extent, Header } from '../file/header.js';
 import {
@@ -10,12 +10,12 @@ import type { Records } from './record.js';
 import { unitOf } from './record.js';
 import type { MappedFile } from '../file/mapped-file.js';
 
-/** An extent as its own header tells. */
+/** An extent as its own header describes it. */
 export interface FoundExtent extends Extent {
-  /** The extent before, and the unit at which the log left it. */
+  /** The number of the previous extent, and the unit at which the log left it. */
   readonly before: number;
   readonly beforeEnd: number;
-  /** The header, or its copy, is broken. */
+  /** Whether the header, or its copy, is damaged. */
   readonly broken: boolean;
 }
 
@@ -39,7 +39,7 @@ export function readExtent(windows: MappedFile, header: Header, block: number): 
   };
 }
 
-/** Makes both headers of an extent what the whole one says. */
+/** Repairs the damaged header of an extent from the other one. */
 export function mendExtent(windows: MappedFile, header: Header, block: number): void {
   const { words, at: base } = windows.block(block);
   const first = words[base] === EXTENT_MAGIC && words[base + EXTENT_SUM] === extentSum(words, base, block, header.seed);
@@ -47,7 +47,7 @@ export function mendExtent(windows: MappedFile, header: Header, block: number): 
   words.copyWithin(to, from, from + EXTENT_SUM + 1);
 }
 
-/** A record on the way: where it is, and how many bytes it takes. */
+/** A record: where it is, and how many bytes it takes. */
 export interface FoundRecord {
   readonly window: number;
   readonly at: number;
@@ -55,7 +55,7 @@ export interface FoundRecord {
   readonly shape: number;
 }
 
-/** What the sums of a batch's records come to, in the order of the records. */
+/** The checksum of a batch: over the checksums of its records, in their order. */
 export function chain(sums: readonly number[]): number {
   return xxh32(Int32Array.from(sums), 0, 4 * sums.length, sums.length);
 }
@@ -66,7 +66,7 @@ export class LogReader {
   readonly #words: Int32Array;
   readonly #window: number;
   #at: number;
-  /** Where the extent ends in its window; of a giant's, past it. */
+  /** Where the extent ends, as a word of its window; for that of a giant possibly past the window. */
   readonly #end: number;
 
   /** @param from units from the start of the extent */
@@ -88,7 +88,7 @@ export class LogReader {
     return this.unit - this.extent.block * BLOCK_UNITS;
   }
 
-  /** The next record; undefined if there is none that is whole. */
+  /** The next record; undefined if no valid one follows. */
   #record(): FoundRecord | undefined {
     const most = (this.#end - this.#at) * 4;
     if (most < UNIT * 2) return undefined;
@@ -97,8 +97,8 @@ export class LogReader {
   }
 
   /**
-   * The next record, or the records of the next batch with its COMMIT last: what was written at
-   * once. Undefined, and it has not moved, if there is none that is whole.
+   * The next record, or the records of the next batch with its COMMIT last: what was written together.
+   * Undefined if no valid one follows; then the position does not change.
    */
   next(): readonly FoundRecord[] | undefined {
     const start = this.#at;
@@ -114,7 +114,7 @@ export class LogReader {
       }
       if ((record.shape & BATCH) === 0) {
         if (found.length === 1) return found;
-        break; // a batch that nobody has ended
+        break; // a batch without a COMMIT
       }
     }
     this.#at = start;
@@ -129,10 +129,10 @@ export class LogReader {
     return words[last.at + VALUE_LENGTH] === chain(batch.map(({ at }) => words[at] as number));
   }
 
-  /** After {@link next} found nothing: goes on to where something whole is again. False if nowhere. */
+  /** After {@link next} found nothing: moves to the next valid record. False if there is none. */
   skip(): boolean {
     const start = this.#at;
-    // Past what is not a record, and through what may be part of a broken batch.
+    // Skips bytes that are not a record, and records of a damaged batch.
     const end = Math.min(this.#end, this.#words.length);
     for (this.#at += 2; this.#at < end; this.#at += 2) {
       if (this.#words[this.#at + SHAPE] === 0) continue;

@@ -1,7 +1,7 @@
 // Log: the records, one after the other in extents. Only the writer has one.
 //
 // A record is written past the end of the log, then the end is moved past it, and only then does
-// the index lead to it: whoever reads finds whole records.
+// the index point to it: readers find only complete records.
 import { SystemError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { outOfRange } from '../../internal/validate.js';
@@ -20,20 +20,20 @@ import { storeRelease } from '../file/memory-order.js';
 import { byteOf, lowOf, recordBytesAt, unitOf, valueAt } from './record.js';
 import type { MappedFile } from '../file/mapped-file.js';
 
-/** Bytes of a value up to which copying word by word is faster than a call. */
+/** The length of a value, in bytes, up to which copying word by word is faster than a call. */
 const SHORT = 24;
-/** Bytes of a batch, which lies in one extent, and that in one window. */
+/** The most bytes of a batch, which lies in one extent of one window. */
 const MOST_BATCH = 2 ** 29;
 
 const NOTHING = new Uint8Array(0);
 
-/** A place in the log: an extent's number, and units from the start of the file. */
+/** A position in the log: the number of an extent, and units from the start of the file. */
 export interface LogPosition {
   readonly sequence: number;
   readonly unit: number;
 }
 
-/** Whether a place comes after another. */
+/** Whether a position comes after another. */
 export function isPast(place: LogPosition, sequence: number, unit: number): boolean {
   return place.sequence > sequence || (place.sequence === sequence && place.unit > unit);
 }
@@ -43,23 +43,23 @@ export class Log {
   readonly #disk: StoreFile;
   readonly #header: Header;
   readonly #blocks: Blocks;
-  // The last extent: its window, its first word there, the next record's, and the end.
+  // The last extent: its window, its first word there, that of the next record, and its end.
   #extent: Extent;
   window = 0;
   words: Int32Array;
   #bytes: Uint8Array;
   #base = 0;
-  /** Where the next record goes; past the end of all extents if the last one is a giant's. */
+  /** Where the next record goes; past the window if the last record is a giant. */
   at = 0;
   #end = 0;
-  /** Up to where it may be written without telling {@link Prefaulter}. */
+  /** The word up to which the log may be written without calling {@link Prefaulter}. */
   #ready = 0;
   readonly #ahead: Prefaulter;
-  /** Where the batch began that is being written; -1: none is. */
+  /** Where the present batch began; -1 if there is none. */
   #batch = -1;
   /** The last record written. */
   record = 0;
-  /** Bytes of the file that may not be durable: of former extents, and from where on in this one. */
+  /** Parts of the file that may not be durable: of earlier extents, and the word where they begin in this one. */
   #unsynced: { offset: number; length: number }[] = [];
   #syncedTo = 0;
 
@@ -85,7 +85,7 @@ export class Log {
     this.#bytes = this.#windows.bytes[this.window] as Uint8Array;
     this.#base = (extent.block & IN_WINDOW) << BLOCK_SHIFT;
     this.at = this.#base + 2 * used;
-    // A giant's extent may reach past the window: nothing else is written there.
+    // The extent of a giant may extend past the window: nothing else is written there.
     this.#end = Math.min(this.#base + extent.blocks * BLOCK_WORDS, this.words.length);
     this.#ready = this.at;
     this.#ahead.enter(this.at);
@@ -115,7 +115,7 @@ export class Log {
     if (this.#batch !== -1 && batch + bytes > MOST_BATCH) {
       throw outOfRange('transaction', `at most ${MOST_BATCH} bytes`, batch + bytes);
     }
-    // A batch stays in one piece; twice the room, so that it does not move at each record.
+    // A batch must stay in one piece. It gets twice the room, so that it does not move at each record.
     const start = this.#batch === -1 ? at : this.#batch;
     this.#begin(Math.min(2 * batch, MOST_BATCH) + bytes, unitOf(window, start));
     if (this.#batch === -1) return;
@@ -124,7 +124,7 @@ export class Log {
     this.#moveBatch(from, start, at);
   }
 
-  /** Begins a new extent, with room for so many bytes. */
+  /** Begins a new extent with room for `bytes`. */
   #begin(bytes: number, end: number, giant = false): void {
     const wanted = Math.ceil((EXTENT_WORDS * 4 + bytes) / BLOCK);
     const usual = Math.min(MOST_EXTENT, Math.max(LEAST_EXTENT, this.#blocks.total >>> 5));
@@ -138,7 +138,7 @@ export class Log {
     this.#syncedTo = this.#base;
   }
 
-  /** Starts an extent, a smaller one where the disk has no room for the usual one. */
+  /** Starts an extent; a smaller one if the disk has no room for the usual one. */
   #start(blocks: number, least: number, giant: boolean, end: number): Extent {
     for (let tried = blocks; ; tried = Math.max(least, tried >>> 1)) {
       try {
@@ -174,8 +174,8 @@ export class Log {
   /**
    * Writes a record. There is room for it.
    *
-   * @param key undefined: none
-   * @param second what stands for the value's length, where there is no value
+   * @param key undefined for a record without a key
+   * @param second the second word, in place of the length of a value
    */
   write(shape: number, key: Key | undefined, hash: number, value: Uint8Array = NOTHING, second: number = value.length): void {
     const { words, at } = this;
@@ -221,7 +221,7 @@ export class Log {
     }
   }
 
-  /** Sums a record up whose other words and value stand, and notes where it is. */
+  /** Writes the checksum of a record whose other words and value are in place, and remembers the record. */
   #seal(value: number, length: number, shape: number, second: number, hash: number): void {
     const { words, at } = this;
     const seed = (this.#extent.salt + lowOf(this.window, at)) | 0;
@@ -229,7 +229,7 @@ export class Log {
     this.record = at;
   }
 
-  /** Writes a record whose value goes past the mappings, in an extent of its own. */
+  /** Writes a record with a giant value, in its own extent; the value is written by write(2), not through mappings. */
   writeGiant(shape: number, key: Key, value: Uint8Array): void {
     const length = recordBytes(key.length, value.length);
     this.#begin(length, unitOf(this.window, this.at), true);
@@ -240,12 +240,12 @@ export class Log {
     this.#disk.write(value, byteOf(this.window, start));
     const seed = (this.#extent.salt + lowOf(this.window, at)) | 0;
     words[at] = recordSum(full | key.length, value.length | 0, key.hash, binding.xxh32(value, 0, value.length, seed), seed);
-    // Past the window, perhaps: the next record begins a new extent in any case.
+    // This may be past the window; the next record begins a new extent in any case.
     this.at = at + length / 4;
     this.#end = this.at;
   }
 
-  /** Moves the end of the log to past what has been written. */
+  /** Moves the end of the log past what has been written. */
   publish(): void {
     storeRelease(this.words, this.#base + EXTENT_USED, (this.at - this.#base) >>> 1);
   }
@@ -270,7 +270,7 @@ export class Log {
     return { offset, length: (this.at - this.#syncedTo) * 4 };
   }
 
-  /** What has been written since this was last asked, in bytes of the file. */
+  /** The parts of the file written since the last call, in bytes. */
   takeUnsynced(): { offset: number; length: number }[] {
     const ranges = this.#unsynced;
     if (this.at > this.#syncedTo) ranges.push(this.#range());

@@ -1,5 +1,5 @@
-// A record where it lies: reading and verifying it. Words are those of a window; `low` is the
-// low word of its position, which with the extent's salt is the seed of its sums.
+// Reads and verifies records in place. Words are those of a window; `low` is the low word of the
+// position, which together with the extent's salt is the seed of the checksum.
 import { binding } from '../../internal/binding.js';
 import { recordSum, xxh32, xxh32Mapped } from '../file/checksum.js';
 import type { StoreFile } from '../file/store-file.js';
@@ -9,7 +9,7 @@ import {
 } from '../file/layout.js';
 import type { MappedFile } from '../file/mapped-file.js';
 
-/** The low word of the position of what begins at a word of a window. */
+/** The low word of the position of a record that begins at a word of a window. */
 export function lowOf(window: number, at: number): number {
   return (window << LOW_WINDOW_SHIFT) | (at >> 1);
 }
@@ -30,12 +30,12 @@ export function valueLengthOf(words: Int32Array, at: number): number {
   return ((words[at + SHAPE] as number) & LONG) === 0 ? length : length + 2 ** 32;
 }
 
-/** Bytes that a record takes in the log. Not of a COMMIT, which has a sum where others have the length of a value. */
+/** Bytes that a record takes in the log. Not for a COMMIT, which has a checksum in place of the length of a value. */
 export function recordBytesAt(words: Int32Array, at: number): number {
   return recordBytes((words[at + SHAPE] as number) & KEY_LENGTH, valueLengthOf(words, at));
 }
 
-/** Whether the shape is one that somebody writes. */
+/** Whether the shape is valid. */
 function plausible(shape: number): boolean {
   if ((shape & KEY_LENGTH) > MOST_KEY) return false;
   const kind = shape & KIND;
@@ -48,7 +48,7 @@ export class Records {
   readonly #disk: StoreFile;
   readonly #seed: number;
 
-  /** The hash of no key. */
+  /** The hash of an empty key. */
   readonly emptyHash: number;
 
   constructor(windows: MappedFile, disk: StoreFile, seed: number) {
@@ -59,9 +59,9 @@ export class Records {
   }
 
   /**
-   * Bytes of the record, 0 if there is none, or none that is whole.
+   * The length of the record in bytes; 0 if there is no valid one.
    *
-   * @param most bytes up to where it can reach
+   * @param most bytes that it can have at most
    */
   verify(window: number, at: number, salt: number, most: number): number {
     const words = this.#windows.words[window];
@@ -104,7 +104,7 @@ export class Records {
 
 }
 
-/** Units from the start of the file, of a word of a window. */
+/** The place of a word of a window, in units from the start of the file. */
 export function unitOf(window: number, at: number): number {
   return window * (WINDOW / UNIT) + at / 2;
 }
