@@ -1,4 +1,4 @@
-// memmap evict: pushes pages of files out of memory, and looks what went.
+// memmap evict: pushes pages of files out of memory, and reports how many were evicted.
 import { closeSync, fdatasync, fstatSync, openSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -20,44 +20,44 @@ interface EvictOptions extends TargetOptions, SummaryOptions {
 export function evictCommand(terminal: Terminal): Command {
   const command = withSummary(withTargets(newCommand('evict')))
     .summary('push files out of memory')
-    .description('Pushes pages of files out of the page cache, and tells how many went. Changed pages stay and are not written, unless --sync says so (Linux 6.5 or later).')
-    .option('-s, --sync', 'write changed pages to the disk first')
+    .description('Pushes pages of files out of the page cache, and reports how many were evicted. Without --sync, changed pages stay and are not written (Linux 6.5 or later).')
+    .option('-s, --sync', 'first write changed pages to the disk')
     .action(acts((paths: string[], options: EvictOptions) => evictTargets(terminal, paths, options)));
   return describe(command, {
     examples: [
       { call: 'memmap evict backup.tar', what: 'make room: it will not be read again' },
       { call: 'memmap evict --sync data/', what: 'a cold start for a benchmark' },
-      { call: 'memmap evict -p 0-1G big.idx', what: 'the first GiB of it' },
+      { call: 'memmap evict -p 0-1G big.idx', what: 'its first GiB' },
     ],
     notes: [
-      'No byte of a file changes. Pages stay that are changed and not yet on the disk, that a process has mapped or locked, and all of tmpfs, which has no other place. What went is found by looking before and after, not taken from what the kernel was asked for.',
-      'Permission to read a file is enough. But of files that the user neither owns nor may write to the kernel does not tell what is in memory, nor what went.',
-      'Which pages are changed the kernel tells since Linux 6.5, and of the same files only. Where it does not tell, it begins to write them, as it would by itself half a minute later, and they may stay.',
-      'Of --range, pages go that have a byte in it. The kernel may keep some of them in one piece with their neighbours (a large folio): what reaches out of the range stays.',
+      'No byte of a file changes. These pages stay: changed ones that are not yet on the disk, those that a process has mapped or locked, and all of tmpfs, which has no other place. The result is measured before and after, not assumed.',
+      'Permission to read a file is enough. But for files that the user neither owns nor may write to, the kernel does not report which pages are in memory, nor which were evicted.',
+      'Since Linux 6.5 the kernel reports changed pages, for the same files only. Otherwise it starts to write them, as it would by itself half a minute later, and they may stay.',
+      'With --range, pages with a byte in the range are evicted. The kernel may keep pages together with their neighbours in a large folio: one that reaches past the range stays.',
     ],
   });
 }
 
-/** Bytes. */
+/** A part of a file, in bytes. */
 interface MissingPart {
   readonly offset: number;
   readonly length: number;
 }
 
-/** Pages. Undefined: the kernel does not tell, before Linux 6.5. */
+/** Numbers of pages. Undefined if the kernel does not report it, before Linux 6.5. */
 interface Count {
   readonly resident: number;
   readonly dirty: number | undefined;
   readonly writeback: number | undefined;
 }
 
-/** Undefined: of this file the kernel tells this user nothing. */
+/** The pages before and after; undefined if the kernel reports nothing about this file to this user. */
 interface Evicted {
   readonly before: Count | undefined;
   readonly after: Count | undefined;
 }
 
-/** The pages that have a byte of the part: DONTNEED leaves pages it is told a part of. */
+/** The part extended to whole pages: DONTNEED does not drop a page that is only partly in the range. */
 function wholePages({ offset, length }: MissingPart): MissingPart {
   const start = offset - (offset % PAGE_SIZE);
   return { offset: start, length: Math.ceil((offset + length - start) / PAGE_SIZE) * PAGE_SIZE };
@@ -69,7 +69,7 @@ function look(fd: number, { offset, length }: MissingPart): Residency {
   return residencyOf(fd, rest === 0 ? { length: 0 } : { offset, length: Math.min(length, rest) });
 }
 
-/** One call that costs nothing where there is cachestat(2); where not, as on hugetlbfs, a look at each page. */
+/** Counts by cachestat(2), which is cheap; otherwise, as on hugetlbfs, by looking at each page. */
 function count(fd: number, part: MissingPart): Count | undefined {
   try {
     const { cached, dirty, writeback } = cachestat(fd, part);
@@ -81,7 +81,7 @@ function count(fd: number, part: MissingPart): Count | undefined {
   }
 }
 
-/** What is left of the part without its changed pages, which DONTNEED would begin to write. */
+/** The part without its changed pages, which DONTNEED would start to write. */
 function unchanged(fd: number, part: MissingPart): MissingPart[] {
   const parts: MissingPart[] = [];
   let start = part.offset;
@@ -95,7 +95,7 @@ function unchanged(fd: number, part: MissingPart): MissingPart[] {
   return parts;
 }
 
-/** Off the main thread, so that a signal is heard. */
+/** Off the main thread, so that signals are handled. */
 const writeOut = promisify(fdatasync);
 
 async function evictFile({ path }: Target, bytes: MissingPart, sync: boolean): Promise<Evicted> {
@@ -114,18 +114,18 @@ async function evictFile({ path }: Target, bytes: MissingPart, sync: boolean): P
   }
 }
 
-/** EvictTotals of pages. */
+/** Totals of pages. */
 class EvictTotals {
   readonly #options: EvictOptions;
   files = 0;
   failed = 0;
-  /** Files of which the kernel tells nothing. */
+  /** Files about which the kernel reports nothing. */
   #unseen = 0;
   #before = 0;
   #after = 0;
-  /** Of those that stayed. */
+  /** Pages that stayed because they are not written yet. */
   #unwritten = 0;
-  /** Whether there may be more of them: the kernel does not tell. */
+  /** Whether there may be more of these, because the kernel does not report it. */
   #vague = false;
 
   constructor(options: EvictOptions) {
@@ -154,7 +154,7 @@ class EvictTotals {
 
   #whyInUse(): string {
     const changed = this.#vague ? 'changed, or ' : '';
-    const pieces = this.#options.range === undefined ? '' : ', or in one piece with pages out of the range';
+    const pieces = this.#options.range === undefined ? '' : ', or in a large folio that reaches past the range';
     return `${changed}in use: mapped or locked by a process, or on a file system in memory${pieces}`;
   }
 
@@ -165,7 +165,7 @@ class EvictTotals {
     if (this.#unwritten > 0) reasons.push(`${formatCount(this.#unwritten)} changed and not yet written${this.#options.sync === true ? '' : ' (--sync writes them)'}`);
     if (this.#inUse > 0) reasons.push(`${formatCount(this.#inUse)} ${this.#whyInUse()}`);
     if (reasons.length > 0) lines.push(`${formatCount(this.#after)} ${this.#after === 1 ? 'page' : 'pages'} stayed: ${reasons.join('; ')}`);
-    if (this.#unseen > 0) lines.push(`${formatFiles(this.#unseen)} unseen: what went the kernel tells only those who own the file or may write to it`);
+    if (this.#unseen > 0) lines.push(`${formatFiles(this.#unseen)} unknown: the kernel reports the result only to users who own the file or may write to it`);
     return lines.join('\n');
   }
 
@@ -191,7 +191,7 @@ async function evictTargets(terminal: Terminal, paths: string[], options: EvictO
   };
   const interrupted = await untilInterrupted(bar, async (signal) => {
     for (const target of new Targets(paths, options, fail)) {
-      // A turn for the signal.
+      // Lets a signal be handled.
       await setImmediate();
       signal.throwIfAborted();
       const part = clip(target, range);

@@ -3,7 +3,7 @@
 import { run } from './run.js';
 import { Terminal } from './common/terminal.js';
 
-// The reader has gone: `| head`. What it has is all it wanted.
+// The reader has closed the pipe, as head(1) does: exit successfully.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(0);

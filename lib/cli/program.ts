@@ -1,4 +1,4 @@
-// The command `memmap` and its parts.
+// The command `memmap` and its subcommands.
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { benchCommand } from './bench/bench.js';
@@ -15,13 +15,13 @@ import { restoreCommand } from './dump/restore.js';
 import type { Terminal } from './common/terminal.js';
 import { touchCommand } from './touch.js';
 
-/** All commands: what --help, the man page and completion are made from. */
+/** All commands, from which --help, the man page and completion are made. */
 export function programOf(terminal: Terminal): Command {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   const program = newCommand('memmap')
     .description('Inspect and control which parts of files are in memory, in the page cache and in processes.')
     .version(version, '-V, --version', 'print the version')
-    .helpCommand('help [command]', 'print help of a command')
+    .helpCommand('help [command]', 'print the help of a command')
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .addCommand(presenceCommand(terminal))
     .addCommand(touchCommand(terminal))
@@ -37,11 +37,11 @@ export function programOf(terminal: Terminal): Command {
     examples: [
       { call: 'memmap presence /var/lib/db/*.db', what: 'which pages are in memory' },
       { call: 'memmap maps 1234', what: 'what a process has mapped' },
-      { call: 'memmap doctor', what: 'what gets in the way here' },
-      { call: 'memmap help presence', what: 'all about a command' },
+      { call: 'memmap doctor', what: 'settings that get in the way' },
+      { call: 'memmap help presence', what: 'the help of a command' },
     ],
     notes: [
-      'Sizes are bytes, or have a unit of 1024: 64K, 1.5G. Files are not changed, and nothing of them leaves the page cache, unless a command says so.',
+      'Sizes are in bytes, or have a unit, a power of 1024: 64K, 1.5G. No command changes files, and only memmap evict pushes pages out of the page cache.',
     ],
   });
   return program.addHelpText('after', `\nExit codes:\n${exitCodes()}\n\nSee also: man memmap`);

@@ -1,11 +1,11 @@
-// Running the command line: loads the command that is called and no other, since loading takes longer
-// than most of what they do.
+// Runs the command line. Loads only the command that is called, since loading takes longer than most
+// commands.
 import { type Command, CommanderError } from 'commander';
 import { newCommand } from './common/command.js';
 import { EXIT, UsageError, messageOf } from './common/exit.js';
 import type { Terminal } from './common/terminal.js';
 
-/** The commands that are called from scripts, again and again. */
+/** The commands that scripts call often. */
 const ALONE = {
   presence: async () => (await import('./presence/presence.js')).presenceCommand,
   touch: async () => (await import('./touch.js')).touchCommand,

@@ -1,4 +1,4 @@
-// memmap touch: brings into memory what is missing of files.
+// memmap touch: reads the missing pages of files into memory.
 import { type Command, Option } from 'commander';
 import { type TouchProgress, type Touched, touch } from '../index.js';
 import { acts, describe, newCommand } from './common/command.js';
@@ -15,25 +15,25 @@ interface TouchCommandOptions extends TargetOptions, SummaryOptions {
 
 export function touchCommand(terminal: Terminal): Command {
   const command = withSummary(withTargets(newCommand('touch')))
-    .summary('bring files into memory')
+    .summary('read files into memory')
     .description('Reads the missing pages of files into the page cache. Pages already cached are not read again.')
-    .addOption(new Option('--rate <size>', 'read at most so much in a second: 50M').argParser(parseSize))
+    .addOption(new Option('--rate <size>', 'read at most this much per second: 50M').argParser(parseSize))
     .action(acts((paths: string[], options: TouchCommandOptions) => touchTargets(terminal, paths, options)));
   return describe(command, {
     examples: [
       { call: 'memmap touch /var/lib/db', what: 'all files below a directory' },
-      { call: 'memmap touch --rate 50M big.idx', what: 'leave the disk to others, too' },
+      { call: 'memmap touch --rate 50M big.idx', what: 'leave the disk to others too' },
       { call: 'memmap touch -p 0-1G *.db', what: 'the first GiB of each' },
       { call: 'find . -name "*.so" -print0 | memmap touch -0 -b -', what: 'a list of files' },
     ],
     notes: [
-      'Reads what the page cache lacks and nothing else; no memory of other processes is touched, and the time of last access of own files stays. What is missing the kernel tells since Linux 6.5 to those who own a file or may write to it; other files are read from end to end.',
-      'Nothing keeps the pages in memory afterwards: see memmap lock.',
+      "Reads only pages that the page cache lacks; the access times of the user's own files do not change. Since Linux 6.5 the kernel reports missing pages to users who own a file or may write to it; other files are read completely.",
+      'The kernel may evict the pages again afterwards; memmap lock keeps them in memory.',
     ],
   });
 }
 
-/** What has been done so far. */
+/** The work of one call, and its totals so far. */
 class TouchJob {
   readonly bar: ProgressBar;
   readonly sums = { files: 0, bytes: 0, read: 0, present: 0 };
@@ -43,9 +43,9 @@ class TouchJob {
   #found = 0;
   /** Whether each name of a file counts. */
   readonly #everyName: boolean;
-  /** Which files that have several names were there. */
+  /** Files with several names that were counted. */
   readonly #seen = new Set<string>();
-  /** Of files under way, bytes that the bar has counted. */
+  /** Bytes of files under way that the bar has counted. */
   readonly #counted = new Map<string, number>();
 
   constructor(terminal: Terminal, everyName: boolean) {
@@ -73,7 +73,7 @@ class TouchJob {
     this.#counted.set(path, done);
   }
 
-  /** Whether it was there before, by another name. */
+  /** Whether the file was counted before under another name. */
   #again(identity: string | undefined): boolean {
     if (identity === undefined || this.#everyName) return false;
     if (this.#seen.has(identity)) return true;
@@ -81,7 +81,7 @@ class TouchJob {
     return false;
   }
 
-  /** `length`: bytes of it that were asked for. */
+  /** Called when a file is done. `length`: bytes of the requested part. */
   end({ path, read, present = 0, identity, error }: Touched, length: number): void {
     const again = this.#again(identity);
     this.#count(path, again ? 0 : length);
@@ -100,14 +100,14 @@ class TouchJob {
     this.sums.bytes += length;
   }
 
-  /** Of an unfinished file the bar alone knows. */
+  /** The summary. Only the bar knows the bytes of unfinished files. */
   text(interrupted: boolean): string {
     const { files, bytes, read, present } = this.sums;
     const done = interrupted ? `${formatCount(files)} of ${formatFiles(this.#found)}, ${formatBytes(this.bar.done)}` : `${formatFiles(files)}, ${formatBytes(bytes)}`;
     const { elapsed } = this.bar;
     const speed = read === 0 || elapsed === 0 ? '' : `, ${formatBytes((1000 * read) / elapsed)}/s`;
     const failed = this.failed === 0 ? '' : `; ${formatCount(this.failed)} failed`;
-    return `${done}: ${formatBytes(read)} read, ${formatBytes(present)} were there, ${formatTime(elapsed)}${speed}${failed}`;
+    return `${done}: ${formatBytes(read)} read, ${formatBytes(present)} already in memory, ${formatTime(elapsed)}${speed}${failed}`;
   }
 
   get data(): object {
@@ -117,10 +117,10 @@ class TouchJob {
 
 async function touchTargets(terminal: Terminal, paths: string[], options: TouchCommandOptions): Promise<number> {
   const { rate, range, hardLinks = false } = options;
-  if (rate === 0) throw new UsageError('--rate 0 would never end');
+  if (rate === 0) throw new UsageError('--rate must be at least 1 byte per second');
   const work = new TouchJob(terminal, hardLinks);
   const targets = new Targets(paths, options, (path, error) => work.fail(path, error));
-  /** While the first are read, the others are still looked for. The bar alone wants to know sizes before. */
+  /** Further files are searched for while the first are read. Only the bar needs their sizes before. */
   function* found(): Generator<string, void, undefined> {
     for (const { path, size } of terminal.showsProgress ? targets : targets.unseen()) {
       const part = size === undefined ? { length: 0 } : clip({ size }, range);

@@ -12,28 +12,30 @@ import { type OpenStore, type StoreOptions, closeStore, openStore } from './open
 import { Reader } from './reader.js';
 import { Writer } from './writer.js';
 
-/** What a store consists of: {@link Store.stats}. */
+/** The size of a store and its parts: {@link Store.stats}. */
 export interface StoreStats {
-  /** Pairs. */
+  /** The number of pairs. */
   readonly size: number;
-  /** Bytes of the file, holes included; and of the disk that it takes. */
+  /** The length of the file in bytes, including holes. */
   readonly fileBytes: number;
+  /** Bytes of the disk that the file occupies. */
   readonly diskBytes: number;
-  /** Bytes of the records that are current; an estimate after a crash, until `compact()`. */
+  /** Bytes of the current records; an estimate after a crash, until `compact()`. */
   readonly liveBytes: number;
-  /** Bytes of the log, and of the index. */
+  /** Bytes of the log. */
   readonly logBytes: number;
+  /** Bytes of the index. */
   readonly indexBytes: number;
-  /** Pieces of the log. */
+  /** The number of pieces of the log. */
   readonly extents: number;
 }
 
 /**
- * A persistent hash table, in one file, of bytes by key. One process at a time writes, any number
+ * A persistent hash table in one file, from keys to bytes. One process at a time writes; any number
  * of processes and threads read, without waiting and without locks.
  *
- * What `put()` returned from survives the death of the process; what `commit()` returned from, a
- * loss of power: docs/durability.md.
+ * When `put()` has returned, the change survives the death of the process; when `commit()` has returned,
+ * a loss of power: docs/durability.md.
  *
  * ```js
  * using store = Store.open('users.db');
@@ -41,7 +43,9 @@ export interface StoreStats {
  * store.get('ada');
  * ```
  *
- * Every method but `close` throws ERR_MEMMAP_CLOSED after it.
+ * After `close()` every method except `close()` throws ERR_MEMMAP_CLOSED. Methods throw ERR_MEMMAP_CORRUPT
+ * with the offset if they meet damaged data, and a FaultError if the file was truncated. Methods that write
+ * throw ERR_MEMMAP_READ_ONLY_STORE with `readOnly: true`, and ERR_MEMMAP_STORE_FAILED after a failed commit.
  */
 export class Store implements Disposable {
   readonly #parts: OpenStore;
@@ -62,10 +66,12 @@ export class Store implements Disposable {
   }
 
   /**
-   * Opens a store, and makes it if there is none. Blocks until the writer before has gone.
+   * Opens a store, or creates it if the file does not exist. Blocks until another writer has closed it. After
+   * a crash it recovers the store first.
    *
-   * @throws {StateError} ERR_MEMMAP_TIMEOUT: it has not
-   * @throws {PeerError} ERR_MEMMAP_NOT_A_STORE; ERR_MEMMAP_CORRUPT with the offset, after a loss of power
+   * @throws {StateError} ERR_MEMMAP_TIMEOUT if another writer has not closed it within `timeout`
+   * @throws {PeerError} ERR_MEMMAP_NOT_A_STORE; ERR_MEMMAP_CORRUPT with the offset if durable data is damaged;
+   * ERR_MEMMAP_UNCLEAN if it must be recovered, but may not be written
    * @throws {SystemError} as open(2); ENOSPC
    */
   static open(path: string | URL, options?: StoreOptions): Store {
@@ -76,14 +82,16 @@ export class Store implements Disposable {
   get path(): string {
     return this.#parts.path;
   }
+  /** Whether `close()` was called. */
   get closed(): boolean {
     return this.#closed;
   }
+  /** Whether it was opened with `readOnly: true`. */
   get readOnly(): boolean {
     return this.#writer === undefined;
   }
 
-  /** Pairs. */
+  /** The number of pairs. */
   get size(): number {
     this.#open();
     const { count } = this.#parts.header;
@@ -91,32 +99,36 @@ export class Store implements Disposable {
     return count;
   }
 
-  /** A copy of the value, whose checksum has been verified; undefined if there is none. */
+  /** Returns a copy of the value, after verifying its checksum; undefined if the key does not exist. */
   get(key: StoreKey): Buffer | undefined {
     this.#open();
     return this.#reader.get(key);
   }
 
   /**
-   * The value in place, without copying it. Its bytes stay what they are, even when the key is put
-   * again or deleted, until the writer's `compact()` or this store's `close()`: they may be zeros
-   * then. Writing to them reaches nobody: the next call throws ERR_MEMMAP_READ_ONLY, once. The checksum is verified of values up to 1 KiB.
+   * Returns the value in place, without copying it; undefined if the key does not exist. The bytes do not
+   * change, even when the key is put again or deleted, until the writer calls `compact()` or this store is
+   * closed: then they may be zeros. Do not write to them: that changes nothing, and the next call throws
+   * ERR_MEMMAP_READ_ONLY once. The checksum is verified for values up to 1 KiB.
    */
   getView(key: StoreKey): Buffer | undefined {
     this.#open();
     return this.#reader.getView(key);
   }
 
+  /** Whether the key exists. */
   has(key: StoreKey): boolean {
     this.#open();
     return this.#reader.has(key);
   }
 
   /**
-   * Stores a value. @throws {SystemError} ENOSPC, and the store is what it was
+   * Stores a copy of the value under the key, in place of an earlier value.
    *
-   * @param key at most 64 KiB; a string counts as its UTF-8 bytes
+   * @param key at most 64 KiB; a string stands for its UTF-8 bytes
    * @param value at most 4 GiB
+   * @throws {SystemError} ENOSPC; then the store has not changed
+   * @throws {StateError} ERR_MEMMAP_STORE_FULL
    */
   put(key: StoreKey, value: Uint8Array): void {
     const writer = this.#writing();
@@ -126,7 +138,7 @@ export class Store implements Disposable {
     if (this.#each && writer.pending === undefined) writer.commit();
   }
 
-  /** Forgets a key. @returns whether it was there */
+  /** Deletes a key. @returns whether it existed */
   delete(key: StoreKey): boolean {
     const writer = this.#writing();
     this.#reader.key.take(key);
@@ -136,9 +148,9 @@ export class Store implements Disposable {
   }
 
   /**
-   * Stores many pairs, each as by `put()`: if one cannot be, those before it are there.
+   * Stores many pairs, each as by `put()`: if one throws, those before it are stored.
    *
-   * @returns how many
+   * @returns the number of pairs
    */
   putMany(pairs: Iterable<readonly [StoreKey, Uint8Array]>): number {
     const writer = this.#writing();
@@ -158,9 +170,13 @@ export class Store implements Disposable {
   }
 
   /**
-   * Calls `act`, and makes what it puts and deletes there at once, or not at all if it throws or
-   * the process dies. It sees its own changes; `size` and `entries()` do not yet. Not for async
-   * functions. At most 512 MiB, and 256 MiB a pair.
+   * Calls `act` and applies all its changes together, or none if it throws or the process dies. `act` sees
+   * its own changes, except in `size` and `entries()`. It must not be async. At most 512 MiB, and 256 MiB
+   * for a pair.
+   *
+   * @returns what `act` returns
+   * @throws {StateError} ERR_MEMMAP_TRANSACTION if `act` returns a promise, or starts another transaction
+   * @throws {SystemError} ENOSPC; then the store has not changed
    */
   transaction<Result>(act: () => Result): Result {
     const writer = this.#writing();
@@ -171,22 +187,24 @@ export class Store implements Disposable {
   }
 
   /**
-   * Waits until the disk has everything that was put: msync(2). One barrier.
+   * Waits until all changes are on the disk: msync(2).
    *
-   * @throws {SystemError} EIO, ENOSPC: what the disk has is not known, and the store takes no more
+   * @throws {SystemError} EIO, ENOSPC: the state of the disk is then unknown, and the store must be opened again
+   * @throws {StateError} ERR_MEMMAP_TRANSACTION inside a transaction
    */
   commit(): void {
     this.#writing().commit();
   }
 
-  /** As {@link commit}, off the main thread. Calls that come meanwhile share the next one. */
+  /** As {@link commit}, off the main thread. Calls made while one is under way share the next one. */
   commitAsync(): Promise<void> {
     return this.#writing().commitAsync();
   }
 
   /**
-   * The pairs, in no order, as copies. A key that is there all the time comes once, with the value
-   * it has then; one that comes or goes meanwhile may or may not.
+   * Iterates over the pairs, in no particular order; values are copies. A key that exists throughout the
+   * iteration is returned once, with its value at that time; a key that is added or deleted meanwhile may be
+   * returned or not.
    */
   *entries(): Generator<[StoreKey, Buffer], void, undefined> {
     this.#open();
@@ -195,29 +213,35 @@ export class Store implements Disposable {
       if (value !== undefined) yield [key, value];
     }
   }
+  /** The same as {@link entries}. */
   [Symbol.iterator](): Generator<[StoreKey, Buffer], void, undefined> {
     return this.entries();
   }
 
   /**
-   * Gives the room of what was overwritten and deleted back to the disk, by holes in the file, in
-   * steps between which others go on. Ends earlier views. Wants some room itself.
+   * Frees the disk space of overwritten and deleted values, by punching holes in the file. Runs in steps, between
+   * which other calls work. Ends earlier views. Needs some free space itself.
    *
-   * @throws {SystemError} ENOSPC: some has been given back
+   * @throws {SystemError} ENOSPC; some space may have been freed
+   * @throws {StateError} ERR_MEMMAP_BUSY while `compact()` or `check()` is under way
    */
   async compact(options?: CompactOptions): Promise<Compacted> {
     const writer = this.#writing();
     return this.#alone('compact()', () => compact(writer, this.#reader.key, options, () => this.#writing()));
   }
 
-  /** Verifies each record of the log and each slot of the index, in steps. Changes nothing. */
+  /**
+   * Verifies each record of the log and each slot of the index, in steps, and reports damage. Changes nothing.
+   *
+   * @throws {StateError} ERR_MEMMAP_BUSY while `compact()` or `check()` is under way
+   */
   async check(): Promise<CheckReport> {
     this.#open();
     return this.#alone('check()', () => verifyAll(this.#parts, this.#index, this.#writer !== undefined, () => this.#open()));
   }
 
   async #alone<T>(name: string, act: () => Promise<T>): Promise<T> {
-    if (this.#busy !== undefined) throw new StateError('ERR_MEMMAP_BUSY', `${this.#busy} is under way`);
+    if (this.#busy !== undefined) throw new StateError('ERR_MEMMAP_BUSY', `${this.#busy} is under way: wait for it before ${name}`);
     this.#busy = name;
     try {
       return await act();
@@ -226,7 +250,7 @@ export class Store implements Disposable {
     }
   }
 
-  /** What the store consists of. Counts through the index and the catalog, not the records. */
+  /** The size of the store and its parts. Reads the index and the catalog, not the records. */
   stats(): StoreStats {
     this.#open();
     const { header, disk } = this.#parts;
@@ -245,11 +269,16 @@ export class Store implements Disposable {
     };
   }
 
-  /** Commits, if the store is open for writing, and lets it go. Views read zeros. Idempotent. */
+  /**
+   * Commits if the store is open for writing, and closes it. Views then read as zeros. Idempotent.
+   *
+   * @throws {StateError} ERR_MEMMAP_BUSY while `compact()`, `check()` or `commitAsync()` is under way;
+   * ERR_MEMMAP_TRANSACTION inside a transaction
+   */
   close(): void {
     if (this.#closed) return;
     const writer = this.#writer;
-    if (writer?.pending !== undefined) throw new StateError('ERR_MEMMAP_TRANSACTION', 'A transaction is under way');
+    if (writer?.pending !== undefined) throw new StateError('ERR_MEMMAP_TRANSACTION', 'A transaction is under way: close() the store after it');
     if (this.#busy !== undefined || writer?.syncing === true) {
       throw new StateError('ERR_MEMMAP_BUSY', `${this.#busy ?? 'commitAsync()'} is under way: wait for it before close()`);
     }
@@ -261,6 +290,7 @@ export class Store implements Disposable {
       closeStore(this.#parts, writer?.failed);
     }
   }
+  /** Closes the store at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close();
   }
@@ -271,7 +301,7 @@ export class Store implements Disposable {
 
   #writing(): Writer {
     this.#open();
-    if (this.#writer === undefined) throw new StateError('ERR_MEMMAP_READ_ONLY_STORE', 'The store is open with readOnly: true');
+    if (this.#writer === undefined) throw new StateError('ERR_MEMMAP_READ_ONLY_STORE', 'The store is open with readOnly: true, so it cannot be changed');
     return this.#writer;
   }
 }

@@ -1,4 +1,4 @@
-// Writer: what only the one process does that has the store open for writing.
+// Writer: the operations of the one process that has the store open for writing.
 import { StateError } from '../errors.js';
 import { IndexUpdater } from './index-updater.js';
 import { Key } from './log/key.js';
@@ -15,21 +15,21 @@ const markWords = new Int32Array(MARK_BYTES / 4);
 const mark = new Uint8Array(markWords.buffer);
 
 /**
- * Where a transaction has put a key: words from where its batch begins. Negative: it was deleted,
- * after it had been put there ({@link otherwise}), or without.
+ * Where a transaction has put a key: words from the beginning of its batch. Negative if the key was deleted:
+ * {@link otherwise} of the place if the transaction had put it before, else {@link DELETED}.
  */
 type Pending = Map<string, number>;
-/** Deleted, and never put. */
+/** Deleted without having been put before. */
 const DELETED = -1;
-/** From where a key was put to that it was deleted since, and back. */
+/** Converts the place of a put key to that of a deleted one, and back. */
 const otherwise = (at: number): number => -2 - at;
 
 export class Writer {
   readonly parts: StoreParts;
   readonly opened: WriterState;
-  /** Up to where the log is durable. */
+  /** The position up to which the log is durable. */
   #durable: LogPosition;
-  /** What a sync that is under way is for. */
+  /** The parts of the file that a background sync is writing. */
   #syncing: { offset: number; length: number }[] = [];
   #underway: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
@@ -46,7 +46,7 @@ export class Writer {
     this.#key = new Key(parts.header.seed);
   }
 
-  /** What the transaction under way has written. */
+  /** The keys that the present transaction has written. */
   get pending(): Pending | undefined {
     return this.#pending;
   }
@@ -55,7 +55,7 @@ export class Writer {
     if (this.#failure === undefined) return;
     const error = new StateError(
       'ERR_MEMMAP_STORE_FAILED',
-      'A commit failed, and what the disk has is not known since. Close the store and open it again',
+      'A commit failed, so the state of the disk is unknown. Close the store and open it again',
     );
     throw Object.assign(error, { cause: this.#failure });
   }
@@ -76,7 +76,7 @@ export class Writer {
     index.begin();
     const found = index.find(key);
     if (!found && index.free === -1) {
-      throw corruptStore(this.parts.disk.path, { offset: byteOf(index.strangerWindow, index.strangerAt), what: 'what the index leads to' });
+      throw corruptStore(this.parts.disk.path, { offset: byteOf(index.strangerWindow, index.strangerAt), what: 'the record that a slot of the index points to' });
     }
     if (!found) growth.reserve(key);
     const before = found ? recordBytes(key.length, valueLengthOf(windows.words[index.window] as Int32Array, index.at)) : 0;
@@ -97,7 +97,7 @@ export class Writer {
     if (windows.faulted) windows.check();
   }
 
-  /** Whether the key was there. */
+  /** Deletes a key. Returns whether it existed. */
   delete(key: Key): boolean {
     this.#usable();
     const { opened: { index, log }, parts: { header, windows } } = this;
@@ -127,17 +127,17 @@ export class Writer {
     return true;
   }
 
-  /** Runs `act`; what it puts and deletes is there afterwards, or, if it throws, nothing is. */
+  /** Runs `act` and applies all its changes afterwards, or none if it throws. */
   transaction<Result>(act: () => Result): Result {
     this.#usable();
-    if (this.#pending !== undefined) throw new StateError('ERR_MEMMAP_TRANSACTION', 'A transaction is under way already');
+    if (this.#pending !== undefined) throw new StateError('ERR_MEMMAP_TRANSACTION', 'A transaction is under way already: transactions cannot be nested');
     const { log } = this.opened;
     this.#pending = new Map();
     log.beginBatch();
     try {
       const result = act();
       if (typeof (result as { then?: unknown } | undefined)?.then === 'function') {
-        throw new StateError('ERR_MEMMAP_TRANSACTION', 'A transaction ends when its function returns: it cannot be an async one');
+        throw new StateError('ERR_MEMMAP_TRANSACTION', 'A transaction ends when its function returns, so the function must not be async or return a promise');
       }
       this.#endBatch();
       return result;
@@ -157,7 +157,7 @@ export class Writer {
     }
     log.reserve(recordBytes(0, 0));
     const { words, batchStart, at: end } = log;
-    // Before it counts: from there on nothing may fail.
+    // Before the batch is committed: from there on nothing may fail.
     growth.reserveAll(this.#hashesOfNew(words, batchStart));
     const sums = this.#sums(words, batchStart, end);
     log.write(COMMIT, undefined, sums.length, undefined, chain(sums));
@@ -171,14 +171,14 @@ export class Writer {
     log.publish();
   }
 
-  /** The sums of the batch's records, in their order. */
+  /** The checksums of the batch's records, in their order. */
   #sums(words: Int32Array, start: number, end: number): number[] {
     const sums: number[] = [];
     for (let at = start; at < end; at += recordBytesAt(words, at) / 4) sums.push(words[at] as number);
     return sums;
   }
 
-  /** The hashes of the keys that the batch brings into the index, or elsewhere in it. */
+  /** The hashes of the keys that will need a new slot of the index. */
   #hashesOfNew(words: Int32Array, start: number): number[] {
     const { index, log } = this.opened;
     const hashes: number[] = [];
@@ -192,7 +192,7 @@ export class Writer {
     return hashes;
   }
 
-  /** Notes in the log up to where it was durable: what is missing before that is broken, not lost. */
+  /** Records in the log up to where it was durable: after a crash, invalid records before that are damage. */
   #mark(): void {
     const { log } = this.opened;
     const { sequence, unit } = this.#durable;
@@ -204,23 +204,23 @@ export class Writer {
     log.publish();
   }
 
-  /** Takes what has to be synced, with the mark in it. */
+  /** Writes a mark, and returns the parts of the file that must be synced. */
   #take(): { ranges: { offset: number; length: number }[]; end: LogPosition } {
     const { log } = this.opened;
     try {
       this.#mark();
     } catch {
-      // No room for it: what there is can be made durable all the same.
+      // No room for the mark: the rest can be made durable without it.
     }
     return { ranges: log.takeUnsynced(), end: log.place };
   }
 
   #outside(): void {
     this.#usable();
-    if (this.#pending !== undefined) throw new StateError('ERR_MEMMAP_TRANSACTION', 'A transaction commits when its function returns');
+    if (this.#pending !== undefined) throw new StateError('ERR_MEMMAP_TRANSACTION', 'A transaction commits when its function returns: do not call commit() inside it');
   }
 
-  /** Waits until everything is durable that was put. */
+  /** Waits until all changes are durable. */
   commit(): void {
     this.#outside();
     if (!this.opened.log.hasUnsynced && this.#syncing.length === 0) return;
@@ -238,7 +238,7 @@ export class Writer {
     if (windows.faulted) windows.check();
   }
 
-  /** As {@link commit}, off the thread. Those who ask while one is under way share the next. */
+  /** As {@link commit}, off the thread. Calls made while one is under way share the next. */
   async commitAsync(): Promise<void> {
     this.#outside();
     if (this.#underway === undefined) {
@@ -276,7 +276,7 @@ export class Writer {
     if (windows.faulted) windows.check();
   }
 
-  /** As {@link commit}, such that the log says so itself. */
+  /** As {@link commit}; afterwards the log has a durable mark of it. */
   commitMarked(): void {
     this.commit();
     this.#mark();
@@ -286,7 +286,7 @@ export class Writer {
   get failed(): boolean {
     return this.#failure !== undefined;
   }
-  /** Whether something is being synced in the background. */
+  /** Whether a commitAsync() is under way. */
   get syncing(): boolean {
     return this.#underway !== undefined;
   }

@@ -54,7 +54,7 @@ describe('memmap touch', function () {
       const path = cold('all', 3 * MIB + 5);
       const { status, stdout, stderr } = memmap(['touch', path]);
       assert.deepEqual([status, stderr], [0, '']);
-      assert.match(stdout, /^1 file, 3 MiB: 3 MiB read, 0 B were there, [\d.]+ m?s, [\d.]+ [KMG]iB\/s\n$/);
+      assert.match(stdout, /^1 file, 3 MiB: 3 MiB read, 0 B already in memory, [\d.]+ m?s, [\d.]+ [KMG]iB\/s\n$/);
       assert.deepEqual(fincore([path]), [769]);
     });
 

@@ -1,4 +1,4 @@
-// memmap bench: how fast memmap is on this machine, against Node's own ways.
+// memmap bench: compares the speed of memmap with Node's own APIs on this machine.
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -19,7 +19,7 @@ interface BenchOptions {
 
 const SIZE = 128 * 2 ** 20;
 const BLOCK = 4 * 2 ** 20;
-/** What is read at once by Node: more would measure the machine's memory. */
+/** Node reads the file at once: a larger one would measure the machine's memory. */
 const LARGEST = 2 ** 30;
 const SMALLEST = 4096;
 /** Rounds of a question: as many as the time allows, within these. */
@@ -29,25 +29,25 @@ const TIME = 900;
 
 export function benchCommand(terminal: Terminal): Command {
   const command = newCommand('bench')
-    .summary("measure memmap against Node's own ways, on this machine")
-    .description("Measures memmap against Node's own ways on this machine: opening, reading, counting, writing, flushing, messages. Takes some 10 seconds, and 140 MB of disk for as long.")
-    .option('--json', 'as JSON')
-    .option('--file <file>', 'read this file, of at most 1 GiB, and not one made for it; it is not changed, and what is written goes to a file beside it')
+    .summary("compare memmap with Node's own APIs on this machine")
+    .description("Compares the speed of memmap with Node's own APIs on this machine: opening, reading, counting, writing, flushing, messages. Takes about 10 seconds, and 140 MB of disk meanwhile.")
+    .option('--json', 'print JSON')
+    .option('--file <file>', 'benchmark with this file (at most 1 GiB) instead of a generated one; it is only read, writes go to a temporary file next to it')
     .action(acts((options: BenchOptions) => bench(terminal, options)));
   return describe(command, {
     examples: [
       { call: 'memmap bench', what: 'on the file system of the directory for temporary files' },
-      { call: 'memmap bench --file /data/big.csv', what: 'on a file of yours, and its file system' },
-      { call: 'memmap bench --json > figures.json', what: 'figures for programs' },
+      { call: 'memmap bench --file /data/big.csv', what: 'with your own file, on its file system' },
+      { call: 'memmap bench --json > figures.json', what: 'results for programs' },
     ],
     notes: [
-      "Rounds of memmap and of Node alternate; shown are the medians of both, and the median of the ratios of each round. Files are in the page cache when they are read: it is Node's and memmap's work that is measured, not the disk, but for flushing. On tmpfs there is no disk to flush to.",
-      'This is the short form. The full benchmark is in the repository, against C programs and other packages, each case in a process of its own: npm run bench, described in bench/README.md.',
+      "Rounds of memmap and of Node alternate. The table shows the median of each, and the median of the ratios of the rounds. Files are in the page cache when they are read, so the work of Node and memmap is measured and not the disk, except in flushing. On tmpfs there is no disk to flush to.",
+      'This is the short benchmark. The full one is in the repository: it also compares C programs and other packages, and runs each case in its own process. Run it with npm run bench; bench/README.md describes it.',
     ],
   });
 }
 
-/** Nanoseconds an operation, and how they were come by. */
+/** Nanoseconds per operation, and the calls that were measured. */
 interface Figure {
   readonly name: string;
   readonly nanoseconds: number;
@@ -84,11 +84,11 @@ function bench(terminal: Terminal, { json = false, file }: BenchOptions): Promis
 function validateFile(path: string): void {
   const found = statSync(path);
   if (!found.isFile()) throw new UsageError(`${path} is not a file`);
-  if (found.size < SMALLEST) throw new UsageError(`${path} has ${formatBytes(found.size)}: ${formatBytes(SMALLEST)} is the least`);
-  if (found.size > LARGEST) throw new UsageError(`${path} has ${formatBytes(found.size)}: ${formatBytes(LARGEST)} is the most`);
+  if (found.size < SMALLEST) throw new UsageError(`${path} has ${formatBytes(found.size)}: it must have at least ${formatBytes(SMALLEST)}`);
+  if (found.size > LARGEST) throw new UsageError(`${path} has ${formatBytes(found.size)}: it may have at most ${formatBytes(LARGEST)}`);
 }
 
-/** Shows what goes on, where somebody looks; '' takes it away. */
+/** Shows the present step on a terminal; '' removes it. */
 function status(terminal: Terminal, text: string): void {
   if (terminal.showsProgress) terminal.progressStream.write(`\r\x1b[K${text}`);
 }
@@ -109,7 +109,7 @@ async function makeFile(path: string, terminal: Terminal, signal: AbortSignal): 
   return path;
 }
 
-/** So that nobody waits for the disk in a round that counts. */
+/** Reads the file into the page cache, so that no measured round waits for the disk. */
 async function warm(path: string, signal: AbortSignal): Promise<void> {
   const block = Buffer.allocUnsafe(BLOCK);
   const fd = openSync(path, 'r');
@@ -147,7 +147,7 @@ async function timed({ run }: Way, operations: number): Promise<{ found: unknown
 async function measure({ title, operations, ours, theirs }: Contest, signal: AbortSignal): Promise<Result> {
   const times: { ours: number; theirs: number }[] = [];
   const started = performance.now();
-  // The first round compiles and fills the page tables: it does not count.
+  // The first round compiles the code and fills the page tables: it is not counted.
   for (let round = -1; round < ROUNDS.least || (round < ROUNDS.most && performance.now() - started < TIME); round++) {
     const all = new Map<Way, { found: unknown; time: number }>();
     const ways = theirs === undefined ? [ours] : round % 2 === 0 ? [ours, theirs] : [theirs, ours];
@@ -185,7 +185,7 @@ interface Machine {
   readonly memory: number;
   readonly kernel: string;
   readonly node: string;
-  /** Processes that ran or wanted to, in the last minute. */
+  /** Runnable processes, on average over the last minute. */
   readonly load: number;
   readonly file: { readonly path: string; readonly size: number; readonly filesystem: string };
 }
@@ -206,12 +206,12 @@ function machineOf(path: string): Machine {
 }
 
 function machineText({ cpu, cores, memory, kernel, node, load, file }: Machine): string {
-  const busy = load > cores / 2 ? `\nThe machine is busy (load ${load.toFixed(1)} on ${cores} cores): take the figures as rough.` : '';
+  const busy = load > cores / 2 ? `\nThe machine is busy (load ${load.toFixed(1)} on ${cores} cores): the figures are rough.` : '';
   const nowhere = file.filesystem === 'tmpfs' ? '\ntmpfs has no disk: flushing does nothing there.' : '';
   return `${cpu}, ${cores} cores, ${formatBytes(memory)}; Linux ${kernel}; Node ${node}\n${formatBytes(file.size)} on ${file.filesystem}${nowhere}${busy}`;
 }
 
-/** '12.3 ns', '4.56 ms': three digits that count. */
+/** '12.3 ns', '4.56 ms': three significant digits. */
 function durationText(nanoseconds: number): string {
   const units = ['ns', 'us', 'ms', 's'];
   const unit = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(nanoseconds) / 3)));
@@ -223,7 +223,7 @@ function figureText({ name, nanoseconds }: Figure): string {
   return `${durationText(nanoseconds)}\n${name}`;
 }
 
-/** Nothing but space around: it is read, not looked at. */
+/** A table without lines. */
 const BARE = {
   top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
   left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: ' ',
@@ -237,7 +237,7 @@ function tableOf(results: readonly Result[], { colors }: Terminal): string {
   });
   for (const { title, memmap, node, ratio } of results) {
     const times = ratio === undefined ? '' : `${ratio < 10 ? ratio.toPrecision(2) : Math.round(ratio)} times`;
-    table.push([title, figureText(memmap), node === undefined ? 'has no way' : figureText(node), colors.bold(times)]);
+    table.push([title, figureText(memmap), node === undefined ? 'not possible' : figureText(node), colors.bold(times)]);
   }
   return table.toString().replaceAll(/ +$/gm, '');
 }

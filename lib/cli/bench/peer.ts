@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Channel } from '../../shm/index.js';
 
-/** What the worker is told: how many messages a round has, and the channels there and back. */
+/** The worker's data: the number of messages in a round, and descriptors of the channels to it and back. */
 export interface PeerData {
   readonly count: number;
   readonly there: number;

@@ -1,4 +1,4 @@
-// What `memmap bench` asks: the same work by memmap and by Node itself. Each must find the same.
+// The workloads of `memmap bench`: the same work by memmap and by Node itself. Results must be equal.
 import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -6,20 +6,20 @@ import { mapFile, residencyOf } from '../../index.js';
 import { Channel } from '../../shm/index.js';
 import type { PeerData } from './peer.js';
 
-/** The other side of the messages: a file of its own beside the bundle, wherever this module ends up. */
+/** The worker that receives messages: a separate file of the bundle, wherever this module is. */
 const PEER = new URL('dist/cli/bench/peer.js', import.meta.resolve('memmap/package.json'));
 
-/** A way to do it. What it returns is compared. */
+/** One way to do the work. Its results are compared. */
 export interface Way {
-  /** The calls it is about. */
+  /** The measured calls. */
   readonly name: string;
   readonly run: () => unknown;
 }
 
-/** Ready to be timed. */
+/** A comparison that is ready to run. */
 export interface Contest {
   readonly title: string;
-  /** That a run does. */
+  /** Operations in a run. */
   readonly operations: number;
   readonly ours: Way;
   /** Undefined: Node has no way. */
@@ -27,17 +27,17 @@ export interface Contest {
   readonly end?: () => void;
 }
 
-/** The files it is about. */
+/** The files of the benchmark. */
 export interface Ground {
-  /** Is read only. */
+  /** The file that is only read. */
   readonly path: string;
-  /** A directory of our own, for what is written. */
+  /** A temporary directory for files that are written. */
   readonly directory: string;
 }
 
 const READS = 20_000;
 const WRITES = 20_000;
-/** Words that are changed between one flush and the next. */
+/** Words that are changed between two flushes. */
 const FLUSHED = 64;
 const MESSAGES = 5000;
 const MESSAGE = 64;
@@ -45,7 +45,7 @@ const WORD = 8;
 const NEWLINE = 10;
 const SCRATCH_SIZE = 4 * 2 ** 20;
 
-/** Calls with `times` numbers below `limit`: the same ones each time, at random. */
+/** Calls `use` with `times` pseudorandom numbers below `limit`, the same ones each time. */
 function anywhere(times: number, limit: number, use: (at: number) => void): void {
   let x = 88675123;
   for (let i = 0; i < times; i++) {
@@ -133,7 +133,7 @@ function counting({ path }: Ground): Contest {
   };
 }
 
-/** A file on the disk, as a map and as a descriptor. */
+/** A file on the disk, mapped and as a descriptor. */
 function written(directory: string): { view: Float64Array; fd: number; flush: () => void; end: () => void } {
   const path = join(directory, 'written.bin');
   writeFileSync(path, Buffer.alloc(SCRATCH_SIZE));
@@ -196,7 +196,7 @@ function flushing({ directory }: Ground): Contest {
 function messaging(): Contest {
   const [there, back] = [Channel.create({ capacity: 2 ** 20 }), Channel.create({ capacity: 4096 })];
   const worker = new Worker(PEER, { workerData: { count: MESSAGES, there: there.fd, back: back.fd } satisfies PeerData });
-  // Of a worker that fails, whoever waits for it is told.
+  // If the worker fails, waits for it must end.
   let failed: (error: unknown) => void = () => undefined;
   const failure = new Promise<never>((_resolve, reject) => (failed = reject));
   failure.catch(() => undefined);
@@ -237,5 +237,5 @@ function asking({ path }: Ground): Contest {
   return { title: 'which pages are in memory', operations: 1, ours: { name: 'residencyOf', run: () => residencyOf(path).resident } };
 }
 
-/** In the order they are asked. Files are opened when a question's turn comes. */
+/** In the order in which they run. Each opens its files when its turn comes. */
 export const QUESTIONS: readonly ((ground: Ground) => Contest)[] = [opening, reading, counting, writing, flushing, messaging, asking];

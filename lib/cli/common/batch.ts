@@ -1,24 +1,24 @@
-// Work on many files: how it is interrupted, what it tells in the end, and its exit code.
+// Work on many files: its interruption, its summary and its exit code.
 import type { Command } from 'commander';
 import { EXIT, interruptible } from './exit.js';
 import type { ProgressBar } from './progress.js';
 import type { Terminal } from './terminal.js';
 
-/** What a command reports of its work. */
+/** Options of the summary. */
 export interface SummaryOptions {
   readonly quiet?: boolean;
   readonly json?: boolean;
 }
 
-/** Gives a command the options that say what it tells. */
+/** Adds the options of the summary to a command. */
 export function withSummary(command: Command): Command {
-  return command.option('-q, --quiet', 'report failures only').option('--json', 'the summary as JSON');
+  return command.option('-q, --quiet', 'report failures only').option('--json', 'print the summary as JSON');
 }
 
 /** Runs until it is done, or interrupted. @returns whether it was interrupted */
 export async function untilInterrupted(bar: ProgressBar, run: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
   const code = await interruptible(async (signal) => {
-    // At once: a second signal ends the process where it stands.
+    // At once: a second signal ends the process immediately.
     signal.addEventListener('abort', () => bar.stop());
     await run(signal);
     return EXIT.done;
@@ -36,7 +36,7 @@ export interface Summary {
   readonly interrupted: boolean;
 }
 
-/** Tells how it ended. @returns the exit code */
+/** Prints the summary. @returns the exit code */
 export function summarize(terminal: Terminal, { quiet = false, json = false }: SummaryOptions, { text, data, failed, interrupted }: Summary): number {
   if (json) terminal.json({ ...data, failed, interrupted });
   else if (!quiet) terminal.line(interrupted ? `interrupted: ${text}` : text);

@@ -1,14 +1,14 @@
-// A command of the command line: its options, its examples and what it does, from which --help, the
-// man page and the shells' completion are made.
+// A command of the command line: its options, examples and notes, from which --help, the man page and
+// the shells' completion are made.
 import { Command } from 'commander';
 
-/** A call and what it is for. */
+/** A call and its purpose. */
 export interface Example {
   readonly call: string;
   readonly what: string;
 }
 
-/** What a command says of itself beyond its options. */
+/** The documentation of a command beyond its options. */
 interface About {
   readonly examples: readonly Example[];
   /** Paragraphs for the man page. */
@@ -17,7 +17,7 @@ interface About {
 
 const about = new WeakMap<Command, About>();
 
-/** What `describe()` was given about the command. */
+/** What describe() was given for the command. */
 export function aboutOf(command: Command): About {
   return about.get(command) ?? { examples: [], notes: [] };
 }
@@ -28,10 +28,10 @@ export function describe(command: Command, { examples, notes = [] }: { examples:
   return command.addHelpText('after', () => `\nExamples:\n${examplesText(examples)}`);
 }
 
-/** Columns that examples may take. */
+/** The most columns of examples. */
 const WIDTH = 80;
 
-/** A line each; two where one of them has no room. */
+/** One line for each example; two lines each if one of them is too long. */
 function examplesText(examples: readonly Example[]): string {
   const width = Math.max(...examples.map(({ call }) => call.length));
   const lines = examples.map(({ call, what }) => `  $ ${call.padEnd(width)}  ${what}`);
@@ -43,7 +43,7 @@ export function newCommand(name: string): Command {
   return new Command(name).helpOption('-h, --help', 'print this help').exitOverride().showSuggestionAfterError(true).showHelpAfterError('(see --help)');
 }
 
-/** What a command's action returns is its exit code. */
+/** Makes an action of a function that returns the exit code. */
 export function acts<Arguments extends unknown[]>(run: (...parts: Arguments) => Promise<number> | number): (...parts: Arguments) => Promise<void> {
   return async (...parts) => {
     process.exitCode = await run(...parts);

@@ -1,19 +1,19 @@
-// How a command ends: its exit code, and the errors that are the user's to mend.
+// How a command ends: its exit code, and errors of the command line.
 
 /** Exit codes, as the man page lists them. */
 export const EXIT = {
   done: 0,
   failed: 1,
   usage: 2,
-  /** As shells have it: 128 and the signal's number. */
+  /** As in shells: 128 plus the number of the signal. */
   interrupted: 130,
 } as const;
 
 /** What each exit code means. */
 export const EXIT_MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
-  done: 'all was done',
+  done: 'everything was done',
   failed: 'something failed, or needs care; the rest was done',
-  usage: 'the command line is wrong: nothing was done',
+  usage: 'the command line is wrong; nothing was done',
   interrupted: 'interrupted by SIGINT or SIGTERM',
 };
 
@@ -22,7 +22,7 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** What to report of an error: what happened, and no stack. */
+/** The message of an error, without its stack. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

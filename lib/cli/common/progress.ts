@@ -1,12 +1,12 @@
-// Progress of long work, on standard error: a bar, the throughput and the time that is left.
+// Shows the progress of long work on standard error: a bar, the throughput and the remaining time.
 import type { SingleBar } from 'cli-progress';
 import { formatBytes, formatTime } from './units.js';
 import type { Terminal } from './terminal.js';
 
-/** Milliseconds of work after which a bar appears: what is over sooner needs none. */
+/** Milliseconds of work after which a bar appears: shorter work needs none. */
 const PATIENCE = 300;
 
-/** Counts bytes on their way. Shows nothing where nobody looks. */
+/** Counts bytes that are done. Shows a bar only on a terminal. */
 export class ProgressBar {
   readonly #terminal: Terminal;
   readonly #verb: string;
@@ -14,7 +14,7 @@ export class ProgressBar {
   #total: number;
   #done = 0;
   #bar: SingleBar | undefined;
-  /** What draws it, once it is loaded: only where somebody looks. */
+  /** The module that draws the bar; loaded only for a terminal. */
   #drawing: typeof import('cli-progress') | undefined;
   #stopped = false;
 
@@ -34,12 +34,12 @@ export class ProgressBar {
     return this.#done;
   }
 
-  /** Milliseconds. */
+  /** Milliseconds since the start. */
   get elapsed(): number {
     return performance.now() - this.#started;
   }
 
-  /** Bytes a second. */
+  /** Bytes per second. */
   get throughput(): number {
     return this.elapsed === 0 ? 0 : (this.#done * 1000) / this.elapsed;
   }
@@ -77,14 +77,14 @@ export class ProgressBar {
     return bar;
   }
 
-  /** Runs `tell`, which writes lines: the bar makes room, and comes again below them. */
+  /** Removes the bar while `tell` writes lines; it appears again below them. */
   aside(tell: () => void): void {
     this.#bar?.stop();
     this.#bar = undefined;
     tell();
   }
 
-  /** Takes the bar away, for good. */
+  /** Removes the bar for good. */
   stop(): void {
     this.#stopped = true;
     this.#bar?.stop();

@@ -1,11 +1,11 @@
-// The files that a command is about: paths, directories below them, lists; and what to leave out.
+// The files that a command works on: paths, the contents of directories, lists; and which to leave out.
 import { type Stats, lstatSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { UsageError } from './exit.js';
 import { type ByteRange, parseRange, parseSize } from './units.js';
 
-/** As the command line has them. */
+/** The options that choose files. */
 export interface TargetOptions {
   readonly follow?: boolean;
   readonly oneFileSystem?: boolean;
@@ -18,14 +18,14 @@ export interface TargetOptions {
   readonly null?: boolean;
 }
 
-/** A file to look at. */
+/** A file to work on. */
 export interface Target {
   readonly path: string;
   /** Bytes. */
   readonly size: number;
 }
 
-/** A file that nobody may have looked at. */
+/** A file whose size may not have been read. */
 export interface UnseenTarget {
   readonly path: string;
   /** Bytes, if they are known. */
@@ -36,26 +36,26 @@ function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value];
 }
 
-/** Gives a command the paths and what chooses among them. The letters are vmtouch's. */
+/** Adds the paths and the options that choose among them to a command. Option letters are those of vmtouch. */
 export function withTargets(command: Command): Command {
   return command
-    .argument('[path...]', 'files, and directories with all that is below them')
+    .argument('[path...]', 'files, and directories with everything below them')
     .option('-f, --follow', 'follow symbolic links that directories contain')
     .option('-F, --one-file-system', 'stay on the file system that a directory is on')
     .option('-H, --hard-links', 'count every hard link of a file (default: each file once)')
-    .addOption(new Option('-i, --ignore <glob>', 'leave out files and directories whose name or path matches; may be repeated').argParser(collect))
+    .addOption(new Option('-i, --ignore <glob>', 'leave out files and directories whose name or path matches; repeatable').argParser(collect))
     .addOption(new Option('-I, --only <glob>', 'in directories, take only files whose name matches; repeatable').argParser(collect))
     .addOption(new Option('-m, --max-size <size>', 'leave out larger files').argParser(parseSize))
-    .addOption(new Option('-p, --range <from-to>', 'bytes of each file: 1M-2M, 64K-, -1G').argParser(parseRange))
-    .option('-b, --batch <file>', "read paths from a file, a line each; '-' is standard input")
-    .option('-0, --null', 'the paths of --batch end with NUL, not with the line')
+    .addOption(new Option('-p, --range <from-to>', 'only these bytes of each file: 1M-2M, 64K-, -1G').argParser(parseRange))
+    .option('-b, --batch <file>', "read paths from this file, one per line; '-' is standard input")
+    .option('-0, --null', 'paths of --batch end with NUL instead of a newline')
     .hook('preAction', async (_, called) => {
       const { ignore, only } = called.opts<TargetOptions>();
       if (ignore !== undefined || only !== undefined) picomatch = (await import('picomatch')).default;
     });
 }
 
-/** Loaded where globs are given. */
+/** Loaded only if globs are given. */
 let picomatch: typeof import('picomatch') | undefined;
 
 type Matcher = (text: string) => boolean;
@@ -75,27 +75,27 @@ function listed({ batch, null: separated = false }: TargetOptions): string[] {
   return text.split(separated ? '\0' : '\n').filter((line) => line !== '');
 }
 
-/** What is said of a path that cannot be looked at. */
+/** Reports a path that cannot be read. */
 export type Complaint = (path: string, error: unknown) => void;
 
-/** Finds the files, once each, in the order of the paths. What fails is reported, and the rest goes on. */
+/** Finds each file once, in the order of the paths. Failures are reported, and the rest continues. */
 export class Targets {
   readonly #options: TargetOptions;
   readonly #complain: Complaint;
   readonly #ignored: Matcher | undefined;
   readonly #wanted: Matcher | undefined;
-  /** 'dev:ino' of files that have several names, and of directories on the way. */
+  /** 'dev:ino' of files with several names, and of directories. */
   readonly #seen = new Set<string>();
   readonly #paths: readonly string[];
 
-  /** @throws {UsageError} if there is nothing to look at */
+  /** @throws {UsageError} if neither paths nor --batch are given */
   constructor(paths: readonly string[], options: TargetOptions, complain: Complaint) {
     this.#options = options;
     this.#complain = complain;
     this.#ignored = matcher(options.ignore);
     this.#wanted = matcher(options.only);
     this.#paths = [...paths, ...listed(options)];
-    if (this.#paths.length === 0 && options.batch === undefined) throw new UsageError('which files? Give paths, or --batch');
+    if (this.#paths.length === 0 && options.batch === undefined) throw new UsageError('no files given: name paths, or use --batch');
   }
 
   [Symbol.iterator](): Generator<Target, void, undefined> {
@@ -103,21 +103,21 @@ export class Targets {
   }
 
   /**
-   * As the iteration, but looks at what directories list only if an option asks for it: where it does not, `size`
-   * is undefined, and of a file with several names each is given.
+   * As the iteration, but calls stat(2) for files in directories only if an option needs it. Otherwise their `size`
+   * is undefined, and every name of a file is returned.
    */
   unseen(): Generator<UnseenTarget, void, undefined> {
     const { follow = false, oneFileSystem = false, maxSize, range } = this.#options;
     return this.#walk(follow || oneFileSystem || maxSize !== undefined || (range !== undefined && range.offset > 0));
   }
 
-  /** @param look - whether the size of each file is wanted */
+  /** @param look - whether the size of each file is needed */
   *#walk(look: boolean): Generator<UnseenTarget, void, undefined> {
     for (const path of this.#paths) {
       const found = this.#stat(path, true);
       if (found === undefined) continue;
       if (found.isDirectory()) yield* this.#below(path, found, found.dev, look);
-      else if (!found.isFile()) this.#complain(path, new Error('neither a file nor a directory'));
+      else if (!found.isFile()) this.#complain(path, new Error('it is neither a file nor a directory'));
       else if (look) yield* this.#file(path, found);
       else yield { path, size: found.size };
     }
@@ -132,7 +132,7 @@ export class Targets {
     }
   }
 
-  /** Whether it has been there before. */
+  /** Whether it was found before. */
   #again({ dev, ino }: Stats): boolean {
     const key = `${dev}:${ino}`;
     if (this.#seen.has(key)) return true;
@@ -143,7 +143,7 @@ export class Targets {
   *#file(path: string, found: Stats): Generator<Target, void, undefined> {
     const { hardLinks = false, follow = false, maxSize = Infinity } = this.#options;
     if (found.size > maxSize) return;
-    // With links to follow a file may have more ways to it than names.
+    // If links are followed, a file can be found several times even with one name.
     if (!hardLinks && (found.nlink > 1 || follow) && this.#again(found)) return;
     yield { path, size: found.size };
   }
@@ -158,7 +158,7 @@ export class Targets {
       this.#complain(directory, error);
       return;
     }
-    // join() of each name would take longer than all else here.
+    // Calling join() for each name would take longer than everything else here.
     const prefix = join(directory, 'x').slice(0, -1);
     for (const entry of entries) {
       const path = prefix + entry.name;
@@ -183,7 +183,7 @@ export class Targets {
   }
 }
 
-/** The part of a file that `range` is about; undefined if the file ends before it. */
+/** The part of a file in `range`; undefined if the file ends before it. */
 export function clip({ size }: { readonly size: number }, range: ByteRange | undefined): { offset: number; length: number } | undefined {
   const { offset = 0, length = Infinity } = range ?? {};
   if (offset > size || (offset === size && offset > 0)) return undefined;

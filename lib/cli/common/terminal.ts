@@ -1,23 +1,23 @@
-// Where a command writes to, and what that can show.
+// Standard output and error of a command, and what they can show.
 import type { WriteStream } from 'node:tty';
 import pc from 'picocolors';
 
 type Colors = ReturnType<typeof pc.createColors>;
 
-/** Columns where nobody says how many there are. */
+/** The number of columns if it is unknown. */
 const WIDTH = 80;
 
-/** Node leaves `isTTY` out where it is not one. */
+/** Node leaves `isTTY` undefined for other streams. */
 function isScreen(stream: Partial<WriteStream>): boolean {
   return stream.isTTY === true;
 }
 
-/** Standard output and error: what they show, how wide they are, whether in colour. */
+/** Standard output and error: their kind, width and colours. */
 export class Terminal {
   readonly #out: NodeJS.WriteStream;
   readonly #err: NodeJS.WriteStream;
   readonly colors: Colors;
-  /** Whether a person looks on, who can read block characters. */
+  /** Whether to use colours and block characters. */
   readonly rich: boolean;
 
   constructor(out: NodeJS.WriteStream = process.stdout, err: NodeJS.WriteStream = process.stderr, env: NodeJS.ProcessEnv = process.env) {
@@ -29,7 +29,7 @@ export class Terminal {
     this.colors = pc.createColors(this.rich);
   }
 
-  /** Columns. */
+  /** The number of columns. */
   get width(): number {
     const asked = Number(process.env['COLUMNS']);
     return (this.#out as Partial<WriteStream>).columns ?? (asked > 0 ? asked : WIDTH);
@@ -44,7 +44,7 @@ export class Terminal {
     return isScreen(this.#out) && process.env['TERM'] !== 'dumb';
   }
 
-  /** As this one, but what is written is kept. */
+  /** A terminal like this one that keeps the text instead of writing it. */
   frame(): Screen {
     return new Screen(this.#out, this.#err);
   }
@@ -71,18 +71,18 @@ export class Terminal {
     this.line(JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? `0x${one.toString(16)}` : one), 2));
   }
 
-  /** Tells of a failure, on standard error. */
+  /** Reports a failure on standard error. */
   complain(text: string): void {
     this.#err.write(`memmap: ${text}\n`);
   }
 
-  /** Tells what is worth knowing, on standard error. */
+  /** Writes a note to standard error. */
   note(text: string): void {
     this.#err.write(`${text}\n`);
   }
 }
 
-/** As a terminal, but what is written is kept. */
+/** A terminal that keeps the text instead of writing it. */
 export class Screen extends Terminal {
   text = '';
 

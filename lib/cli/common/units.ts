@@ -1,4 +1,4 @@
-// Sizes, rates, ranges and times: as people write them, and as people read them.
+// Parses and formats sizes, ranges and times.
 import { InvalidArgumentError } from 'commander';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
@@ -9,7 +9,7 @@ export function parseSize(text: string): number {
   const [, number = '', unit = ''] = SIZE.exec(text.trim()) ?? [];
   const bytes = Math.round(Number(number) * 1024 ** ' kmgtp'.indexOf(unit === '' ? ' ' : unit.toLowerCase()));
   if (number === '' || !Number.isSafeInteger(bytes)) {
-    throw new InvalidArgumentError(`'${text}' is not a size: 4096, 64K, 1.5G`);
+    throw new InvalidArgumentError(`'${text}' is not a size: use a number like 4096, 64K or 1.5G`);
   }
   return bytes;
 }
@@ -21,22 +21,22 @@ export interface ByteRange {
   readonly length?: number;
 }
 
-/** 'FROM-TO', 'FROM-', '-TO': bytes from FROM on, up to but without TO. As vmtouch has it. */
+/** 'FROM-TO', 'FROM-', '-TO': bytes from FROM up to, but without, TO. As in vmtouch. */
 export function parseRange(text: string): ByteRange {
   const parts = text.split('-');
   const [from = '', to = ''] = parts;
-  if (parts.length !== 2 || text.trim() === '-') throw new InvalidArgumentError(`'${text}' is not a range: 1M-2M, 64K-, -1G`);
+  if (parts.length !== 2 || text.trim() === '-') throw new InvalidArgumentError(`'${text}' is not a range: use one like 1M-2M, 64K- or -1G`);
   const offset = from === '' ? 0 : parseSize(from);
   if (to === '') return { offset };
   const end = parseSize(to);
-  if (end <= offset) throw new InvalidArgumentError(`'${text}' is empty`);
+  if (end <= offset) throw new InvalidArgumentError(`'${text}' is an empty range: its end must come after its start`);
   return { offset, length: end - offset };
 }
 
-/** Seconds or '500ms', '2s', '1m': milliseconds. */
+/** '2' (seconds), '500ms', '2s', '1m': milliseconds. */
 export function parseTime(text: string): number {
   const [, number = '', unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text.trim()) ?? [];
-  if (number === '') throw new InvalidArgumentError(`'${text}' is not a time: 2, 500ms, 1m`);
+  if (number === '') throw new InvalidArgumentError(`'${text}' is not a time: use one like 2, 500ms or 1m`);
   return Number(number) * { ms: 1, s: 1000, m: 60_000 }[unit as 'ms' | 's' | 'm'];
 }
 
@@ -66,11 +66,11 @@ export function formatFiles(count: number): string {
 
 /** '12,345'. */
 export function formatCount(count: number): string {
-  // Not toLocaleString(), which takes 20 ms to load what it knows of the world.
+  // Not toLocaleString(), which takes 20 ms to load its data.
   return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
-/** '42.0%'; what is not all is never '100%', and what is not nothing never '0%'. */
+/** '42.0%'. Only all is '100%', and only nothing is '0%'. */
 export function formatShare(part: number, whole: number): string {
   if (whole === 0) return '-';
   if (part === whole) return '100%';

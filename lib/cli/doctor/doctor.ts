@@ -1,4 +1,4 @@
-// memmap doctor: what gets in the way on this machine of memory mapping, and what helps.
+// memmap doctor: settings of this machine that get in the way of memory mapping, and commands that fix them.
 import type { Command } from 'commander';
 import { findingsOf } from './checks/all.js';
 import type { Facts } from './checks/facts.js';
@@ -16,23 +16,23 @@ interface DoctorOptions {
 export function doctorCommand(terminal: Terminal): Command {
   const command = newCommand('doctor')
     .summary('find settings that get in the way of memory mapping, and the commands that fix them')
-    .description('Looks at limits, kernel, memory and file systems for what gets in the way of memory mapping, and prints the commands that help. Changes nothing. The exit code is 1 if something needs care.')
-    .argument('[path...]', 'look at the file systems of these, too')
-    .option('-v, --verbose', 'explain all that is said, not only what needs care')
-    .option('--json', 'as JSON, with the facts that were looked at')
+    .description('Checks limits, kernel, memory and file systems for settings that get in the way of memory mapping, and prints the commands that fix them. Changes nothing. The exit code is 1 if something needs care.')
+    .argument('[path...]', 'also check the file systems of these paths')
+    .option('-v, --verbose', 'explain every line, not only what needs care')
+    .option('--json', 'print JSON, with the facts that were checked')
     .action(acts((paths: string[], options: DoctorOptions) => doctor(terminal, paths, options)));
   return describe(command, {
     examples: [
-      { call: 'memmap doctor', what: 'how is this machine?' },
-      { call: 'memmap doctor /var/lib/db', what: 'and the file system of the data?' },
+      { call: 'memmap doctor', what: 'check this machine' },
+      { call: 'memmap doctor /var/lib/db', what: 'also the file system of the data' },
       { call: 'memmap doctor -v', what: 'with all explanations' },
       { call: "sudo -u SERVICE memmap doctor", what: 'as the user of a service' },
-      { call: 'memmap doctor --json | jq -r ".findings[].fix[]?"', what: 'the commands alone' },
+      { call: 'memmap doctor --json | jq -r ".findings[].fix[]?"', what: 'only the commands' },
     ],
     notes: [
-      '! needs care, i is worth knowing, and the rest is fine: + in ASCII. Limits are those of the one who runs the command: run it as the user of the service, in its container.',
-      'Each command can be pasted: what helps at once comes first, then what makes it last. SERVICE, IMAGE and CONTAINER are yours to fill in.',
-      'Kernel features are tried, not guessed from the version. EPERM where the kernel has a feature means that a sandbox forbids it.',
+      '! needs care, i is worth knowing, and a check mark (+ in ASCII) is fine. Limits are those of the user who runs the command: run it as the user of the service, in its container.',
+      'Each command can be pasted: those that help at once come first, then those that last after a reboot. Replace SERVICE, IMAGE and CONTAINER.',
+      'Kernel features are tried, not guessed from the version. EPERM for a feature that the kernel has means that a sandbox forbids it.',
     ],
   });
 }
@@ -45,7 +45,7 @@ function doctor(terminal: Terminal, paths: readonly string[], { json = false, ve
   return findings.some(({ level }) => level === 'care') ? EXIT.failed : EXIT.done;
 }
 
-/** JSON has neither of the two: what is not known is null. */
+/** JSON has neither Infinity nor NaN: the latter becomes null. */
 function plain(value: unknown): unknown {
   if (value === Infinity) return 'unlimited';
   if (Array.isArray(value)) return value.map(plain);
@@ -84,7 +84,7 @@ function report(findings: readonly Finding[], verbose: boolean, terminal: Termin
   terminal.line(`\n${summary(findings)}${quiet ? ' (-v explains them)' : ''}`);
 }
 
-/** One that can be copied is one line, however long; its remark stands above it if both are too long. */
+/** Each command is one line, however long, so that it can be copied; its remark is above it if both together are too long. */
 function commands(fix: readonly string[], { width, colors }: Terminal): string[] {
   return fix.flatMap((line) => {
     const [command = '', remark] = line.split('  # ');
@@ -102,7 +102,7 @@ function summary(findings: readonly Finding[]): string {
   return `${needs}; ${notes} worth knowing, ${fine} fine`;
 }
 
-/** Lines of whole words, at most `width` columns where words are not longer. */
+/** Lines of whole words, of at most `width` columns unless a word is longer. */
 function wrapped(text: string, width: number): string[] {
   return text.split('\n').flatMap((paragraph) => {
     const lines = [''];

@@ -1,4 +1,4 @@
-// The facts of this machine, of this process and its descendants.
+// Reads the facts of this machine and of this process, whose limits its children inherit.
 import { readFileSync, realpathSync, statfsSync } from 'node:fs';
 import { features, hugePagePools, numaNodes } from '../../index.js';
 import { messageOf } from '../common/exit.js';
@@ -41,7 +41,7 @@ interface Mount {
   readonly options: readonly string[];
 }
 
-/** As the kernel writes blanks in paths. */
+/** Decodes the octal escapes that the kernel writes for blanks in paths. */
 function unescape(text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_all, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
@@ -56,7 +56,7 @@ function mounts(): Mount[] {
   });
 }
 
-/** The one that a path is on: of those over each other the last. */
+/** The mount that a path is on; of several at the same place the last. */
 function mountOf(path: string, all: readonly Mount[]): Mount | undefined {
   const holds = ({ point }: Mount): boolean => point === '/' || path === point || path.startsWith(`${point}/`);
   return all.filter(holds).reduce<Mount | undefined>((best, one) => (best === undefined || one.point.length >= best.point.length ? one : best), undefined);
@@ -86,10 +86,10 @@ function placeFact(path: string, all: readonly Mount[]): PlaceFact {
   }
 }
 
-/** Larger than any machine: how version 1 says that there is no limit. */
+/** Larger than any machine: version 1 uses such a number for no limit. */
 const NO_LIMIT = 2 ** 60;
 
-/** Where the kernel reports the group of that name. */
+/** The facts of a group, from its folder; undefined if it has no limit. */
 function groupAt(folder: string, name: string, version: 1 | 2): GroupFact | undefined {
   const files = version === 2 ? (['memory.max', 'memory.current'] as const) : (['memory.limit_in_bytes', 'memory.usage_in_bytes'] as const);
   const limit = readNumber(`${folder}/${files[0]}`);
@@ -99,7 +99,7 @@ function groupAt(folder: string, name: string, version: 1 | 2): GroupFact | unde
   return { name, version, limit, current: readNumber(`${folder}/${files[1]}`), cache: field('active_file') + field('inactive_file') };
 }
 
-/** Of this process's control group and those it is in, the one with least room; undefined without any limit. */
+/** The control group with the least room: that of this process or one that contains it; undefined if none has a limit. */
 function groupFact(): GroupFact | undefined {
   const lines = readText('/proc/self/cgroup').trim().split('\n').map((line) => line.split(':'));
   const first = lines.find(([, controllers = '']) => controllers.split(',').includes('memory'));
@@ -115,7 +115,7 @@ function groupFact(): GroupFact | undefined {
   return found.reduce<GroupFact | undefined>((least, one) => (least === undefined || one.limit - one.current < least.limit - least.current ? one : least), undefined);
 }
 
-/** Reads all, and looks at the file systems of these paths. */
+/** Reads all facts, including those of the file systems of these paths. */
 export function readFacts(paths: readonly string[]): Facts {
   const meminfo = readText('/proc/meminfo');
   const all = mounts();

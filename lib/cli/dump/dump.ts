@@ -1,4 +1,4 @@
-// memmap dump: keeps which pages of files are in memory, for memmap restore.
+// memmap dump: records which pages of files are in memory, for memmap restore.
 import { setImmediate } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { type CacheDump, dump } from '../../index.js';
@@ -17,24 +17,24 @@ interface DumpOptions extends TargetOptions, SummaryOptions {
 
 export function dumpCommand(terminal: Terminal): Command {
   const command = withSummary(withTargets(newCommand('dump')))
-    .summary('keep which pages are in memory')
-    .description('Writes down which pages of files are in the page cache, for memmap restore after a restart. Not what is in them.')
-    .option('-o, --output <file>', 'write there, not to standard output: all of it, or the file stays as it was')
+    .summary('record which pages are in memory')
+    .description('Records which pages of files are in the page cache, but not their contents, for memmap restore after a restart.')
+    .option('-o, --output <file>', 'write to this file instead of standard output; it is replaced only when the dump is complete')
     .action(acts((paths: string[], options: DumpOptions) => dumpTargets(terminal, paths, options)));
   return describe(command, {
     examples: [
       { call: 'memmap dump /var/lib/db -o warm.dump', what: 'before the restart' },
-      { call: 'memmap restore warm.dump', what: 'after it' },
+      { call: 'memmap restore warm.dump', what: 'after the restart' },
       { call: 'memmap dump data/ | ssh standby memmap restore', what: 'warm another machine, with the same files' },
     ],
     notes: [
-      'The dump is lines of JSON: one that says what it is, one for each file that has pages in memory (its absolute path, size, date of last change, and runs of bytes), and one that says how many files there were.',
-      'Files of which the kernel does not tell what is in memory fail: the user neither owns them nor may write to them.',
+      'The dump consists of lines of JSON: a header, a line for each file that has pages in memory (its absolute path, size, date of last change, and runs of bytes), and a last line with the number of files.',
+      'Files that the user neither owns nor may write to fail, because the kernel does not report which of their pages are in memory.',
     ],
   });
 }
 
-/** What of the runs lies in `range`. */
+/** The parts of the runs that lie in `range`. */
 function within(cached: CacheDump, range: ByteRange | undefined): CacheDump {
   const part = clip(cached, range);
   if (part === undefined) return { ...cached, runs: [] };
@@ -48,7 +48,7 @@ function within(cached: CacheDump, range: ByteRange | undefined): CacheDump {
 
 async function dumpTargets(terminal: Terminal, paths: string[], options: DumpOptions): Promise<number> {
   const { output, range, json = false } = options;
-  if (json && output === undefined) throw new UsageError('--json is a summary on standard output, where the dump goes: give --output');
+  if (json && output === undefined) throw new UsageError('--json prints the summary to standard output, where the dump goes: add --output FILE');
   const bar = new ProgressBar(terminal, 'looking', 0);
   const sums = { files: 0, cached: 0, bytes: 0 };
   let failed = 0;
@@ -58,11 +58,11 @@ async function dumpTargets(terminal: Terminal, paths: string[], options: DumpOpt
   };
   const targets = new Targets(paths, options, fail);
   const interrupted = await untilInterrupted(bar, async (signal) => {
-    // From here on a signal takes away what it has begun.
+    // From here on a signal removes the unfinished file.
     const writer = new DumpWriter(output, (text) => terminal.write(text));
     signal.addEventListener('abort', () => writer.abandon());
     for (const target of targets) {
-      // A turn for the signal.
+      // Lets a signal be handled.
       await setImmediate();
       signal.throwIfAborted();
       bar.grow(target.size);
@@ -83,7 +83,7 @@ async function dumpTargets(terminal: Terminal, paths: string[], options: DumpOpt
   });
   const text =
     `${formatFiles(sums.files)}, ${formatCount(sums.cached)} of them with ${formatBytes(sums.bytes)} in memory, ${formatTime(bar.elapsed)}` +
-    `${failed === 0 ? '' : `; ${formatCount(failed)} failed`}${interrupted ? '; no dump is written' : ''}`;
+    `${failed === 0 ? '' : `; ${formatCount(failed)} failed`}${interrupted ? '; no dump was written' : ''}`;
   // The dump itself is on standard output.
   if (output === undefined && options.quiet !== true) terminal.note(interrupted ? `interrupted: ${text}` : text);
   const quiet = output === undefined || options.quiet === true;

@@ -1,26 +1,26 @@
-// The file of `memmap dump`: lines of JSON. The first says what it is, each further one is the
-// CacheDump of a file, and the last says how many there were: without it the rest is missing.
+// The file of `memmap dump`: lines of JSON. The first is a header, each further one is the CacheDump of a
+// file, and the last has the number of files: without it the dump is incomplete.
 import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import type { CacheDump } from '../../index.js';
 
 const FORMAT = 'memmap-dump';
 const VERSION = 1;
 
-/** Characters gathered before they are written. */
+/** Characters that are buffered before they are written. */
 const CHUNK = 2 ** 16;
 
 const LINE_FEED = 10;
 
-/** What is given is not a dump, or not all of one. */
+/** The input is not a dump, or is incomplete or damaged. */
 export class DumpFormatError extends Error {
   override readonly name = 'DumpFormatError';
 
   constructor(source: string, what: string) {
-    super(`${source}: ${what}. Nothing has been restored`);
+    super(`${source}: ${what}. Nothing was restored`);
   }
 }
 
-/** Where the lines go: to `out`, or to a file that has its name when it is whole, and not before. */
+/** Writes the lines to `out`, or to a file that gets its name only when it is complete. */
 export class DumpWriter {
   readonly #path: string | undefined;
   readonly #temporary: string | undefined;
@@ -34,9 +34,9 @@ export class DumpWriter {
       this.#write = out;
     } else {
       const other = statSync(path, { throwIfNoEntry: false });
-      // A link to it stays.
+      // Replaces the file behind a symbolic link, not the link.
       this.#path = other === undefined ? path : realpathSync(path);
-      // What is not a regular file, a pipe for instance, cannot be replaced: it is written to.
+      // A file that is not regular, such as a pipe, cannot be replaced: it is written to directly.
       this.#temporary = other === undefined || other.isFile() ? `${this.#path}.${process.pid}.part` : undefined;
       const fd = openSync(this.#temporary ?? this.#path, 'w');
       this.#fd = fd;
@@ -62,7 +62,7 @@ export class DumpWriter {
     this.#line(cached);
   }
 
-  /** It is whole. */
+  /** Completes the dump. */
   end(): void {
     this.#line({ files: this.#files });
     this.#flush();
@@ -72,7 +72,7 @@ export class DumpWriter {
     if (this.#temporary !== undefined) renameSync(this.#temporary, this.#path);
   }
 
-  /** It will not be whole: a file that was there before stays. */
+  /** Removes the unfinished dump; an earlier file stays. */
   abandon(): void {
     if (this.#temporary !== undefined) rmSync(this.#temporary, { force: true });
   }
@@ -109,7 +109,7 @@ function isDump(value: unknown): value is CacheDump {
   return true;
 }
 
-/** Reads and checks all of it. @throws {DumpFormatError} */
+/** Reads and checks a whole dump. @throws {DumpFormatError} */
 export function readDump(path: string | undefined): readonly CacheDump[] {
   const source = path ?? 'standard input';
   const dumps: CacheDump[] = [];
@@ -130,13 +130,13 @@ export function readDump(path: string | undefined): readonly CacheDump[] {
       throw new DumpFormatError(source, `line ${number} is damaged`);
     }
   }
-  if (number === 0) throw new DumpFormatError(source, 'is empty, and no dump');
+  if (number === 0) throw new DumpFormatError(source, 'the dump is empty');
   if (count === undefined) throw new DumpFormatError(source, `the end is missing, after line ${number}`);
-  if (count !== dumps.length) throw new DumpFormatError(source, `has ${dumps.length} files and says ${count}`);
+  if (count !== dumps.length) throw new DumpFormatError(source, `it has ${dumps.length} files, but its last line says ${count}`);
   return dumps;
 }
 
-/** Undefined: no JSON. */
+/** Undefined if the line is not JSON. */
 function parse(line: string): unknown {
   try {
     return JSON.parse(line);
@@ -146,6 +146,6 @@ function parse(line: string): unknown {
 }
 
 function checkHeader(source: string, value: unknown): void {
-  if (!isRecord(value) || value['format'] !== FORMAT) throw new DumpFormatError(source, 'is not a dump of memmap');
-  if (value['version'] !== VERSION) throw new DumpFormatError(source, `is of version ${JSON.stringify(value['version'])}, and this memmap knows ${VERSION}`);
+  if (!isRecord(value) || value['format'] !== FORMAT) throw new DumpFormatError(source, 'it is not a dump of memmap');
+  if (value['version'] !== VERSION) throw new DumpFormatError(source, `it has version ${JSON.stringify(value['version'])}, but this version of memmap supports ${VERSION}`);
 }

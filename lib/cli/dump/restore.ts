@@ -1,4 +1,4 @@
-// memmap restore: brings back into memory what memmap dump has written down.
+// memmap restore: reads the pages of a dump into memory again.
 import { isatty } from 'node:tty';
 import { type Command, Option } from 'commander';
 import { type CacheDump, type RestoreOptions, type Restored, restore } from '../../index.js';
@@ -16,21 +16,21 @@ interface RestoreCommandOptions extends SummaryOptions {
 
 export function restoreCommand(terminal: Terminal): Command {
   const command = withSummary(newCommand('restore'))
-    .argument('[file]', 'what memmap dump has written; standard input without it')
-    .summary('bring back what a dump has')
-    .description('Brings the pages of a dump back into memory that are missing. Nothing else is read.')
-    .addOption(new Option('--rate <size>', 'read at most so much in a second: 50M').argParser(parseSize))
+    .argument('[file]', 'a file that memmap dump has written (default: standard input)')
+    .summary('read the pages of a dump into memory')
+    .description('Reads the pages of a dump that are missing into the page cache, and nothing else.')
+    .addOption(new Option('--rate <size>', 'read at most this much per second: 50M').argParser(parseSize))
     .action(acts((file: string | undefined, options: RestoreCommandOptions) => restoreFiles(terminal, file, options)));
   return describe(command, {
     examples: [
-      { call: 'memmap restore warm.dump', what: 'as fast as the disk' },
-      { call: 'memmap restore --rate 50M warm.dump', what: 'leave the disk to others, too' },
+      { call: 'memmap restore warm.dump', what: 'as fast as the disk permits' },
+      { call: 'memmap restore --rate 50M warm.dump', what: 'leave the disk to others too' },
       { call: 'memmap restore < warm.dump', what: 'from standard input' },
     ],
     notes: [
-      'The dump is checked before anything is read: a damaged one, or one of which the end is missing, restores nothing.',
-      'Files that have changed since, or are gone, are reported and do not count as failures: of the former the same bytes are brought in, as far as the file still has them.',
-      'ExecStartPre=-/usr/bin/memmap restore --quiet /var/lib/db/warm.dump in a unit warms the cache before a service starts, ExecStop=/usr/bin/memmap dump ... keeps it.',
+      'The dump is checked before anything is read: if it is damaged or incomplete, nothing is restored.',
+      'Files that have changed since, or no longer exist, are reported but do not count as failures. Of a changed file the same bytes are read, as far as it still has them.',
+      'In a systemd unit, ExecStartPre=-/usr/bin/memmap restore --quiet /var/lib/db/warm.dump warms the cache before a service starts, and ExecStop=/usr/bin/memmap dump ... records it.',
     ],
   });
 }
@@ -58,7 +58,7 @@ class RestoreJob {
     this.bar = new ProgressBar(terminal, 'restoring', dumps.reduce((sum, cached) => sum + bytesOf(cached), 0));
   }
 
-  /** @throws the signal's reason; what fails is reported */
+  /** Restores one file, and reports a failure. @throws the signal's reason */
   async restore(cached: CacheDump, signal: AbortSignal, limit: Pick<RestoreOptions, 'rate'>): Promise<void> {
     let shown = 0;
     const show = (done: number): void => {
@@ -81,13 +81,13 @@ class RestoreJob {
     this.sums.lost += gone;
     if (!changed) return;
     this.changed.push(path);
-    this.#note(`${path}: has changed since${gone === 0 ? '' : `, and lost ${formatBytes(gone)} of what was in memory`}`);
+    this.#note(`${path}: the file has changed since the dump${gone === 0 ? '' : `, and no longer has ${formatBytes(gone)} that were in memory`}`);
   }
 
   #fail({ path }: CacheDump, error: unknown): void {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
       this.gone.push(path);
-      this.#note(`${path}: is gone`);
+      this.#note(`${path}: the file no longer exists`);
       return;
     }
     this.failed += 1;
@@ -108,7 +108,7 @@ class RestoreJob {
     ].flatMap(([count, what]) => (count === 0 ? [] : [`${formatCount(count as number)} ${what}`]));
     const done = interrupted ? `${formatCount(files)} of ${formatFiles(this.#total)}` : formatFiles(files);
     const speed = read === 0 || elapsed === 0 ? '' : `, ${formatBytes((1000 * read) / elapsed)}/s`;
-    return `${done}: ${formatBytes(read)} read, ${formatBytes(present)} were there, ${formatTime(elapsed)}${speed}${more.length === 0 ? '' : `; ${more.join(', ')}`}`;
+    return `${done}: ${formatBytes(read)} read, ${formatBytes(present)} already in memory, ${formatTime(elapsed)}${speed}${more.length === 0 ? '' : `; ${more.join(', ')}`}`;
   }
 
   get data(): object {
@@ -122,8 +122,8 @@ function bytesOf({ runs }: CacheDump): number {
 
 async function restoreFiles(terminal: Terminal, file: string | undefined, options: RestoreCommandOptions): Promise<number> {
   const { rate } = options;
-  if (rate === 0) throw new UsageError('--rate 0 would never end');
-  if (file === undefined && isatty(STDIN)) throw new UsageError('which dump? Give a file, or standard input');
+  if (rate === 0) throw new UsageError('--rate must be at least 1 byte per second');
+  if (file === undefined && isatty(STDIN)) throw new UsageError('no dump given: name a file, or redirect one to standard input');
   const dumps = readDump(file);
   const work = new RestoreJob(terminal, dumps, options.quiet === true || options.json === true);
   const limit = rate === undefined ? {} : { rate };

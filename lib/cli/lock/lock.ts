@@ -1,4 +1,4 @@
-// memmap lock: keeps files in memory until it is told to stop.
+// memmap lock: keeps files in memory until SIGINT or SIGTERM.
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -35,7 +35,7 @@ WantedBy=multi-user.target`;
 export function lockCommand(terminal: Terminal): Command {
   const command = withSummary(withTargets(newCommand('lock')))
     .summary('keep files in memory')
-    .description('Brings files into memory and keeps them there, until SIGINT or SIGTERM.')
+    .description('Reads files into memory and keeps them there until SIGINT or SIGTERM.')
     .option('--pidfile <file>', 'write the process ID to this file; fail if a running process holds it; remove it on exit')
     .action(acts((paths: string[], options: LockCommandOptions) => lockTargets(terminal, paths, options)));
   return describe(command, {
@@ -45,25 +45,25 @@ export function lockCommand(terminal: Terminal): Command {
       { call: 'memmap lock --pidfile /run/hot.pid -q -b list', what: 'a service without systemd' },
     ],
     notes: [
-      'Stays in the foreground. It needs CAP_IPC_LOCK, or a limit on locked memory (ulimit -l, LimitMEMLOCK=) of at least the files, each rounded up to pages: it says so before anything is read. Each file takes a mapping, of which vm.max_map_count permits 65530.',
-      'What is locked are the pages that the files had when it started. A file may be written to, cut or removed meanwhile: pages that are cut off are free again, pages that are appended are not locked, and a file put in the place of another is not noticed until a restart.',
-      'Ends with 0 after SIGINT or SIGTERM, with 1 if some files could not be locked; with 130 if it had not come so far.',
-      'Under systemd, with NOTIFY_SOCKET set, it tells when all is locked (READY=1), how much, and when it stops. It does so with systemd-notify, another process, hence NotifyAccess=all. Type=exec does without, and then the unit is started before the files are locked.',
+      'Stays in the foreground. It needs CAP_IPC_LOCK, or a limit on locked memory (ulimit -l, LimitMEMLOCK=) of at least the size of the files, each rounded up to pages; it checks this before it reads anything. Each file needs a mapping, of which vm.max_map_count permits 65530 by default.',
+      'It locks the pages that the files have when it starts. Files may be written, truncated or removed meanwhile: truncated pages are freed, appended pages are not locked, and a file that replaces another is not noticed until a restart.',
+      'After SIGINT or SIGTERM it exits with 0; with 1 if some files could not be locked; with 130 if it had not finished locking.',
+      'Under systemd, with NOTIFY_SOCKET set, it reports when everything is locked (READY=1), how much, and when it stops. It uses the program systemd-notify, hence NotifyAccess=all. With Type=exec this is not needed, but the unit counts as started before the files are locked.',
       `An example unit:\n\n${UNIT}`,
     ],
   });
 }
 
-/** A file, and bytes of it. */
+/** A part of a file. */
 interface LockedPart extends Target {
   readonly offset: number;
   readonly length: number;
 }
 
-/** Bytes locked at a time: between them signals are heard. */
+/** Bytes locked at a time: between two pieces signals are handled. */
 const PIECE = 2 ** 26;
 
-/** What is to be locked, and what is. */
+/** The parts of files to lock, and those that are locked. */
 class Lock {
   readonly parts: LockedPart[] = [];
   readonly mappings: FileMapping[] = [];
@@ -89,13 +89,13 @@ class Lock {
     this.bar.aside(() => this.#terminal.complain(`${path}: ${messageOf(error)}`));
   }
 
-  /** Bytes of whole pages. */
+  /** Bytes of all parts, in whole pages. */
   get needed(): number {
     const pages = ({ offset, length }: LockedPart): number => Math.ceil((offset + length) / PAGE_SIZE) - Math.floor(offset / PAGE_SIZE);
     return this.parts.reduce((sum, part) => sum + pages(part) * PAGE_SIZE, 0);
   }
 
-  /** Several files at a time: locking then finds them in memory. What cannot be read fails when it is locked. */
+  /** Reads several files at a time, so that locking finds them in memory. A file that cannot be read fails when it is locked. */
   async read(range: TargetOptions['range'], signal: AbortSignal): Promise<void> {
     const counted = new Map<string, number>();
     const count = (path: string, done: number): void => {
@@ -153,7 +153,7 @@ async function lockTargets(terminal: Terminal, paths: string[], options: LockCom
   let holding = false;
   try {
     const code = await interruptible(async (signal) => {
-      // At once: a second signal ends the process where it stands.
+      // At once: a second signal ends the process immediately.
       signal.addEventListener('abort', () => {
         lock.bar.stop();
         release?.();
@@ -181,7 +181,7 @@ async function lockTargets(terminal: Terminal, paths: string[], options: LockCom
   }
 }
 
-/** Mappings need no one to run; a process needs something to wait for. */
+/** Waits for the signal. A timer keeps the process alive, which mappings do not. */
 async function heldUntil(signal: AbortSignal): Promise<void> {
   const awake = setInterval(() => undefined, 2 ** 30);
   if (!signal.aborted) await once(signal, 'abort');

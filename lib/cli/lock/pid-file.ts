@@ -1,11 +1,11 @@
-// A file with the number of the process that runs. It appears with its content or not at all, one
-// process has it at a time, and a process that died without taking it away does not keep it.
+// A file with the ID of the running process. It is created together with its content, only one process
+// holds it at a time, and one left by a dead process is replaced.
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
-/** Tries to take the place of a dead process, against others that try. */
+/** Attempts to replace the file of a dead process, against other processes that also try. */
 const TRIES = 10;
 
-/** Taken by a process that is alive. */
+/** Another process holds the file, or it is not a PID file. */
 export class PidFileTaken extends Error {
   override readonly name = 'PidFileTaken';
 }
@@ -15,16 +15,16 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // It belongs to another user.
+    // The process exists and belongs to another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
-/** The process in it; undefined if there is no such file. */
+/** The process ID in the file; undefined if the file does not exist. */
 function holder(path: string): number | undefined {
   try {
     const text = readFileSync(path, 'utf8').trim();
-    if (!/^[1-9]\d*$/.test(text)) throw new PidFileTaken(`${path} is there and is not a pidfile: it is left as it is`);
+    if (!/^[1-9]\d*$/.test(text)) throw new PidFileTaken(`${path} exists and is not a pidfile: it was not changed. Choose another path`);
     return Number(text);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
@@ -32,7 +32,7 @@ function holder(path: string): number | undefined {
   }
 }
 
-/** @returns whether it was there no more, or is now `to` */
+/** @returns true; or false if `act` fails with `code` */
 function attempt(act: () => void, code: string): boolean {
   try {
     act();
@@ -44,28 +44,28 @@ function attempt(act: () => void, code: string): boolean {
 }
 
 /**
- * Writes it. @returns what takes it away again, if it is still ours
- * @throws {PidFileTaken} a process that is alive has it, or it is something else
+ * Writes the file. @returns a function that removes it if this process still holds it
+ * @throws {PidFileTaken} if a running process holds it, or it is not a PID file
  */
 export function takePidFile(path: string): () => void {
   const [own, aside] = [`${path}.${process.pid}`, `${path}.${process.pid}.old`];
   writeFileSync(own, `${process.pid}\n`);
   try {
     for (let left = TRIES; left > 0; left -= 1) {
-      // As O_EXCL, and with its content.
+      // Fails if the file exists, like O_EXCL, but creates it with its content.
       if (attempt(() => linkSync(own, path), 'EEXIST')) return () => release(path);
       const pid = holder(path);
       if (pid === undefined) continue;
-      if (isAlive(pid)) throw new PidFileTaken(`${path} is taken by process ${pid}, which is alive. If that is not memmap, remove the file`);
+      if (isAlive(pid)) throw new PidFileTaken(`${path} is held by process ${pid}, which is running. If that is not memmap, remove the file`);
       removeStale(path, pid, aside);
     }
-    throw new PidFileTaken(`${path} is fought over by others`);
+    throw new PidFileTaken(`${path} was created by other processes at each of ${TRIES} attempts: try again`);
   } finally {
     rmSync(own, { force: true });
   }
 }
 
-/** Takes away what `pid` left, and nothing that another has put there meanwhile. */
+/** Removes the file that `pid` left, but not one that another process has created meanwhile. */
 function removeStale(path: string, pid: number, aside: string): void {
   if (!attempt(() => renameSync(path, aside), 'ENOENT')) return;
   try {
@@ -79,6 +79,6 @@ function release(path: string): void {
   try {
     if (holder(path) === process.pid) rmSync(path);
   } catch {
-    // What is there now is not ours.
+    // The file now belongs to another process.
   }
 }

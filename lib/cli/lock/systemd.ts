@@ -1,11 +1,11 @@
-// Telling systemd how a service does: sd_notify(3). The protocol is a datagram to a Unix socket,
-// which Node cannot send; the program systemd-notify, which comes with systemd, does.
+// Reports the state of a service to systemd: sd_notify(3). The protocol is a datagram to a Unix socket,
+// which Node cannot send; the program systemd-notify, part of systemd, can.
 import { spawnSync } from 'node:child_process';
 
-/** Milliseconds: it waits until systemd has read it. */
+/** Milliseconds: systemd-notify waits until systemd has read the message. */
 const PATIENCE = 10_000;
 
-/** What a service tells its manager. Does nothing where there is none. */
+/** Reports to the service manager. Does nothing if there is none. */
 export class Service {
   readonly #complain: (text: string) => void;
   #heard = (process.env['NOTIFY_SOCKET'] ?? '') !== '';
@@ -30,8 +30,8 @@ export class Service {
     if (!this.#heard) return;
     const { error, status } = spawnSync('systemd-notify', parts, { stdio: ['ignore', 'ignore', 'inherit'], timeout: PATIENCE });
     if (error === undefined && status === 0) return;
-    // Once is enough.
+    // Report the failure only once.
     this.#heard = false;
-    this.#complain(`systemd cannot be told: systemd-notify ${error === undefined ? `ended with ${status}` : `failed, ${error.message}`}. Without it a unit needs Type=exec`);
+    this.#complain(`cannot notify systemd: systemd-notify ${error === undefined ? `exited with ${status}` : `failed, ${error.message}`}. Without it the unit needs Type=exec`);
   }
 }

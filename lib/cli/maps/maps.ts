@@ -1,4 +1,4 @@
-// memmap maps: what a process has mapped, and what it takes.
+// memmap maps: what a process has mapped, and how much memory it uses.
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { type Maps, maps } from '../../index.js';
@@ -17,49 +17,49 @@ interface MapsCommandOptions {
   readonly json?: boolean;
 }
 
-/** Lines around the rows of the table: title, head, what is not shown, total, two or three of notes, the prompt. */
+/** Lines around the rows of the table: title, head, rest, total, two or three of notes, the prompt. */
 const AROUND = 8;
 const FEWEST = 5;
 const MAX_PID = 2 ** 31 - 1;
-/** Pages of the kernel's that are the same in each process, and count for none. */
+/** Pages of the kernel that are the same in each process, and do not count. */
 const KERNELS: ReadonlySet<string> = new Set(['[vsyscall]', '[vectors]']);
-/** What databases ask for. */
+/** What databases recommend. */
 const COMMON_LIMIT = 262_144;
-/** Of vm.max_map_count. */
+/** Shares of vm.max_map_count. */
 const NEAR = 0.7;
 const TOO_NEAR = 0.9;
 
 export function mapsCommand(terminal: Terminal): Command {
   const command = newCommand('maps')
-    .summary('show what a process has mapped, and what it takes')
-    .description('Shows the mappings of a process and the memory they take, file by file, the largest first; and how near the process is to the most mappings that it may have.')
-    .argument('[pid]', "the process; 'self' is this command's own")
-    .addOption(new Option('-s, --sort <column>', 'what comes first').choices(ORDERS))
-    .addOption(new Option('--by <what>', 'a row for all mappings of a file, or one for each (default: file, by address: mapping)').choices(['file', 'mapping']))
+    .summary('show the mappings of a process and the memory they use')
+    .description('Shows the mappings of a process and the memory they use, file by file, the largest first; and how close the process is to its limit of mappings.')
+    .argument('[pid]', "the process ID; 'self' is this command itself")
+    .addOption(new Option('-s, --sort <column>', 'sort by this column').choices(ORDERS))
+    .addOption(new Option('--by <what>', 'show one row per file or one per mapping (default: file; mapping with --sort address)').choices(['file', 'mapping']))
     .addOption(new Option('-n, --top <count>', 'show at most this many rows (default: what fits the terminal; all when piped)').argParser(parseCount))
-    .option('-a, --all', 'all rows, those without rights and memory, too')
-    .option('--json', 'as JSON, in bytes')
+    .option('-a, --all', 'show all rows, also those without rights and memory')
+    .option('--json', 'print JSON, in bytes')
     .action(acts((pid: string | undefined, options: MapsCommandOptions) => show(terminal, pid, options)));
   return describe(command, {
     examples: [
-      { call: 'memmap maps 1234', what: 'what takes the memory of process 1234' },
-      { call: 'memmap maps $(pgrep -n node)', what: 'of the newest node' },
+      { call: 'memmap maps 1234', what: 'what uses the memory of process 1234' },
+      { call: 'memmap maps $(pgrep -n node)', what: 'the newest node process' },
       { call: 'memmap maps --by mapping --top 20 1234', what: 'the 20 largest, with addresses' },
       { call: 'memmap maps --sort swap 1234', what: 'what was swapped out' },
-      { call: 'memmap maps --all --sort address 1234', what: 'all there is, as in /proc/1234/maps' },
-      { call: 'memmap maps --json 1234 | jq .total.pss', what: 'one number' },
+      { call: 'memmap maps --all --sort address 1234', what: 'everything, as in /proc/1234/maps' },
+      { call: 'memmap maps --json 1234 | jq .total.pss', what: 'a single number' },
     ],
     notes: [
-      'RSS is the part of a mapping that is in memory. PSS is the same, each page divided by the number of processes that map it: the PSS of all processes add up to what they take. HUGE is in huge pages; those of a pool (hugetlb) are not in RSS. LOCKED is locked by mlock(2). SWAP, HUGE and LOCKED are shown where there is any.',
-      'RIGHTS are those of mmap(2): read, write, execute; s is shared, p private. Files that are mapped with several say mixed.',
-      'Mappings that nobody may touch and that take no memory are reservations of addresses: runtimes make huge ones. They count against vm.max_map_count, but are in the table with --all only.',
-      "The kernel looks at each page to tell what a mapping takes: of a process with hundreds of GiB that takes seconds, in which it cannot map anything. Other users' processes take root.",
+      'RSS is the part of a mapping that is in memory. PSS is the same with each page divided by the number of processes that map it: the PSS of all processes add up to the memory they use. HUGE is in huge pages; those of a pool (hugetlb) are not in RSS. LOCKED is locked by mlock(2). SWAP, HUGE and LOCKED are shown only if there is any.',
+      'RIGHTS are those of mmap(2): read, write, execute; s is shared, p private. A file that is mapped with different rights shows mixed.',
+      'Mappings without rights and memory are reservations of addresses: runtimes make huge ones. They count against vm.max_map_count, but are in the table only with --all.',
+      'The kernel looks at each page to measure a mapping: for a process with hundreds of GiB that takes seconds, in which the process cannot map anything. For processes of other users, run it as root.',
     ],
   });
 }
 
 function parsePid(text: string | undefined): number {
-  if (text === undefined) throw new UsageError("which process? memmap maps PID, or memmap maps $(pgrep -n node); 'self' is this command's own");
+  if (text === undefined) throw new UsageError("no process given: memmap maps PID, or memmap maps $(pgrep -n node); 'self' is this command itself");
   if (text === 'self') return process.pid;
   const pid = Number(text);
   if (!/^\d+$/.test(text) || pid < 1 || pid > MAX_PID) throw new UsageError(`'${text}' is not a process ID: memmap maps $(pgrep -n ${/^[\w.-]+$/.test(text) && !/^\d/.test(text) ? text : 'NAME'})`);
@@ -74,11 +74,11 @@ function readProc(pid: number, file: string): string {
   }
 }
 
-/** Of the words of /proc/PID/stat that come after the name, which may hold anything. */
+/** The index of the flags among the words of /proc/PID/stat after the name, which may contain anything. */
 const FLAGS = 6;
 const PF_KTHREAD = 0x0020_0000;
 
-/** @throws {Error} what to tell the user */
+/** @throws {Error} with a message for the user */
 function read(pid: number): Maps {
   let found: Maps;
   try {
@@ -86,15 +86,15 @@ function read(pid: number): Maps {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' && readProc(pid, 'stat') === '') throw new Error(`there is no process ${pid}`, { cause: error });
-    if (code === 'ESRCH') throw new Error(`process ${pid} ended, or began another program, meanwhile`, { cause: error });
-    if (code === 'EACCES' || code === 'EPERM') throw new Error(`process ${pid} is another user's, or does not let itself be looked at: sudo memmap maps ${pid}`, { cause: error });
+    if (code === 'ESRCH') throw new Error(`process ${pid} ended or started another program while its map was read`, { cause: error });
+    if (code === 'EACCES' || code === 'EPERM') throw new Error(`process ${pid} belongs to another user, or may not be traced: sudo memmap maps ${pid}`, { cause: error });
     throw error;
   }
   if (found.count > 0) return found;
   const stat = readProc(pid, 'stat');
   const name = readProc(pid, 'comm').trim();
   const flags = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[FLAGS]);
-  if ((flags & PF_KTHREAD) !== 0) throw new Error(`process ${pid} (${name}) is a thread of the kernel: it has no mappings`);
+  if ((flags & PF_KTHREAD) !== 0) throw new Error(`process ${pid} (${name}) is a kernel thread: it has no mappings`);
   throw new Error(stat === '' ? `there is no process ${pid}` : `process ${pid} (${name}) has ended: a zombie has no mappings`);
 }
 
@@ -135,15 +135,15 @@ function reservedLine({ count, size }: MappingTotals): string {
   return `${formatCount(count)} more without rights or memory: ${formatBytes(size)} of addresses (--all)`;
 }
 
-/** How near the process is to the most mappings it may have. */
+/** How close the process is to its limit of mappings. */
 function limitLines(count: number, limit: number, { colors }: Terminal): string[] {
   if (Number.isNaN(limit)) return [`${formatCount(count)} mappings`];
   const text = `${formatCount(count)} of ${formatCount(limit)} mappings (${formatShare(count, limit)})`;
   if (count < NEAR * limit) return [text];
-  if (count < TOO_NEAR * limit) return [colors.yellow(`${text}: at the end mmap(2) fails with ENOMEM`)];
+  if (count < TOO_NEAR * limit) return [colors.yellow(`${text}: at the limit mmap(2) fails with ENOMEM`)];
   const more = Math.max(COMMON_LIMIT, 2 * limit);
   return [
-    colors.red(`${text}: at the end mmap(2) fails with ENOMEM`),
+    colors.red(`${text}: at the limit mmap(2) fails with ENOMEM`),
     `  ${process.getuid?.() === 0 ? '' : 'sudo '}sysctl -w vm.max_map_count=${more}`,
   ];
 }

@@ -1,19 +1,19 @@
-// The rows of `memmap maps`: mappings one by one, or those of a file together; sorted by what counts.
+// The rows of `memmap maps`: one per mapping or one per file, and their order.
 import type { MapEntry } from '../../index.js';
 
 /** What rows are sorted by. */
 export const ORDERS = ['pss', 'rss', 'swap', 'huge', 'locked', 'size', 'address', 'file'] as const;
 export type Order = (typeof ORDERS)[number];
 
-/** Bytes. */
+/** Sums of mappings, in bytes. */
 export interface MappingTotals {
-  /** Mappings. */
+  /** The number of mappings. */
   readonly count: number;
   readonly size: number;
   readonly rss: number;
   readonly pss: number;
   readonly swap: number;
-  /** In huge pages: transparent ones, which `rss` counts, too, and those of a pool, which it does not. */
+  /** In huge pages: transparent ones, which `rss` includes, and those of a pool, which it does not. */
   readonly huge: number;
   readonly locked: number;
 }
@@ -22,7 +22,7 @@ export interface MappingTotals {
 export interface Row extends MappingTotals {
   /** The lowest address. */
   readonly start: bigint;
-  /** The first address behind the highest. */
+  /** The first address after the highest. */
   readonly end: bigint;
   /** 'r-xp': all that occur. */
   readonly rights: readonly string[];
@@ -38,7 +38,7 @@ export function sumOf(rows: Iterable<MappingTotals>): MappingTotals {
   return sum;
 }
 
-/** The kernel calls shared anonymous memory a file that was never there. */
+/** The kernel shows shared anonymous memory as a deleted file /dev/zero. */
 function nameOf(path: string, deleted: boolean): string {
   if (!deleted) return path;
   return path === '/dev/zero' ? '[anonymous shared]' : `${path} (deleted)`;
@@ -68,7 +68,7 @@ export function rowOf(entry: MapEntry): Row {
   };
 }
 
-/** Whether it is addresses alone: nobody may touch it, and it takes nothing. */
+/** Whether it only reserves addresses: it has no rights, and uses no memory. */
 export function isReservation({ rights, rss, swap, huge }: Row): boolean {
   return rights.every((one) => one.startsWith('---')) && rss === 0 && swap === 0 && huge === 0;
 }
@@ -90,7 +90,7 @@ export function byName(rows: readonly Row[]): Row[] {
   }));
 }
 
-/** Whether a mapping was there first. */
+/** Compares two rows by their lowest address. */
 function byAddress(a: Row, b: Row): number {
   return a.start < b.start ? -1 : a.start > b.start ? 1 : 0;
 }

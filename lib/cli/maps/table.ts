@@ -4,11 +4,11 @@ import type { Order, Row, MappingTotals } from './rows.js';
 import { formatBytes, formatCount } from '../common/units.js';
 import type { Terminal } from '../common/terminal.js';
 
-/** Between columns. */
+/** Spaces between columns. */
 const GAP = 2;
-/** A name has at least so many columns: the end of an address gives way to it. */
+/** If a name had fewer columns, the end addresses are left out. */
 const NAME = 30;
-/** However narrow the terminal is. */
+/** The least columns of a name, however narrow the terminal is. */
 const LEAST_NAME = 8;
 
 const BARE = {
@@ -21,7 +21,7 @@ function short(size: number): string {
   return size === 0 ? '-' : formatBytes(size).replace(/ (.)(?:iB)?$/, '$1');
 }
 
-/** At most `width` columns. A file's name stays as long as it fits, then its beginning and its end; folders go first. */
+/** Shortens a text to `width` columns. Of a path the folders are cut first; then the middle of the file's name. */
 function shortened(text: string, width: number, sign: string): string {
   if (text.length <= width) return text;
   const room = width - sign.length;
@@ -37,7 +37,7 @@ function shortened(text: string, width: number, sign: string): string {
 
 interface Column {
   readonly title: string;
-  /** What the rows are sorted by, if it is this. */
+  /** The order of rows that this column stands for. */
   readonly order?: Order;
   readonly left?: boolean;
   readonly row: (row: Row) => string;
@@ -60,24 +60,24 @@ function address(whole: boolean): Column {
 const COUNT: Column = { title: 'MAPS', row: ({ count }) => formatCount(count), sum: ({ count }) => formatCount(count) };
 const RIGHTS: Column = { title: 'RIGHTS', left: true, row: ({ rights }) => (rights.length > 1 ? 'mixed' : (rights[0] ?? '')), sum: () => '' };
 
-/** Columns of nothing but zeros are left out, but for the one that was asked for. */
+/** Rare columns are left out if all their values are 0, unless the rows are sorted by them. */
 function columnsOf(total: MappingTotals, order: Order, first: Column): Column[] {
   const rare = (['swap', 'huge', 'locked'] as const).filter((one) => total[one] > 0 || order === one);
   return [first, ...(['size', 'rss', 'pss', ...rare] as const).map(bytes), RIGHTS];
 }
 
-/** What the table has. */
+/** The contents of the table. */
 export interface Contents {
   readonly rows: readonly Row[];
-  /** Those that are not shown. */
+  /** The sum of rows that are not shown. */
   readonly rest: MappingTotals;
   readonly total: MappingTotals;
   readonly order: Order;
-  /** Whether a row is all mappings of a name. */
+  /** Whether a row stands for all mappings of a name. */
   readonly grouped: boolean;
 }
 
-/** Rows that are laid out at once: cli-table3 takes the square of their number. */
+/** Rows that are laid out at once: the time of cli-table3 grows with the square of their number. */
 const AT_ONCE = 40;
 
 /** The lines of the table, at most `width` columns each. */

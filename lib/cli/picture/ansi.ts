@@ -1,12 +1,12 @@
-// The picture of a file in a line or more of the terminal: coloured blocks, or ASCII.
+// The picture of a file as a line of the terminal: coloured blocks, or ASCII.
 import { type Cell, MEANING, type PageState, type Picture, STATES, cellsOf, fill, mainState } from './picture.js';
 import type { Terminal } from '../common/terminal.js';
 
-/** How each state is written where colours are not to be had. */
+/** The sign of each state without colours. */
 const ASCII: Readonly<Record<PageState, string>> = {
   dirty: '*', writeback: '>', mapped: '@', resident: '#', swapped: 's', evicted: '-', absent: '.',
 };
-/** Where part of a cell is in memory: so much of it. */
+/** Signs for a cell that is partly in memory: less than half, or more. */
 const PART = [':', '+'] as const;
 const BLOCKS = ['░', '▒', '▓', '█'] as const;
 
@@ -21,7 +21,7 @@ function paints({ colors }: Terminal): Readonly<Record<PageState, Paint>> {
 
 const OUT: ReadonlySet<PageState> = new Set(['absent', 'evicted', 'swapped']);
 
-/** The state by which the cell is coloured: what is in memory shows, however little it is. */
+/** The state that gives the cell its colour: one in memory, if any part of the cell is. */
 function shownState(cell: Cell): PageState {
   const share = fill(cell);
   if (share === 0 || share === 1) return mainState(cell);
@@ -42,7 +42,7 @@ function blockSign(cell: Cell): string {
   return BLOCKS[Math.min(BLOCKS.length - 1, Math.floor(share * BLOCKS.length))] as string;
 }
 
-/** The picture, one sign a cell, at most `width` signs. */
+/** The picture, one sign per cell, at most `width` signs. */
 export function mapLine(picture: Picture, width: number, terminal: Terminal): string {
   const cells = cellsOf(picture, width);
   if (!terminal.rich) return cells.map(plainSign).join('');
@@ -57,7 +57,7 @@ export function mapLine(picture: Picture, width: number, terminal: Terminal): st
   return line;
 }
 
-/** What the signs mean, of the states that occur. */
+/** The meaning of the signs, for states that occur. */
 export function legend(pictures: readonly Picture[], terminal: Terminal): string {
   const found = new Set(pictures.flatMap(({ runs }) => runs.map(({ state }) => state)));
   const paint = paints(terminal);

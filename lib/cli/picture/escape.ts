@@ -1,6 +1,6 @@
-// Text as XML and HTML can hold it, and as people can read it.
+// Makes text safe in XML and HTML, and visible.
 
-/** Controls, and what turns the order of letters round: a path must not look like another one. */
+/** Control characters, and those that reverse the order of letters: a path must not look like another one. */
 // oxlint-disable-next-line no-control-regex
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]/g;
 const CONTROL_PICTURES = 0x2400;
@@ -11,7 +11,7 @@ function pictureOfControl(character: string): string {
   return code === 0x7f ? '\u2421' : '\ufffd';
 }
 
-/** Each character that would not be seen replaced by one that is. */
+/** Replaces each invisible character with a visible one. */
 export function visible(text: string): string {
   return text.toWellFormed().replace(INVISIBLE, pictureOfControl);
 }
@@ -23,7 +23,7 @@ export function escaped(text: string): string {
   return visible(text).replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
 }
 
-/** JSON that a script element can hold: nothing in it ends the element. */
+/** JSON for a script element: nothing in it can end the element. */
 export function scriptJson(value: unknown): string {
   return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

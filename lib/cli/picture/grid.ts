@@ -1,12 +1,12 @@
-// Where the cells of pictures are: each picture a band, the bands below each other, the cells
-// of a band in rows like text. All numbers are pixels, but for counts.
+// The positions of the cells of pictures: each picture is a band, bands are below each other, and the
+// cells of a band are in rows like text. All numbers are pixels, except counts.
 //
 //   MARGIN
 //   caption      room for a title; 0 in PNG
 //   BAR          all pages of the file in one bar, by state
 //   BAR_GAP
-//   cells        of the largest pitch of PITCHES with which all pages have a cell of their own;
-//                of the smallest, and of as many pages as it takes, if there is none
+//   cells        of the largest pitch of PITCHES at which each page has its own cell;
+//                if there is none, of the smallest pitch and several pages each
 //   BAND_GAP, and the next band, or MARGIN
 //
 // Cell i is at column i % columns, row floor(i / columns). The right and lower `gap` pixels of
@@ -14,7 +14,7 @@
 import { type Cell, type Picture, pictureBytes, cellsOf } from './picture.js';
 
 export const MARGIN = 32;
-/** Of cells. A multiple of each pitch. */
+/** The width of the cells of a band. A multiple of each pitch. */
 export const MAP_WIDTH = 1024;
 export const BAR = 8;
 export const BAR_GAP = 8;
@@ -24,18 +24,18 @@ export const PITCHES = [
   { pitch: 8, gap: 1 },
   { pitch: 4, gap: 0 },
 ] as const;
-/** Of the cells of one band. Multiples of each pitch. */
+/** The height of the cells of one band. Multiples of each pitch. */
 const MOST_HEIGHT = 256;
 const LEAST_HEIGHT = 16;
-/** Bands become lower rather than that all of them are higher than this, while they can. */
+/** If all bands together would be higher than this, each becomes lower, down to the least height. */
 const ALL_HEIGHTS = 16_384;
 
 export interface Band {
   readonly picture: Picture;
-  /** Of the caption. */
+  /** The top of the caption. */
   readonly top: number;
   readonly barTop: number;
-  /** Of the cells. */
+  /** The top of the cells. */
   readonly mapTop: number;
   readonly mapHeight: number;
   readonly pitch: number;
@@ -51,7 +51,7 @@ export interface Layout {
   readonly bands: readonly Band[];
 }
 
-/** Of the cells of one picture among `count`. */
+/** The height of the cells of each of `count` pictures. */
 function heightOf(count: number): number {
   const height = Math.floor(ALL_HEIGHTS / Math.max(1, count) / LEAST_HEIGHT) * LEAST_HEIGHT;
   return Math.min(MOST_HEIGHT, Math.max(LEAST_HEIGHT, height));

@@ -1,8 +1,8 @@
-// How a cell is painted that stands for pages of several states. The script of the HTML page
-// does the same, with the same numbers (html-map.ts).
+// How a cell with pages of several states is painted. The script of the HTML page does the same with
+// the same numbers (html/map.ts).
 import { type Cell, IN_MEMORY, type PageState, STATES, fill } from './picture.js';
 
-/** `over` is laid on `under`. */
+/** `over` is painted on `under`. */
 export interface Paint {
   readonly over: PageState;
   readonly under: PageState;
@@ -10,9 +10,9 @@ export interface Paint {
   readonly alpha: number;
 }
 
-/** What is in memory in part is seen, however little it is; and it never looks like all. */
+/** A cell that is partly in memory is visible however small the part is, and never looks full. */
 export const OPACITY = {
-  /** From nothing to all. */
+  /** The number of steps from empty to full. */
   steps: 8,
   least: 0.2,
   most: 0.8,
@@ -25,7 +25,7 @@ function alphaOf(share: number): number {
   return least + ((most - least) * (step - 1)) / (steps - 2);
 }
 
-/** What is in memory of the cell, by its most frequent state, on what is not, by the most frequent of those. */
+/** The most frequent state in memory, painted on the most frequent state that is not. */
 export function paintOf(cell: Cell): Paint {
   const alpha = alphaOf(fill(cell));
   let [over, under]: [PageState | undefined, PageState | undefined] = [undefined, undefined];

@@ -1,5 +1,5 @@
-// The colours of pictures, in one place. States differ in lightness as well as in hue: they are
-// told apart by people who see few colours, and in print.
+// The colours of pictures, in one place. States differ in lightness as well as in hue, so that they can
+// be distinguished by colour-blind people and in print.
 import type { PageState } from './picture.js';
 
 /** '#rrggbb' each. */
@@ -42,7 +42,7 @@ export function rgbOf(color: string): Rgb {
   return [number >> 16, (number >> 8) & 0xff, number & 0xff];
 }
 
-/** `over` laid on `under`, `alpha` of 0 to 1 opaque; as browsers do it. */
+/** `over` painted on `under` with opacity `alpha`, 0 to 1, as browsers do it. */
 export function blend(over: Rgb, under: Rgb, alpha: number): Rgb {
   const part = (index: 0 | 1 | 2): number => Math.round(under[index] + (over[index] - under[index]) * alpha);
   return [part(0), part(1), part(2)];

@@ -1,18 +1,18 @@
-// A picture of pages: runs of states, and the cells that a given width has room for.
+// A picture of pages: runs of states, and the cells that fit into a given width.
 import type { Residency, ResidencyRun } from '../../index.js';
 
 /**
- * What is shown of a page, the most telling first: where a cell stands for many pages, the
- * share of each decides.
+ * The states of a page that are shown, the most informative first. If a cell stands for many pages, the
+ * share of each state decides.
  */
 export const STATES = ['dirty', 'writeback', 'mapped', 'resident', 'swapped', 'evicted', 'absent'] as const;
 export type PageState = (typeof STATES)[number];
 
 export const IN_MEMORY: ReadonlySet<PageState> = new Set(['dirty', 'writeback', 'mapped', 'resident']);
 
-/** In words, for legends. `mapped` and `swapped` are known of mappings of a process only. */
+/** The states in words, for legends. `mapped` and `swapped` are known only for mappings of a process. */
 export const MEANING: Readonly<Record<PageState, string>> = {
-  dirty: 'changed, not on the disk yet',
+  dirty: 'changed, not yet on the disk',
   writeback: 'being written to the disk',
   mapped: 'in memory, and in the page tables of the process',
   resident: 'in memory',
@@ -21,25 +21,25 @@ export const MEANING: Readonly<Record<PageState, string>> = {
   absent: 'not in memory',
 };
 
-/** Pages that are alike. Bytes of the file, or of the mapping. */
+/** Consecutive pages in the same state. Bytes of the file, or of the mapping. */
 export interface StateRun {
   readonly offset: number;
   readonly length: number;
   readonly state: PageState;
 }
 
-/** What is to be drawn. */
+/** A picture to draw. */
 export interface Picture {
   readonly title: string;
   /** Bytes in a page. */
   readonly pageSize: number;
   /** Ascending, without gaps. */
   readonly runs: readonly StateRun[];
-  /** Why the kernel's answer is not to be relied on. */
+  /** Why the kernel's answer is unreliable. */
   readonly doubt?: string;
 }
 
-/** Pages, by state. A page that the range touches in part is one. */
+/** Numbers of pages by state. A page that is partly in the range counts. */
 export type Counts = Readonly<Record<PageState, number>>;
 
 function stateOf(run: ResidencyRun): PageState {
@@ -49,7 +49,7 @@ function stateOf(run: ResidencyRun): PageState {
   return run.evicted === true ? 'evicted' : 'absent';
 }
 
-/** Appends a run, or makes the last one longer. */
+/** Appends a run, or extends the last one. */
 export function appendRun(runs: StateRun[], run: StateRun): void {
   const last = runs.at(-1);
   if (last?.state === run.state && last.offset + last.length === run.offset) runs[runs.length - 1] = { ...last, length: last.length + run.length };
@@ -73,7 +73,7 @@ export const NO_COUNTS = Object.fromEntries(STATES.map((state) => [state, 0])) a
 export function countsOf({ runs, pageSize }: Picture): Counts {
   const counts = { ...NO_COUNTS } as Record<PageState, number>;
   for (const { offset, length, state } of runs) {
-    // A run begins where a page does, but for the first.
+    // Each run begins with a page, except the first.
     counts[state] += Math.ceil((offset + length) / pageSize) - Math.floor(offset / pageSize);
   }
   return counts;
@@ -95,7 +95,7 @@ export interface Cell {
   readonly shares: ReadonlyMap<PageState, number>;
 }
 
-/** The state that most of the cell is in; of equals the most telling. */
+/** The state of most of the cell; of equal shares the most informative. */
 export function mainState({ shares }: Cell): PageState {
   let main: PageState = 'absent';
   let most = 0;
@@ -113,7 +113,7 @@ export function fill({ shares, length }: Cell): number {
   return length === 0 ? 0 : bytes / length;
 }
 
-/** At most `most` cells, each of the same number of pages, but for the last. */
+/** At most `most` cells, all of the same number of pages except the last. */
 export function cellsOf(picture: Picture, most: number): Cell[] {
   const { runs, pageSize } = picture;
   const [first] = runs;

@@ -1,4 +1,4 @@
-// Pictures as a PNG: the bands of waffle.ts, in the light theme, without words.
+// Pictures as a PNG: the bands of grid.ts in the light theme, without text.
 import { constants } from 'node:zlib';
 import { PNG } from 'pngjs';
 import { UsageError } from '../common/exit.js';
@@ -8,7 +8,7 @@ import type { PageState, Picture } from './picture.js';
 import { barOf, sumsOf } from './totals.js';
 import { BAR, MAP_WIDTH, MARGIN, layoutOf, place } from './grid.js';
 
-/** Pixels. What shows PNGs takes no larger ones, and they are whole in memory. */
+/** Pixels. Viewers do not show larger PNGs, and the whole PNG is in memory. */
 const MOST_HEIGHT = 65_535;
 
 class Canvas {
@@ -31,16 +31,16 @@ class Canvas {
     }
   }
 
-  /** Unfiltered: areas of one colour are smallest so. */
+  /** Without filters: areas of one colour are smallest that way. */
   toBuffer(): Buffer {
     return PNG.sync.write(this.#png, { colorType: 2, inputHasAlpha: true, filterType: 0, deflateStrategy: constants.Z_DEFAULT_STRATEGY, deflateLevel: 6 });
   }
 }
 
-/** @throws {UsageError} of too many pictures: some 1,000 */
+/** @throws {UsageError} for too many pictures: about 1,000 */
 export function pngOf(pictures: readonly Picture[]): Buffer {
   const { width, height, bands } = layoutOf(pictures);
-  if (height > MOST_HEIGHT) throw new UsageError(`a PNG of ${pictures.length} files would be ${height} pixels high: --html has room for them`);
+  if (height > MOST_HEIGHT) throw new UsageError(`a PNG of ${pictures.length} files would be ${height} pixels high, more than ${MOST_HEIGHT}: use --html`);
   const color = (state: PageState): Rgb => rgbOf(LIGHT.states[state]);
   const canvas = new Canvas(width, height, rgbOf(LIGHT.card));
   for (const band of bands) {

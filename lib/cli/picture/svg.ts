@@ -1,5 +1,5 @@
-// Pictures as an SVG: the bands of waffle.ts with titles, counts and a legend. Where its reader
-// prefers dark, it is dark.
+// Pictures as an SVG: the bands of grid.ts with titles, counts and a legend. It is dark for readers who
+// prefer dark.
 import { escaped } from './escape.js';
 import { DARK, LIGHT, cssVariables } from './palette.js';
 import { type Paint, paintOf, samePaint } from './paint.js';
@@ -11,7 +11,7 @@ import { BAR, type Band, MAP_WIDTH, MARGIN, layoutOf } from './grid.js';
 /** Pixels above each band: a title and a line of counts. */
 const CAPTION = 52;
 const LEGEND_ENTRY = 24;
-/** Of the title line: what is longer loses its beginning, which is the less telling part of a path. */
+/** The most characters of a title: a longer one loses its beginning, the less informative part of a path. */
 const TITLE_LENGTH = 104;
 
 const STYLE = `
@@ -33,7 +33,7 @@ function shorten(title: string): string {
   return title.length <= TITLE_LENGTH ? title : `…${title.slice(1 - TITLE_LENGTH)}`;
 }
 
-/** Neighbouring cells that are painted alike: [first, end). */
+/** Adjacent cells that are painted the same: [first, end). */
 interface Stretch {
   readonly first: number;
   readonly end: number;
@@ -51,7 +51,7 @@ function stretchesOf(cells: readonly Cell[]): Stretch[] {
   return stretches;
 }
 
-/** At most three: the rest of a row, whole rows, the beginning of a row. */
+/** At most three rectangles: the rest of a row, whole rows, the beginning of a row. */
 function rectanglesOf({ columns, pitch, mapTop }: Band, { first, end }: Stretch, rest: string): string {
   let text = '';
   for (let from = first; from < end; ) {
@@ -102,16 +102,16 @@ function countsLine(picture: Picture): string {
 }
 
 function scaleOf({ cells, picture }: Band): string {
-  // The second is whole, the first may not be.
+  // The second cell is complete, the first may not be.
   const { length } = cells[1] ?? cells[0] ?? { length: 0 };
   const pages = Math.ceil(length / picture.pageSize);
-  return pages > 1 ? ` · a square is ${formatCount(pages)} pages` : '';
+  return pages > 1 ? ` · each square is ${formatCount(pages)} pages` : '';
 }
 
 function bandOf(band: Band, number: number): string {
   const { picture, top, barTop } = band;
   const bar = barOf(sumsOf(picture), MAP_WIDTH).map(({ state, start, end }) => rectangle(MARGIN + start, barTop, end - start, BAR, `class="${state}"`));
-  const doubt = picture.doubt === undefined ? '' : ` <tspan class="doubt">· not to be relied on<title>${escaped(picture.doubt)}</title></tspan>`;
+  const doubt = picture.doubt === undefined ? '' : ` <tspan class="doubt">· unreliable<title>${escaped(picture.doubt)}</title></tspan>`;
   return [
     '<g class="file">',
     `<text class="title" x="${MARGIN}" y="${top + 15}">${escaped(shorten(picture.title))}</text>`,

@@ -1,4 +1,4 @@
-// What a picture comes to: its sums, and all of its pages in one bar.
+// The totals of a picture, and a bar of all its pages.
 import { type Counts, IN_MEMORY, type PageState, type Picture, STATES, pictureBytes, countsOf, pagesInMemoryOf, pagesOf } from './picture.js';
 
 export interface PictureTotals {
@@ -7,7 +7,7 @@ export interface PictureTotals {
   readonly pages: number;
   readonly pagesInMemory: number;
   readonly bytes: number;
-  /** Of the picture: the rest of a file's last page is none of it. */
+  /** Bytes of the picture only: the rest of a file's last page does not count. */
   readonly bytesInMemory: number;
 }
 

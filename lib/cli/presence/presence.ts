@@ -24,35 +24,35 @@ interface PresenceOptions extends TargetOptions {
   readonly all?: boolean;
 }
 
-const CLAIMED = 'the kernel tells what is in memory only to those who own the file or may write to it, and calls all of it resident to others';
+const CLAIMED = 'you neither own the file nor may write to it, so the kernel reports every page as resident';
 const EVERY = 1000;
 
 export function presenceCommand(terminal: Terminal): Command {
   const command = withTargets(newCommand('presence'))
     .summary('show which pages of files are in memory')
-    .description('Shows which pages of files are in the page cache: resident, dirty, being written, evicted. Reads nothing in.')
-    .option('-s, --summary', 'only the sums')
-    .option('--json', 'as JSON')
-    .option('--png <file>', 'draw a picture, as PNG')
-    .option('--svg <file>', 'draw a picture, as SVG')
-    .option('--html <file>', 'make a page to look through with the mouse')
-    .option('-w, --watch', 'show it again and again, until SIGINT')
-    .addOption(new Option('--interval <time>', 'how often: 2, 500ms').default(EVERY, '1s').argParser(parseTime).implies({ watch: true }))
-    .addOption(new Option('--pid <pid>', 'what a process has mapped of the files, or of all its files: each page in its page tables, in the page cache only, in swap').argParser(parseCount))
+    .description('Shows which pages of files are in the page cache: resident, dirty, being written, evicted. Reads nothing from the disk.')
+    .option('-s, --summary', 'print only the totals')
+    .option('--json', 'print JSON')
+    .option('--png <file>', 'draw a picture as PNG')
+    .option('--svg <file>', 'draw a picture as SVG')
+    .option('--html <file>', 'make an HTML page to explore with the mouse')
+    .option('-w, --watch', 'repeat until SIGINT')
+    .addOption(new Option('--interval <time>', 'time between repetitions of --watch: 2, 500ms').default(EVERY, '1s').argParser(parseTime).implies({ watch: true }))
+    .addOption(new Option('--pid <pid>', 'show the mappings of the files (default: of all files) in this process: which pages are in its page tables, only in the page cache, or in swap').argParser(parseCount))
     .option('--all', 'with --pid: also show mappings without a file')
     .action(acts((paths: string[], options: PresenceOptions) => presence(terminal, paths, options)));
   return describe(command, {
     examples: [
       { call: 'memmap presence /var/lib/db/*.db', what: 'a map of each file' },
       { call: 'memmap presence --watch data/', what: 'live, all files below data/' },
-      { call: 'memmap presence --html cache.html *.idx', what: 'a page to hover over' },
-      { call: 'memmap presence -s --json / -F -i "*.log"', what: 'sums of a file system, without logs' },
+      { call: 'memmap presence --html cache.html *.idx', what: 'an interactive page' },
+      { call: 'memmap presence -s --json / -F -i "*.log"', what: 'totals of a file system, without logs' },
       { call: 'find . -name "*.so" -print0 | memmap presence -0 -b -', what: 'a list of files' },
-      { call: 'memmap presence --pid 1234 data.db', what: 'what process 1234 has of it' },
+      { call: 'memmap presence --pid 1234 data.db', what: 'its pages in process 1234' },
     ],
     notes: [
-      'Directories are gone through with all that is below them. Symbolic links inside them are not followed, and of a file with several names one counts, unless options say otherwise. Paths that are given may be links.',
-      'On Linux before 6.5, and on file systems that do not tell, dirty, written and evicted pages are not told from others. Where the user neither owns a file nor may write to it, the kernel calls all pages resident: the command then says that its answer is not to be relied on.',
+      'Directories are searched with everything below them. By default symbolic links inside them are not followed, and a file with several names counts once. The given paths themselves may be links.',
+      'Before Linux 6.5, and on some file systems, dirty, written and evicted pages cannot be distinguished from others. If the user neither owns a file nor may write to it, the kernel reports all pages as resident: the command then marks the result as unreliable.',
       'In ASCII: # is in memory, + and : in part, * dirty, > being written, - evicted, . not in memory, @ in the page tables, s in swap.',
     ],
   });
@@ -60,10 +60,10 @@ export function presenceCommand(terminal: Terminal): Command {
 
 function validate({ json, watch, png, svg, html, summary, pid, all, range }: PresenceOptions): void {
   const pictures = png !== undefined || svg !== undefined || html !== undefined;
-  if (watch === true && (json === true || pictures)) throw new UsageError('--watch shows it in the terminal: without --json, --png, --svg, --html');
-  if (summary === true && pictures) throw new UsageError('--summary leaves no pictures to draw');
+  if (watch === true && (json === true || pictures)) throw new UsageError('--watch writes to the terminal: it cannot be combined with --json, --png, --svg or --html');
+  if (summary === true && pictures) throw new UsageError('--summary cannot be combined with --png, --svg or --html');
   if (all === true && pid === undefined) throw new UsageError('--all requires --pid');
-  if (range !== undefined && pid !== undefined) throw new UsageError('--range is about files, not about mappings of a process');
+  if (range !== undefined && pid !== undefined) throw new UsageError('--range and --pid cannot be combined: a range is a part of files');
 }
 
 async function presence(terminal: Terminal, paths: string[], options: PresenceOptions): Promise<number> {
@@ -102,7 +102,7 @@ function presenceOf(target: Target, range: ByteRange | undefined): Presence | un
   return { path: target.path, size: target.size, picture, detailed: residency.dirty !== undefined };
 }
 
-/** Tells of all; keeps what is to be drawn. */
+/** Reports all files, and returns the pictures to draw. */
 function tell(report: Report, paths: readonly string[], options: PresenceOptions): readonly Picture[] {
   const { png, svg, html } = options;
   const keep = png !== undefined || svg !== undefined || html !== undefined;
@@ -127,7 +127,7 @@ const CLEAR_BELOW = '\x1b[J';
 const OTHER_SCREEN = '\x1b[?1049h\x1b[?25l';
 const BACK = '\x1b[?25h\x1b[?1049l';
 
-/** Shows it again and again, until SIGINT: on a screen of its own, which a terminal has. */
+/** Repeats the report until SIGINT, on the alternate screen of a terminal. */
 function showAgain(terminal: Terminal, paths: readonly string[], options: PresenceOptions): Promise<number> {
   const interactive = terminal.isInteractive;
   if (interactive) terminal.write(OTHER_SCREEN);

@@ -1,4 +1,4 @@
-// What a process has mapped, page by page: proc_pid_pagemap(5), and the page cache behind it.
+// The mappings of a process, page by page: proc_pid_pagemap(5), and the page cache behind them.
 import { closeSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type MapEntry, type ResidencyRun, features, maps, residencyOf } from '../../index.js';
@@ -11,7 +11,7 @@ import type { Complaint } from '../common/targets.js';
 const ENTRY = 8;
 /** Entries read at a time. */
 const AT_ONCE = 2 ** 16;
-/** Of the upper half of an entry: bit 63 is present, bit 62 swapped. */
+/** Bits of the upper half of an entry: bit 63 is present, bit 62 swapped. */
 const PRESENT = 0x80000000;
 const SWAPPED = 0x40000000;
 
@@ -25,7 +25,7 @@ class Pagemap {
     this.#pageSize = pageSize;
   }
 
-  /** What the page tables have of [start, end): 'mapped', 'swapped' or 'absent'. Offsets are bytes from `start`. */
+  /** The states of [start, end) in the page tables: 'mapped', 'swapped' or 'absent'. Offsets are bytes from `start`. */
   runs(start: bigint, end: bigint): StateRun[] {
     const runs: StateRun[] = [];
     const pages = Number((end - start) / BigInt(this.#pageSize));
@@ -48,7 +48,7 @@ class Pagemap {
   }
 }
 
-/** The file of a mapping, as far as we can open it: what it is called now, or what the kernel keeps of it. */
+/** A path by which the file of a mapping can be opened: its own, or the kernel's link in map_files. */
 function fileOf(pid: number, { path, deleted, inode, start, end }: MapEntry): string | undefined {
   if (path === undefined) return undefined;
   const kept = `/proc/${pid}/map_files/${start.toString(16)}-${end.toString(16)}`;
@@ -56,13 +56,13 @@ function fileOf(pid: number, { path, deleted, inode, start, end }: MapEntry): st
     try {
       if (statSync(candidate).ino === inode) return candidate;
     } catch {
-      // The next one, perhaps.
+      // Try the next one.
     }
   }
   return undefined;
 }
 
-/** The same, with the part of the page cache that lies under pages that the page tables do not have. */
+/** The same runs, where absent pages get their state in the page cache. */
 function withPageCache(runs: readonly StateRun[], file: string, fileOffset: number, length: number): readonly StateRun[] {
   const { size } = statSync(file);
   if (size <= fileOffset) return runs;
@@ -88,7 +88,7 @@ function stateOf({ resident, evicted }: ResidencyRun): PageState {
   return resident ? 'resident' : evicted === true ? 'evicted' : 'absent';
 }
 
-/** Which mappings are of the files at these paths. */
+/** Returns a function that selects the mappings of the files at these paths. */
 function chooser(paths: readonly string[], fail: Complaint): (entry: MapEntry) => boolean {
   const wanted = new Map<number, string>();
   for (const path of paths) {
@@ -102,10 +102,10 @@ function chooser(paths: readonly string[], fail: Complaint): (entry: MapEntry) =
 }
 
 /**
- * The mappings of a process that are of these files; of all its files, if none are named; of
- * `all`, too, what is of no file and can be read or written.
+ * The mappings of these files in a process; of all its files if `paths` is empty; with `all` also readable
+ * and writable mappings without a file.
  *
- * @throws {SystemError} ENOENT, ESRCH; EACCES, EPERM of another user's process
+ * @throws {SystemError} ENOENT, ESRCH; EACCES, EPERM for a process of another user
  */
 export function* mappingsOf(pid: number, paths: readonly string[], all: boolean, fail: Complaint): Generator<Presence, void, undefined> {
   const isChosen = paths.length > 0 ? chooser(paths, fail) : (entry: MapEntry) => entry.inode !== 0 || (all && (entry.readable || entry.writable));

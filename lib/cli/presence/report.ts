@@ -1,18 +1,18 @@
-// What `memmap presence` reports of files: lines for people, JSON for programs.
+// The reports of `memmap presence`: lines for people, JSON for programs.
 import { type Counts, NO_COUNTS, type PageState, type Picture, STATES, type StateRun, pictureBytes, countsOf, pagesInMemoryOf, pagesOf } from '../picture/picture.js';
 import { formatBytes, formatCount, formatFiles, formatShare } from '../common/units.js';
 import { legend, mapLine } from '../picture/ansi.js';
 import type { Terminal } from '../common/terminal.js';
 
-/** What is known of a file, or of a mapping of a process. */
+/** The result for a file, or for a mapping of a process. */
 export interface Presence {
   readonly path: string;
   /** Bytes of the file, or of the mapping. */
   readonly size: number;
   readonly picture: Picture;
-  /** False: this kernel does not tell what is dirty, being written or evicted (Linux before 6.5). */
+  /** False if this kernel does not report dirty, written and evicted pages (Linux before 6.5). */
   readonly detailed: boolean;
-  /** Of a mapping of a process: its first address. */
+  /** The first address of a mapping. */
   readonly address?: bigint;
 }
 
@@ -58,10 +58,10 @@ export class Totals {
   }
 }
 
-/** Tells of one file after the other, and of them all at the end. */
+/** Reports one file after the other, and the totals at the end. */
 export abstract class Report {
   protected readonly terminal: Terminal;
-  /** Only the sums are told. */
+  /** Whether to report only the totals. */
   protected readonly summary: boolean;
   protected readonly totals: Totals = new Totals();
 
@@ -70,7 +70,7 @@ export abstract class Report {
     this.summary = summary;
   }
 
-  /** How many could not be reported. */
+  /** How many files failed. */
   get failures(): number {
     return this.totals.failures;
   }
@@ -92,7 +92,7 @@ export abstract class Report {
 }
 
 export class TextReport extends Report {
-  /** One picture for each set of states, for the legend: not those of a million files. */
+  /** One run for each state that occurs, for the legend: the runs of a million files would not fit. */
   readonly #states = new Map<PageState, StateRun>();
 
   protected override tell({ picture }: Presence, counts: Counts): void {
@@ -101,7 +101,7 @@ export class TextReport extends Report {
     this.terminal.line(colors.bold(picture.title));
     if (pictureBytes(picture) > 0) this.terminal.line(`  ${mapLine(picture, this.terminal.width - 2, this.terminal)}`);
     this.terminal.line(`  ${pictureBytes(picture) === 0 ? 'empty' : counted(counts, picture.pageSize)}`);
-    if (picture.doubt !== undefined) this.terminal.line(`  ${colors.yellow(`not to be relied on: ${picture.doubt}`)}`);
+    if (picture.doubt !== undefined) this.terminal.line(`  ${colors.yellow(`unreliable: ${picture.doubt}`)}`);
   }
 
   protected override tellFailure(path: string, message: string): void {
@@ -116,14 +116,14 @@ export class TextReport extends Report {
     }
     if (totals.files > 1 || this.summary) this.terminal.line(`${formatFiles(totals.files)}: ${totals.text}`);
     if (totals.doubtful > 0 && (totals.files > 1 || this.summary)) {
-      this.terminal.line(`${formatFiles(totals.doubtful)} of them not to be relied on: the kernel tells only those who own a file or may write to it`);
+      this.terminal.line(`${formatFiles(totals.doubtful)} of them unreliable: you neither own them nor may write to them, so the kernel reports every page as resident`);
     }
     if (totals.files === 0 && totals.failures === 0) this.terminal.line('no files');
-    if (!totals.detailed) this.terminal.line('this kernel does not tell what is dirty, being written or evicted: Linux 6.5 does, on most file systems');
+    if (!totals.detailed) this.terminal.line('this kernel does not report dirty, written and evicted pages: Linux 6.5 does, on most file systems');
   }
 }
 
-/** One object, written as it comes: a million files need not be in memory. */
+/** One JSON object, written file by file, so that a million files need not be in memory. */
 export class JsonReport extends Report {
   readonly #failed: { path: string; message: string }[] = [];
   #begun = false;

@@ -1,5 +1,5 @@
 // memmap completion: scripts that complete the command line in shells, made from the commands.
-// A script asks no process for its words: pressing TAB starts no Node.
+// A script contains all its words: pressing TAB does not start Node.
 import { type Argument, Argument as NamedArgument, type Command, type Option } from 'commander';
 import { acts, describe, newCommand } from '../common/command.js';
 import { EXIT } from '../common/exit.js';
@@ -10,26 +10,26 @@ const SHELLS = { bash, zsh, fish } as const;
 export function completionCommand(terminal: Terminal): Command {
   const command = newCommand('completion');
   command
-    .summary('print a script that completes memmap in a shell')
+    .summary('print a completion script for a shell')
     .description('Prints a script that completes commands, options, files and processes of memmap in bash, zsh or fish.')
-    .addArgument(new NamedArgument('<shell>', 'which shell it is for').choices(Object.keys(SHELLS)))
+    .addArgument(new NamedArgument('<shell>', 'the shell').choices(Object.keys(SHELLS)))
     .action(acts((shell: keyof typeof SHELLS) => {
       terminal.write(SHELLS[shell](grammarOf(command.parent as Command)));
       return EXIT.done;
     }));
   return describe(command, {
     examples: [
-      { call: 'source <(memmap completion bash)', what: 'in this shell; for all, in ~/.bashrc' },
+      { call: 'source <(memmap completion bash)', what: 'this shell; add it to ~/.bashrc for all' },
       { call: 'source <(memmap completion zsh)', what: 'in ~/.zshrc, after compinit' },
       { call: 'memmap completion fish | source', what: 'in this shell' },
     ],
     notes: [
-      'To install it for good, keep what it prints where the shell looks: for bash in ~/.local/share/bash-completion/completions/memmap (needs the package bash-completion; a line in ~/.bashrc does not), for zsh in a file _memmap in a directory of $fpath, for fish in ~/.config/fish/completions/memmap.fish. Print it again after an update.',
+      'To install it permanently, save the script where the shell looks: for bash in ~/.local/share/bash-completion/completions/memmap (needs the package bash-completion; a line in ~/.bashrc does not), for zsh in a file _memmap in a directory of $fpath, for fish in ~/.config/fish/completions/memmap.fish. Save it again after an update.',
     ],
   });
 }
 
-/** What the shell has to offer for a value: it is told by the value's name. */
+/** What the shell offers for a value. The name of the value determines it. */
 type Kind = 'file' | 'directory' | 'pid' | 'command' | 'other';
 
 interface Value {
@@ -39,11 +39,11 @@ interface Value {
 }
 
 interface Flag {
-  /** Both, or one: '-f', '--follow'. */
+  /** One or both names: '-f', '--follow'. */
   readonly names: readonly string[];
   readonly what: string;
   readonly repeated: boolean;
-  /** That the next word is; undefined where there is none, or need not be. */
+  /** The value in the next word; undefined if there is none, or it is optional. */
   readonly value: Value | undefined;
 }
 
@@ -54,7 +54,7 @@ interface Word {
   readonly values: readonly (Value & { readonly variadic: boolean })[];
 }
 
-/** What can be written: commands do not nest. */
+/** The grammar of the command line. Commands do not nest. */
 interface Grammar {
   readonly name: string;
   readonly flags: readonly Flag[];
@@ -73,7 +73,7 @@ function flagOf({ short, long, flags, description, required, argChoices }: Optio
   return {
     names: [short, long].filter((one) => one !== undefined),
     what: description,
-    repeated: description.includes('may be repeated'),
+    repeated: description.includes('repeatable'),
     value: required ? { name, kind: kindOf(name), choices: argChoices ?? [] } : undefined,
   };
 }
@@ -96,7 +96,7 @@ function grammarOf(program: Command): Grammar {
   return { name: program.name(), flags: flagsOf(program), commands };
 }
 
-/** As one word of a shell. */
+/** Quotes a text as one word of a shell. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
@@ -105,7 +105,7 @@ const namesOf = (flags: readonly Flag[]): string => flags.flatMap(({ names }) =>
 
 // bash ----------------------------------------------------------------------------------------
 
-/** What offers a value, as statements. Files are left to readline, which knows how to quote them. */
+/** The statements that offer a value. Files are left to readline, which quotes them correctly. */
 function bashOffer({ commands }: Grammar, { kind, choices }: Value): string {
   if (choices.length > 0) return `_memmap_words ${quote(choices.join(' '))}; return`;
   if (kind === 'file') return 'return';
@@ -114,7 +114,7 @@ function bashOffer({ commands }: Grammar, { kind, choices }: Value): string {
   return `_memmap_words ${quote(kind === 'command' ? commands.map(({ name }) => name).join(' ') : '')}; return`;
 }
 
-/** Options before a word that is their value, those with the same offer together. */
+/** Cases for options whose value is the present word; options with the same offer share one. */
 function bashValues(grammar: Grammar, flags: readonly Flag[]): string[] {
   const offers = new Map<string, string[]>();
   for (const { names, value } of flags) {
@@ -127,7 +127,7 @@ function bashValues(grammar: Grammar, flags: readonly Flag[]): string[] {
 
 function bashCommand(grammar: Grammar, { name, flags, values }: Word): string {
   const valued = bashValues(grammar, flags);
-  // Of several arguments those that are files decide: readline offers them for any.
+  // If one of several arguments is a file, readline offers files for all.
   const main = values.find(({ kind }) => kind === 'file') ?? values[0] ?? { name: '', kind: 'other' as const, choices: [] };
   return [
     `    ${name})`,

@@ -47,7 +47,7 @@ function firstLower(words: string): string {
   return words.charAt(0).toLowerCase() + words.slice(1);
 }
 
-/** Text as roff has it: no character of it means anything to roff. */
+/** Escapes a text, so that no character has a meaning for roff. */
 function text(words: string): string {
   return words
     .replaceAll('\\', '\\e')
@@ -64,7 +64,7 @@ function argument(words: string): string {
   return `"${text(words).replaceAll('"', '\\(dq')}"`;
 }
 
-/** What comes after an empty line is a file, or a part of one: it is shown as it stands. */
+/** A paragraph. Text after an empty line is a file or a part of one, and is shown verbatim. */
 function paragraph(words: string): string[] {
   const [first = '', ...rest] = words.split('\n\n');
   if (rest.length === 0) return ['.PP', text(first)];

@@ -187,7 +187,7 @@ export class Header {
 
   #freePlace(): number {
     const at = this.#placeOf(0);
-    if (at === -1) throw new StateError('ERR_MEMMAP_STORE_FULL', `The log has ${CATALOG_PLACES} pieces, the most that the format permits: compact() the store`);
+    if (at === -1) throw new StateError('ERR_MEMMAP_STORE_FULL', `The log is in too many pieces (${CATALOG_PLACES}, the most that the format permits): compact() the store`);
     return at;
   }
 

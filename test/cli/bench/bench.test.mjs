@@ -64,7 +64,7 @@ describe('memmap bench', function () {
     const directory = emptyDirectory('refused');
     const huge = file('huge', '');
     truncateSync(huge, 2 ** 30 + 1);
-    const cases = [[file('small', 'x'), 2, /has 1 B: 4(\.00)? KiB is the least/], [directory, 2, /is not a file/], [huge, 2, /1(\.00)? GiB is the most/], [file('none'), 1, /ENOENT/]];
+    const cases = [[file('small', 'x'), 2, /has 1 B: it must have at least 4(\.00)? KiB/], [directory, 2, /is not a file/], [huge, 2, /at most 1(\.00)? GiB/], [file('none'), 1, /ENOENT/]];
     for (const [path, code, message] of cases) {
       const { status, stdout, stderr } = memmap(['bench', '--file', path]);
       assert.deepEqual([status, stdout], [code, ''], path);

@@ -51,7 +51,7 @@ describe('memmap dump and restore', function () {
       readPages(path, [[0, 10]]);
       const { status, stdout, stderr } = memmap(['restore', dump]);
       assert.deepEqual([status, stderr], [0, '']);
-      assert.match(stdout, /^1 file: 120 KiB read, 40 KiB were there, [\d.]+ m?s, .*\/s\n$/);
+      assert.match(stdout, /^1 file: 120 KiB read, 40 KiB already in memory, [\d.]+ m?s, .*\/s\n$/);
       const { seconds, ...rest } = JSON.parse(memmap(['restore', '--json', dump]).stdout);
       assert.ok(seconds > 0);
       assert.deepEqual(rest, { files: 1, read: 0, present: 40 * PAGE, lost: 0, changed: [], gone: [], failed: 0, interrupted: false });
@@ -108,7 +108,7 @@ describe('memmap dump and restore', function () {
       child.kill('SIGINT');
       const { code, stdout } = await ended;
       assert.equal(code, 130);
-      assert.match(stdout, /^interrupted: .*; no dump is written\n$/);
+      assert.match(stdout, /^interrupted: .*; no dump was written\n$/);
       assert.equal(readFileSync(dump, 'utf8'), 'as it was');
       assert.deepEqual(readdirSync(dirname(dump)).filter((name) => name.startsWith('whole.dump')), ['whole.dump']);
     });
@@ -143,9 +143,9 @@ describe('memmap dump and restore', function () {
       assert.equal(status, 0);
       assert.deepEqual(stderr.split('\n').toSorted(), [
         '',
-        `${gone}: is gone`,
-        `${longer}: has changed since`,
-        `${shorter}: has changed since, and lost 16 KiB of what was in memory`,
+        `${gone}: the file no longer exists`,
+        `${longer}: the file has changed since the dump`,
+        `${shorter}: the file has changed since the dump, and no longer has 16 KiB that were in memory`,
       ]);
       assert.match(stdout, /^3 files: 104 KiB read, .*; 2 changed, 1 gone\n$/);
       assert.equal(mincorePages(longer), `00${'1'.repeat(10)}00000`);
@@ -190,12 +190,12 @@ describe('memmap dump and restore', function () {
     const record = (change) => () => [lines[0], JSON.stringify({ ...JSON.parse(lines[1]), ...change }), lines[2]];
     for (const [what, make, says] of [
       ['nothing', () => [], /is empty/],
-      ['something else', () => ['<html>'], /is not a dump of memmap/],
-      ['JSON of something else', () => ['{"version":1}'], /is not a dump of memmap/],
-      ['a later version', () => ['{"format":"memmap-dump","version":2}', ...lines.slice(1)], /is of version 2, and this memmap knows 1/],
+      ['something else', () => ['<html>'], /it is not a dump of memmap/],
+      ['JSON of something else', () => ['{"version":1}'], /it is not a dump of memmap/],
+      ['a later version', () => ['{"format":"memmap-dump","version":2}', ...lines.slice(1)], /has version 2, but this version of memmap supports 1/],
       ['no end', () => lines.slice(0, 2), /the end is missing, after line 2/],
       ['half a line', () => [...lines.slice(0, 1), lines[1].slice(0, 40)], /line 2 is damaged/],
-      ['a line too few', () => [lines[0], lines[2]], /has 0 files and says 1/],
+      ['a line too few', () => [lines[0], lines[2]], /has 0 files, but its last line says 1/],
       ['lines after the end', () => [...lines, lines[1]], /line 4 comes after the end/],
       ['a relative path', record({ path: 'x' }), /line 2 is damaged/],
       ['no size', record({ size: 'large' }), /line 2 is damaged/],
@@ -210,7 +210,7 @@ describe('memmap dump and restore', function () {
         const { status, stdout, stderr } = memmap(['restore', broken]);
         assert.deepEqual([status, stdout], [1, '']);
         assert.match(stderr, says);
-        assert.match(stderr, /Nothing has been restored\n$/);
+        assert.match(stderr, /Nothing was restored\n$/);
         assert.deepEqual(fincore([path]), [0]);
       });
     }

@@ -160,7 +160,7 @@ describe('memmap lock', function () {
       const { child, ended } = await locked(['--pidfile', file('taken.pid'), path]);
       const second = memmap(['lock', '--pidfile', file('taken.pid'), path]);
       assert.equal(second.status, 1);
-      assert.match(second.stderr, new RegExp(`taken\\.pid is taken by process ${child.pid}`));
+      assert.match(second.stderr, new RegExp(`taken\\.pid is held by process ${child.pid}`));
       assert.equal(readFileSync(file('taken.pid'), 'utf8'), `${child.pid}\n`);
       assert.deepEqual(left('taken.pid'), ['taken.pid']);
       child.kill();
@@ -213,7 +213,7 @@ describe('memmap lock', function () {
       const path = cold('too-large', 100 * PAGE + 1);
       const { status, stdout, stderr } = limited(65_536, ['--pidfile', file('limit.pid'), path]);
       assert.deepEqual([status, stdout], [1, '']);
-      assert.match(stderr, /404 KiB are to be locked \(413696 bytes\).*RLIMIT_MEMLOCK = 65536.*LimitMEMLOCK=413696.*ulimit -l 404/);
+      assert.match(stderr, /404 KiB of locked memory \(413696 bytes\).*RLIMIT_MEMLOCK = 65536.*LimitMEMLOCK=413696.*ulimit -l 404/);
       assert.deepEqual(fincore([path]), [0]);
       assert.ok(!existsSync(file('limit.pid')));
     });
@@ -267,7 +267,7 @@ while True:
       child.kill();
       const { code, stderr } = await ended;
       assert.equal(code, 0);
-      assert.match(stderr, /^memmap: systemd cannot be told: .*ENOENT.* Type=exec\n$/);
+      assert.match(stderr, /^memmap: cannot notify systemd: .*ENOENT.* Type=exec\n$/);
     });
   });
 });

@@ -290,7 +290,7 @@ describe('memmap maps', () => {
         // A namespace of its own.
       }
       if (name !== 'kthreadd') skip(this, 'no threads of the kernel in sight');
-      refused(['2'], 1, /process 2 \(kthreadd\) is a thread of the kernel: it has no mappings/);
+      refused(['2'], 1, /process 2 \(kthreadd\) is a kernel thread: it has no mappings/);
     });
 
     it('a zombie', async () => {
@@ -307,7 +307,7 @@ describe('memmap maps', () => {
       needsTools(this, 'setpriv');
       const got = spawnSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, MEMMAP, 'maps', String(one.pid)], { encoding: 'utf8' });
       assert.equal(got.status, 1);
-      assert.ok(got.stderr.includes(`process ${one.pid} is another user's`), got.stderr);
+      assert.ok(got.stderr.includes(`process ${one.pid} belongs to another user`), got.stderr);
       assert.ok(got.stderr.endsWith(`: sudo memmap maps ${one.pid}\n`), got.stderr);
     });
   });

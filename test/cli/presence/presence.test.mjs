@@ -186,7 +186,7 @@ m.madvise(21)`, [path]);
     assert.match(one.doubt, /own the file/);
     assert.equal(one.inMemory, 10);
     const { stdout } = memmap(['presence', path], nobody);
-    assert.match(stdout, /not to be relied on/);
+    assert.match(stdout, /unreliable: /);
     assert.equal(told([path]).files[0].inMemory, 0);
   });
 
@@ -231,7 +231,7 @@ m.madvise(21)`, [path]);
       const { status, stdout, stderr } = memmap(['presence', join(top(), 'nothing'), join(top(), 'a/one.db'), '/dev/null']);
       assert.equal(status, 1);
       assert.match(stderr, /^memmap: ENOENT.*nothing/m);
-      assert.match(stderr, /^memmap: \/dev\/null: neither a file nor a directory$/m);
+      assert.match(stderr, /^memmap: \/dev\/null: it is neither a file nor a directory$/m);
       assert.match(stdout, /2 of 2 pages in memory, 100%/);
     });
 

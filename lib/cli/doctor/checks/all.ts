@@ -11,7 +11,7 @@ const CHECKS = [
   checkGuard, checkKernel, checkSandbox,
 ] as const;
 
-/** What there is to say of a machine. Asks nobody: all that counts is in the facts. */
+/** The findings about a machine. They depend only on the facts. */
 export function findingsOf(facts: Facts): Finding[] {
   const sudo = facts.root ? '' : 'sudo ';
   return [...CHECKS.map((check) => check(facts, sudo)), ...checkPlaces(facts, sudo)];

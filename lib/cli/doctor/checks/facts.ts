@@ -1,6 +1,6 @@
-// What the checks judge: plain data, so that the facts of any machine can be judged on another.
+// The facts that the checks judge: plain data, so that those of one machine can be judged on another.
 
-/** A kernel's feature, as features() has it. */
+/** A feature of the kernel, from features(). */
 export interface FeatureFact {
   readonly supported: boolean;
   readonly call: string;
@@ -8,10 +8,10 @@ export interface FeatureFact {
   readonly code?: string;
 }
 
-/** A file system, and a path that was asked for on it. Bytes. */
+/** A path and its file system. Sizes are bytes. */
 export interface PlaceFact {
   readonly path: string;
-  /** As mountinfo has it: 'ext4', 'fuse.sshfs'. '' if unknown. */
+  /** The type in mountinfo: 'ext4', 'fuse.sshfs'. '' if unknown. */
   readonly type: string;
   /** statfs(2) f_type. */
   readonly magic: number;
@@ -21,26 +21,26 @@ export interface PlaceFact {
   readonly dax: boolean;
   /** 0: without a limit. */
   readonly size: number;
-  /** For those who are not root. */
+  /** Free for users other than root. */
   readonly free: number;
   /** 0: without a limit. */
   readonly inodes: number;
   readonly freeInodes: number;
-  /** Why it cannot be looked at: all else is empty then. */
+  /** Why it cannot be examined: then everything else is empty. */
   readonly error?: string;
 }
 
-/** Of the control group, and those it is in, the one with least room. Bytes. */
+/** The control group with the least room: that of this process or one that contains it. Bytes. */
 export interface GroupFact {
   readonly name: string;
   readonly version: 1 | 2;
   readonly limit: number;
   readonly current: number;
-  /** Of `current`, page cache. */
+  /** The part of `current` that is page cache. */
   readonly cache: number;
 }
 
-/** NaN is a number that this kernel does not tell. */
+/** The facts of a machine. NaN stands for a number that this kernel does not report. */
 export interface Facts {
   readonly kernel: string;
   readonly root: boolean;
@@ -52,7 +52,7 @@ export interface Facts {
   readonly memory: { readonly total: number; readonly available: number };
   readonly swap: { readonly total: number; readonly free: number; readonly swappiness: number };
   readonly pools: readonly { readonly size: number; readonly total: number; readonly free: number; readonly reserved: number; readonly overcommit: number }[];
-  /** Transparent huge pages: the words that are chosen. '' if this kernel has none. */
+  /** Transparent huge pages: the selected words. '' if this kernel has none. */
   readonly transparent: { readonly enabled: string; readonly defrag: string; readonly shmem: string };
   readonly numa: {
     readonly nodes: readonly { readonly id: number; readonly cpus: number; readonly total: number; readonly free: number }[];

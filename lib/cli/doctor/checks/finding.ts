@@ -1,9 +1,9 @@
-// What a check finds.
+// The result of a check.
 
-/** 'care' wants something done; 'note' is worth knowing. */
+/** 'care': the user should do something. 'note': worth knowing. */
 export type Level = 'ok' | 'note' | 'care';
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Finding {
   readonly id: string;
   readonly level: Level;
@@ -11,7 +11,7 @@ export interface Finding {
   readonly title: string;
   /** What it means for memory mapping. */
   readonly detail: string;
-  /** Commands for a shell: what helps at once first, then what makes it last. */
+  /** Shell commands: first those that help at once, then those that last after a reboot. */
   readonly fix?: readonly string[];
 }
 

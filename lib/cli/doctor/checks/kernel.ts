@@ -1,8 +1,8 @@
-// Checks of what the kernel offers, and of what a sandbox forbids.
+// Checks of the kernel's features, and of calls that a sandbox forbids.
 import type { FeatureFact, Facts } from './facts.js';
 import { type Finding, type Sudo, sysctl } from './finding.js';
 
-/** Takes root everywhere, and is for tests. */
+/** A feature for tests, which always needs root. */
 const FOR_TESTS = 'poison';
 /** Calls that containers forbid without CAP_SYS_NICE. */
 const PLACING: ReadonlySet<string> = new Set(['numa', 'preferredMany', 'weightedInterleave', 'homeNode']);
@@ -13,7 +13,7 @@ function missing({ supports }: Facts, forbidden: boolean): Missing[] {
   return Object.entries(supports).filter(([name, { supported, code }]) => name !== FOR_TESTS && !supported && (code === 'EPERM' || code === 'EACCES') === forbidden);
 }
 
-/** '6.11' as a number that compares. */
+/** '6.11' as a number for comparison. */
 function rank(version: string): number {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   return major * 1000 + minor;
@@ -31,7 +31,7 @@ export function checkKernel(facts: Facts): Finding {
     id,
     level: 'note',
     title: `Linux ${kernel} lacks ${lacking.length} of ${Object.keys(facts.supports).length} features${older ? `: Linux ${newest.since} has all` : ', which newer ones have or were built with'}`,
-    detail: `memmap works without, and says so where it is asked for one. ENOSYS of a call that the kernel's version has comes from how it was built, or from a sandbox.\n${list.join('\n')}`,
+    detail: `memmap works without them; a call that needs one throws ERR_MEMMAP_UNSUPPORTED. If this version of the kernel should have a call that fails with ENOSYS, it was built without it, or a sandbox forbids it.\n${list.join('\n')}`,
   };
 }
 
@@ -51,7 +51,7 @@ export function checkSandbox(facts: Facts, sudo: Sudo): Finding {
     id,
     level: 'note',
     title: `${forbidden.length} features are forbidden here: a sandbox, or missing capabilities`,
-    detail: `The kernel has them and answers EPERM: a seccomp filter, as containers have one, or no right to.\n${forbidden.map(([name, { call }]) => `${name}: ${call}`).join('\n')}`,
+    detail: `The kernel has them but returns EPERM: because of a seccomp filter, as in containers, or a missing capability.\n${forbidden.map(([name, { call }]) => `${name}: ${call}`).join('\n')}`,
     fix,
   };
 }
@@ -64,12 +64,12 @@ export function checkGuard({ guard }: Facts): Finding {
       id,
       level: 'ok',
       title: 'the guard has all it needs: no access through a view can end the process',
-      detail: 'It asks /proc/self/maps what is mapped, and holds two descriptors.',
+      detail: 'It reads /proc/self/maps, and holds two descriptors.',
     };
   }
   const list = lacks.join('\n');
   if (armed) {
-    return { id, level: 'note', title: 'the guard works, but not for every access', detail: `What it does without is written in docs/memory-model.md.\n${list}` };
+    return { id, level: 'note', title: 'the guard works, but not for every access', detail: `It lacks the following; docs/memory-model.md describes the effects.\n${list}` };
   }
   return {
     id,

@@ -1,19 +1,19 @@
-// Checks of what a process may have: mappings, promised memory, locked memory, the limit of its group.
+// Checks of the limits of a process: mappings, committed memory, locked memory, its control group.
 import { formatBytes, formatCount, formatShare } from '../../common/units.js';
 import type { Facts } from './facts.js';
 import { type Finding, type Sudo, sysctl } from './finding.js';
 
-/** What the kernel begins with. */
+/** The kernel's default. */
 const DEFAULT_MAPPINGS = 65_530;
-/** What databases ask for. */
+/** What databases recommend. */
 const MANY_MAPPINGS = 262_144;
 
 export function checkMappings({ maxMapCount }: Facts, sudo: Sudo): Finding {
   const id = 'max-map-count';
   const title = `vm.max_map_count is ${formatCount(maxMapCount)}`;
-  if (Number.isNaN(maxMapCount)) return { id, level: 'note', title: 'vm.max_map_count cannot be read', detail: '/proc/sys is not there: nobody can tell how many mappings a process may have.' };
-  if (maxMapCount >= MANY_MAPPINGS) return { id, level: 'ok', title, detail: 'So many mappings may a process have: enough for services that map many files.' };
-  const detail = 'mmap(2), and mprotect(2) of a part, fail with ENOMEM there, however much memory is free. Each mapped file, thread and library takes some; memmap maps PID tells how many a process has.';
+  if (Number.isNaN(maxMapCount)) return { id, level: 'note', title: 'vm.max_map_count cannot be read', detail: '/proc/sys is not mounted, so it is unknown how many mappings a process may have.' };
+  if (maxMapCount >= MANY_MAPPINGS) return { id, level: 'ok', title, detail: 'A process may have this many mappings: enough for services that map many files.' };
+  const detail = 'At this limit mmap(2), and mprotect(2) of a part, fail with ENOMEM, however much memory is free. Each mapped file, thread and library needs some mappings; memmap maps PID shows how many a process has.';
   const fix = sysctl(sudo, 'vm.max_map_count', MANY_MAPPINGS);
   if (maxMapCount < DEFAULT_MAPPINGS) return { id, level: 'care', title: `${title}: fewer mappings than a process may have by default`, detail, fix };
   return { id, level: 'note', title: `${title}: few for a service that maps many files`, detail, fix };
@@ -25,25 +25,25 @@ export function checkOvercommit({ overcommit: { mode, ratio, limit, committed } 
   const id = 'overcommit';
   if (mode !== NEVER_MORE) {
     const detail = mode === 1
-      ? 'Private and anonymous memory may be mapped without end; when it is touched and there is none, the kernel ends a process.'
-      : 'One mapping may not be larger than all memory and swap; reservations are without limit.';
+      ? 'Private and anonymous memory can be mapped without limit; if it is accessed when no memory is free, the kernel ends a process.'
+      : 'A single mapping cannot be larger than memory and swap together; reservations have no limit.';
     return { id, level: 'ok', title: `vm.overcommit_memory is ${mode}: memory is promised freely`, detail };
   }
   return {
     id,
     level: 'care',
     title: `vm.overcommit_memory is 2: ${formatBytes(committed)} of ${formatBytes(limit)} are promised (${formatShare(committed, limit)})`,
-    detail: `Beyond that mmap(2) fails with ENOMEM, though memory is free: private writable, shared anonymous mappings and tmpfs files count in full, touched or not, MAP_NORESERVE or not. The limit is swap and ${ratio}% of memory (vm.overcommit_ratio, vm.overcommit_kbytes). Reservations without rights do not count.`,
-    fix: [...sysctl(sudo, 'vm.overcommit_memory', 0), `${sudo}sysctl -w vm.overcommit_ratio=${Math.max(95, ratio)}  # or: promise more`],
+    detail: `Beyond this limit mmap(2) fails with ENOMEM even if memory is free: private writable mappings, shared anonymous mappings and tmpfs files count in full, whether or not they are used, and despite MAP_NORESERVE. The limit is swap plus ${ratio}% of memory (vm.overcommit_ratio, vm.overcommit_kbytes). Reservations with PROT_NONE do not count.`,
+    fix: [...sysctl(sudo, 'vm.overcommit_memory', 0), `${sudo}sysctl -w vm.overcommit_ratio=${Math.max(95, ratio)}  # or: raise the limit`],
   };
 }
 
-/** What Linux 5.16 and systemd begin with. Before it was 64 KiB. */
+/** The default of Linux 5.16 and of systemd; before, it was 64 KiB. */
 const DEFAULT_LOCKED = 8 * 2 ** 20;
 
 export function checkLocking({ lock: { soft, hard, capable } }: Facts, sudo: Sudo): Finding {
   const id = 'memlock';
-  if (capable) return { id, level: 'ok', title: 'memory can be locked without limit (CAP_IPC_LOCK)', detail: `For this user. RLIMIT_MEMLOCK, which holds for others, is ${bytes(soft)}, at most ${bytes(hard)}.` };
+  if (capable) return { id, level: 'ok', title: 'memory can be locked without limit (CAP_IPC_LOCK)', detail: `This applies to this user. For others RLIMIT_MEMLOCK is ${bytes(soft)}, at most ${bytes(hard)}.` };
   if (soft === Infinity) return { id, level: 'ok', title: 'memory can be locked without limit', detail: 'RLIMIT_MEMLOCK is unlimited.' };
   if (Number.isNaN(soft)) return { id, level: 'note', title: 'RLIMIT_MEMLOCK cannot be read', detail: '/proc is not mounted.' };
   const unit = '/etc/systemd/system/SERVICE.service.d';
@@ -55,7 +55,7 @@ export function checkLocking({ lock: { soft, hard, capable } }: Facts, sudo: Sud
     id,
     level: soft < DEFAULT_LOCKED ? 'care' : 'note',
     title: `a process may lock ${bytes(soft)} of memory (RLIMIT_MEMLOCK), at most ${bytes(hard)}`,
-    detail: 'Beyond that lock(), mlock(2) and mlockall(2) fail with ENOMEM or EAGAIN, and with 0 with EPERM. Services do not get what limits.d says but LimitMEMLOCK= of systemd; containers what they are started with.',
+    detail: 'Beyond this limit lock(), mlock(2) and mlockall(2) fail with ENOMEM or EAGAIN; with a limit of 0, with EPERM. Services get LimitMEMLOCK= of systemd instead of limits.d; containers get the limit that they are started with.',
     fix: [
       raised,
       `echo '* - memlock unlimited' | ${sudo}tee /etc/security/limits.d/90-memmap.conf  # from the next login on`,
@@ -69,12 +69,12 @@ function bytes(limit: number): string {
   return limit === Infinity ? 'without limit' : formatBytes(limit);
 }
 
-/** Of the limit, what cannot be given back. */
+/** The share of the limit that cannot be reclaimed, from which it is tight. */
 const FULL = 0.9;
 
 export function checkGroup({ group }: Facts, sudo: Sudo): Finding {
   const id = 'memory-limit';
-  if (group === undefined) return { id, level: 'ok', title: 'no control group limits memory', detail: 'All of the machine can be used, for the page cache, too.' };
+  if (group === undefined) return { id, level: 'ok', title: 'no control group limits memory', detail: 'All memory of the machine can be used, also for the page cache.' };
   const { name, limit, current, cache, version } = group;
   const held = Math.max(0, current - cache);
   const tight = held >= FULL * limit;
@@ -83,7 +83,7 @@ export function checkGroup({ group }: Facts, sudo: Sudo): Finding {
     id,
     level: tight ? 'care' : 'note',
     title: `a control group limits memory to ${formatBytes(limit)}: ${formatBytes(held)} held, ${formatBytes(cache)} page cache`,
-    detail: `Pages of mapped files count there as the group's page cache; so do tmpfs and shared memory, which cannot be given up. At the limit the kernel evicts the cache first (mapped files are read again and again), then swaps, then ends a process. Group ${name}.`,
+    detail: `Pages of mapped files count as the page cache of the group; so do tmpfs and shared memory, which cannot be evicted. At the limit the kernel first evicts the cache, so that mapped files are read again and again, then swaps, then ends a process. Group ${name}.`,
     ...(tight && {
       fix: [
         `echo ${2 * limit} | ${sudo}tee ${file}  # at once`,

@@ -5,7 +5,7 @@ import { type Finding, type Sudo, sysctl } from './finding.js';
 
 export function checkPools({ pools }: Facts, sudo: Sudo): Finding {
   const id = 'huge-pages';
-  if (pools.length === 0) return { id, level: 'note', title: 'this kernel has no pools of huge pages', detail: "hugePages: '2MB' and '1GB' cannot be had (CONFIG_HUGETLBFS); 'transparent' may." };
+  if (pools.length === 0) return { id, level: 'note', title: 'this kernel has no pools of huge pages', detail: "hugePages: '2MB' and '1GB' do not work (CONFIG_HUGETLBFS); 'transparent' may." };
   const used = pools.filter(({ total, overcommit }) => total > 0 || overcommit > 0);
   const [smallest] = pools.toSorted((a, b) => a.size - b.size);
   const kilobytes = (smallest?.size ?? 0) / 1024;
@@ -18,7 +18,7 @@ export function checkPools({ pools }: Facts, sudo: Sudo): Finding {
       id,
       level: 'ok',
       title: `no pool of huge pages is set aside (${pools.map(({ size }) => formatBytes(size)).join(', ')})`,
-      detail: "Nothing is wrong with that; hugePages: '2MB' and '1GB' fail with ENOMEM, 'transparent' works without.",
+      detail: "That is not a problem, but hugePages: '2MB' and '1GB' fail with ENOMEM; 'transparent' needs no pool.",
       fix,
     };
   }
@@ -28,10 +28,10 @@ export function checkPools({ pools }: Facts, sudo: Sudo): Finding {
   return {
     id,
     level: empty ? 'note' : 'ok',
-    title: `huge pages to be had: ${said.join('; ')}`,
+    title: `free huge pages: ${said.join('; ')}`,
     detail: empty
-      ? 'A pool has none left: mmap(2) MAP_HUGETLB of that size fails with ENOMEM. Those who have them keep them until they unmap.'
-      : `${formatBytes(idle)} wait for MAP_HUGETLB, and nothing else can use them.`,
+      ? 'A pool has none left: mmap(2) MAP_HUGETLB of that size fails with ENOMEM until a process unmaps some.'
+      : `${formatBytes(idle)} are reserved for MAP_HUGETLB, and nothing else can use them.`,
     ...(empty && { fix }),
   };
 }
@@ -57,7 +57,7 @@ export function checkTransparent({ transparent: { enabled, defrag, shmem } }: Fa
       id,
       level: 'care',
       title,
-      detail: `Each first touch of memory may wait while the kernel moves pages about to make a huge one: pauses of many milliseconds, in all processes.${shared}`,
+      detail: `The first access to memory may wait while the kernel moves pages to form a huge one: pauses of many milliseconds, in all processes.${shared}`,
       fix: chooseTransparent(sudo, 'defrag', 'madvise'),
     };
   }
@@ -66,16 +66,16 @@ export function checkTransparent({ transparent: { enabled, defrag, shmem } }: Fa
       id,
       level: 'note',
       title,
-      detail: `Sparse memory takes up to 2 MiB for each page that is touched: databases ask for madvise, where only those get huge pages who ask.${shared}`,
+      detail: `Sparsely used memory takes up to 2 MiB for each page that is accessed. Databases recommend madvise, with which only memory that asks for it gets huge pages.${shared}`,
       fix: chooseTransparent(sudo, 'enabled', 'madvise'),
     };
   }
-  return { id, level: 'ok', title, detail: `Those who ask get them: hugePages: 'transparent', advise('hugepage').${shared}` };
+  return { id, level: 'ok', title, detail: `Memory that asks for it gets them: hugePages: 'transparent', advise('hugepage').${shared}` };
 }
 
 export function checkNuma({ numa: { nodes, balancing, zoneReclaim } }: Facts, sudo: Sudo): Finding {
   const id = 'numa';
-  if (nodes.length <= 1) return { id, level: 'ok', title: 'one NUMA node: all memory is equally near', detail: 'Policies have nothing to choose from.' };
+  if (nodes.length <= 1) return { id, level: 'ok', title: 'one NUMA node: all memory is equally near', detail: 'NUMA policies have no effect.' };
   const bare = nodes.filter(({ cpus }) => cpus === 0).length;
   const title = `${nodes.length} NUMA nodes${bare > 0 ? `, ${bare} without CPUs` : ''}, balancing ${balancing > 0 ? 'on' : 'off'}`;
   const sizes = nodes.map(({ id: node, total, free }) => `node ${node} has ${formatBytes(free)} of ${formatBytes(total)} free`).join(', ');
@@ -84,7 +84,7 @@ export function checkNuma({ numa: { nodes, balancing, zoneReclaim } }: Facts, su
       id,
       level: 'care',
       title: `${title}; vm.zone_reclaim_mode is ${zoneReclaim}`,
-      detail: `The kernel evicts the page cache of a full node rather than to use another: mapped files are read from the disk again while memory is free. ${sizes}.`,
+      detail: `The kernel evicts the page cache of a full node instead of using another node: mapped files are read from the disk again although memory is free. ${sizes}.`,
       fix: sysctl(sudo, 'vm.zone_reclaim_mode', 0),
     };
   }
@@ -93,7 +93,7 @@ export function checkNuma({ numa: { nodes, balancing, zoneReclaim } }: Facts, su
       id,
       level: 'note',
       title,
-      detail: `The kernel takes pages out of the page tables now and then to see who uses them, and moves them: faults, and jitter. Memory that a policy binds is spared. ${sizes}.`,
+      detail: `The kernel unmaps pages now and then to see which CPU uses them, and moves them: this causes page faults and jitter. It leaves memory alone that a policy binds. ${sizes}.`,
       fix: sysctl(sudo, 'kernel.numa_balancing', 0),
     };
   }
@@ -105,9 +105,9 @@ const DEFAULT_SWAPPINESS = 60;
 
 export function checkSwap({ swap: { total, free, swappiness }, memory }: Facts, sudo: Sudo): Finding {
   const id = 'swap';
-  const left = `${formatBytes(memory.available)} of ${formatBytes(memory.total)} of memory can be had`;
+  const left = `${formatBytes(memory.available)} of ${formatBytes(memory.total)} of memory are available`;
   if (!(total > 0)) {
-    return { id, level: 'ok', title: `no swap; ${left}`, detail: 'Only pages of files can be evicted: what is anonymous, shared or in tmpfs stays, and the page cache bears it.' };
+    return { id, level: 'ok', title: `no swap; ${left}`, detail: 'Only pages of files can be evicted: anonymous memory, shared memory and tmpfs stay, so the page cache shrinks instead.' };
   }
   const used = total - free;
   const title = `${formatBytes(used)} of ${formatBytes(total)} of swap are used (${formatShare(used, total)}); ${left}`;
@@ -116,8 +116,8 @@ export function checkSwap({ swap: { total, free, swappiness }, memory }: Facts, 
       id,
       level: 'care',
       title,
-      detail: 'When it is full the kernel ends processes. memmap maps --sort swap PID shows which mappings of a process are there.',
-      fix: ["grep -H VmSwap /proc/[0-9]*/status | sort -k2n | tail  # whose it is, in kB"],
+      detail: 'When it is full the kernel ends processes. memmap maps --sort swap PID shows which mappings of a process are in swap.',
+      fix: ["grep -H VmSwap /proc/[0-9]*/status | sort -k2n | tail  # which processes use it, in kB"],
     };
   }
   if (swappiness > DEFAULT_SWAPPINESS) {
@@ -125,9 +125,9 @@ export function checkSwap({ swap: { total, free, swappiness }, memory }: Facts, 
       id,
       level: 'note',
       title: `${title}; vm.swappiness is ${swappiness}`,
-      detail: 'The kernel swaps anonymous memory out sooner than it gives up page cache: good for mapped files, bad for what is in memory. 100 and more are for swap that is fast, as zram.',
+      detail: 'The kernel swaps anonymous memory out sooner than it evicts page cache: good for mapped files, bad for heaps. Values of 100 and more are for fast swap such as zram.',
       fix: sysctl(sudo, 'vm.swappiness', DEFAULT_SWAPPINESS),
     };
   }
-  return { id, level: 'ok', title, detail: `vm.swappiness is ${swappiness}: page cache goes before anonymous memory.` };
+  return { id, level: 'ok', title, detail: `vm.swappiness is ${swappiness}: page cache is evicted before anonymous memory.` };
 }
