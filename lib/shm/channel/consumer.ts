@@ -308,7 +308,7 @@ export class Consumer implements AsyncIterable<Buffer>, Disposable {
 
   /**
    * Closes this end for good; the producer notices it. Idempotent. An end that is not closed is closed when the
-   * garbage collector collects it, or its thread ends.
+   * garbage collector collects it.
    */
   close(): void {
     // Inside drain(): release what has been read.

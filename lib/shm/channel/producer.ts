@@ -262,7 +262,7 @@ export class Producer implements Disposable {
 
   /**
    * Closes this end for good: the consumer reads what was sent, then sees the end. Idempotent. An end that
-   * is not closed is closed when the garbage collector collects it, or its thread ends.
+   * is not closed is closed when the garbage collector collects it.
    */
   close(): void {
     if (this.#reserved !== -1 && !this.closed) this.#end.leave();

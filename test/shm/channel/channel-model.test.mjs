@@ -63,7 +63,7 @@ describe('a ring between two threads, in every order of their accesses', () => {
 });
 
 describe('the model finds a signal', () => {
-  /** EventCount, to be written wrongly. */
+  /** An EventCount into which tests put mistakes. */
   class Bell {
     constructor(words, index) {
       Object.assign(this, { words, index });

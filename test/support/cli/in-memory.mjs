@@ -67,7 +67,7 @@ function kilobytesIn(range) {
 
 /**
  * Of files and all below directories, as vmtouch counts them, or Python: { files, resident, pages }.
- * `range`: as kilobytesIn() knows it. `names`: whether a file counts by each of its names.
+ * `range`: in the form that kilobytesIn() reads. `names`: whether a file counts by each of its names.
  */
 export function counted(paths, { range = '-', names = false } = {}) {
   if (hasTool('vmtouch')) {
