@@ -42,6 +42,7 @@ const ROOMS = {
   'lib/cli/common': [],
   'lib/cli/picture': ['lib/cli/common'],
   'lib/cli/picture/html': ['lib/cli/picture'],
+  'lib/cli/picture/html/browser': ['lib/cli/picture/html'],
   'lib/cli/maps': ['lib/cli/common'],
   'lib/cli/presence': ['lib/cli/picture/html', 'lib/cli/maps'],
   'lib/cli/lock': ['lib/cli/common'],
@@ -52,6 +53,8 @@ const ROOMS = {
   'lib/cli/shell': ['lib/cli/common'],
   'lib/cli': ['lib/cli/presence', 'lib/cli/lock', 'lib/cli/dump', 'lib/cli/doctor', 'lib/cli/bench', 'lib/cli/shell'],
 };
+
+const BROWSER = 'lib/cli/picture/html/browser/';
 
 /** What only the named files may do, and where the rule holds. */
 const RESERVED = [
@@ -64,6 +67,8 @@ const RESERVED = [
   { where: /^lib\//, what: /\bconsole\.|process\.(stdout|stderr)/, only: ['lib/cli/'], why: 'the library prints nothing' },
   { where: /^lib\//, what: /export default/, only: [], why: 'names, never defaults' },
   { where: /^lib\//, what: /\bnew SystemError\(/, only: ['lib/internal/syscall.ts'], why: 'only internal/syscall.ts makes a SystemError' },
+  { where: /^lib\/cli\//, what: /\b(?:document|window)\.\w|\b(?:getElementById|querySelector(?:All)?|createElement|getComputedStyle)\(|<script\b[^>]*>(?!\s*\$\{)/, only: [BROWSER], why: 'code of the browser is in files, where it is type-checked and linted' },
+  { where: /^lib\/cli\//, what: /^\s*[.#:][\w-][^\n()={]*\{|<style\b[^>]*>(?!\s*\$\{)/m, only: [BROWSER, 'lib/cli/picture/svg.ts'], why: 'the style of the page is a file' },
   { where: /^lib\/errors\.ts$/, what: /from '\./, only: [], why: 'the ground imports nothing of the package' },
   { where: /^(test|bench|examples)\//, what: /['"`][./]+\/(?:dist|lib|\.unbundled)\//, only: ['test/boundary/', 'test/support/'], why: 'tests and examples import the package by its name' },
 ];

@@ -3,8 +3,10 @@
 //
 // In dist there is an entry for each way in, and chunks that they share: an import opens few files, and each
 // piece of state exists once, whichever way it is reached. Source maps stand beside.
+//
+// The script and the style of the HTML page are in both as the text that the page contains.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,10 +18,25 @@ const { dependencies } = JSON.parse(readFileSync(new URL('../package.json', impo
 /** Files of lib that package.json, a worker or the executable leads to. */
 const ENTRIES = ['index', 'errors', 'shm/index', 'store/index', 'sys/index', 'cli/main', 'cli/bench/peer'];
 
+/** Code of the browser, with a tsconfig.json of its own. */
+const BROWSER = 'lib/cli/picture/html/browser';
+/** What lib imports of it: './browser-text.js'. */
+const BROWSER_TEXT = join(root, '.unbundled/cli/picture/html/browser-text.js');
+
+const RESOLVE = { extensionAlias: { '.js': ['.ts', '.js'] } };
+
 for (const folder of ['dist', '.unbundled']) rmSync(join(root, folder), { recursive: true, force: true });
 const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
-const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.json')], { stdio: 'inherit' });
-if (status !== 0) process.exit(1);
+for (const project of ['.', BROWSER]) {
+  const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, project)], { stdio: 'inherit' });
+  if (status !== 0) process.exit(1);
+}
+
+const page = await rolldown({ cwd: root, input: `${BROWSER}/main.ts`, platform: 'browser', transform: { target: 'es2022' }, resolve: RESOLVE });
+const { output: [{ code }] } = await page.generate({ format: 'iife' });
+await page.close();
+const texts = { SCRIPT: code, STYLE: readFileSync(join(root, BROWSER, 'style.css'), 'utf8') };
+writeFileSync(BROWSER_TEXT, Object.entries(texts).map(([name, text]) => `export const ${name} = ${JSON.stringify(text)};\n`).join(''));
 
 const bundle = await rolldown({
   cwd: root,
@@ -29,7 +46,8 @@ const bundle = await rolldown({
   transform: { target: 'es2022' },
   // All but what each import would have to open: what finds the addon is bundled.
   external: [/^node:/, ...Object.keys(dependencies).filter((name) => name !== 'node-gyp-build').map((name) => new RegExp(`^${name}(/|$)`))],
-  resolve: { extensionAlias: { '.js': ['.ts', '.js'] } },
+  resolve: RESOLVE,
+  plugins: [{ name: 'browser-text', resolveId: (id) => (id === './browser-text.js' ? BROWSER_TEXT : undefined) }],
 });
 await bundle.write({
   dir: 'dist',

@@ -41,7 +41,7 @@ const npx = (...args) => [run('npx', ['--no-install', ...args])];
 const tools = {
   oxlint: () => npx('oxlint', '--type-aware', '--deny-warnings'),
   english: () => [run(process.execPath, ['scripts/check-english.mjs'])],
-  tsc: () => npx('tsc', '-p', 'tsconfig.json', '--noEmit'),
+  tsc: () => ['.', 'lib/cli/picture/html/browser'].flatMap((project) => npx('tsc', '-p', project, '--noEmit')),
   'clang-format': () => [run('clang-format', ['--dry-run', '--Werror', ...native])],
   'clang-tidy': () => {
     const database = cmakeConfigure('cmake');

@@ -1,5 +1,6 @@
-// How a cell with pages of several states is painted. The script of the HTML page does the same with
-// the same numbers (html/map.ts).
+// How a cell with pages of several states is painted. The script of the HTML page
+// chooses the same (html/browser/colors.ts).
+import { alphaOf } from './blend.js';
 import { type Cell, IN_MEMORY, type PageState, STATES, fill } from './picture.js';
 
 /** `over` is painted on `under`. */
@@ -8,21 +9,6 @@ export interface Paint {
   readonly under: PageState;
   /** 0 to 1: the opacity of `over`. In steps, so that neighbours are often equal. */
   readonly alpha: number;
-}
-
-/** A cell that is partly in memory is visible however small the part is, and never looks full. */
-export const OPACITY = {
-  /** The number of steps from empty to full. */
-  steps: 8,
-  least: 0.2,
-  most: 0.8,
-} as const;
-
-function alphaOf(share: number): number {
-  if (share === 0 || share === 1) return share;
-  const { steps, least, most } = OPACITY;
-  const step = Math.min(steps - 1, Math.max(1, Math.round(share * steps)));
-  return least + ((most - least) * (step - 1)) / (steps - 2);
 }
 
 /** The most frequent state in memory, painted on the most frequent state that is not. */

@@ -34,20 +34,6 @@ export const DARK: Theme = {
   },
 };
 
-/** Red, green, blue: 0 to 255 each. */
-export type Rgb = readonly [red: number, green: number, blue: number];
-
-export function rgbOf(color: string): Rgb {
-  const number = Number.parseInt(color.slice(1), 16);
-  return [number >> 16, (number >> 8) & 0xff, number & 0xff];
-}
-
-/** `over` painted on `under` with opacity `alpha`, 0 to 1, as browsers do it. */
-export function blend(over: Rgb, under: Rgb, alpha: number): Rgb {
-  const part = (index: 0 | 1 | 2): number => Math.round(under[index] + (over[index] - under[index]) * alpha);
-  return [part(0), part(1), part(2)];
-}
-
 /** '--page: #fff; … --dirty: #f00;' */
 export function cssVariables({ states, ...rest }: Theme): string {
   return Object.entries({ ...rest, ...states }).map(([name, color]) => `--${name}: ${color};`).join(' ');

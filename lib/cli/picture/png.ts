@@ -2,7 +2,8 @@
 import { constants } from 'node:zlib';
 import { PNG } from 'pngjs';
 import { UsageError } from '../common/exit.js';
-import { LIGHT, type Rgb, blend, rgbOf } from './palette.js';
+import { type Rgb, blend, rgbOf } from './blend.js';
+import { LIGHT } from './palette.js';
 import { paintOf } from './paint.js';
 import type { PageState, Picture } from './picture.js';
 import { barOf, sumsOf } from './totals.js';

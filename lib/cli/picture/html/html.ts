@@ -1,10 +1,8 @@
 // Pictures as one HTML page that needs nothing else: data, style and script are in it.
-import { CARD_SCRIPT } from './card.js';
-import { MAP_SCRIPT } from './map.js';
-import { PAGE_SCRIPT } from './page.js';
-import { STYLE } from './style.js';
+import { SCRIPT, STYLE } from './browser-text.js';
+import type { FileData, PageData } from './page-data.js';
 import { scriptJson, visible } from '../escape.js';
-import { OPACITY } from '../paint.js';
+import { DARK, LIGHT, cssVariables } from '../palette.js';
 import { IN_MEMORY, MEANING, type PageState, type Picture, STATES } from '../picture.js';
 import { sumsOf } from '../totals.js';
 
@@ -18,8 +16,7 @@ const LABELS: Readonly<Record<PageState, string>> = {
   absent: 'Not in memory',
 };
 
-/** What the script knows of a file. */
-function dataOf(picture: Picture): object {
+function dataOf(picture: Picture): FileData {
   const { counts, ...sums } = sumsOf(picture);
   return {
     title: visible(picture.title),
@@ -28,10 +25,15 @@ function dataOf(picture: Picture): object {
     counts: STATES.map((state) => counts[state]),
     ...sums,
     start: picture.runs[0]?.offset ?? 0,
-    // State and length, state and length: there may be 100,000.
     runs: picture.runs.flatMap(({ state, length }) => [STATES.indexOf(state), length]),
   };
 }
+
+/** The colours of palette.ts as variables, and the class of each state. */
+const COLORS = `:root { color-scheme: light dark; ${cssVariables(LIGHT)} }
+@media (prefers-color-scheme: dark) { :root { ${cssVariables(DARK)} } }
+${STATES.map((state) => `.${state} { background: var(--${state}); }`).join('\n')}
+`;
 
 /** Nothing is fetched, whatever is in the data. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
@@ -39,6 +41,7 @@ const KEYS = 'Arrow keys go from square to square, with Shift to the next change
 
 export function htmlOf(pictures: readonly Picture[]): string {
   const states = STATES.map((name) => ({ name, label: LABELS[name], meaning: MEANING[name], inMemory: IN_MEMORY.has(name) }));
+  const data: PageData = { states, files: pictures.map(dataOf) };
   const time = new Date().toISOString();
   return `<!DOCTYPE html>
 <html lang="en">
@@ -50,7 +53,8 @@ export function htmlOf(pictures: readonly Picture[]): string {
 <meta name="generator" content="memmap presence">
 <title>Pages in memory</title>
 <link rel="icon" href="data:,">
-<style>${STYLE}</style>
+<style>
+${COLORS}${STYLE}</style>
 </head>
 <body>
 <header><div class="wide">
@@ -64,12 +68,9 @@ export function htmlOf(pictures: readonly Picture[]): string {
 <main class="wide"><p class="none" hidden>No file has such a name.</p></main>
 <p id="keys" hidden>${KEYS}</p>
 <noscript><p class="none">This page draws its maps with a script.</p></noscript>
-<script type="application/json" id="data">${scriptJson({ states, files: pictures.map(dataOf) })}</script>
+<script type="application/json" id="data">${scriptJson(data)}</script>
 <script>
-const DATA = JSON.parse(document.getElementById('data').textContent);
-const STATES = DATA.states;
-const OPACITY = ${JSON.stringify(OPACITY)};
-${MAP_SCRIPT}${CARD_SCRIPT}${PAGE_SCRIPT}</script>
+${SCRIPT}</script>
 </body>
 </html>
 `;
