@@ -268,6 +268,17 @@ describe('pictures of memmap presence', function () {
       assert.ok(await page.locator('.none').isVisible());
     });
 
+    it('has a style that the browser knows', async () => {
+      writeFileSync(file('style.html'), htmlOf([]));
+      const page = await open(file('style.html'));
+      const [known, unknown] = await page.locator('style').evaluate(({ textContent }) => {
+        const declarations = Array.from(textContent.matchAll(/(?<![\w-])(?!--)([\w-]+): ([^;{}]+?)(?: !important)?;/g), ([, name, value]) => [name, value]);
+        return [true, false].map((is) => declarations.filter(([name, value]) => CSS.supports(name, value) === is));
+      });
+      assert.deepEqual(unknown, []);
+      assert.ok(known.length > 150);
+    });
+
     it('shows paths as text, empty files as empty, and doubt as a warning', async () => {
       const evil = file(`page-${EVIL}`);
       mkdirSync(dirname(evil), { recursive: true });
