@@ -1,7 +1,8 @@
 // Fails when a file reaches into a room it must not know, does what one place only may do, has grown
-// too long, or shares a name with another; and when a room is too full. Usage: check-layers.mjs [ROOT]
+// too long, or shares a name with another; when a room is too full; and when a test does not say what
+// it tests, or nothing tests a room. Usage: check-layers.mjs [ROOT]
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, extname, join, relative, resolve } from 'node:path';
 
 const root = resolve(process.argv[2] ?? '.');
 
@@ -175,14 +176,52 @@ function checkNames(declared) {
   }
 }
 
+const TEST = /^test\/.*(?:\.(?:test|vm)\.mjs|_test\.cc)$/;
+const PATH = /\b(?:lib|src-native|scripts|examples|test|docs)(?:\/(?:[\w.-]|\{[\w.,-]+\})+)+/g;
+const IN_BRACES = /\{([^}]*)\}/;
+
+/** `a/{b,c}.ts` is a/b.ts and a/c.ts. */
+function expanded(path) {
+  const braces = IN_BRACES.exec(path);
+  return braces === null ? [path] : braces[1].split(',').flatMap((part) => expanded(path.replace(IN_BRACES, part)));
+}
+
+/** The paths that a test names: in C++ the headers that it includes, else in the comment at its top. */
+function namedBy(file, text) {
+  if (file.endsWith('.cc')) {
+    return Array.from(text.matchAll(/#include "([^"]+)"/g), ([, target]) => join('src-native', target)).filter((path) => existsSync(join(root, path)));
+  }
+  const [comment] = /^(?:\/\/.*\n)*/.exec(text);
+  return comment.split('\n').length > 3 ? [] : Array.from(comment.matchAll(PATH), ([path]) => path.replace(/\.$/, '')).flatMap(expanded);
+}
+
+/** Each test names the sources that it tests, and each room of lib and src-native is named by a test. */
+function checkTests(tests, sources) {
+  const tested = new Set();
+  for (const [file, text] of tests) {
+    const named = namedBy(file, text);
+    if (named.every((path) => path.startsWith('docs/'))) problems.push(`${file}: a test begins with a comment, of at most two lines, that names the sources it tests`);
+    for (const path of named) {
+      if (!existsSync(join(root, path))) problems.push(`${file}: it names ${path}, which does not exist`);
+      tested.add(extname(path) === '' ? path : dirname(path));
+    }
+  }
+  const rooms = new Set(sources.filter((file) => !file.endsWith('/index.ts')).map(dirname));
+  for (const room of rooms) {
+    if (room in ROOMS && !tested.has(room)) problems.push(`${room}: no test names it`);
+  }
+}
+
 const graph = new Map();
 const declared = new Map();
+const tests = new Map();
 for (const folder of ['src-native', 'lib', 'test', 'bench', 'examples', 'scripts']) {
   const all = files(folder);
   if (['src-native', 'lib', 'test'].includes(folder)) checkFull(folder, all);
   for (const file of all) {
     const text = readFileSync(join(root, file), 'utf8');
     const statements = code(text);
+    if (TEST.test(file)) tests.set(file, text);
     if (TOPS.has(folder)) {
       const targets = [...dependencies(file, statements)];
       checkRooms(file, targets);
@@ -205,6 +244,7 @@ for (const folder of ['src-native', 'lib', 'test', 'bench', 'examples', 'scripts
 }
 checkCircles(graph);
 checkNames(declared);
+if (tests.size > 0) checkTests(tests, [...graph.keys()]);
 
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;

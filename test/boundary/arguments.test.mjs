@@ -1,3 +1,5 @@
+// Every function and method refuses each wrong argument, and closed objects say so: lib/internal/validate.ts,
+// lib/internal/range.ts, lib/mem/pages.ts, lib/store/store.ts.
 import assert from 'node:assert/strict';
 import { closeSync, readdirSync } from 'node:fs';
 import { inspect } from 'node:util';

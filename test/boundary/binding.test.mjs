@@ -1,5 +1,5 @@
-// The addon itself, called as lib/ never would: what it is given is not what it takes. It touches nothing
-// that was not given, and numbers of mappings that are no more lead nowhere.
+// The addon, called as lib/ never would: it touches nothing it was not given, and no unmapped range:
+// src-native/napi/{target.cc,convert.h,constants.cc}, src-native/addon.cc, lib/internal/binding.ts.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';

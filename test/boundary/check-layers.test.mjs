@@ -1,8 +1,8 @@
-// The layer rules, tested with seeded violations: a rule that nothing can break is no rule.
+// The rules of the tree, tested with seeded violations: scripts/check-layers.mjs.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const CIRCLE = 'a circle of imports';
@@ -37,11 +37,23 @@ const VIOLATIONS = {
   'lib/utils/bad.ts': ['export const x = 1;\n', "unknown room 'lib/utils'"],
   'lib/file/index.ts': ['export const x = 1;\n', 'an index re-exports and no more'],
   'lib/mem/long.ts': ['export {};\n'.repeat(301), 'a concept is missing'],
-  'test/mem/bad.test.mjs': ["import { mapFile } from '../../dist/index.js';\n", 'by its name'],
+  'test/mem/bad.test.mjs': ["// Mappings: lib/mem/mapping.ts.\nimport { mapFile } from '../../dist/index.js';\n", 'by its name'],
+  'test/mem/silent.test.mjs': ["// Mappings, as docs/errors.md says.\nimport assert from 'node:assert/strict';\n", 'names the sources it tests'],
+  'test/mem/long.test.mjs': ['// Mappings,\n// long ones:\n// lib/mem/mapping.ts.\n', 'of at most two lines'],
+  'test/mem/wrong.test.mjs': ['// Mappings: lib/mem/{mapping,gone}.ts.\n', 'it names lib/mem/gone.ts, which does not exist'],
+  'test/cli/bench/bench.test.mjs': ['// memmap bench: lib/cli/run.ts.\n', 'no test names it', 'lib/cli/bench'],
 };
+/** What the rules are about, and what tests name besides. */
+const FOLDERS = ['src-native', 'lib', 'test', 'scripts', 'examples', 'docs'];
 
 describe('scripts/check-layers.mjs', () => {
   const file = temporaryFiles();
+  let tree;
+
+  before(() => {
+    tree = file('tree');
+    for (const folder of FOLDERS) cpSync(folder, join(tree, folder), { recursive: true, filter: (from) => basename(from) !== 'node_modules' });
+  });
 
   function check(root) {
     const { status, stderr } = spawnSync(process.execPath, ['scripts/check-layers.mjs', root], { encoding: 'utf8' });
@@ -54,12 +66,13 @@ describe('scripts/check-layers.mjs', () => {
 
   for (const [path, [content, problem, told = path]] of Object.entries(VIOLATIONS)) {
     it(`refuses ${path}: ${problem}`, () => {
-      const root = file(path.replaceAll('/', '-'));
-      mkdirSync(root);
-      for (const folder of ['src-native', 'lib']) cpSync(folder, join(root, folder), { recursive: true });
-      mkdirSync(dirname(join(root, path)), { recursive: true });
-      writeFileSync(join(root, path), content);
-      const { status, stderr } = check(root);
+      const at = join(tree, path);
+      const before = existsSync(at) ? readFileSync(at) : undefined;
+      mkdirSync(dirname(at), { recursive: true });
+      writeFileSync(at, content);
+      const { status, stderr } = check(tree);
+      if (before === undefined) rmSync(at);
+      else writeFileSync(at, before);
       assert.equal(status, 1);
       assert.deepEqual(stderr.trimEnd().split('\n').length, 1, stderr);
       assert.ok(stderr.startsWith(`${told}: `) && stderr.includes(problem), stderr);

@@ -1,3 +1,5 @@
+// Every error code is documented, raised and of its class: lib/errors.ts, lib/internal/syscall.ts,
+// lib/internal/remedy.ts.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, existsSync, openSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, truncateSync } from 'node:fs';

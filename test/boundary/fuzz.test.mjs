@@ -1,4 +1,5 @@
-// npm run fuzz, for a moment: CI runs it longer.
+// npm run fuzz for a moment, over every function of the addon and the package: test/fuzz/main.mjs,
+// lib/index.ts, lib/internal/binding.ts, src-native/addon.cc.
 import assert from 'node:assert/strict';
 import { run, runs } from '../support/process/run.mjs';
 

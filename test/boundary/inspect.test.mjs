@@ -1,4 +1,5 @@
-// What console.log() shows of the package's objects, and what is none of its users' business.
+// What console.log() shows of the package's objects, and that they hide what is private:
+// lib/internal/inspect.ts.
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { mapAnonymous, mapFile, reserve } from 'memmap';

@@ -1,4 +1,5 @@
-// What an import loads: how many files, and which of them share what.
+// How many files an import loads, and which entry points share classes: lib/{index,errors}.ts,
+// lib/{shm,store,sys}/index.ts, lib/cli/run.ts.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';

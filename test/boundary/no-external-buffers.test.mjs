@@ -1,5 +1,5 @@
-// In an engine that lets no buffer lie over memory that is not its own, as Electron's: an
-// emulation of it. `npm run test:cage` runs the suites of mem, file, guard and shm in it.
+// In an engine that forbids buffers over foreign memory, as Electron's, which is emulated:
+// lib/internal/buffer.ts, src-native/napi/memory/buffer.cc.
 import assert from 'node:assert/strict';
 import { dirname } from 'node:path';
 import { skip } from '../support/hooks.mjs';

@@ -1,3 +1,5 @@
+// The names that the package exports, and how its addon is loaded: package.json, lib/index.ts,
+// lib/{shm,store,sys}/index.ts, lib/internal/binding.ts, src-native/addon.cc.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// What only the kernel, or the file, can refuse: its own error, and nothing left behind.
+// What only the kernel or the file can refuse: its own error, and nothing left behind: lib/internal/syscall.ts,
+// lib/file/open-file.ts, lib/mem/mapping.ts, src-native/core/mapping/file.cc.
 import assert from 'node:assert/strict';
 import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';

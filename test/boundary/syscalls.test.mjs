@@ -1,4 +1,4 @@
-// docs/syscalls.md has every call and every feature.
+// docs/syscalls.md lists every function of src-native/sys and every feature of lib/internal/features.ts.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

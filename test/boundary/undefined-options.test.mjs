@@ -1,4 +1,4 @@
-// An option that is undefined is one that was not given.
+// An option that is undefined is as if it were absent: lib/internal/validate.ts, lib/internal/resolved.ts.
 import assert from 'node:assert/strict';
 import { dump, mapAnonymous, mapFile, maps, reserve, restore, touch } from 'memmap';
 import { Channel, Mutex, SharedMemory } from 'memmap/shm';

@@ -1,3 +1,4 @@
+// memmap evict pushes pages of files out, and says which stay and why: lib/cli/evict.ts.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';

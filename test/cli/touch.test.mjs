@@ -1,3 +1,5 @@
+// memmap touch reads what is missing of files, with progress in a terminal, and can be interrupted:
+// lib/cli/touch.ts, lib/cli/common/{batch,progress,targets,terminal,units}.ts.
 import assert from 'node:assert/strict';
 import { chmodSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -1,3 +1,5 @@
+// dump() and restore() bring back the pages that were in the page cache, at a rate, until stopped:
+// lib/file/cache-dump.ts, lib/file/rate-limiter.ts.
 import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { dump, features, mapFile, residencyOf, restore } from 'memmap';

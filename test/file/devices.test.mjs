@@ -1,4 +1,5 @@
-// Descriptors that are no regular files: what a driver makes of a mapping.
+// Descriptors that are not regular files, and what a driver makes of a mapping: lib/file/map-file.ts,
+// src-native/core/mapping/file.cc.
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { mapFile } from 'memmap';

@@ -1,3 +1,5 @@
+// FileMapping: searching its bytes, following its file, resizing it: lib/file/file-mapping.ts,
+// lib/file/file-backing.ts, src-native/core/bytes/scan.cc.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, renameSync, statSync, truncateSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 

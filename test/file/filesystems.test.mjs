@@ -1,4 +1,4 @@
-// File systems that are not the kernel's own.
+// Files on FUSE, a file system that is not the kernel's own: lib/file/map-file.ts, lib/file/file-backing.ts.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// lines() splits a mapped file in place: lib/file/lines.ts.
 import assert from 'node:assert/strict';
 
 import { mapFile } from 'memmap';

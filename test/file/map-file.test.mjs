@@ -1,3 +1,4 @@
+// mapFile() by path, URL, descriptor and FileHandle, with every option: lib/file/map-file.ts.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readdirSync, statSync, symlinkSync, truncateSync } from 'node:fs';

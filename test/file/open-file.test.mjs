@@ -1,3 +1,5 @@
+// Opening, making and growing the file to map, and what cannot be mapped: lib/file/open-file.ts,
+// src-native/core/mapping/file.cc.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readdirSync, statSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// persist() where there is no persistent memory: it is flush(). On DAX: test/vm/dax.vm.mjs.
+// persist() without persistent memory is flush() (with DAX: test/vm/dax.vm.mjs): lib/file/file-mapping.ts,
+// src-native/core/bytes/persist.cc.
 import assert from 'node:assert/strict';
 import { features, mapAnonymous, mapFile } from 'memmap';
 import { MS, PAGE_SIZE } from 'memmap/sys';

@@ -1,3 +1,5 @@
+// reserve() takes addresses without memory, and place() puts mappings there: lib/file/reservation.ts,
+// src-native/core/mapping/placed_part.cc.
 import assert from 'node:assert/strict';
 
 import { mapAnonymous, mapFile, reserve } from 'memmap';

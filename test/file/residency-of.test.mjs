@@ -1,3 +1,4 @@
+// residencyOf() of files that are not mapped: lib/file/residency-of.ts, src-native/core/residency/residency_of.cc.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';

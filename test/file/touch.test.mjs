@@ -1,3 +1,5 @@
+// touch() reads files into the page cache, at a rate, until stopped: lib/file/{touch,touch-call,rate-limiter}.ts,
+// src-native/core/residency/touch.cc.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Memory under attack: by threads that stray all the time, by calls on memory that a stray access has met,
-// by a disk that was full for a while.
+// Memory under attack, by threads that stray, calls on repaired memory and a full disk:
+// src-native/core/guard/fault_fixup.cc, src-native/core/replacement/stash.cc, src-native/core/mapping/restore.cc.
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { features, mapAnonymous, mapFile } from 'memmap';

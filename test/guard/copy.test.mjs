@@ -1,4 +1,5 @@
-// Checked copies: right bytes, or a typed error that says how far they got; never a signal.
+// Checked copies: right bytes, or a typed error that says how far they got, and never a signal:
+// lib/mem/copy.ts, src-native/napi/memory/guard.cc.
 import assert from 'node:assert/strict';
 import {
   closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readlinkSync, renameSync, truncateSync, unlinkSync,

@@ -1,4 +1,5 @@
-// A real crash with memmap loaded and the guard at work is the crash that it is without memmap.
+// A real crash is the same with the guard as without memmap, with two copies of the package too:
+// src-native/core/guard/{guard,previous_handlers,guard_copies}.cc.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { crashing } from '../support/process/crash-addon.mjs';

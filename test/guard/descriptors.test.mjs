@@ -1,4 +1,5 @@
-// Descriptors that mappings keep, closed by somebody else: the number is another file's by then.
+// Descriptors that mappings keep and others close: nothing is done to the file that has the number then:
+// lib/internal/{file-id,owned-fd}.ts, lib/file/file-identity.ts.
 import assert from 'node:assert/strict';
 import { closeSync, ftruncateSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { mapAnonymous, mapFile } from 'memmap';

@@ -1,4 +1,5 @@
-// What JavaScript learns of faults: counts, errors, events, guard(), and settings.
+// What JavaScript learns of faults: counts, errors, events, guard() and settings: lib/mem/{faults,guard}.ts,
+// src-native/napi/memory/fault_listener.cc.
 import assert from 'node:assert/strict';
 import { truncateSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';

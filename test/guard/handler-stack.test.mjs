@@ -1,4 +1,4 @@
-// How much of a stack the guard's handler takes: of an alternate one, which its owner measured.
+// How much of an alternate stack the guard's handler takes: src-native/core/guard/{guard,fault_fixup}.cc.
 import assert from 'node:assert/strict';
 import { crashing } from '../support/process/crash-addon.mjs';
 import { skip } from '../support/hooks.mjs';

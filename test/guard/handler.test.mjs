@@ -1,4 +1,5 @@
-// The guard among others: who handles which signal, and real bugs stay what they are.
+// The guard beside Node's signal listeners and handlers of others: lib/mem/guard.ts,
+// src-native/core/guard/{guard,previous_handlers}.cc, src-native/napi/memory/guard.cc.
 import assert from 'node:assert/strict';
 import { foreignAddon } from '../support/process/addon.mjs';
 import { run, runs } from '../support/process/run.mjs';

@@ -1,4 +1,4 @@
-// The guard and huge pages, and memory that breaks.
+// Faults in huge pages, and in memory that breaks: src-native/core/guard/{fault_cause,fault_fixup}.cc.
 import assert from 'node:assert/strict';
 import { skip } from '../support/hooks.mjs';
 import { hugePagePool, withHugePages } from '../support/kernel/huge-pages.mjs';

@@ -1,4 +1,5 @@
-// The guard takes no other file for the one that is mapped, and the one that is mapped for no other.
+// The guard takes no other file for the one that is mapped: lib/file/file-identity.ts,
+// src-native/core/extent/{backing,vma}.cc.
 import assert from 'node:assert/strict';
 import { closeSync, ftruncateSync, openSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { mapFile } from 'memmap';

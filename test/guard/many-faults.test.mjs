@@ -1,4 +1,5 @@
-// What faults cost the process: mappings of the kernel, memory, and nothing else.
+// What many faults cost the process: mappings of the kernel, and memory: src-native/core/guard/fault_fixup.cc,
+// src-native/core/replacement/{replacement,spare_mappings}.cc, src-native/core/extent/extent.cc.
 import { runs } from '../support/process/run.mjs';
 
 const goesOn = (name) => () => runs('many-faults', [name], { nodeArgs: ['--expose-gc'] });

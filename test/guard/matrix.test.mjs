@@ -1,4 +1,5 @@
-// Every kind of fault, met by every kind of access, each in a process of its own: it goes on.
+// Every kind of fault, met by every kind of access, each in a process of its own, ends none of them:
+// src-native/core/guard/{guard,fault_cause,fault_fixup}.cc.
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';

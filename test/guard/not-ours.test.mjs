@@ -1,4 +1,5 @@
-// What is not the guard's stays a crash, or a trap of the engine: nothing else is swallowed.
+// A fault at an address that is not the guard's stays a crash, or a trap of the engine:
+// src-native/core/guard/fault_fixup.cc, src-native/core/extent/{vma,backing}.cc.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { foreignAddon } from '../support/process/addon.mjs';

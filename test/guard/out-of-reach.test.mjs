@@ -1,4 +1,5 @@
-// Memory is guarded as long as anybody can reach it, whoever mapped it and whatever became of that.
+// Memory stays guarded as long as a buffer reaches it: lib/mem/pages.ts, src-native/napi/memory/buffer.cc,
+// src-native/core/mapping/closing.cc, src-native/core/extent/closed_pages.cc.
 import { runs } from '../support/process/run.mjs';
 import { itExternal } from '../support/process/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';

@@ -1,4 +1,5 @@
-// Putting pages right again that were fixed up: refresh(), protect() and resize().
+// refresh(), protect() and resize() undo what the guard did to pages: lib/mem/{faults,protections}.ts,
+// lib/file/file-mapping.ts, src-native/core/mapping/restore.cc.
 import assert from 'node:assert/strict';
 import { truncateSync } from 'node:fs';
 import { mapAnonymous, mapFile } from 'memmap';

@@ -1,5 +1,5 @@
-// npm run soak, for some seconds: threads that map, read, write, protect, place, post and close files
-// that another process truncates and regrows, and are terminated while they do.
+// npm run soak for some seconds: threads use files that another process truncates: test/soak/main.mjs,
+// lib/mem/{mapping,faults}.ts, lib/file/file-mapping.ts, src-native/core/guard/fault_fixup.cc.
 import assert from 'node:assert/strict';
 import { run, runs } from '../support/process/run.mjs';
 

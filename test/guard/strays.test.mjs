@@ -1,4 +1,5 @@
-// A stray access costs no byte: what was there before it is there again once access is given.
+// A stray access costs no byte: the bytes are back once access is given: src-native/core/replacement/stash.cc,
+// src-native/core/guard/fault_fixup.cc, lib/mem/protections.ts.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync, readSync, unlinkSync } from 'node:fs';
 import { mapAnonymous, mapFile } from 'memmap';

@@ -1,4 +1,5 @@
-// What a system call meets in a view is an error of the call, not a fault: the kernel sends no signal.
+// A system call on a view past the end of its file is EFAULT, not a fault: src-native/core/guard/guard.cc,
+// lib/file/file-mapping.ts.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readSync, truncateSync, writeSync } from 'node:fs';
 import { guard, mapFile } from 'memmap';

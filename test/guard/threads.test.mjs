@@ -1,4 +1,5 @@
-// The threads that the addon starts, and what becomes of a call that cannot have one.
+// The threads that the addon starts, and calls that cannot have one: lib/internal/thread.ts,
+// src-native/core/thread.cc, src-native/napi/thread_function.cc.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// Never silently unguarded: what cannot be guarded is not mapped, and the limits are survived.
+// What cannot be guarded is not mapped, and a process survives its limits: src-native/core/guard/guard.cc,
+// src-native/core/replacement/{headroom,spare_mappings}.cc, lib/mem/guard.ts.
 import assert from 'node:assert/strict';
 import { foreignAddon } from '../support/process/addon.mjs';
 import { skip } from '../support/hooks.mjs';

@@ -1,4 +1,5 @@
-// Mapping and closing for ever: nothing piles up, in a loop that never yields.
+// Mapping and closing in a loop leaves nothing behind: lib/internal/reclaim.ts, lib/mem/pages.ts,
+// src-native/core/mapping/closing.cc, src-native/core/extent/closed_pages.cc.
 import { readFileSync } from 'node:fs';
 import { skip } from '../support/hooks.mjs';
 import { hasExternalShared } from '../support/process/runtime.mjs';

@@ -1,4 +1,5 @@
-// The garbage collector as a net under close(). Witness: /proc/self/maps and /proc/self/fd.
+// What is not closed is collected, by /proc/self/maps and /proc/self/fd: lib/mem/pages.ts,
+// lib/internal/owned-fd.ts, src-native/napi/memory/{buffer,mapping}.cc.
 import { runs } from '../support/process/run.mjs';
 
 const collects = (name) => () => runs('collection', [name], { nodeArgs: ['--expose-gc'] });

@@ -1,5 +1,5 @@
-// The end of the process's mappings, vm.max_map_count, is an error and not the end of the
-// process.
+// A process at vm.max_map_count gets an error and goes on: lib/internal/reclaim.ts, lib/internal/remedy.ts,
+// src-native/core/replacement/headroom.cc.
 import { readFileSync } from 'node:fs';
 import { hasExternalShared } from '../support/process/runtime.mjs';
 import { runs } from '../support/process/run.mjs';

@@ -1,4 +1,5 @@
-// The end of a thread or of the process, with mappings in every state.
+// A thread or process may end with mappings in every state: lib/mem/pages.ts, src-native/napi/environment.cc,
+// src-native/napi/memory/buffer.cc.
 import assert from 'node:assert/strict';
 import { run } from '../support/process/run.mjs';
 

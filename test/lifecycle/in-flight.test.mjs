@@ -1,4 +1,5 @@
-// Memory that is closed under a call of another thread, and buffers that moved away.
+// Memory closed during a call of another thread, and buffers that moved away: lib/mem/pages.ts,
+// lib/internal/buffer.ts, src-native/core/mapping/closing.cc.
 import { skip } from '../support/hooks.mjs';
 import { runs } from '../support/process/run.mjs';
 

@@ -1,4 +1,5 @@
-// What a process has besides: children, a second copy of the package, a large heap.
+// Children, a second copy of the package, and a large heap: lib/file/map-file.ts, lib/internal/reclaim.ts,
+// src-native/core/mapping/address_range.cc.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

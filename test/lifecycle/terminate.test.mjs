@@ -1,5 +1,5 @@
-// worker.terminate() at any moment: the process lives, and nothing stays.
-// MEMMAP_TERMINATIONS: how often each function of the addon is cut short; by default a few times.
+// worker.terminate() at any moment leaves the process alive and nothing behind: src-native/napi/environment.cc,
+// src-native/napi/{memory,wait}. MEMMAP_TERMINATIONS: how often each function is cut short.
 import { runs } from '../support/process/run.mjs';
 
 const times = Number(process.env.MEMMAP_TERMINATIONS ?? 1);

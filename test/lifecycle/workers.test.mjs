@@ -1,4 +1,5 @@
-// Mappings across worker threads, and workers that end while theirs are open.
+// Mappings across worker threads, and workers that end with open mappings: lib/mem/pages.ts,
+// lib/internal/{binding,buffer}.ts, src-native/napi/environment.cc.
 import { runs } from '../support/process/run.mjs';
 
 const works = (name) => () => runs('workers', [name], { nodeArgs: ['--expose-gc'] });

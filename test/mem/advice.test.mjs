@@ -1,3 +1,4 @@
+// Hints change no byte; discard(), punchHole(), evict() and collapse() do what they say: lib/mem/advice.ts.
 import assert from 'node:assert/strict';
 import { fstatSync, statSync } from 'node:fs';
 

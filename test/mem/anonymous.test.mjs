@@ -1,3 +1,4 @@
+// mapAnonymous(): private, shared and placed memory: lib/mem/anonymous.ts.
 import assert from 'node:assert/strict';
 import { fstatSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';

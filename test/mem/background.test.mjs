@@ -1,3 +1,5 @@
+// populateAsync() and flushAsync() on another thread, with progress and a signal: lib/mem/background.ts,
+// src-native/napi/memory/async_calls.cc, src-native/napi/pool_job.h.
 import assert from 'node:assert/strict';
 import { openSync, closeSync, readFileSync, truncateSync } from 'node:fs';
 

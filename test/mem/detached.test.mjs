@@ -1,4 +1,5 @@
-// buffer: 'array' whose memory another buffer has taken: what goes on, and what says so.
+// buffer: 'array' whose memory another buffer has taken is ERR_MEMMAP_DETACHED: lib/mem/{pages,mapping}.ts,
+// lib/internal/buffer.ts.
 import assert from 'node:assert/strict';
 import { truncateSync, writeFileSync } from 'node:fs';
 import { features, mapAnonymous, mapFile } from 'memmap';

@@ -1,4 +1,5 @@
-// features(): what a call of it says must be what the call does.
+// features() says what the calls really do: lib/mem/features.ts, lib/internal/features.ts,
+// src-native/core/kernel/probe.cc.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { release } from 'node:os';

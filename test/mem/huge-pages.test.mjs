@@ -1,4 +1,4 @@
-// HugeTLB memory: mapAnonymous with pages of a pool, which root fills for the test.
+// mapAnonymous() with huge pages of a pool, which root fills for the test: lib/mem/{anonymous,pages}.ts.
 import assert from 'node:assert/strict';
 import { truncateSync, writeFileSync } from 'node:fs';
 

@@ -1,3 +1,4 @@
+// Mapping: views, flush, populate, protect, lock and close: lib/mem/{mapping,mapped-memory,view,lock,protections}.ts.
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 

@@ -1,5 +1,5 @@
-// Placement on NUMA nodes, as far as a machine with one node can tell, whatever machine it is:
-// test/vm/numa.vm.mjs has the rest.
+// NUMA placement on a machine of one node (more: test/vm/numa.vm.mjs): lib/mem/numa.ts,
+// src-native/core/residency/placement.cc.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { mapFile, memoryPolicy, setMemoryPolicy } from 'memmap';

@@ -1,3 +1,5 @@
+// A mapping's buffer: what it is, what resize() and close() make of it: lib/mem/pages.ts, lib/internal/buffer.ts,
+// src-native/napi/memory/buffer.cc.
 import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
 

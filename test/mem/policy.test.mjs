@@ -1,4 +1,4 @@
-// The memory policy of a thread.
+// The memory policy of a thread: lib/mem/policy.ts, lib/internal/nodes.ts.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// advise('willneed'): what is missing is asked for, and what is not is soon not asked about.
+// advise('willneed') asks for what is missing only, and looks less often when nothing is: lib/mem/prefetch.ts.
 import assert from 'node:assert/strict';
 import { mapAnonymous, mapFile, residencyOf } from 'memmap';
 import { MADV, PAGE_SIZE } from 'memmap/sys';

@@ -1,3 +1,5 @@
+// residency() of memory and files is what mincore, fincore and smaps say: lib/mem/residency.ts,
+// src-native/core/residency/{residency,page_cache,page_table}.cc, src-native/napi/memory/residency.cc.
 import assert from 'node:assert/strict';
 import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 

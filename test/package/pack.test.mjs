@@ -1,4 +1,5 @@
-// The package as users get it: prebuilt, packed, installed without scripts, README pasted.
+// The package as users get it, prebuilt, packed and installed without scripts: package.json,
+// scripts/{prebuild,compile}.mjs, lib/internal/binding.ts.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';

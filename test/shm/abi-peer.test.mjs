@@ -1,4 +1,5 @@
-// A C program that follows docs/abi.md takes part: test/fixtures/shm/abi-peer.c.
+// A C program that follows docs/abi.md takes part (test/fixtures/shm/abi-peer.c): lib/shm/lock/algorithm,
+// lib/shm/channel/{header,ring,members,event-count}.ts, lib/shm/wait/liveness.ts.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Channel, Mutex, Semaphore } from 'memmap/shm';

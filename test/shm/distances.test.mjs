@@ -1,5 +1,5 @@
-// Every primitive at four distances: between two users of one mapping, of two mappings in a
-// thread, of two threads, and of two processes.
+// Locks and channels between users of one mapping, two mappings, two threads and two processes:
+// lib/shm/lock, lib/shm/channel, lib/shm/memory/shared-mapping.ts.
 import assert from 'node:assert/strict';
 import { Channel } from 'memmap/shm';
 import { endKept, keep } from '../support/shm/keep.mjs';

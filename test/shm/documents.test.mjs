@@ -1,4 +1,5 @@
-// The examples in documents do what they say.
+// The examples in docs/{shared-memory,placement,channels}.md do what they say: lib/shm/index.ts,
+// lib/mem/{residency,numa,policy}.ts.
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { start } from '../support/process/program.mjs';

@@ -1,4 +1,4 @@
-// The examples of memmap/shm do what they say.
+// The examples of memmap/shm do what they say: examples/ipc-two-processes, examples/worker-pool, lib/shm/index.ts.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 

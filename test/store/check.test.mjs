@@ -1,4 +1,5 @@
-// check() and compact() of a store that is being written, and what its header counts.
+// check() and compact() of a store that is being written, and what its header counts:
+// lib/store/{check,compaction}.ts, lib/store/file/blocks.ts.
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { Store } from 'memmap/store';

@@ -1,4 +1,5 @@
-// What readers of the file in other languages compute: XXH32 of xxhash.com.
+// The store's checksum is XXH32 of xxhash.com, in both languages: lib/store/file/checksum.ts,
+// src-native/core/bytes/checksum.cc.
 import assert from 'node:assert/strict';
 import { binding, recordSum, xxh32, xxh32Copying } from '../support/store/store-checksums.mjs';
 

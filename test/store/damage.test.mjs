@@ -1,5 +1,5 @@
-// Bits of a closed store that change: nothing wrong is ever read, the damaged place is named, and
-// what is not damaged can be read. And a file that is truncated while it is open.
+// Flipped bits and a truncated file: nothing wrong is read, damage is named, the rest can be read:
+// lib/store/{check,reader,recovery,open}.ts, lib/store/file/header.ts, lib/store/log/record.ts.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Store } from 'memmap/store';

@@ -1,4 +1,4 @@
-// The example of memmap/store does what it says.
+// The example of memmap/store does what it says: examples/session-store, lib/store/store.ts.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 

@@ -1,5 +1,5 @@
-// Every call that the store makes to the file system fails once, and once for good: each operation
-// that fails says so with a code and has done all or nothing, and nothing else is lost.
+// Every call of the store to the file system fails once, and once for good: each operation does all or nothing:
+// lib/store/file/store-file.ts, lib/store/{writer,open,compaction}.ts, lib/store/index/growth.ts.
 import assert from 'node:assert/strict';
 import { Store } from '../support/store/unbundled.mjs';
 import { descriptors } from '../support/descriptors.mjs';

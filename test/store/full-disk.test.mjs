@@ -1,4 +1,5 @@
-// A store on a file system of 8 MB that is full. Witness: every pair, each time.
+// A store on a full file system of 8 MB, and every pair in it: lib/store/writer.ts, lib/store/file/blocks.ts,
+// lib/store/log/log.ts, lib/store/index/growth.ts.
 import assert from 'node:assert/strict';
 import { rmSync, statSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { Store } from 'memmap/store';

@@ -1,4 +1,5 @@
-// Random operations on a store, a Map as witness, and a reader that follows.
+// Random operations on a store and a Map, and a reader that follows: lib/store/{store,writer,reader,scan}.ts,
+// lib/store/index/hash-index.ts.
 import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { Store } from 'memmap/store';

@@ -1,5 +1,5 @@
-// A process that is killed at any instant while it writes. Witness: this process, which was told
-// what the other began and what it had done.
+// A process killed at any instant while it writes a store: lib/store/{recovery,open}.ts,
+// lib/store/log/log-reader.ts.
 import assert from 'node:assert/strict';
 import { kills } from '../support/store/store-kills.mjs';
 import { temporaryFiles } from '../support/temp.mjs';

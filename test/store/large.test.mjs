@@ -1,4 +1,5 @@
-// Values longer than a mapping is meant for, and a store longer than one mapping.
+// Values longer than a mapping is meant for, and a store longer than one mapping:
+// lib/store/file/mapped-file.ts, lib/store/log/log.ts.
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { Store } from 'memmap/store';

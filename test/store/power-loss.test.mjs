@@ -1,6 +1,8 @@
-// A store whose machine loses power at any moment: of each page the disk has any version that is
-// not older than what was last made durable. What is left must be what the store had after some
-// step: none before the last commit(), none half, none without those before.
+// A store whose machine loses power at any moment keeps what was committed, each transaction as a whole:
+// lib/store/recovery.ts, lib/store/log/{log,log-reader,record}.ts, lib/store/file/store-file.ts.
+
+// Of each page the disk has any version that is not older than what was last made durable. What is left must
+// be what the store had after some step: none before the last commit(), none half, none without those before.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

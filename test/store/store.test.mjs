@@ -1,3 +1,5 @@
+// Store: values, transactions, commits, one writer, readers elsewhere: lib/store/{store,open,writer,reader}.ts,
+// lib/store/file/{prefault,rehearsal}.ts.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// Large transactions: how much of the index they take. Witness: check(), and every pair.
+// Large transactions, and how much of the index they take: lib/store/{writer,index-updater}.ts,
+// lib/store/index/{hash-index,growth}.ts.
 import assert from 'node:assert/strict';
 import { Store } from 'memmap/store';
 import { temporaryFiles } from '../support/temp.mjs';

@@ -1,6 +1,5 @@
-// The writer dies between any two of its steps: the file as it is at that instant is what its
-// death leaves behind, as the memory is the kernel's. The kill test falls into these instants
-// seldom; here each one is tried.
+// The writer dies between any two of its steps, each of which is tried: lib/store/{recovery,writer,compaction}.ts,
+// lib/store/file/memory-order.ts, lib/store/index/growth.ts.
 import assert from 'node:assert/strict';
 import { copyFileSync, rmSync } from 'node:fs';
 import { Store } from '../support/store/unbundled.mjs';

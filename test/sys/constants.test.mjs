@@ -1,3 +1,5 @@
+// The constants of memmap/sys are those of the system's headers: lib/sys/constants.ts,
+// src-native/napi/constants.cc.
 import assert from 'node:assert/strict';
 import * as sys from 'memmap/sys';
 import { runC } from '../support/process/c-program.mjs';

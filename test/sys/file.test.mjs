@@ -1,3 +1,4 @@
+// The calls on files, 1:1: lib/sys/file.ts, src-native/sys/file.cc, src-native/napi/memory/file_calls.cc.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs';

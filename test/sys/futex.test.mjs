@@ -1,4 +1,5 @@
-// futex(2) from JavaScript: with workers, with a process in Python, and with wrong arguments.
+// futex(2) with workers, with a process in Python, and with wrong arguments: lib/sys/futex.ts,
+// src-native/sys/futex.cc, src-native/napi/wait/futex.cc.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,3 +1,4 @@
+// The names that memmap/sys exports: lib/sys/index.ts.
 import assert from 'node:assert/strict';
 import * as sys from 'memmap/sys';
 

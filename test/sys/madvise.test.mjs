@@ -1,4 +1,4 @@
-// Every advice of madvise(2), by what the kernel shows of it.
+// Every advice of madvise(2), by what the kernel shows of it: lib/sys/memory.ts.
 import assert from 'node:assert/strict';
 import { closeSync, fsyncSync, openSync, readFileSync, readSync } from 'node:fs';
 import * as sys from 'memmap/sys';

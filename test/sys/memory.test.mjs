@@ -1,3 +1,5 @@
+// The calls on mapped memory, 1:1: lib/sys/memory.ts, src-native/sys/memory.cc,
+// src-native/napi/memory/memory_calls.cc.
 import assert from 'node:assert/strict';
 import { closeSync, fsyncSync, openSync, readFileSync, truncateSync } from 'node:fs';
 import * as sys from 'memmap/sys';

@@ -1,4 +1,4 @@
-// Every flag of mmap(2), by what the kernel says of the mapping.
+// Every flag of mmap(2), by what the kernel says of the mapping: lib/sys/mmap.ts.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import * as sys from 'memmap/sys';

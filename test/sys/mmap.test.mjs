@@ -1,3 +1,4 @@
+// mmap(2): arguments, protection, and the buffer it returns: lib/sys/mmap.ts, src-native/napi/memory/mapping.cc.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import * as sys from 'memmap/sys';

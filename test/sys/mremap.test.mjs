@@ -1,3 +1,4 @@
+// mremap(2): memory that grows, shrinks and moves: lib/sys/mmap.ts, src-native/core/mapping/remap.cc.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import * as sys from 'memmap/sys';

@@ -1,3 +1,4 @@
+// munmap(2), and what becomes of the buffers over it: lib/sys/mmap.ts, src-native/core/mapping/closing.cc.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';

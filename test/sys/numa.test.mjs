@@ -1,3 +1,5 @@
+// The calls on the placement of memory, 1:1: lib/sys/numa.ts, src-native/sys/numa.cc,
+// src-native/napi/memory/numa.cc.
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import * as sys from 'memmap/sys';

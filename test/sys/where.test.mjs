@@ -1,3 +1,4 @@
+// The address argument of a call, as a buffer, a view or a number: lib/sys/where.ts.
 import assert from 'node:assert/strict';
 import * as sys from 'memmap/sys';
 import { hole } from '../support/kernel/addresses.mjs';

@@ -1,4 +1,5 @@
-// Limits of control groups: what the library can turn into an error, and what it cannot.
+// Limits of control groups, those that become an error and those that cannot: lib/internal/remedy.ts,
+// src-native/core/guard/fault_fixup.cc.
 import assert from 'node:assert/strict';
 import { PAGE_SIZE } from 'memmap/sys';
 import { inGroup } from '../support/kernel/cgroup.mjs';

@@ -1,4 +1,4 @@
-// NUMA placement of processes that may not use every node or CPU.
+// NUMA placement of processes that may not use every node or CPU: lib/mem/policy.ts, lib/internal/nodes.ts.
 import assert from 'node:assert/strict';
 import { inCpuset } from '../support/kernel/cpuset.mjs';
 import { skip } from '../support/hooks.mjs';

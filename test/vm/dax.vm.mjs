@@ -1,4 +1,5 @@
-// Persistent memory: files on ext4 with DAX, whose stores MAP_SYNC makes durable, and a device.
+// Persistent memory, as files on ext4 with DAX and as a device: lib/file/{dax-device,file-mapping}.ts,
+// src-native/core/bytes/persist.cc.
 import assert from 'node:assert/strict';
 import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, readSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { basename, join } from 'node:path';

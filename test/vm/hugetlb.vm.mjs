@@ -1,5 +1,5 @@
-// Pools of huge pages on three nodes: one page of 1 GiB, on node 1; sixteen of 2 MiB on each of
-// nodes 0 and 1. To touch the large one takes seconds: each kind of memory does it once.
+// Pools of huge pages on three nodes, one page of 1 GiB on node 1 and sixteen of 2 MiB on nodes 0 and 1 each:
+// lib/mem/anonymous.ts, lib/shm/memory/shared-memory.ts.
 import assert from 'node:assert/strict';
 import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { features, mapAnonymous, mapFile } from 'memmap';

@@ -1,4 +1,5 @@
-// The machine is what the tests in this folder rely on. Asks sysfs and /proc, not the package.
+// The emulated machine is what the tests in this folder rely on, by sysfs and /proc: test/vm/machine/machine.mjs,
+// test/vm/machine/guest/machine.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';

@@ -1,5 +1,5 @@
-// Placement on three NUMA nodes: 0 and 1 with a CPU each, 2 with memory only. Where a page lies
-// is asked of all who know: lie(), in test/support/kernel/numa.mjs.
+// Placement on three NUMA nodes, 0 and 1 with a CPU each, 2 with memory only: lib/mem/{numa,policy}.ts,
+// src-native/core/residency/placement.cc.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mapAnonymous, mapFile, memoryPolicy, setMemoryPolicy } from 'memmap';

@@ -1,4 +1,4 @@
-// Memory that breaks. Each case is a process of its own: what the guard lets through ends it.
+// Memory that breaks, each case in a process of its own: src-native/core/guard/{fault_cause,fault_fixup}.cc.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { features } from 'memmap';

@@ -1,5 +1,5 @@
-// features() on kernels old and new: what it says is what the calls do, and what each kernel is
-// known to have.
+// features() on old and new kernels says what the calls do: lib/mem/features.ts, lib/internal/features.ts,
+// src-native/core/kernel/probe.cc.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { features, mapAnonymous, mapFile, maps } from 'memmap';

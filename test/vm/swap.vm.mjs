@@ -1,4 +1,5 @@
-// Memory in swap: what residency() says is what /proc/self/pagemap says, read by the test itself.
+// Memory in swap: residency() says what /proc/self/pagemap says: lib/mem/residency.ts,
+// src-native/core/residency/page_table.cc.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';

@@ -1,5 +1,5 @@
-// numaNodes(), hugePagePools() and maps() on an emulated machine of three nodes: 0 and 1 with a CPU each, 2 with
-// memory alone; one page of 1 GiB on node 1, sixteen of 2 MiB on each of nodes 0 and 1.
+// numaNodes(), hugePagePools() and maps() on three nodes, with pages of 1 GiB on node 1 and of 2 MiB on 0 and 1:
+// lib/mem/{topology,huge-page-pools}.ts, lib/mem/maps/usage.ts.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';

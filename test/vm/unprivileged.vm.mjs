@@ -1,4 +1,4 @@
-// The same kernels as seen by nobody: a user without rights.
+// A user without rights, on the same kernels: lib/mem/{residency,lock,features}.ts, lib/file/residency-of.ts.
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';

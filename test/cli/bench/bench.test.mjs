@@ -1,4 +1,4 @@
-// memmap bench: figures of all questions, and nothing left behind.
+// memmap bench: figures of all workloads, and nothing left behind: lib/cli/bench/{bench,workloads,peer}.ts.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';

@@ -1,4 +1,5 @@
-// What `memmap presence` shows in a real terminal: the map that fits it, in colour; and live.
+// What `memmap presence` shows in a real terminal: the map that fits it, in colour, and live:
+// lib/cli/common/terminal.ts, lib/cli/picture/ansi.ts, lib/cli/presence/presence.ts.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { MEMMAP, evictPages, memmap, readPages } from '../../support/cli/cli.mjs';

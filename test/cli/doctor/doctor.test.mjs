@@ -1,5 +1,5 @@
-// memmap doctor: what it says of this machine is what /proc says; what it says of others is told by
-// their facts; and its commands help.
+// memmap doctor: its facts are those of /proc, its findings follow from them, and its commands help:
+// lib/cli/doctor/{doctor,read-facts}.ts, lib/cli/doctor/checks.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statfsSync, writeFileSync } from 'node:fs';

@@ -1,3 +1,5 @@
+// memmap dump and restore bring back the same pages, and survive changed files and damaged dumps:
+// lib/cli/dump/{dump,file,restore}.ts.
 import assert from 'node:assert/strict';
 import { appendFileSync, chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';

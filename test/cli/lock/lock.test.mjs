@@ -1,3 +1,4 @@
+// memmap lock keeps files in memory, with a pidfile, limits and systemd: lib/cli/lock/{lock,limit,pid-file,systemd}.ts.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// memmap maps: the kernel's /proc/PID/smaps, read here once more, is the witness.
+// memmap maps says what /proc/PID/smaps says: lib/cli/maps/{maps,rows,table}.ts.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';

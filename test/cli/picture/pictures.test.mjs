@@ -1,4 +1,5 @@
-// The pictures of memmap presence show what is in memory, pixel by pixel and word by word.
+// The pictures of memmap presence show what is in memory, pixel by pixel and word by word:
+// lib/cli/picture/{picture,png,svg,paint,palette,grid,totals,escape}.ts, lib/cli/picture/html.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';

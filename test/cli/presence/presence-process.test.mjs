@@ -1,5 +1,5 @@
-// memmap presence --pid: what a process has in its page tables, what is in the page cache only,
-// what is in swap. The process is Python, which knows what it has touched.
+// memmap presence --pid tells the pages of a process in its page tables, in the page cache and in swap apart:
+// lib/cli/presence/process.ts.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';

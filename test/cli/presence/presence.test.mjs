@@ -1,4 +1,5 @@
-// memmap presence tells what vmtouch, fincore and mincore(2) tell, of the same files.
+// memmap presence says what vmtouch, fincore and mincore(2) say, of the same files:
+// lib/cli/presence/{presence,report}.ts, lib/cli/common/targets.ts.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, ftruncateSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';

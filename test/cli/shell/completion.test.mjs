@@ -1,4 +1,5 @@
-// Completion in shells: the words that are offered, and what a line becomes that somebody types.
+// Completion in bash, zsh and fish: the words offered, and what a typed line becomes:
+// lib/cli/shell/completion.ts.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';

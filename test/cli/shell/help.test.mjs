@@ -1,4 +1,5 @@
-// --help of every command, wrong command lines, and documents that show command lines.
+// --help of every command, wrong command lines, and documents that show command lines:
+// lib/cli/{program,run,main}.ts, lib/cli/common/{command,exit}.ts.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { memmap } from '../../support/cli/cli.mjs';

@@ -1,4 +1,5 @@
-// The manual page: what is in it, that roff reads it without a warning, and that docs/memmap.1 is up to date.
+// The manual page: what is in it, that roff accepts it, and that docs/memmap.1 is up to date:
+// lib/cli/shell/man-page.ts, scripts/man.mjs.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

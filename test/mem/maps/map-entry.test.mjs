@@ -1,4 +1,5 @@
-// The entries of maps(): the names of files as the kernel writes them, and one entry alone.
+// The entries of maps(): file names as the kernel writes them, and one entry alone: lib/mem/maps/map-entry.ts,
+// src-native/napi/memory/maps.cc.
 import assert from 'node:assert/strict';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, release } from 'node:os';

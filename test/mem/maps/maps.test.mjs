@@ -1,3 +1,4 @@
+// maps() is what /proc/PID/maps and smaps say, of this process and others: lib/mem/maps/{maps,usage}.ts.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

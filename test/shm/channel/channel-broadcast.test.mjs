@@ -1,4 +1,5 @@
-// A channel of kind 'broadcast': one producer, and consumers that each get everything.
+// A channel of kind 'broadcast', one producer and consumers that each get everything:
+// lib/shm/channel/{broadcast-ring,producer,consumer}.ts.
 import assert from 'node:assert/strict';
 import { Channel } from 'memmap/shm';
 import { beside } from '../../support/process/beside.mjs';

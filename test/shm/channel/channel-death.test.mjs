@@ -1,5 +1,5 @@
-// Channels of every kind when a party is killed half-way: a process by SIGKILL, a worker thread
-// by terminate(). Witness: who is left.
+// Channels of every kind when a process is killed, or a worker terminated, half-way:
+// lib/shm/channel/{end,members,producer,consumer}.ts, lib/shm/wait/liveness.ts.
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 import { Channel, SharedMemory } from 'memmap/shm';

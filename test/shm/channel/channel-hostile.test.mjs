@@ -1,5 +1,5 @@
-// The other end writes what it likes into the shared memory: no crash, no hang, no byte from
-// elsewhere, but ERR_MEMMAP_CORRUPT and where.
+// The other end writes anything into the shared memory: ERR_MEMMAP_CORRUPT, and no crash, hang or foreign byte:
+// lib/shm/channel/{header,memory,ring,broadcast-ring,consumer}.ts.
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { Channel, SharedMemory } from 'memmap/shm';

@@ -1,5 +1,5 @@
-// The ring and the signals of a channel in every order of their accesses, over simulated memory:
-// no message is lost or changed, no end sleeps for ever. And wrong algorithms are found out.
+// The ring and the event counts of a channel in every order of their accesses, over simulated memory:
+// lib/shm/channel/{ring,event-count}.ts.
 import assert from 'node:assert/strict';
 import { RingReader, RingWriter, EventCount, WORD } from '../../support/shm/channel-internals.mjs';
 import { everyOrder } from '../../support/shm/interleavings.mjs';

@@ -1,4 +1,4 @@
-// A channel of kind 'mpmc': several processes at each end.
+// A channel of kind 'mpmc', several processes at each end: lib/shm/channel/{channel,members,producer,consumer}.ts.
 import assert from 'node:assert/strict';
 import { Channel } from 'memmap/shm';
 import { beside } from '../../support/process/beside.mjs';

@@ -1,4 +1,5 @@
-// Messages through a channel: within a thread, between threads and between processes.
+// Messages through a channel, within a thread, between threads and between processes:
+// lib/shm/channel/{channel,end,producer,consumer,ring,deadline,mirrored-buffer}.ts.
 import assert from 'node:assert/strict';
 import { Channel } from 'memmap/shm';
 import { endKept, keep } from '../../support/shm/keep.mjs';

@@ -1,3 +1,4 @@
+// Channel.serve() and Channel.connect(): a pair of channels over a socket: lib/shm/channel/{duplex,server}.ts.
 import assert from 'node:assert/strict';
 import { existsSync, chmodSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -1,4 +1,5 @@
-// What Channel.serve() and Channel.connect() make of a peer that does not keep to docs/abi.md.
+// What Channel.serve() and Channel.connect() make of a peer that does not keep to docs/abi.md:
+// lib/shm/channel/{handshake,server}.ts.
 import assert from 'node:assert/strict';
 import { openSync, readFileSync, writeSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';

@@ -1,4 +1,4 @@
-// Channels as streams of Node.
+// Channels as streams of Node: lib/shm/channel/streams.ts.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { createReadStream, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Every lock when a party is killed half-way: a process by SIGKILL, a worker thread by
-// terminate(). Witness: who is left.
+// Every lock when a process is killed, or a worker terminated, half-way: lib/shm/lock/lock-word.ts,
+// lib/shm/lock/algorithm, lib/shm/wait/liveness.ts.
 import assert from 'node:assert/strict';
 import { endKept, keep } from '../../support/shm/keep.mjs';
 import { CLEAN, INHERITED, LONG, WAITERS, lockMemory } from '../../support/shm/lock-memory.mjs';

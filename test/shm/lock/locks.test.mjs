@@ -1,3 +1,5 @@
+// RwLock, Semaphore, Event and Barrier among processes, in memory and in files:
+// lib/shm/lock/{rw-lock,semaphore,event,barrier,lock-word}.ts.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readlinkSync, rmSync } from 'node:fs';

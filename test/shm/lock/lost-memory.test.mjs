@@ -1,5 +1,5 @@
-// Locks in memory that its file has lost: what the guard puts there is each process's own, and so would
-// the lock be.
+// Locks in memory that its file has lost throw, as that memory is no longer shared:
+// lib/shm/lock/{same-memory,lock-word}.ts.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, truncateSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';

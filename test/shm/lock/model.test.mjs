@@ -1,4 +1,4 @@
-// The locks' own algorithms over a simulated memory, in every order of their steps.
+// The locks' own algorithms over a simulated memory, in every order of their steps: lib/shm/lock/algorithm.
 import assert from 'node:assert/strict';
 import {
   ABORTED, ALIVE, CAS, DIED, DONE, EXPIRED, LAST, LOAD, OWNER_DIED, SWAP, Violation, WAIT, WAITERS, WAKE, acquire,

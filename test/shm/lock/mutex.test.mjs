@@ -1,3 +1,5 @@
+// Mutex among threads and processes, its dead owners included: lib/shm/lock/{mutex,lock-word,acquire}.ts,
+// lib/shm/wait/{fifo,futex,liveness}.ts, src-native/core/wait/{waiter,liveness}.cc.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';

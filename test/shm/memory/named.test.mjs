@@ -1,3 +1,5 @@
+// Shared memory with a name in /dev/shm: lib/shm/memory/{named,shared-memory}.ts,
+// src-native/core/mapping/shared_memory.cc.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { chmodSync, closeSync, constants, existsSync, lstatSync, openSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// Seals of shared memory hold for other processes: lib/shm/memory/seals.ts.
 import assert from 'node:assert/strict';
 import { closeSync, fstatSync, ftruncateSync, readFileSync, writeSync } from 'node:fs';
 import { SharedMemory } from 'memmap/shm';

@@ -1,3 +1,5 @@
+// Secret shared memory, which no other process reads and the kernel never swaps or dumps:
+// lib/shm/memory/{shared-memory,shared-mapping}.ts.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';

@@ -1,3 +1,5 @@
+// SharedMemory: creating it, mapping it, handing its descriptor on:
+// lib/shm/memory/{shared-memory,shared-mapping,options}.ts, src-native/core/mapping/shared_memory.cc.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import {

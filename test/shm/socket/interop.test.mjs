@@ -1,3 +1,4 @@
+// Shared memory exchanged with programs in Python and C: lib/shm/socket/{send-fds,frame,connection}.ts.
 import assert from 'node:assert/strict';
 import { closeSync, existsSync } from 'node:fs';
 import { SharedMemory, connect, listen, receiveFds, sendFds } from 'memmap/shm';

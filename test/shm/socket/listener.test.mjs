@@ -1,3 +1,4 @@
+// listen() and connect(): the socket's path, and who the peer is: lib/shm/socket/{listener,unix-address}.ts.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,3 +1,5 @@
+// Descriptors over a Unix socket: lib/shm/socket/{send-fds,connection,frame,epoll}.ts,
+// src-native/core/wait/readiness.cc, src-native/napi/wait/{socket,readiness}.cc.
 import assert from 'node:assert/strict';
 import { fstatSync, openSync, readFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';

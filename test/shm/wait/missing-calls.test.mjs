@@ -1,5 +1,5 @@
-// What waits also works where the kernel has neither futex_waitv(2) nor io_uring(7), or a filter
-// of system calls takes them away: the tests of it, run there.
+// What waits also works where the kernel lacks futex_waitv(2) or io_uring(7), or a filter refuses them:
+// lib/shm/wait/futex.ts, src-native/core/wait/{waiter,futex_ring}.cc.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

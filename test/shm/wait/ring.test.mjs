@@ -1,5 +1,5 @@
-// How a thread that waits for messages sleeps: in its event loop where the kernel posts wake-ups
-// to a ring (io_uring(7), Linux 6.7), with the waiter thread of the process elsewhere.
+// How a thread that waits for messages sleeps, with io_uring(7) and without: lib/shm/wait/futex.ts,
+// src-native/core/wait/{futex_ring,waiter}.cc, src-native/napi/wait/futex_ring.cc.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
