@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { mapFile } from 'memmap';
-import { runC } from '../support/process/c-program.mjs';
+import { runC } from '../support/process/program.mjs';
 import { skip } from '../support/hooks.mjs';
 import { mapAt } from '../support/kernel/proc.mjs';
 import { itExternal } from '../support/process/runtime.mjs';

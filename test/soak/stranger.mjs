@@ -1,9 +1,9 @@
 // Another library in the process, which maps and unmaps where the kernel likes, and looks whether
 // its bytes are its own; and which takes the mappings that the kernel allows a process.
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { nodeHeaders } from '../support/process/compile.mjs';
 
 const SOURCE = `
 #define _GNU_SOURCE
@@ -145,12 +145,9 @@ NAPI_MODULE_INIT() {
 }
 `;
 
-/** The headers of any Node will do: the ABI is stable. */
-const INCLUDES = [join(dirname(process.execPath), '../include/node'), '/usr/include/node', '/usr/local/include/node'];
-
 /** Compiles it into the folder: its path; undefined without a compiler or the headers of Node. */
 export function buildStranger(folder) {
-  const include = INCLUDES.find((path) => existsSync(join(path, 'node_api.h')));
+  const include = nodeHeaders();
   if (include === undefined) return undefined;
   const path = join(folder, 'stranger.node');
   const compiler = ['cc', 'g++'].find((name) => {

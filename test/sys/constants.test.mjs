@@ -2,7 +2,7 @@
 // src-native/napi/constants.cc.
 import assert from 'node:assert/strict';
 import * as sys from 'memmap/sys';
-import { runC } from '../support/process/c-program.mjs';
+import { runC } from '../support/process/program.mjs';
 import { skip } from '../support/hooks.mjs';
 
 const PREFIX = {

@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { mapAnonymous } from 'memmap';
 import { SharedMemory } from 'memmap/shm';
 import { futex_wait, futex_waitv, futex_wake } from 'memmap/sys';
+import { pythonCommand } from '../support/process/program.mjs';
 import { endKept, keep } from '../support/shm/keep.mjs';
 import { until } from '../support/until.mjs';
 
@@ -15,7 +16,6 @@ afterEach(endKept);
 
 const SYS_FUTEX = { x64: 202, arm64: 98 }[process.arch];
 const WAKES = `
-import ctypes, mmap, os, struct, sys, time
 memory = mmap.mmap(3, 4096)
 word = ctypes.c_uint32.from_buffer(memory, 64)
 libc = ctypes.CDLL(None)
@@ -72,7 +72,8 @@ describe('futex', () => {
     const memory = keep(SharedMemory.create({ length: 4096 }));
     const mapping = keep(memory.map());
     const words = mapping.view(Int32Array);
-    const python = spawn('python3', ['-c', WAKES], { stdio: ['ignore', 'inherit', 'inherit', memory.fd] });
+    const [command, ...args] = pythonCommand(WAKES);
+    const python = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', memory.fd] });
     const exited = once(python, 'exit');
     await until(() => words[16] === 7, 'Python to begin');
     for (let tries = 0; ; tries++) {

@@ -79,7 +79,6 @@ for page in (0, 1, 2, 7): m[page * 4096] = m[page * 4096]`;
 m = mmap.mmap(-1, 64 * 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 m.madvise(mmap.MADV_NOHUGEPAGE)
 for page in range(48): m[page * 4096] = page + 1
-import time
 def swapped():
     with open('/proc/self/pagemap', 'rb') as f:
         f.seek(address(m) // 4096 * 8)

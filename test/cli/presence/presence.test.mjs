@@ -5,10 +5,11 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, ftruncateSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { MEMMAP, cachestat, evictPages, memmap, readPages, runPython } from '../../support/cli/cli.mjs';
+import { MEMMAP, cachestat, evictPages, memmap, readPages } from '../../support/cli/cli.mjs';
 import { skip } from '../../support/hooks.mjs';
 import { counted, fincore, mincorePages } from '../../support/cli/in-memory.mjs';
 import { seeded } from '../../support/random.mjs';
+import { runPython } from '../../support/process/program.mjs';
 import { despiteReclaim } from '../../support/kernel/reclaim.mjs';
 import { temporaryFiles } from '../../support/temp.mjs';
 

@@ -10,7 +10,7 @@ import { hasExternalBuffers } from '../../support/process/runtime.mjs';
 /** What becomes of Python code in another process that has our descriptor as 3. */
 function elsewhere(fd, code) {
   const program = `import fcntl, mmap, os\ntry:\n  ${code}\n  print('done')\nexcept Exception as e: print(type(e).__name__)`;
-  const run = `__import__('subprocess').run(['python3', '-c', ${JSON.stringify(program)}], pass_fds=[3], capture_output=True, text=True)`;
+  const run = `__import__('subprocess').run([sys.executable, '-S', '-c', ${JSON.stringify(program)}], pass_fds=[3], capture_output=True, text=True)`;
   return inherited(fd, `${run}.stdout.strip()`);
 }
 

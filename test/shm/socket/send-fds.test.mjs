@@ -236,7 +236,6 @@ ${script}`, [path]);
 
     it('that sends its bytes one by one is waited for', async () => {
       const script = `
-import time
 s.send(${header(0, 5)})
 for one in b'hello': s.send(bytes([one])); time.sleep(0.02)`;
       await withPython(script, async (connection) => {

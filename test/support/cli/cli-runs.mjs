@@ -1,13 +1,13 @@
 // The command `memmap` under special conditions: in a terminal, as another user, watched by the kernel.
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { runPython } from '../process/program.mjs';
 import { MEMMAP } from './cli.mjs';
 
 /** A user without rights. */
 export const NOBODY = { uid: 65534, gid: 65534 };
 
 const TERMINAL = `
-import fcntl, json, os, pty, struct, sys, termios
+import pty, termios
 marker, count = sys.argv[1].encode(), int(sys.argv[2])
 pid, fd = pty.fork()
 if pid == 0:
@@ -33,18 +33,17 @@ export const AS_NOBODY = ['setpriv', `--reuid=${NOBODY.uid}`, `--regid=${NOBODY.
 /** Runs it in a terminal of its own: { output, status, signal }. Types Ctrl+C once `marker` has been shown. */
 export function inTerminal(args, { marker = '', interrupts = 1, as = [] } = {}) {
   const command = [...as, process.execPath, MEMMAP, ...args];
-  const output = execFileSync('python3', ['-c', TERMINAL, marker, interrupts, ...command].map(String), { encoding: 'utf8' });
-  return JSON.parse(output);
+  return JSON.parse(runPython(TERMINAL, [marker, interrupts, ...command]));
 }
 
 const BLOCKS = `
-import resource, subprocess, sys
+import resource, subprocess
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_inblock * 512)`;
 
 /** Bytes that the run made the disk read, as the kernel counts them. */
 export function bytesRead(args) {
-  return Number(execFileSync('python3', ['-c', BLOCKS, process.execPath, MEMMAP, ...args.map(String)], { encoding: 'utf8' }));
+  return Number(runPython(BLOCKS, [process.execPath, MEMMAP, ...args]));
 }
 
 /** Bytes that a process has locked, as the kernel counts them. */

@@ -1,7 +1,7 @@
 // The command `memmap`, run as users run it; and what looks at files beside it.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { start } from '../process/program.mjs';
+import { runPython, start } from '../process/program.mjs';
 
 /** The executable. */
 export const MEMMAP = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
@@ -27,11 +27,6 @@ export function memmap(args, { env, ...options } = {}) {
 /** Starts it, and goes on: see start() in program.mjs. */
 export function startMemmap(args, { env, ...options } = {}) {
   return start(process.execPath, [MEMMAP, ...args], { env: environment(env), ...options });
-}
-
-/** Runs a Python program with mmap, os, sys, time and ctypes at hand: its output. */
-export function runPython(script, args = []) {
-  return execFileSync('python3', ['-c', `import ctypes, mmap, os, sys, time\n${script}`, ...args.map(String)], { encoding: 'utf8' });
 }
 
 /** Writes the file to the disk, and pushes pages of it out: [first, last) pairs of pages, or all. */

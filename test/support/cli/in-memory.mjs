@@ -1,7 +1,7 @@
 // Which pages of files are in memory, as others than memmap tell it: vmtouch, fincore of util-linux,
 // and mincore(2) as Python asks it, which answers where one of those programs is missing.
 import { execFileSync } from 'node:child_process';
-import { runPython } from './cli.mjs';
+import { runPython } from '../process/program.mjs';
 import { hasTool } from '../process/tools.mjs';
 
 /** mincore(path, start, end): a byte for each page that the range has a part of, 1 if it is in memory. */

@@ -1,9 +1,9 @@
 // Files with a pattern of pages in memory, the pictures that memmap makes of them, and what is
 // in these pictures.
-import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { PNG } from 'pngjs';
-import { evictPages, memmap, readPages, runPython } from './cli.mjs';
+import { runPython } from '../process/program.mjs';
+import { evictPages, memmap, readPages } from './cli.mjs';
 import { skip } from '../hooks.mjs';
 
 export { htmlOf } from '../../../.unbundled/cli/picture/html/html.js';
@@ -88,7 +88,7 @@ export function mixed(over, under, alpha) {
 /** Reads it with Python's XML parser: titles and texts; of each map its rectangles. Throws where it is not well-formed. */
 export function parseSvg(text) {
   const script = `
-import json, sys, xml.etree.ElementTree as tree
+import xml.etree.ElementTree as tree
 root = tree.fromstring(sys.stdin.buffer.read())
 S = '{http://www.w3.org/2000/svg}'
 maps = [[dict(r.attrib, title=g.find(S + 'title').text) for g in m.findall(S + 'g') for r in g.findall(S + 'rect')]
@@ -96,5 +96,5 @@ maps = [[dict(r.attrib, title=g.find(S + 'title').text) for g in m.findall(S + '
 print(json.dumps({'title': root.find(S + 'title').text, 'description': root.find(S + 'desc').text, 'role': root.get('role'),
   'names': sorted({e.tag.split('}')[1] for e in root.iter()}), 'maps': maps,
   'texts': [''.join(t.itertext()) for t in root.iter(S + 'text')]}))`;
-  return JSON.parse(execFileSync('python3', ['-c', script], { input: text, encoding: 'utf8', maxBuffer: 2 ** 28 }));
+  return JSON.parse(runPython(script, [], { input: text, maxBuffer: 2 ** 28 }));
 }

@@ -1,11 +1,10 @@
 // A native addon of somebody else, made for the calling describe block: a signal handler that
 // calls whoever was there before, bugs, and mappings of its own.
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { skip } from '../hooks.mjs';
+import { NODE_HEADERS, compile, nodeHeaders } from './compile.mjs';
 
 const SOURCE = `
 #define _GNU_SOURCE
@@ -132,13 +131,9 @@ NAPI_MODULE_INIT() {
 }
 `;
 
-/** Node's own headers, or those that cmake-js brings: they are the same for all versions. */
-const HEADERS = [join(dirname(process.execPath), '../include/node'), fileURLToPath(new URL('../../../node_modules/node-api-headers/include', import.meta.url))];
-
-/** Where node_api.h is, whose interface is the same for all versions of Node; skips the tests where it is not. */
+/** Where node_api.h is; skips the tests where it is not. */
 export function nodeApiHeaders(context) {
-  const found = HEADERS.find((folder) => existsSync(join(folder, 'node_api.h')));
-  return found ?? skip(context, `no node_api.h in ${HEADERS.join(', ')}`);
+  return nodeHeaders() ?? skip(context, `no node_api.h in ${NODE_HEADERS.join(', ')}`);
 }
 
 /** Returns path(): of the addon, to load with process.dlopen or createRequire. */
@@ -147,8 +142,7 @@ export function foreignAddon() {
   before(function () {
     const include = nodeApiHeaders(this);
     directory = mkdtempSync(join(tmpdir(), 'memmap-addon-'));
-    const addon = join(directory, 'foreign.node');
-    execFileSync('cc', ['-x', 'c', '-std=gnu11', '-shared', '-fPIC', '-I', include, '-o', addon, '-'], { input: SOURCE });
+    compile(directory, 'foreign.node', SOURCE, '-shared', '-fPIC', '-I', include);
   });
   after(() => {
     if (directory !== undefined) rmSync(directory, { recursive: true });

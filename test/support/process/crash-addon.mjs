@@ -1,10 +1,10 @@
 // Native code of somebody else that crashes, and that handles crashes: crashing(), the addon; and
 // trace(), which says at which instruction the kernel ends a process.
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodeApiHeaders } from './addon.mjs';
+import { compile } from './compile.mjs';
 
 const ADDON = `
 #include <node_api.h>
@@ -238,12 +238,6 @@ int main(int argc, char** argv) {
 }
 `;
 
-const compile = (directory, name, source, ...args) => {
-  const path = join(directory, name);
-  execFileSync('cc', ['-x', 'c', '-std=gnu11', '-O1', ...args, '-o', path, '-'], { input: source });
-  return path;
-};
-
 /** For the calling describe block, all of them paths: { addon, library, tracer }, once its tests run. */
 export function crashing() {
   const paths = {};
@@ -251,9 +245,9 @@ export function crashing() {
   before(function () {
     const headers = nodeApiHeaders(this);
     directory = mkdtempSync(join(tmpdir(), 'memmap-crash-'));
-    paths.addon = compile(directory, 'crash.node', ADDON, '-shared', '-fPIC', '-I', headers);
-    paths.library = compile(directory, 'library.so', LIBRARY, '-shared', '-fPIC');
-    paths.tracer = compile(directory, 'tracer', TRACER);
+    paths.addon = compile(directory, 'crash.node', ADDON, '-O1', '-shared', '-fPIC', '-I', headers);
+    paths.library = compile(directory, 'library.so', LIBRARY, '-O1', '-shared', '-fPIC');
+    paths.tracer = compile(directory, 'tracer', TRACER, '-O1');
   });
   after(() => {
     if (directory !== undefined) rmSync(directory, { recursive: true });
