@@ -7,7 +7,7 @@ import { PAGE_SIZE } from 'memmap/sys';
 import { skip } from '../support/hooks.mjs';
 import { seeded } from '../support/random.mjs';
 import { despiteReclaim } from '../support/kernel/reclaim.mjs';
-import { residentParts } from '../support/kernel/resident.mjs';
+import { needsDisk, residentParts } from '../support/kernel/resident.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGES = 256;
@@ -21,7 +21,7 @@ describe('dump and restore', function () {
   function cached(context, name, pages) {
     const path = file(name, Buffer.alloc(LENGTH, 'f'));
     const mapping = mapFile(path, { advice: 'random' });
-    if (mapping.filesystem === 'tmpfs') skip(context, 'temporary files are always in memory here');
+    needsDisk(context, mapping);
     mapping.evict();
     for (const page of pages) mapping.bytes[page * PAGE_SIZE];
     mapping.close();

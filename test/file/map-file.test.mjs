@@ -1,7 +1,7 @@
 // mapFile() by path, URL, descriptor and FileHandle, with every option: lib/file/map-file.ts.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, readdirSync, statSync, symlinkSync, truncateSync } from 'node:fs';
+import { closeSync, openSync, statSync, symlinkSync, truncateSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,16 +9,15 @@ import { pathToFileURL } from 'node:url';
 import { mapFile } from 'memmap';
 import { PAGE_SIZE, memfd_create } from 'memmap/sys';
 
+import { countDescriptors } from '../support/descriptors.mjs';
 import { readElsewhere, writeElsewhere } from '../support/process/elsewhere.mjs';
 import { skip } from '../support/hooks.mjs';
-import { mapAt, maps, smapsAt } from '../support/kernel/proc.mjs';
+import { isMapped, mapAt, smapsAt } from '../support/kernel/proc.mjs';
 import { randomBytes } from '../support/random.mjs';
 import { hasExternalBuffers } from '../support/process/runtime.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { residentParts } from '../support/kernel/resident.mjs';
 
-const openDescriptors = () => readdirSync('/proc/self/fd').length;
-const isMapped = (path) => maps().some((map) => map.path.startsWith(path));
 
 describe('mapFile', () => {
   const file = temporaryFiles();
@@ -79,9 +78,9 @@ describe('mapFile', () => {
 
     it('costs no descriptor while it is mapped', () => {
       const path = file('descriptors', content);
-      const before = openDescriptors();
+      const before = countDescriptors();
       const mapping = mapFile(path);
-      assert.equal(openDescriptors(), before);
+      assert.equal(countDescriptors(), before);
       mapping.close();
     });
 

@@ -2,20 +2,19 @@
 // src-native/core/mapping/file.cc.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createServer } from 'node:net';
 
 import { mapFile } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
 
+import { countDescriptors } from '../support/descriptors.mjs';
 import { readElsewhere } from '../support/process/elsewhere.mjs';
 import { smallTmpfs } from '../support/kernel/mount.mjs';
-import { maps } from '../support/kernel/proc.mjs';
+import { isMapped } from '../support/kernel/proc.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
-const openDescriptors = () => readdirSync('/proc/self/fd').length;
-const isMapped = (path) => maps().some((map) => map.path.startsWith(path));
 
 describe('opening a file to map', () => {
   const file = temporaryFiles();
@@ -66,11 +65,11 @@ describe('opening a file to map', () => {
 
       it('is ENOSPC at the call; no new file is left, nothing is mapped', () => {
         const path = onTmpfs('new');
-        const descriptors = openDescriptors();
+        const descriptors = countDescriptors();
         assert.throws(() => mapFile(path, { access: 'read-write', create: true, size: 65 * PAGE_SIZE }), { ...full, path });
         assert.ok(!existsSync(path));
         assert.ok(!isMapped(path));
-        assert.equal(openDescriptors(), descriptors);
+        assert.equal(countDescriptors(), descriptors);
       });
 
       it('leaves the size and the bytes of a file that was there', () => {

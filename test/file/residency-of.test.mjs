@@ -4,10 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { mapFile, residencyOf } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
-import { skip } from '../support/hooks.mjs';
 import { seeded } from '../support/random.mjs';
 import { despiteReclaim } from '../support/kernel/reclaim.mjs';
-import { residentParts } from '../support/kernel/resident.mjs';
+import { needsDisk, residentParts } from '../support/kernel/resident.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGES = 64;
@@ -16,14 +15,11 @@ const LENGTH = PAGES * PAGE_SIZE;
 describe('residencyOf', function () {
   despiteReclaim(this);
   const file = temporaryFiles();
-  const onDisk = (context, mapping) => {
-    if (mapping.filesystem === 'tmpfs') skip(context, 'temporary files are always in memory here');
-  };
 
   it('is the residency of a file that is not mapped', function () {
     const path = file('of', Buffer.alloc(LENGTH, 'f'));
     const mapping = mapFile(path, { advice: 'random' });
-    onDisk(this, mapping);
+    needsDisk(this, mapping);
     mapping.evict();
     assert.equal(residencyOf(path).resident, 0);
     mapping.advise('normal');
@@ -36,7 +32,7 @@ describe('residencyOf', function () {
   it('is what a mapping says, of any range', function () {
     const path = file('ranges', Buffer.alloc(LENGTH - 100, 'f'));
     const mapping = mapFile(path, { advice: 'random' });
-    onDisk(this, mapping);
+    needsDisk(this, mapping);
     mapping.evict();
     const next = seeded(3);
     for (let i = 0; i < 20; i++) mapping.bytes[next(PAGES - 1) * PAGE_SIZE];

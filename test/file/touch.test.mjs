@@ -9,7 +9,7 @@ import { descriptors, openedSince } from '../support/descriptors.mjs';
 import { skip } from '../support/hooks.mjs';
 import { fincore } from '../support/cli/in-memory.mjs';
 import { despiteReclaim } from '../support/kernel/reclaim.mjs';
-import { residentParts } from '../support/kernel/resident.mjs';
+import { needsDisk, residentParts } from '../support/kernel/resident.mjs';
 import { runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
@@ -36,7 +36,7 @@ describe('touch', function () {
   function evict(context, path) {
     const mapping = mapFile(path);
     try {
-      if (mapping.filesystem === 'tmpfs') skip(context, 'temporary files are always in memory here');
+      needsDisk(context, mapping);
       mapping.evict();
     } finally {
       mapping.close();

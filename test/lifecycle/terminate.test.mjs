@@ -5,7 +5,9 @@ import { runs } from '../support/process/run.mjs';
 const times = Number(process.env.MEMMAP_TERMINATIONS ?? 1);
 const risky = Number(process.env.MEMMAP_TERMINATIONS ?? 6);
 
-describe('worker.terminate()', () => {
+describe('worker.terminate()', function () {
+  this.timeout(300_000);
+
   it('in any function of the addon leaves the process alive, and nothing behind', () =>
     runs('terminated-calls', [times, risky], { nodeArgs: ['--expose-gc'] }));
 

@@ -10,7 +10,7 @@ import { skip } from '../support/hooks.mjs';
 import { mapAt, smapsAt } from '../support/kernel/proc.mjs';
 import { despiteReclaim } from '../support/kernel/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { residentParts } from '../support/kernel/resident.mjs';
+import { needsDisk, residentParts } from '../support/kernel/resident.mjs';
 import { itExternal } from '../support/process/runtime.mjs';
 
 const PAGES = 16;
@@ -180,7 +180,7 @@ describe('advice', () => {
     it('puts a file out of memory, written bytes included, and loses none', function () {
       const path = file('evict', Buffer.alloc(LENGTH, 'f'));
       const mapping = mapFile(path, { access: 'read-write' });
-      if (mapping.filesystem === 'tmpfs') skip(this, 'temporary files are in memory here');
+      needsDisk(this, mapping);
       mapping.bytes.write('written', 100);
       assert.equal(mapping.residency().resident, PAGES);
       mapping.evict();
@@ -196,7 +196,7 @@ describe('advice', () => {
       const half = 2 ** 22; // more than the largest folio, which goes whole or not at all
       const path = file('evict-part', Buffer.alloc(2 * half, 'f'));
       const mapping = mapFile(path);
-      if (mapping.filesystem === 'tmpfs') skip(this, 'temporary files are in memory here');
+      needsDisk(this, mapping);
       mapping.populate();
       mapping.evict({ offset: half }); // though the disk does not have the bytes yet
       assert.deepEqual(residentParts(mapping.residency()), [{ offset: 0, length: half }]);

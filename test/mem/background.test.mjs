@@ -6,10 +6,9 @@ import { openSync, closeSync, readFileSync, truncateSync } from 'node:fs';
 import { mapAnonymous, mapFile } from 'memmap';
 import { PAGE_SIZE, cachestat } from 'memmap/sys';
 
-import { skip } from '../support/hooks.mjs';
 import { despiteReclaim } from '../support/kernel/reclaim.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { residentParts } from '../support/kernel/resident.mjs';
+import { needsDisk, residentParts } from '../support/kernel/resident.mjs';
 
 /** What the library does in one step. */
 const PIECE = 2 ** 26;
@@ -157,7 +156,7 @@ describe('background', function () {
       const path = file('flush', Buffer.alloc(2 ** 24));
       const fd = openSync(path, 'r');
       const mapping = mapFile(path, { access: 'read-write' });
-      if (mapping.filesystem === 'tmpfs') skip(this, 'temporary files have no disk here');
+      needsDisk(this, mapping);
       mapping.flush();
       assert.equal(cachestat(fd).dirty, 0);
       do {

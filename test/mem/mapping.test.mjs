@@ -11,7 +11,7 @@ import { cachestatOrSkip } from '../support/kernel/kernel.mjs';
 import { mapAt, smapsAt } from '../support/kernel/proc.mjs';
 import { runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { residentParts } from '../support/kernel/resident.mjs';
+import { needsDisk, residentParts } from '../support/kernel/resident.mjs';
 import { itExternal } from '../support/process/runtime.mjs';
 
 const LENGTH = 16 * PAGE_SIZE;
@@ -117,7 +117,7 @@ describe('Mapping', () => {
       const path = file('flush', Buffer.alloc(LENGTH));
       const fd = openSync(path, 'r');
       const mapping = mapFile(path, { access: 'read-write' });
-      if (mapping.filesystem === 'tmpfs') skip(this, 'temporary files have no disk here');
+      needsDisk(this, mapping);
       cachestatOrSkip(this, fd);
       mapping.flush();
       do {

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { mapAnonymous, mapFile, residencyOf } from 'memmap';
 import { MADV, PAGE_SIZE } from 'memmap/sys';
-import { skip } from '../support/hooks.mjs';
 import { callsOf } from '../support/boundary/native-calls.mjs';
 import { despiteReclaim } from '../support/kernel/reclaim.mjs';
+import { needsDisk } from '../support/kernel/resident.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 
@@ -18,7 +18,7 @@ describe("advise('willneed')", function () {
   /** A file of which no page is in memory. */
   function evicted(context, name, options) {
     const mapping = mapFile(file(name, Buffer.alloc(LENGTH, 'f')), { advice: 'random', ...options });
-    if (mapping.filesystem === 'tmpfs') skip(context, 'temporary files are always in memory here');
+    needsDisk(context, mapping);
     mapping.evict();
     assert.equal(residencyOf(mapping.path).resident, 0);
     return mapping;
@@ -50,7 +50,7 @@ describe("advise('willneed')", function () {
   it('brings all of a long range in, of which the kernel would take the beginning', async function () {
     const length = 2 ** 26;
     const mapping = mapFile(file('long', Buffer.alloc(length, 'f')));
-    if (mapping.filesystem === 'tmpfs') skip(this, 'temporary files are always in memory here');
+    needsDisk(this, mapping);
     mapping.evict();
     mapping.advise('willneed');
     await until(() => residencyOf(mapping.path).resident === length / PAGE_SIZE, 'all is in memory');
@@ -102,7 +102,7 @@ describe("advise('willneed')", function () {
 
   it('looks at every request again once something was missing', function () {
     const mapping = mapFile(file('again', Buffer.alloc(LENGTH, 'f')));
-    if (mapping.filesystem === 'tmpfs') skip(this, 'temporary files are always in memory here');
+    needsDisk(this, mapping);
     for (let request = 0; request < 1024; request++) mapping.advise('willneed');
     assert.equal(looks(mapping), 0);
     mapping.evict();

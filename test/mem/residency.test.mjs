@@ -10,7 +10,7 @@ import { skip } from '../support/hooks.mjs';
 import { fincore } from '../support/cli/in-memory.mjs';
 import { seeded } from '../support/random.mjs';
 import { despiteReclaim } from '../support/kernel/reclaim.mjs';
-import { residentParts } from '../support/kernel/resident.mjs';
+import { needsDisk, residentParts } from '../support/kernel/resident.mjs';
 import { runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { smapsAt } from '../support/kernel/proc.mjs';
@@ -45,9 +45,6 @@ function countPages({ runs: found }, property, { offset = 0, length } = {}) {
 describe('residency', function () {
   despiteReclaim(this);
   const file = temporaryFiles();
-  const onDisk = (context, mapping) => {
-    if (mapping.filesystem === 'tmpfs') skip(context, 'temporary files are always in memory here');
-  };
   const needs = (context, name) => {
     if (!supports[name].supported) skip(context, `this kernel has no ${supports[name].call}`);
   };
@@ -147,7 +144,7 @@ describe('residency', function () {
     it('is what fincore says', function () {
       const path = file('fincore', Buffer.alloc(LENGTH, 'f'));
       const mapping = mapFile(path);
-      onDisk(this, mapping);
+      needsDisk(this, mapping);
       if (!hasTool('fincore')) needsTools(this, 'python3');
       const pages = () => fincore([path])[0];
       assert.equal(mapping.residency().resident, pages());
@@ -176,7 +173,7 @@ describe('residency', function () {
       const fd = openSync(path, 'r+');
       fsyncSync(fd);
       const mapping = mapFile(path);
-      onDisk(this, mapping);
+      needsDisk(this, mapping);
       assert.equal(mapping.residency().dirty, 0);
       let before;
       let found;
@@ -201,7 +198,7 @@ describe('residency', function () {
     it('says what was evicted', function () {
       needs(this, 'cachestat');
       const mapping = mapFile(file('evicted', Buffer.alloc(LENGTH, 'f')));
-      onDisk(this, mapping);
+      needsDisk(this, mapping);
       mapping.evict();
       const { resident, evicted, dirty, recentlyEvicted } = mapping.residency();
       assert.equal(resident, 0);
@@ -216,7 +213,7 @@ describe('residency', function () {
       const path = file('copy', Buffer.alloc(LENGTH, 'f'));
       const fd = openSync(path, 'r+');
       const mapping = mapFile(path, { access: 'copy-on-write', advice: 'random' });
-      onDisk(this, mapping);
+      needsDisk(this, mapping);
       mapping.bytes[5 * PAGE_SIZE] = 1;
       let found;
       do {
@@ -241,7 +238,7 @@ describe('residency', function () {
     it('does without the file once its path leads elsewhere', function () {
       const path = file('replaced', Buffer.alloc(LENGTH, 'f'));
       const mapping = mapFile(path, { advice: 'random' });
-      onDisk(this, mapping);
+      needsDisk(this, mapping);
       renameSync(file('another', 'x'), path);
       const found = mapping.residency();
       assert.deepEqual([found.resident, found.dirty], [PAGES, undefined]);
@@ -257,7 +254,7 @@ describe('residency', function () {
       if (process.getuid() !== 0) skip(this, 'it takes root to become another user');
       const path = file('of-others', Buffer.alloc(LENGTH, 'f'));
       const mapping = mapFile(path);
-      onDisk(this, mapping);
+      needsDisk(this, mapping);
       chmodSync(path, 0o644);
       mapping.evict();
       assert.equal(residencyOf(path).resident, 0);

@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { configure, guard } from 'memmap';
+import { countDescriptors } from '../support/descriptors.mjs';
 import { status } from '../support/kernel/proc.mjs';
 import { sanitized } from '../support/process/sanitized.mjs';
 import { Control, WORKERS, controlMemory } from './control.mjs';
@@ -88,7 +89,7 @@ const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers
 function look() {
   return {
     mappings: readFileSync('/proc/self/maps', 'latin1').split('\n').length,
-    descriptors: readdirSync('/proc/self/fd').length,
+    descriptors: countDescriptors(),
     resident: status('VmRSS'),
   };
 }

@@ -2,16 +2,15 @@
 import assert from 'node:assert/strict';
 import { closeSync, fsyncSync, openSync, readFileSync, readSync } from 'node:fs';
 import * as sys from 'memmap/sys';
-import { hole } from '../support/kernel/addresses.mjs';
 import { skip } from '../support/hooks.mjs';
 import { cachestatOrSkip } from '../support/kernel/kernel.mjs';
+import { memoryAt } from '../support/kernel/memory-at.mjs';
 import { smapsAt } from '../support/kernel/proc.mjs';
 import { run } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 import { until } from '../support/until.mjs';
 
-const { MADV, MAP, PAGE_SIZE, PROT, madvise, mincore, mmap, munmap } = sys;
-const RW = PROT.READ | PROT.WRITE;
+const { MADV, MAP, PAGE_SIZE, madvise, mincore } = sys;
 const ANONYMOUS = MAP.PRIVATE | MAP.ANONYMOUS;
 const LENGTH = 4 * PAGE_SIZE;
 const KB = 1024;
@@ -19,18 +18,9 @@ const HUGE = 2 ** 21;
 
 describe('madvise', () => {
   const file = temporaryFiles();
-  const mapped = [];
+  const at = memoryAt();
   const tested = new Set();
-  afterEach(() => {
-    for (const buffer of mapped.splice(0)) munmap(buffer);
-  });
 
-  function at(flags = ANONYMOUS, { prot = RW, fd = -1, length = LENGTH } = {}) {
-    const address = hole(length);
-    const buffer = mmap(address, length, prot, flags, fd, 0);
-    mapped.push(buffer);
-    return { address, buffer, bytes: new Uint8Array(buffer) };
-  }
   function filled(...args) {
     const memory = at(...args);
     memory.bytes.fill(1);

@@ -3,15 +3,15 @@
 import assert from 'node:assert/strict';
 import { closeSync, fsyncSync, openSync, readFileSync, truncateSync } from 'node:fs';
 import * as sys from 'memmap/sys';
-import { hole } from '../support/kernel/addresses.mjs';
 import { skip } from '../support/hooks.mjs';
+import { memoryAt } from '../support/kernel/memory-at.mjs';
 import { peerReads } from '../support/process/peer.mjs';
 import { mapAt, smapsAt, status } from '../support/kernel/proc.mjs';
 import { start } from '../support/process/program.mjs';
 import { run, runs } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
-const { MADV, MAP, MLOCK, MS, PAGE_SIZE, PROT, mincore, mlock, mlock2, mmap, mprotect, msync, munlock, munmap } = sys;
+const { MADV, MAP, MLOCK, MS, PAGE_SIZE, PROT, mincore, mlock, mlock2, mprotect, msync, munlock } = sys;
 const RW = PROT.READ | PROT.WRITE;
 const ANONYMOUS = MAP.PRIVATE | MAP.ANONYMOUS;
 const LENGTH = 4 * PAGE_SIZE;
@@ -19,18 +19,8 @@ const KB = 1024;
 
 describe('calls on memory', () => {
   const file = temporaryFiles();
-  const mapped = new Set();
-  afterEach(() => {
-    for (const buffer of mapped) munmap(buffer);
-    mapped.clear();
-  });
+  const at = memoryAt();
 
-  function at(flags = ANONYMOUS, { prot = RW, fd = -1, length = LENGTH } = {}) {
-    const address = hole(length);
-    const buffer = mmap(address, length, prot, flags, fd, 0);
-    mapped.add(buffer);
-    return { address, buffer, bytes: new Uint8Array(buffer) };
-  }
   /** A shared mapping of a file of four pages. */
   function atFile(flags = MAP.SHARED, mode = 'r+', prot = RW) {
     const path = file('memory', Buffer.alloc(LENGTH, 'a'));

@@ -20,6 +20,16 @@ function parseMapsLine(line) {
   };
 }
 
+/** How many mappings of this process are of the file. */
+export function countMaps(path) {
+  return maps().filter((map) => map.path === path).length;
+}
+
+/** Whether this process maps the file, which may have been deleted. */
+export function isMapped(path) {
+  return maps().some((map) => map.path.startsWith(path));
+}
+
 /** The mapping that holds `address`, or undefined if nothing is mapped there. */
 export function mapAt(address) {
   return maps().find(({ start, end }) => start <= address && address < end);

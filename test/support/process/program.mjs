@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compile } from './compile.mjs';
 
-/** Starts it: { ended: Promise<{ code, signal, stdout, stderr }>, output(), child }. */
+/** Starts it: { child, ended: Promise<{ code, signal, stdout, stderr }>, output(), errors() }. */
 export function start(command, args, options = {}) {
   const child = spawn(command, args.map(String), { stdio: ['pipe', 'pipe', 'pipe'], ...options });
   let stdout = '';
@@ -15,7 +15,7 @@ export function start(command, args, options = {}) {
   const ended = new Promise((resolve, reject) => {
     child.on('error', reject).on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
-  return { child, ended, output: () => stdout };
+  return { child, ended, output: () => stdout, errors: () => stderr };
 }
 
 /** What every Python program has at hand. */

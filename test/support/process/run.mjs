@@ -1,9 +1,9 @@
 // Runs a fixture as a process of its own. Its exit code is the verdict.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { start } from './program.mjs';
 
 /** Milliseconds after which a fixture that hangs is killed: it must not keep the test run alive. */
 const WATCHDOG = 280_000;
@@ -26,21 +26,13 @@ export function fixture(name) {
 }
 
 /** Runs any program to its end. `stdio`: from descriptor 3 on. */
-export async function runProgram(program, args, { stdio = [], ...options } = {}) {
-  const child = spawn(program, args, {
+export function runProgram(program, args, { stdio = [], ...options } = {}) {
+  return start(program, args, {
     stdio: ['ignore', 'pipe', 'pipe', ...stdio],
     timeout: WATCHDOG,
     killSignal: 'SIGKILL',
     ...options,
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
-  const [code, signal] = await new Promise((resolve, reject) => {
-    child.on('error', reject).on('close', (...result) => resolve(result));
-  });
-  return { code, signal, stdout, stderr };
+  }).ended;
 }
 
 /** As run(), and demands exit code 0 and no signal. */
