@@ -41,6 +41,17 @@ describe('A peer that makes no channel', () => {
   let count = 0;
   const nextPath = () => file(`handshake-${(count += 1)}`);
 
+  // What a process opens once, for its first socket and its first mapping, is there before anything is counted.
+  before(async () => {
+    const path = nextPath();
+    const server = await Channel.serve(path, (channel) => channel.close(), { capacity: 1, onError: () => {} });
+    const raw = connectSocket(path, () => raw.destroy());
+    const channel = await Channel.connect(path);
+    await channel.gone;
+    channel.close();
+    server.close();
+  });
+
   describe('as a client', () => {
     const CASES = {
       'that speaks something else': (socket) => socket.write('GET / HTTP/1.1\r\n\r\n'),
