@@ -4,11 +4,11 @@
 // --smoke: of these, what an engine can do differently.
 // --listed: runs the test files that are named in FILE, a line each. The environment's MEMMAP_MISSED is
 // such a file, to be written: of those that looked for a program and found none.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, tmpdir } from 'node:os';
-import { delimiter, dirname, isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isAlone, testFiles } from './test-files.mjs';
 
@@ -49,25 +49,13 @@ const total = { passed: 0, pending: 0, failures: [], skipped: [], missing: new M
 const reports = mkdtempSync(join(tmpdir(), 'memmap-test-'));
 let processes = 0;
 
-/**
- * The environment of tests. Where python3 is the script of a version manager, which takes five times as
- * long to start, the interpreter behind it comes first.
- */
-function environment() {
-  const { status, stdout } = spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' });
-  const found = status === 0 ? stdout.trim() : '';
-  return isAbsolute(found) ? { ...process.env, PATH: `${dirname(found)}${delimiter}${process.env.PATH}` } : process.env;
-}
-
-const env = environment();
-
 /** Runs mocha on files: what it told, and what it printed. */
 async function mocha(files) {
   const report = join(reports, String((processes += 1)));
   const start = Date.now();
   const child = spawn(process.execPath, [MOCHA, '--reporter', REPORTER, ...mochaOptions, ...files], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...env, MEMMAP_REPORT: report },
+    env: { ...process.env, MEMMAP_REPORT: report },
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));

@@ -1,4 +1,4 @@
-// The code that the HTML page runs in the browser is type-checked and linted.
+// The code that the HTML page runs in the browser, lib/cli/picture/html/browser, is type-checked and linted.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
