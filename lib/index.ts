@@ -10,7 +10,7 @@ export { residencyOf } from './file/residency-of.js';
 export { type TouchOptions, type TouchProgress, type TouchTotals, type Touched, touch } from './file/touch.js';
 export type { Window, WindowOptions } from './file/windows.js';
 export type { FeatureName } from './internal/features.js';
-export type { BufferKind, Hint, HugePages, PolicyMode, Protection } from './internal/literals.js';
+export type { BufferKind, Hint, HugePages, PolicyMode, Protection } from './internal/enums.js';
 export type { Range } from './internal/range.js';
 export {
   AnonymousMapping,

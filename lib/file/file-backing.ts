@@ -3,7 +3,7 @@ import { closeSync, fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { FaultErrorKind } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
-import { PROTECTION, type Protection } from '../internal/literals.js';
+import { PROTECTION, type Protection } from '../internal/enums.js';
 import { check, systemError } from '../internal/syscall.js';
 import type { Backing, MappedMemory } from '../mem/mapped-memory.js';
 import type { Pages } from '../mem/pages.js';

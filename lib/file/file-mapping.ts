@@ -3,7 +3,7 @@ import { fdatasyncSync } from 'node:fs';
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
-import type { BufferKind } from '../internal/literals.js';
+import type { BufferKind } from '../internal/enums.js';
 import { type Range, resolveRange } from '../internal/range.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { check } from '../internal/syscall.js';
@@ -140,7 +140,7 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
     if (length === 0 || this.#file.source.copies) return;
     // MADV_PAGEOUT reaches only pages that this mapping has touched. The rest of the page cache is dropped
     // through a descriptor, once no page table of this process refers to it.
-    const handle = this.#memory.pages.settled();
+    const handle = this.#memory.pages.pinnedHandle();
     check(binding.msync(handle, offset, length, binding.MS.SYNC), 'msync', { path: this.path });
     check(binding.madvise(handle, offset, length, binding.MADV.DONTNEED), 'madvise', {
       path: this.path,

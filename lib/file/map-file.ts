@@ -1,7 +1,7 @@
 // From a file to a FileMapping.
 import { binding } from '../internal/binding.js';
 import { refuseExternal } from '../internal/buffer.js';
-import { invalidValue, validateBoolean, validateInteger, validateOptions, validateWord } from '../internal/validate.js';
+import { invalidValue, validateBoolean, validateInteger, validateOptions, validateEnum } from '../internal/validate.js';
 import { type MapOptions, finish, mapFlags, validateMapOptions } from '../mem/anonymous.js';
 import { type FileAccess, type FileMapping, newFileMapping } from './file-mapping.js';
 import { type FileLike, locateFile, openAny } from './open-file.js';
@@ -73,12 +73,12 @@ export function mapFile(file: FileLike, options: MapFileOptions = {}): FileMappi
 export function placeFile(file: FileLike, options: MapFileOptions, at: bigint | undefined): FileMapping {
   validateOptions<MapFileOptions>(options, KNOWN);
   const { access = 'read', offset = 0, length, create = false, size, hugePages, sync = false } = options;
-  validateWord(access, 'options.access', ACCESS);
+  validateEnum(access, 'options.access', ACCESS);
   validateInteger(offset, 'options.offset');
   if (length !== undefined) validateInteger(length, 'options.length');
   validateBoolean(create, 'options.create');
   if (size !== undefined) validateInteger(size, 'options.size');
-  if (hugePages !== undefined) validateWord(hugePages, 'options.hugePages', TRANSPARENT);
+  if (hugePages !== undefined) validateEnum(hugePages, 'options.hugePages', TRANSPARENT);
   validateBoolean(sync, 'options.sync');
   validateMapOptions(options);
   if (access !== 'read-write' && (create || size !== undefined)) {

@@ -8,7 +8,7 @@ import { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { CallFacts } from '../internal/call-facts.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
-import { withRoom } from '../internal/reclaim.js';
+import { retryAfterGc } from '../internal/gc.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, invalidValue, outOfRange, validateFd, validatePath } from '../internal/validate.js';
 import { type DaxDevice, daxDevice } from './dax-device.js';
@@ -90,7 +90,7 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
   // A file that no path refers to, or that must be mapped in pieces, keeps its descriptor.
   const keepAbove = fd !== undefined && isGone(path) ? 0 : Math.min(BUFFER_LIMIT, Number.MAX_SAFE_INTEGER);
   const file = fd ?? path;
-  const handle = withRoom(() =>
+  const handle = retryAfterGc(() =>
     binding.mapFile(file, openFlags, offset, length, growTo, prot, flags, at, keepAbove, facts.numbers),
   );
   const [mapped, filesystem, mode] = [facts.get('length'), facts.get('filesystem'), facts.get('mode')];

@@ -2,7 +2,7 @@
 import { fstatSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Handle, binding } from '../internal/binding.js';
-import { HUGE_PAGES } from '../internal/literals.js';
+import { HUGE_PAGES } from '../internal/enums.js';
 import { showAs } from '../internal/inspect.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { OURS, invalidType, invalidValue, outOfRange, validateInteger, validateMultiple, validateOurs } from '../internal/validate.js';

@@ -3,8 +3,8 @@ import { constants } from 'node:buffer';
 import { constants as system } from 'node:os';
 import { UnsupportedError } from '../errors.js';
 import { type Handle, binding } from './binding.js';
-import type { BufferKind } from './literals.js';
-import { withRoom } from './reclaim.js';
+import type { BufferKind } from './enums.js';
+import { retryAfterGc } from './gc.js';
 import { mapRemedy } from './remedy.js';
 import { check, systemError } from './syscall.js';
 import { sharedWasmMemory, wasmPages } from './wasm-memory.js';
@@ -94,15 +94,15 @@ const IMMOVABLE =
 export function refuseExternal(
   kind: BufferKind | undefined,
   movable: boolean,
-  wayOut: string = movable ? OF_THE_ENGINE : IMMOVABLE,
+  remedy: string = movable ? OF_THE_ENGINE : IMMOVABLE,
 ): void {
-  if (!hasExternalBuffers && (kind === 'array' || !movable)) throw noExternalBuffer(wayOut);
+  if (!hasExternalBuffers && (kind === 'array' || !movable)) throw noExternalBuffer(remedy);
 }
 
-function noExternalBuffer(wayOut: string): UnsupportedError {
+function noExternalBuffer(remedy: string): UnsupportedError {
   return new UnsupportedError(
     'ERR_MEMMAP_NO_EXTERNAL_BUFFER',
-    `This runtime, like Electron, allows no buffer over memory outside its engine. ${wayOut}`,
+    `This runtime, like Electron, allows no buffer over memory outside its engine. ${remedy}`,
   );
 }
 
@@ -141,7 +141,7 @@ export function createBuffer(
   if (kind === 'array') return arrayBuffer(handle, length);
   if (hasExternalShared) return check(binding.sharedBuffer(handle, length), 'mmap');
 
-  const moved = movable ? withRoom(() => overlay(handle, length)) : undefined;
+  const moved = movable ? retryAfterGc(() => overlay(handle, length)) : undefined;
   if (typeof moved === 'object') return moved;
   if (moved === NO_MEMORY) throw systemError(moved, 'mmap', { remedy: mapRemedy(0) });
   const reason = moved === undefined ? '' : ` (${systemError(moved, 'mremap').message})`;

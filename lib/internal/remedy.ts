@@ -122,6 +122,6 @@ export function flushRemedy(code: string): string | undefined {
 export function sealRemedy(code: string): string | undefined {
   // Our own answer, and Node's name for EOPNOTSUPP.
   if (code !== 'ENOTSUP') return undefined;
-  const wayOut = binding.hasExternalBuffers() ? "Use buffer: 'array'" : 'Seal the mapping before it has a buffer, and use copyOut() and copyIn()';
-  return `Memory under a SharedArrayBuffer of this runtime cannot be sealed: the runtime must be able to free it. ${wayOut}`;
+  const remedy = binding.hasExternalBuffers() ? "Use buffer: 'array'" : 'Seal the mapping before it has a buffer, and use copyOut() and copyIn()';
+  return `Memory under a SharedArrayBuffer of this runtime cannot be sealed: the runtime must be able to free it. ${remedy}`;
 }

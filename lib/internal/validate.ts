@@ -105,7 +105,7 @@ export function validateFunction(value: unknown, name: string): asserts value is
 }
 
 /** One of the keys of `table`. */
-export function validateWord<Word extends string>(
+export function validateEnum<Word extends string>(
   value: unknown,
   name: string,
   table: Readonly<Record<Word, unknown>>,

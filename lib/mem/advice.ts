@@ -1,9 +1,9 @@
 // Advice. Hints cannot change a byte; calls that can are separate methods.
 import { binding } from '../internal/binding.js';
 import type { FeatureName } from '../internal/features.js';
-import { HINT, type Hint } from '../internal/literals.js';
+import { HINT, type Hint } from '../internal/enums.js';
 import type { Range, Span } from '../internal/range.js';
-import { invalidType, validateWord } from '../internal/validate.js';
+import { invalidType, validateEnum } from '../internal/validate.js';
 import type { Pages } from './pages.js';
 import { check, type ErrorContext } from '../internal/syscall.js';
 
@@ -13,7 +13,7 @@ const { MADV } = binding;
 const FEATURE: Partial<Record<Hint, FeatureName>> = { cold: 'cold', wipeonfork: 'wipeOnFork', keeponfork: 'wipeOnFork' };
 
 export function advise(pages: Pages, hint: Hint, range: Range | undefined): void {
-  validateWord(hint, 'hint', HINT);
+  validateEnum(hint, 'hint', HINT);
   hintPages(pages, HINT[hint], range, FEATURE[hint]);
 }
 
@@ -44,7 +44,7 @@ export function punchHole(pages: Pages, range: Range): void {
 }
 
 function madvise(pages: Pages, advice: number, { offset, length }: Span, context: ErrorContext): void {
-  const handle = pages.settled();
+  const handle = pages.pinnedHandle();
   if (length > 0) check(binding.madvise(handle, offset, length, advice), 'madvise', context);
 }
 

@@ -9,9 +9,9 @@ import {
   type HugePages,
   PROTECTION,
   type Protection,
-} from '../internal/literals.js';
+} from '../internal/enums.js';
 import { refuseExternal } from '../internal/buffer.js';
-import { withRoom } from '../internal/reclaim.js';
+import { retryAfterGc } from '../internal/gc.js';
 import { mapRemedy } from '../internal/remedy.js';
 import {
   OURS,
@@ -21,7 +21,7 @@ import {
   validateBoolean,
   validateInteger,
   validateOptions,
-  validateWord,
+  validateEnum,
 } from '../internal/validate.js';
 import { ANONYMOUS, MappedMemory } from './mapped-memory.js';
 import { Mapping } from './mapping.js';
@@ -98,10 +98,10 @@ const KNOWN = [
 /** Checks the options that `mapFile` and `mapAnonymous` share. */
 export function validateMapOptions(options: MapOptions): void {
   const { buffer, populate, lock, advice, noReserve, allowWriteExec } = options;
-  if (buffer !== undefined) validateWord(buffer, 'options.buffer', BUFFER_KIND);
+  if (buffer !== undefined) validateEnum(buffer, 'options.buffer', BUFFER_KIND);
   if (populate !== undefined) validateBoolean(populate, 'options.populate');
-  if (lock !== undefined && typeof lock !== 'boolean') validateWord(lock, 'options.lock', LOCK);
-  if (advice !== undefined) validateWord(advice, 'options.advice', HINT);
+  if (lock !== undefined && typeof lock !== 'boolean') validateEnum(lock, 'options.lock', LOCK);
+  if (advice !== undefined) validateEnum(advice, 'options.advice', HINT);
   if (noReserve !== undefined) validateBoolean(noReserve, 'options.noReserve');
   if (allowWriteExec !== undefined) validateBoolean(allowWriteExec, 'options.allowWriteExec');
 }
@@ -189,12 +189,12 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
   validateOptions<AnonymousOptions>(options, KNOWN);
   const { length, sharing = 'private', access = 'read-write', hugePages, placement, droppable, growsDown } = options;
   validateInteger(length, 'options.length', 1);
-  validateWord(sharing, 'options.sharing', SHARING);
-  validateWord(access, 'options.access', PROTECTION);
-  if (hugePages !== undefined) validateWord(hugePages, 'options.hugePages', HUGE_PAGES);
+  validateEnum(sharing, 'options.sharing', SHARING);
+  validateEnum(access, 'options.access', PROTECTION);
+  if (hugePages !== undefined) validateEnum(hugePages, 'options.hugePages', HUGE_PAGES);
   if (droppable !== undefined) validateBoolean(droppable, 'options.droppable');
   if (growsDown !== undefined) validateBoolean(growsDown, 'options.growsDown');
-  if (placement !== undefined) validateWord(placement, 'options.placement', PLACEMENT);
+  if (placement !== undefined) validateEnum(placement, 'options.placement', PLACEMENT);
   validateMapOptions(options);
   refuseWriteExec(access === 'read-write-execute', options.allowWriteExec);
   if (sharing === 'shared' && (droppable === true || growsDown === true)) {
@@ -222,11 +222,11 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
   if (sharing === 'shared') {
     const step = new Float64Array(1);
     const memfdFlags = MFD.CLOEXEC | (huge?.memfd ?? 0);
-    handle = withRoom(() => binding.mapMemfd('memmap', memfdFlags, length, prot, flags | MAP.SHARED, address, step));
+    handle = retryAfterGc(() => binding.mapMemfd('memmap', memfdFlags, length, prot, flags | MAP.SHARED, address, step));
     check(handle, binding.STEPS.mapMemfd[step[0] ?? 0] ?? 'mmap', { remedy });
   } else {
     flags |= MAP.ANONYMOUS | (huge?.map ?? 0) | (droppable === true ? MAP.DROPPABLE : MAP.PRIVATE);
-    handle = check(withRoom(() => binding.map(address, length, prot, flags, -1, 0)), 'mmap', {
+    handle = check(retryAfterGc(() => binding.map(address, length, prot, flags, -1, 0)), 'mmap', {
       remedy,
       ...(droppable === true && { feature: 'droppable' }),
     });

@@ -54,7 +54,7 @@ export async function inBackground(
     signal?.throwIfAborted();
     const piece = Math.min(PIECE, length - done);
     // Ask for the handle for each piece: the mapping may have been closed meanwhile.
-    const result = await call(pages.settled(), offset + done, piece);
+    const result = await call(pages.pinnedHandle(), offset + done, piece);
     // If the mapping was closed meanwhile, the result of the piece means nothing.
     pages.open();
     check(result, syscall, feature === undefined ? {} : { feature });

@@ -41,7 +41,7 @@ function refuse(memory: MappedMemory, offset: number, length: number, writes: bo
 
 function copy(memory: MappedMemory, offset: number, bytes: Uint8Array, writes: boolean): void {
   const { pages } = memory;
-  const handle = pages.settled();
+  const handle = pages.pinnedHandle();
   const { length } = bytes;
   refuse(memory, offset, length, writes);
   if (memory.backing.secret === true) {

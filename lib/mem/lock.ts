@@ -17,7 +17,7 @@ export function lock(pages: Pages, options: LockOptions): void {
   const { onFault = false, ...range } = options;
   validateBoolean(onFault, 'options.onFault');
   const { offset, length } = pages.span(range);
-  const handle = pages.settled();
+  const handle = pages.pinnedHandle();
   if (length === 0) return;
   if (onFault) {
     check(binding.mlock2(handle, offset, length, binding.MLOCK.ONFAULT), 'mlock2', { feature: 'lockOnFault', remedy: lockRemedy });
@@ -28,6 +28,6 @@ export function lock(pages: Pages, options: LockOptions): void {
 
 export function unlock(pages: Pages, range: Range | undefined): void {
   const { offset, length } = pages.span(range);
-  const handle = pages.settled();
+  const handle = pages.pinnedHandle();
   if (length > 0) check(binding.munlock(handle, offset, length), 'munlock');
 }

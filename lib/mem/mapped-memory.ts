@@ -2,7 +2,7 @@
 import { fstatSync } from 'node:fs';
 import { type FaultErrorKind } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
-import type { Protection } from '../internal/literals.js';
+import type { Protection } from '../internal/enums.js';
 import type { Span } from '../internal/range.js';
 import { check } from '../internal/syscall.js';
 import { type Fault, type Faults, addFaults } from './faults.js';
@@ -106,7 +106,7 @@ export class MappedMemory {
 
   /** `span`: whole pages. */
   protect(access: Protection, span: Span): void {
-    this.pages.settled();
+    this.pages.pinnedHandle();
     if (span.length === 0) return;
     this.backing.permit?.(access);
     this.repair();
@@ -120,7 +120,7 @@ export class MappedMemory {
     const { pages } = this;
     if (pages.fixedUp === -1) return;
     const { prot } = this.protections;
-    const handle = pages.settled();
+    const handle = pages.pinnedHandle();
     // Faults of other threads from here on may come after the repair: they are not forgiven.
     const counts = pages.log.counted();
     // First without the file: pages that were replaced because of stray writes. Then those that need the file.

@@ -2,13 +2,13 @@
 import { constants } from 'node:buffer';
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import { type Hint, PROTECTION, type Protection } from '../internal/literals.js';
+import { type Hint, PROTECTION, type Protection } from '../internal/enums.js';
 import { showAs } from '../internal/inspect.js';
 import { type Range, resolveRange } from '../internal/range.js';
 import { flushRemedy, mapRemedy, sealRemedy } from '../internal/remedy.js';
 import { check } from '../internal/syscall.js';
 import {
-  type OURS, invalidType, outOfRange, refuseWriteExec, validateBoolean, validateFunction, validateOptions, validateOurs, validateWord,
+  type OURS, invalidType, outOfRange, refuseWriteExec, validateBoolean, validateFunction, validateOptions, validateOurs, validateEnum,
 } from '../internal/validate.js';
 import { advise, collapse, discard, evict, punchHole } from './advice.js';
 import { type BackgroundOptions, inBackground } from './background.js';
@@ -131,7 +131,7 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
    * @throws {TypeError} ERR_MEMMAP_WRITE_EXEC
    */
   protect(access: Protection, range?: Range, options: { readonly allowWriteExec?: boolean | undefined } = {}): void {
-    validateWord(access, 'access', PROTECTION);
+    validateEnum(access, 'access', PROTECTION);
     validateOptions(options, ['allowWriteExec']);
     if (options.allowWriteExec !== undefined) validateBoolean(options.allowWriteExec, 'options.allowWriteExec');
     refuseWriteExec(access === 'read-write-execute', options.allowWriteExec);
@@ -169,7 +169,7 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
    * @throws {SystemError} EAGAIN if the thread that reports them cannot be started
    */
   on(event: 'fault', listener: (fault: Fault) => void): this {
-    validateWord(event, 'event', EVENTS);
+    validateEnum(event, 'event', EVENTS);
     validateFunction(listener, 'listener');
     this.#memory.pages.open();
     this.#memory.on(listener);
@@ -178,7 +178,7 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
 
   /** Removes a listener that {@link on} added. Works after `close()`. */
   off(event: 'fault', listener: (fault: Fault) => void): this {
-    validateWord(event, 'event', EVENTS);
+    validateEnum(event, 'event', EVENTS);
     validateFunction(listener, 'listener');
     this.#memory.off(listener);
     return this;
@@ -290,7 +290,7 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
    */
   flush(range?: Range): void {
     const { offset, length } = this.#memory.pages.span(range);
-    const handle = this.#memory.pages.settled();
+    const handle = this.#memory.pages.pinnedHandle();
     if (length > 0) check(binding.msync(handle, offset, length, MS.SYNC), 'msync', { remedy: flushRemedy });
   }
 
@@ -336,7 +336,7 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
    */
   populate(range?: Range): void {
     const { offset, length } = this.#memory.pages.span(range);
-    const handle = this.#memory.pages.settled();
+    const handle = this.#memory.pages.pinnedHandle();
     if (length === 0) return;
     check(binding.madvise(handle, offset, length, this.#populateAdvice()), 'madvise', { feature: 'populate' });
   }
@@ -403,7 +403,7 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
    */
   seal(): void {
     const { offset, length } = this.#memory.pages.span(undefined);
-    const handle = this.#memory.pages.rooted();
+    const handle = this.#memory.pages.pinForever();
     if (length === 0) return;
     check(binding.mseal(handle, offset, length, 0), 'mseal', { feature: 'seal', remedy: sealRemedy });
   }

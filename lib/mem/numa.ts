@@ -51,7 +51,7 @@ export function bind(pages: Pages, policy: BindPolicy, range: Range | undefined)
   validateBoolean(strict, 'policy.strict');
   const flags = moveFlag(move) | (strict ? MPOL.MF_STRICT : 0);
   const { offset, length } = wholePages(pages, range);
-  const handle = pages.settled();
+  const handle = pages.pinnedHandle();
   if (length === 0) return;
   check(binding.mbind(handle, offset, length, mode, nodes, flags), 'mbind', {
     feature,
@@ -61,7 +61,7 @@ export function bind(pages: Pages, policy: BindPolicy, range: Range | undefined)
 
 export function nodesOf(pages: Pages, range: Range | undefined): Int32Array {
   const { offset, length, count } = wholePages(pages, range);
-  const handle = pages.settled();
+  const handle = pages.pinnedHandle();
   const nodes = new Int32Array(count);
   if (length === 0) return nodes;
   check(binding.nodesOf(handle, offset, length, pages.pageSize, nodes), 'move_pages', { feature: 'numa' });
@@ -72,7 +72,7 @@ export function nodesOf(pages: Pages, range: Range | undefined): Int32Array {
 export function migrate(pages: Pages, node: number, range: Range | undefined): Migration {
   validateInteger(node, 'node', 0, MAX_NODE);
   const { offset, length } = wholePages(pages, range);
-  const handle = pages.settled();
+  const handle = pages.pinnedHandle();
   const counts = new CallFacts(binding.FACTS.migration);
   if (length > 0) {
     check(binding.migrate(handle, offset, length, pages.pageSize, node, counts.numbers), 'move_pages', {
@@ -86,7 +86,7 @@ export function migrate(pages: Pages, node: number, range: Range | undefined): M
 export function setHomeNode(pages: Pages, node: number, range: Range | undefined): void {
   validateInteger(node, 'node', 0, MAX_NODE);
   const { offset, length } = wholePages(pages, range);
-  const handle = pages.settled();
+  const handle = pages.pinnedHandle();
   if (length === 0) return;
   check(binding.setMempolicyHomeNode(handle, offset, length, node, 0), 'set_mempolicy_home_node', {
     feature: 'homeNode',
@@ -101,7 +101,7 @@ export function setHomeNode(pages: Pages, node: number, range: Range | undefined
 
 export function policyAt(pages: Pages, offset: number): Resolved<MemoryPolicy> {
   validateInteger(offset, 'offset', 0, Math.max(0, pages.length - 1));
-  const handle = pages.settled();
+  const handle = pages.pinnedHandle();
   if (handle === 0) return { mode: 'default', nodes: [] };
   const address = binding.address(handle) + BigInt(pages.byteOffset + offset);
   return policyInWords(check(binding.getMempolicy(address, MPOL.F_ADDR), 'get_mempolicy', { feature: 'numa' }));

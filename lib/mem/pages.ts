@@ -3,10 +3,10 @@
 import { StateError } from '../errors.js';
 import { type CountsId, type Handle, binding } from '../internal/binding.js';
 import { BUFFER_LIMIT, createBuffer, hasExternalShared, isDetached } from '../internal/buffer.js';
-import type { BufferKind } from '../internal/literals.js';
+import type { BufferKind } from '../internal/enums.js';
 import { type FileId, identify, verified } from '../internal/file-id.js';
 import { type Range, type Span, resolveRange } from '../internal/range.js';
-import { reclaim } from '../internal/reclaim.js';
+import { collectUnderPressure } from '../internal/gc.js';
 import { outOfRange } from '../internal/validate.js';
 import { FaultLog, faultCount } from './faults.js';
 import { check } from '../internal/syscall.js';
@@ -112,14 +112,14 @@ export class Pages {
   }
 
   /** The handle, with the pages where they will stay. */
-  settled(): Handle {
+  pinnedHandle(): Handle {
     const handle = this.open();
     if (!hasExternalShared && this.#buffer === undefined && this.#fits()) this.#createBuffer();
     return handle;
   }
 
   /** The handle; from now on the pages stay where they are, and a later buffer cannot move them. */
-  rooted(): Handle {
+  pinForever(): Handle {
     const handle = this.open();
     this.#movable = false;
     return handle;
@@ -131,7 +131,7 @@ export class Pages {
   }
 
   get address(): bigint {
-    const handle = this.settled();
+    const handle = this.pinnedHandle();
     return handle === 0 ? 0n : binding.address(handle) + BigInt(this.byteOffset);
   }
 
@@ -264,7 +264,7 @@ export class Pages {
       if (held.counts === 0) forgotten.unregister(this);
     }
     this.#closed = true;
-    if (this.#buffer !== undefined) reclaim();
+    if (this.#buffer !== undefined) collectUnderPressure();
     this.#dropBuffer();
   }
 

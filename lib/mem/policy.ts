@@ -2,9 +2,9 @@
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import type { FeatureName } from '../internal/features.js';
-import { POLICY_MODE, type PolicyMode } from '../internal/literals.js';
+import { POLICY_MODE, type PolicyMode } from '../internal/enums.js';
 import { nodesRemedy, validateNodes } from '../internal/nodes.js';
-import { invalidValue, validateOptions, validateWord } from '../internal/validate.js';
+import { invalidValue, validateOptions, validateEnum } from '../internal/validate.js';
 import { check } from '../internal/syscall.js';
 import type { Resolved } from '../internal/resolved.js';
 
@@ -55,7 +55,7 @@ export interface KernelPolicy {
 export function kernelPolicy(policy: unknown, also: readonly (keyof BindPolicy)[] = []): KernelPolicy {
   validateOptions<BindPolicy>(policy, ['mode', 'nodes', ...also], 'policy');
   const { mode: word, nodes = [] } = policy;
-  validateWord(word, 'policy.mode', POLICY_MODE);
+  validateEnum(word, 'policy.mode', POLICY_MODE);
   const { mode, nodes: wanted, feature } = POLICY_MODE[word];
   const numbers = validateNodes(nodes, 'policy.nodes');
   if (wanted === 'none' && numbers.length > 0) throw invalidValue('policy.nodes', `must be empty with '${word}'`, nodes);

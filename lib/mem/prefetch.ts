@@ -36,7 +36,7 @@ export class Prefetch {
 
   /** Starts reading the missing pages, and does not wait for them. */
   request({ offset, length }: Span): void {
-    this.#pages.settled();
+    this.#pages.pinnedHandle();
     if (length === 0) return;
     if (this.#claimed === true) {
       this.#ask(offset, length);

@@ -1,6 +1,6 @@
 // What code may do with a mapping and with parts of it: mprotect(2).
 import { binding } from '../internal/binding.js';
-import { PROTECTION, type Protection } from '../internal/literals.js';
+import { PROTECTION, type Protection } from '../internal/enums.js';
 import type { Span } from '../internal/range.js';
 import { check } from '../internal/syscall.js';
 import type { Pages } from './pages.js';
@@ -56,7 +56,7 @@ export class Protections {
 
   /** Protects whole pages. */
   set(access: Protection, { offset, length }: Span): void {
-    check(binding.mprotect(this.#pages.settled(), offset, length, PROTECTION[access]), 'mprotect', { remedy: readOnlyFile });
+    check(binding.mprotect(this.#pages.pinnedHandle(), offset, length, PROTECTION[access]), 'mprotect', { remedy: readOnlyFile });
     const end = this.#wholePages(offset + length);
     this.#parts = this.#parts.filter((part) => part.offset < offset || part.end > end);
     if (length < this.#pages.extent) {

@@ -1,7 +1,7 @@
 // Checks every record against its checksum, every slot of the index against its record, and that
 // the index points to the newest record of each key.
 import { setImmediate } from 'node:timers/promises';
-import { covering, eachSlot } from './scan.js';
+import { scanSegments, eachSlot } from './scan.js';
 import type { Extent } from './file/header.js';
 import type { HashIndex } from './index/hash-index.js';
 import { Key } from './log/key.js';
@@ -154,12 +154,12 @@ class Check {
     if (!this.#take(found)) return;
     this.#index.begin();
     if (this.#index.find(this.#key)) this.#absent.delete(this.#key.name);
-    else this.#absent.set(this.#key.name, (found.shape & KIND) === PUT ? unitOf(found.window, found.at) : -1);
+    else this.#absent.set(this.#key.name, (found.typeAndLength & KIND) === PUT ? unitOf(found.window, found.at) : -1);
   }
 
   /** Takes the key of a record that has one. */
-  #take({ window, at, shape }: FoundRecord): boolean {
-    const kind = shape & KIND;
+  #take({ window, at, typeAndLength }: FoundRecord): boolean {
+    const kind = typeAndLength & KIND;
     if (kind !== PUT && kind !== DELETE) return false;
     this.#key.takeStored(this.#parts.windows.words[window] as Int32Array, at);
     return true;
@@ -168,7 +168,7 @@ class Check {
   async slots(still: () => void): Promise<void> {
     const index = this.#index;
     index.begin();
-    for (const { entry, depth, block } of covering(index)) {
+    for (const { entry, depth, block } of scanSegments(index)) {
       this.#salts.refresh();
       // Reads all slots of a segment at once: it may be replaced when other tasks run.
       const slots: Slot[] = [];
@@ -209,7 +209,7 @@ class Check {
       // Pairs were added or removed meanwhile: count again, without a pause.
       await this.#pause(still);
       this.#pairs = 0;
-      for (const { block } of covering(this.#index)) eachSlot(this.#index, block, () => (this.#pairs += 1));
+      for (const { block } of scanSegments(this.#index)) eachSlot(this.#index, block, () => (this.#pairs += 1));
     }
   }
 }

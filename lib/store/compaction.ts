@@ -6,9 +6,9 @@ import { invalidType, validateFunction, validateOptions, validateSignal } from '
 import type { Extent } from './file/header.js';
 import type { Key } from './log/key.js';
 import {
-  BATCH, BLOCK, BLOCK_SHIFT, DELETE, EXTENT_UNITS, GIANT, KIND, PUT, SHAPE, TEXT, UNIT, WINDOW_SHIFT,
+  BATCH, BLOCK, BLOCK_SHIFT, DELETE, EXTENT_UNITS, GIANT, KIND, PUT, TYPE_AND_LENGTH, TEXT, UNIT, WINDOW_SHIFT,
 } from './file/layout.js';
-import { covering, eachSlot } from './scan.js';
+import { scanSegments, eachSlot } from './scan.js';
 import { recordBytesAt, valueLengthOf } from './log/record.js';
 import { destroy, usedOf } from './recovery.js';
 import { LogReader } from './log/log-reader.js';
@@ -93,7 +93,7 @@ async function countLive({ parts, opened: { index, log } }: Writer, steps: Steps
     return (extents[low] as Extent).block;
   };
   index.begin();
-  for (const { block } of covering(index)) {
+  for (const { block } of scanSegments(index)) {
     eachSlot(index, block, (window, at) => {
       windows.reach(window);
       const words = windows.words[window];
@@ -149,7 +149,7 @@ async function clear(writer: Writer, key: Key, extent: Extent, steps: Steps): Pr
   }
   writer.commitMarked();
   destroy(windows, extent);
-  header.strike(extent.block);
+  header.removeExtent(extent.block);
   header.advance();
   disk.punch(extent.block * BLOCK, extent.blocks * BLOCK);
   // Before the blocks are reused: the disk must not have old records there.
@@ -163,8 +163,8 @@ async function clear(writer: Writer, key: Key, extent: Extent, steps: Steps): Pr
 function move(writer: Writer, key: Key, window: number, at: number, length: number, oldest: boolean): number {
   const { parts: { windows }, opened: { index, log } } = writer;
   const words = windows.words[window] as Int32Array;
-  const shape = words[at + SHAPE] as number;
-  const kind = shape & KIND;
+  const typeAndLength = words[at + TYPE_AND_LENGTH] as number;
+  const kind = typeAndLength & KIND;
   if (kind !== PUT && kind !== DELETE) return 0;
   key.takeStored(words, at);
   index.begin();
@@ -172,16 +172,16 @@ function move(writer: Writer, key: Key, window: number, at: number, length: numb
   if (kind === DELETE) {
     if (oldest || found) return 0;
     log.reserve(length);
-    log.copy(words, at, length / 4, shape & ~BATCH);
+    log.copy(words, at, length / 4, typeAndLength & ~BATCH);
     log.publish();
     return length;
   }
   if (!found || index.window !== window || index.at !== at) return 0;
-  if ((shape & GIANT) !== 0) {
-    log.writeGiant(shape & (KIND | TEXT), key, writer.parts.records.readGiant(window, at, valueLengthOf(words, at)));
+  if ((typeAndLength & GIANT) !== 0) {
+    log.writeGiant(typeAndLength & (KIND | TEXT), key, writer.parts.records.readGiant(window, at, valueLengthOf(words, at)));
   } else {
     log.reserve(length);
-    log.copy(words, at, length / 4, shape & ~BATCH);
+    log.copy(words, at, length / 4, typeAndLength & ~BATCH);
   }
   index.move(key, log.window, log.record);
   log.publish();

@@ -22,8 +22,8 @@ export class IndexUpdater {
   }
 
   /** Applies a record. For a batch there must be room already: it must not fail half-way. */
-  apply({ window, at, length, shape }: FoundRecord): void {
-    const kind = shape & KIND;
+  apply({ window, at, length, typeAndLength }: FoundRecord): void {
+    const kind = typeAndLength & KIND;
     if (kind !== PUT && kind !== DELETE) return;
     const { windows, header } = this.#parts;
     const words = windows.words[window] as Int32Array;

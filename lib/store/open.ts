@@ -6,7 +6,7 @@ import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { PeerError, StateError } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import { invalidType, invalidValue, validateBoolean, validateOptions, validatePath, validateTimeout, validateWord } from '../internal/validate.js';
+import { invalidType, invalidValue, validateBoolean, validateOptions, validatePath, validateTimeout, validateEnum } from '../internal/validate.js';
 import { StoreFile } from './file/store-file.js';
 import { Header } from './file/header.js';
 import { rehearse } from './file/rehearsal.js';
@@ -87,7 +87,7 @@ export function openStore(path: string | URL, options: StoreOptions = {}): OpenS
   validateOptions<StoreOptions>(options, KNOWN);
   const { readOnly = false, durability = 'commit', timeout = TIMEOUT, salvage = false } = options;
   validateBoolean(readOnly, 'options.readOnly');
-  validateWord(durability, 'options.durability', DURABILITY);
+  validateEnum(durability, 'options.durability', DURABILITY);
   validateTimeout(timeout);
   validateBoolean(salvage, 'options.salvage');
   if (readOnly && salvage) throw invalidValue('options.salvage', 'cannot be combined with readOnly: true, because it writes', salvage);

@@ -3,7 +3,7 @@ import { Bytes } from '../internal/bytes.js';
 import { recordSum, xxh32Copying, xxh32Mapped } from './file/checksum.js';
 import type { HashIndex } from './index/hash-index.js';
 import { Key, type StoreKey } from './log/key.js';
-import { GIANT, KEY_HASH, SHAPE, VALUE_LENGTH } from './file/layout.js';
+import { GIANT, KEY_HASH, TYPE_AND_LENGTH, VALUE_LENGTH } from './file/layout.js';
 import type { OpenStore } from './open.js';
 import { byteOf, lowOf, valueAt, valueLengthOf } from './log/record.js';
 import { ExtentTable } from './log/extent-table.js';
@@ -89,7 +89,7 @@ export class Reader {
     }
     const found = this.#index.find(this.key);
     // Another key with the same hash is rare enough to verify its record.
-    if (!found && this.#index.strangerWindow !== -1) this.#suspect(this.#index.strangerWindow, this.#index.strangerAt);
+    if (!found && this.#index.collisionWindow !== -1) this.#suspect(this.#index.collisionWindow, this.#index.collisionAt);
     return found;
   }
 
@@ -132,7 +132,7 @@ export class Reader {
   #matches(words: Int32Array, window: number, at: number, from: number, length: number): boolean {
     const seed = (this.#salts.of(window, at) + lowOf(window, at)) | 0;
     const hash = xxh32Mapped(words, this.#windows.bytes[window] as Uint8Array, from, length, seed);
-    const sum = recordSum(words[at + SHAPE] as number, words[at + VALUE_LENGTH] as number, words[at + KEY_HASH] as number, hash, seed);
+    const sum = recordSum(words[at + TYPE_AND_LENGTH] as number, words[at + VALUE_LENGTH] as number, words[at + KEY_HASH] as number, hash, seed);
     if (sum === words[at]) return true;
     this.#damaged = byteOf(window, at);
     return false;
@@ -142,7 +142,7 @@ export class Reader {
     const { window, at } = this.#index;
     const words = this.#windows.words[window] as Int32Array;
     const length = valueLengthOf(words, at);
-    if (((words[at + SHAPE] as number) & GIANT) !== 0) return this.#copyGiant(window, at, length);
+    if (((words[at + TYPE_AND_LENGTH] as number) & GIANT) !== 0) return this.#copyGiant(window, at, length);
     const from = valueAt(words, at);
     if (!this.#fits(window, at, from, length)) return undefined;
     if (length > SMALL) {
@@ -154,7 +154,7 @@ export class Reader {
     const start = this.#roomInSlab(length);
     const seed = (this.#salts.of(window, at) + lowOf(window, at)) | 0;
     const hash = xxh32Copying(words, from, length, seed, this.#slab, start);
-    const sum = recordSum(words[at + SHAPE] as number, words[at + VALUE_LENGTH] as number, words[at + KEY_HASH] as number, hash, seed);
+    const sum = recordSum(words[at + TYPE_AND_LENGTH] as number, words[at + VALUE_LENGTH] as number, words[at + KEY_HASH] as number, hash, seed);
     if (sum === words[at]) return new Bytes(this.#slabBuffer, start * 4, length);
     this.#damaged = byteOf(window, at);
     return undefined;
@@ -188,7 +188,7 @@ export class Reader {
     const length = valueLengthOf(words, at);
     const from = valueAt(words, at);
     if (!this.#fits(window, at, from, length)) return undefined;
-    if (((words[at + SHAPE] as number) & GIANT) !== 0) return this.#windows.lasting(byteOf(window, from), length);
+    if (((words[at + TYPE_AND_LENGTH] as number) & GIANT) !== 0) return this.#windows.lasting(byteOf(window, from), length);
     if (length <= SMALL && !this.#matches(words, window, at, from, length)) return undefined;
     return new Bytes(this.#viewable(window), from * 4, length);
   }

@@ -12,7 +12,7 @@ import type { Extent } from './file/header.js';
 import { IndexGrowth, liveSlots } from './index/growth.js';
 import {
   BLOCK, BLOCK_UNITS, BLOCK_WORDS, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, KIND,
-  LEAST_EXTENT, MARK, UNIT,
+  LEAST_EXTENT, WATERMARK, UNIT,
 } from './file/layout.js';
 import { Log, type LogPosition, isPast } from './log/log.js';
 import { valueAt } from './log/record.js';
@@ -86,7 +86,7 @@ export function resume(parts: StoreParts, clean: boolean): WriterState | undefin
   const extents = header.extents().filter((extent) => {
     const found = readExtent(windows, header, extent.block);
     const valid = found !== undefined && found.sequence === extent.sequence;
-    if (!valid) header.strike(extent.block);
+    if (!valid) header.removeExtent(extent.block);
     return valid;
   });
   const last = extents.at(-1);
@@ -129,8 +129,8 @@ function durableOf(parts: StoreParts, extents: readonly FoundExtent[]): LogPosit
     const walk = new LogReader(parts.windows, parts.records, extent);
     do {
       for (let found = walk.next(); found !== undefined; found = walk.next()) {
-        const [{ window, at, shape } = { window: 0, at: 0, shape: 0 }] = found;
-        if ((shape & KIND) !== MARK) continue;
+        const [{ window, at, typeAndLength } = { window: 0, at: 0, typeAndLength: 0 }] = found;
+        if ((typeAndLength & KIND) !== WATERMARK) continue;
         const place = readMark(parts.windows.words[window] as Int32Array, at);
         if (isPast(place, durable.sequence, durable.unit)) durable = place;
       }

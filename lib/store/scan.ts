@@ -3,7 +3,7 @@
 import type { HashIndex } from './index/hash-index.js';
 import type { StoreKey } from './log/key.js';
 import {
-  BLOCK_SHIFT, BLOCK_WORDS, EMPTY, GONE, HIGH_SHIFT, IN_WINDOW, KEY_LENGTH, LOW_IN_WINDOW, LOW_WINDOW_SHIFT, MOST_KEY, RECORD_WORDS, SHAPE,
+  BLOCK_SHIFT, BLOCK_WORDS, EMPTY, TOMBSTONE, HIGH_SHIFT, IN_WINDOW, KEY_LENGTH, LOW_IN_WINDOW, LOW_WINDOW_SHIFT, MOST_KEY, RECORD_WORDS, TYPE_AND_LENGTH,
   TEXT, WINDOW_SHIFT,
 } from './file/layout.js';
 import type { StoreParts } from './parts.js';
@@ -25,7 +25,7 @@ export function eachSlot(index: HashIndex, block: number, act: (window: number, 
   const base = (block & IN_WINDOW) << BLOCK_SHIFT;
   for (let slot = base; slot < base + BLOCK_WORDS; slot += 2) {
     const low = Atomics.load(slots, slot + 1);
-    if (low === EMPTY || low === GONE) continue;
+    if (low === EMPTY || low === TOMBSTONE) continue;
     const mark = slots[slot] as number;
     const of = ((mark >>> HIGH_SHIFT) << 5) | (low >>> LOW_WINDOW_SHIFT);
     act(of, (low & LOW_IN_WINDOW) << 1, mark);
@@ -39,18 +39,18 @@ function keysOf(index: HashIndex, block: number): StoreKey[] {
     const words = index.windows.words[window];
     // The record was there a moment ago, so the generation has grown.
     if (words === undefined || !index.windows.holds(window, at)) return;
-    const shape = words[at + SHAPE] as number;
-    const length = shape & KEY_LENGTH;
+    const typeAndLength = words[at + TYPE_AND_LENGTH] as number;
+    const length = typeAndLength & KEY_LENGTH;
     if (length > MOST_KEY) return;
     const from = (at + RECORD_WORDS) * 4;
     const bytes = Buffer.from((index.windows.bytes[window] as Uint8Array).subarray(from, from + length));
-    keys.push((shape & TEXT) !== 0 ? bytes.toString() : bytes);
+    keys.push((typeAndLength & TEXT) !== 0 ? bytes.toString() : bytes);
   });
   return keys;
 }
 
-/** A segment that {@link covering} yields. */
-export interface Covered {
+/** A segment that {@link scanSegments} yields. */
+export interface ScannedSegment {
   readonly entry: number;
   readonly depth: number;
   readonly block: number;
@@ -63,7 +63,7 @@ export interface Covered {
  * Yields each segment once, even if segments are replaced meanwhile: hashes that were covered are not
  * covered again. The index is read at each step.
  */
-export function* covering(index: HashIndex): Generator<Covered> {
+export function* scanSegments(index: HashIndex): Generator<ScannedSegment> {
   for (let covered = 0; covered < 2 ** 32; ) {
     const generation = index.begin();
     const hash = reversed(covered | 0);
@@ -71,7 +71,7 @@ export function* covering(index: HashIndex): Generator<Covered> {
     // At most the depth of the directory, so that a damaged one cannot make this endless.
     const depth = Math.min((index.directory[at + 1] as number) >>> 16, 32 - Math.clz32(index.mask));
     const entry = hash & ((1 << depth) - 1);
-    const segment: Covered = { entry, depth, block: index.directory[at] as number, generation, again: false };
+    const segment: ScannedSegment = { entry, depth, block: index.directory[at] as number, generation, again: false };
     yield segment;
     if (!segment.again) covered += 2 ** (32 - depth);
   }
@@ -79,7 +79,7 @@ export function* covering(index: HashIndex): Generator<Covered> {
 
 export function* entries(index: HashIndex, { windows }: StoreParts, open: () => void): Generator<StoreKey> {
   open();
-  for (const segment of covering(index)) {
+  for (const segment of scanSegments(index)) {
     const keys = keysOf(index, segment.block);
     segment.again = !index.holds(segment.generation);
     if (segment.again) continue;

@@ -3,7 +3,7 @@ import { StateError } from '../errors.js';
 import { IndexUpdater } from './index-updater.js';
 import { Key } from './log/key.js';
 import {
-  BATCH, COMMIT, DELETE, MARK, MARK_BYTES, MOST_MAPPED, PUT, SHAPE, TEXT, recordBytes,
+  BATCH, COMMIT, DELETE, WATERMARK, WATERMARK_BYTES, MOST_MAPPED, PUT, TYPE_AND_LENGTH, TEXT, recordBytes,
 } from './file/layout.js';
 import { outOfRange } from '../internal/validate.js';
 import { type LogPosition, isPast } from './log/log.js';
@@ -11,7 +11,7 @@ import { byteOf, recordBytesAt, valueLengthOf } from './log/record.js';
 import { chain } from './log/log-reader.js';
 import { corruptStore, type WriterState, type StoreParts } from './parts.js';
 
-const markWords = new Int32Array(MARK_BYTES / 4);
+const markWords = new Int32Array(WATERMARK_BYTES / 4);
 const mark = new Uint8Array(markWords.buffer);
 
 /**
@@ -65,26 +65,26 @@ export class Writer {
     this.#usable();
     const { opened: { index, growth, log }, parts: { header, windows } } = this;
     const bytes = recordBytes(key.length, value.length);
-    const shape = key.text ? PUT | TEXT : PUT;
+    const typeAndLength = key.text ? PUT | TEXT : PUT;
     if (this.#pending !== undefined) {
       if (bytes > MOST_MAPPED) throw outOfRange('value', `at most ${MOST_MAPPED} bytes in a transaction`, value.length);
       log.reserve(bytes);
-      log.write(shape | BATCH, key, key.hash, value);
+      log.write(typeAndLength | BATCH, key, key.hash, value);
       this.#pending.set(key.name, log.record - log.batchStart);
       return;
     }
     index.begin();
     const found = index.find(key);
     if (!found && index.free === -1) {
-      throw corruptStore(this.parts.disk.path, { offset: byteOf(index.strangerWindow, index.strangerAt), what: 'the record that a slot of the index points to' });
+      throw corruptStore(this.parts.disk.path, { offset: byteOf(index.collisionWindow, index.collisionAt), what: 'the record that a slot of the index points to' });
     }
     if (!found) growth.reserve(key);
     const before = found ? recordBytes(key.length, valueLengthOf(windows.words[index.window] as Int32Array, index.at)) : 0;
     if (bytes > MOST_MAPPED) {
-      log.writeGiant(shape, key, value);
+      log.writeGiant(typeAndLength, key, value);
     } else {
       log.reserve(bytes);
-      log.write(shape, key, key.hash, value);
+      log.write(typeAndLength, key, key.hash, value);
     }
     header.live += bytes - before;
     if (found) {
@@ -103,12 +103,12 @@ export class Writer {
     const { opened: { index, log }, parts: { header, windows } } = this;
     index.begin();
     const found = index.find(key);
-    const shape = key.text ? DELETE | TEXT : DELETE;
+    const typeAndLength = key.text ? DELETE | TEXT : DELETE;
     if (this.#pending !== undefined) {
       const pending = this.#pending.get(key.name);
       if (pending === undefined ? !found : pending < 0) return false;
       log.reserve(recordBytes(key.length, 0));
-      log.write(shape | BATCH, key, key.hash);
+      log.write(typeAndLength | BATCH, key, key.hash);
       this.#pending.set(key.name, pending === undefined ? DELETED : otherwise(pending));
       return true;
     }
@@ -118,7 +118,7 @@ export class Writer {
     }
     log.reserve(recordBytes(key.length, 0));
     const before = recordBytes(key.length, valueLengthOf(windows.words[index.window] as Int32Array, index.at));
-    log.write(shape, key, key.hash);
+    log.write(typeAndLength, key, key.hash);
     header.live -= before;
     index.remove();
     header.count -= 1;
@@ -166,7 +166,7 @@ export class Writer {
     this.#pending = undefined;
     for (let at = batchStart, length = 0; at < end; at += length / 4) {
       length = recordBytesAt(words, at);
-      this.#applying.apply({ window: log.window, at, length, shape: words[at + SHAPE] as number });
+      this.#applying.apply({ window: log.window, at, length, typeAndLength: words[at + TYPE_AND_LENGTH] as number });
     }
     log.publish();
   }
@@ -196,11 +196,11 @@ export class Writer {
   #mark(): void {
     const { log } = this.opened;
     const { sequence, unit } = this.#durable;
-    log.reserve(recordBytes(0, MARK_BYTES));
+    log.reserve(recordBytes(0, WATERMARK_BYTES));
     markWords[0] = sequence;
     markWords[1] = unit | 0;
     markWords[2] = Math.floor(unit / 2 ** 32);
-    log.write(MARK, undefined, this.parts.records.emptyHash, mark);
+    log.write(WATERMARK, undefined, this.parts.records.emptyHash, mark);
     log.publish();
   }
 

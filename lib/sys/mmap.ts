@@ -1,7 +1,7 @@
 // mmap(2), munmap(2), mremap(2): the calls that create and end buffers.
 import { type Handle, binding } from '../internal/binding.js';
 import { createBuffer, hasExternalShared, refuseBuffer } from '../internal/buffer.js';
-import { withRoom } from '../internal/reclaim.js';
+import { retryAfterGc } from '../internal/gc.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, refuseWriteExec, validateBoolean, validateFd, validateInteger, validateOptions } from '../internal/validate.js';
 import { type AnyBuffer, type Where, addressOf, isBuffer, locate } from './where.js';
@@ -108,7 +108,7 @@ export function mmap(
   const movable = address === 0n && (flags & rooted) === 0;
   refuseBuffer(length, shared ? 'shared' : 'array', movable);
   const remedy = mapRemedy(flags, hugePageSize(flags));
-  const handle = check(withRoom(() => binding.map(address, length, prot, flags, fd, offset)), 'mmap', { remedy });
+  const handle = check(retryAfterGc(() => binding.map(address, length, prot, flags, fd, offset)), 'mmap', { remedy });
   return bufferOf(handle, length, shared, movable);
 }
 

@@ -1,4 +1,4 @@
-// Mapping and closing in a loop leaves nothing behind: lib/internal/reclaim.ts, lib/mem/pages.ts,
+// Mapping and closing in a loop leaves nothing behind: lib/internal/gc.ts, lib/mem/pages.ts,
 // src-native/core/mapping/closing.cc, src-native/core/extent/closed_pages.cc.
 import { readFileSync } from 'node:fs';
 import { skip } from '../support/hooks.mjs';
@@ -11,7 +11,7 @@ const limit = Number(readFileSync('/proc/sys/vm/max_map_count', 'latin1'));
 const MERGED = 1000;
 /**
  * Beside pages moved under a WebAssembly.Memory lie guard pages of V8, so that nothing
- * merges until V8 collects; reclaim() makes it, long before the kernel's limit.
+ * merges until V8 collects; collectUnderPressure() makes it, long before the kernel's limit.
  */
 const GUARDED = hasExternalShared ? MERGED : limit / 2;
 /** Pages moved under a growable buffer merge, but not with all their neighbours. */

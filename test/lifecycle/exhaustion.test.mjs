@@ -1,4 +1,4 @@
-// A process at vm.max_map_count gets an error and goes on: lib/internal/reclaim.ts, lib/internal/remedy.ts,
+// A process at vm.max_map_count gets an error and goes on: lib/internal/gc.ts, lib/internal/remedy.ts,
 // src-native/core/replacement/headroom.cc.
 import { readFileSync } from 'node:fs';
 import { hasExternalShared } from '../support/process/runtime.mjs';

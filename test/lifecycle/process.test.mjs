@@ -1,4 +1,4 @@
-// Children, a second copy of the package, and a large heap: lib/file/map-file.ts, lib/internal/reclaim.ts,
+// Children, a second copy of the package, and a large heap: lib/file/map-file.ts, lib/internal/gc.ts,
 // src-native/core/mapping/address_range.cc.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

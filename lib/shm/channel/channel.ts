@@ -1,6 +1,6 @@
 // Channel: a ring of messages in shared memory.
 import { showAs } from '../../internal/inspect.js';
-import { OURS, validateInteger, validateOptions, validateOurs, validateWord } from '../../internal/validate.js';
+import { OURS, validateInteger, validateOptions, validateOurs, validateEnum } from '../../internal/validate.js';
 import type { EndOptions } from './end.js';
 import { CAPACITY, type ChannelKind, KIND, SLOW, type SlowReader } from './header.js';
 import { ChannelMemory } from './memory.js';
@@ -51,8 +51,8 @@ export class Channel implements Disposable {
     validateOptions<ChannelOptions>(options, ['capacity', 'kind', 'slow']);
     const { capacity, kind = 'spsc', slow = 'wait' } = options;
     validateInteger(capacity, 'options.capacity', 1, CAPACITY.most);
-    validateWord(kind, 'options.kind', KIND);
-    validateWord(slow, 'options.slow', SLOW);
+    validateEnum(kind, 'options.kind', KIND);
+    validateEnum(slow, 'options.slow', SLOW);
     return new Channel(OURS, ChannelMemory.create({ kind, slow, capacity }));
   }
 

@@ -12,17 +12,16 @@ import type { SharedMemory } from '../memory/shared-memory.js';
 import { EventCount } from './event-count.js';
 import type { Deadline } from './deadline.js';
 import { Liveness } from '../wait/liveness.js';
+import { POLL_INTERVAL } from '../wait/outcome.js';
 import { SharedWords } from './shared-words.js';
 
 /**
  * The longest sleep of an asynchronous wait, in milliseconds. A process killed between a change and its
  * signal wakes no sleeper; if another has taken its place, its death is not noticed either.
  */
-const NAP = 1000;
-/** The longest sleep of a blocking wait, in milliseconds: then it checks whether the other side is alive. */
-const SLICE = 50;
+const LONGEST_SLEEP = 1000;
 /** How often to look for a message between two readings of the clock. */
-const LOOKS = 50;
+const SPINS_PER_CLOCK = 50;
 /** Attempts of a call that does not wait to get its turn: others hold it for a microsecond. */
 const ATTEMPTS = 1000;
 
@@ -252,7 +251,7 @@ export class ChannelEnd {
     if (this.#spin === 0) return undefined;
     const end = performance.now() + wait.slice(this.#spin);
     do {
-      for (let i = 0; i < LOOKS; i++) {
+      for (let i = 0; i < SPINS_PER_CLOCK; i++) {
         const found = look();
         if (found !== undefined) return found;
       }
@@ -262,14 +261,14 @@ export class ChannelEnd {
 
   /** Waits for a signal after `seen`. May return early. */
   async pause(signal: EventCount, seen: number, wait: Deadline): Promise<void> {
-    await signal.wait(seen, wait.slice(NAP), wait.signal, () => this.lookForPeer());
+    await signal.wait(seen, wait.slice(LONGEST_SLEEP), wait.signal, () => this.lookForPeer());
     this.open();
     wait.check();
   }
 
   /** As pause(), but blocks the thread. */
   pauseSync(signal: EventCount, seen: number, wait: Deadline): void {
-    signal.sleep(seen, wait.slice(SLICE));
+    signal.sleep(seen, wait.slice(POLL_INTERVAL));
     if (!signal.since(seen)) this.lookForPeer();
     wait.check();
   }

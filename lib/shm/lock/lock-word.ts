@@ -6,7 +6,7 @@ import { binding } from '../../internal/binding.js';
 import { invalidType, invalidValue, outOfRange, validateInteger } from '../../internal/validate.js';
 import { Mapping, memoryOf } from '../../mem/mapping.js';
 import { ALIVE, CAS, CorruptWord, LOAD, type Caller, SPIN, SWAP, type Step, type Algorithm, WAIT, WAKE } from './algorithm/operation.js';
-import { ABORTED, EXPIRED, WOKEN } from '../wait/outcome.js';
+import { ABORTED, EXPIRED, POLL_INTERVAL, WOKEN } from '../wait/outcome.js';
 import { sleep } from '../wait/futex.js';
 import { Liveness } from '../wait/liveness.js';
 import { SameMemory } from './same-memory.js';
@@ -14,8 +14,6 @@ import { check } from '../../internal/syscall.js';
 
 const { errno } = constants;
 
-/** The longest sleep, in milliseconds: then the algorithm checks whether the owner is alive. */
-const SLICE = 50;
 /** How often to read a word before sleeping: about a microsecond. */
 const SPINS = 300;
 /** Bytes: a future format may use words of 64 bits. */
@@ -158,7 +156,7 @@ export class LockRunner {
     const left = deadline - performance.now();
     if (left <= 0) return EXPIRED;
     this.verify();
-    const result = binding.futexWait(this.words, at, value, Math.min(SLICE, left));
+    const result = binding.futexWait(this.words, at, value, Math.min(POLL_INTERVAL, left));
     if (result !== -errno.EAGAIN && result !== -errno.ETIMEDOUT && result !== -errno.EINTR) check(result, 'futex');
     return WOKEN;
   }
@@ -168,7 +166,7 @@ export class LockRunner {
     const left = deadline - performance.now();
     if (left <= 0) return EXPIRED;
     this.verify();
-    await sleep(this.words, at, value, Math.min(SLICE, left), signal);
+    await sleep(this.words, at, value, Math.min(POLL_INTERVAL, left), signal);
     this.follow();
     return WOKEN;
   }

@@ -1,5 +1,5 @@
 // Options of SharedMemory.
-import type { BufferKind, HugePages } from '../../internal/literals.js';
+import type { BufferKind, HugePages } from '../../internal/enums.js';
 import type { Seal } from './seals.js';
 import type { SharedAccess } from './shared-mapping.js';
 

@@ -4,8 +4,8 @@ import { constants } from 'node:os';
 import { type Handle, binding } from '../../internal/binding.js';
 import { CallFacts } from '../../internal/call-facts.js';
 import { refuseExternal } from '../../internal/buffer.js';
-import { type BufferKind, PROTECTION } from '../../internal/literals.js';
-import { withRoom } from '../../internal/reclaim.js';
+import { type BufferKind, PROTECTION } from '../../internal/enums.js';
+import { retryAfterGc } from '../../internal/gc.js';
 import { mapRemedy } from '../../internal/remedy.js';
 import { OURS, outOfRange, validateInteger } from '../../internal/validate.js';
 import { type Backing, MappedMemory } from '../../mem/mapped-memory.js';
@@ -85,7 +85,7 @@ export class SharedMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLik
     const movable = pageSize === binding.pageSize;
     refuseExternal(kind, movable);
     const flags = flagsOf(access, region);
-    const handle: Handle = withRoom(() =>
+    const handle: Handle = retryAfterGc(() =>
       binding.mapFile(region.fd, 0, 0, -1, -1, ACCESS[access], flags, 0n, 0, facts.numbers),
     );
     if (handle < 0) {

@@ -3,7 +3,7 @@ import { existsSync, fstatSync, lstatSync } from 'node:fs';
 import { PeerError, StateError, SystemError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { CallFacts } from '../../internal/call-facts.js';
-import { BUFFER_KIND, HUGE_PAGES } from '../../internal/literals.js';
+import { BUFFER_KIND, HUGE_PAGES } from '../../internal/enums.js';
 import { showAs } from '../../internal/inspect.js';
 import { mapRemedy } from '../../internal/remedy.js';
 import {
@@ -14,7 +14,7 @@ import {
   validateInteger,
   validateOptions,
   validateOurs,
-  validateWord,
+  validateEnum,
   validateFd,
 } from '../../internal/validate.js';
 import { type FileId, identify, leadsTo, verified } from '../../internal/file-id.js';
@@ -104,7 +104,7 @@ export class SharedMemory implements Disposable {
     const { length, hugePages, secret = false } = options;
     validateInteger(length, 'options.length', 1);
     const name = options.name === undefined ? undefined : resolveName(options.name, 'options.name');
-    if (hugePages !== undefined) validateWord(hugePages, 'options.hugePages', HUGE_PAGES);
+    if (hugePages !== undefined) validateEnum(hugePages, 'options.hugePages', HUGE_PAGES);
     validateBoolean(secret, 'options.secret');
     const huge = hugePages === undefined ? undefined : HUGE_PAGES[hugePages];
     if (name !== undefined && (secret || huge?.size !== undefined)) {
@@ -140,7 +140,7 @@ export class SharedMemory implements Disposable {
     const { create = false, length, access = 'read-write' } = options;
     validateBoolean(create, 'options.create');
     if (create || length !== undefined) validateInteger(length, 'options.length', 1);
-    validateWord(access, 'options.access', OPEN_ACCESS);
+    validateEnum(access, 'options.access', OPEN_ACCESS);
     for (;;) {
       const fd = binding.openSharedMemory(plain, OPEN_ACCESS[access]);
       if (fd >= 0) return SharedMemory.#of({ fd, name: plain }, (memory) => memory.#demand(length ?? 1, []));
@@ -170,7 +170,7 @@ export class SharedMemory implements Disposable {
     const { require = [], length = 1 } = options;
     if (!Array.isArray(require)) throw invalidType('options.require', 'an Array', require);
     const seals = [...(require as readonly Seal[])];
-    for (const seal of seals) validateWord(seal, 'options.require', SEAL);
+    for (const seal of seals) validateEnum(seal, 'options.require', SEAL);
     validateInteger(length, 'options.length', 1);
     const copy = check(binding.dupFd(fd), 'dup');
     return SharedMemory.#of({ fd: copy }, (memory) => memory.#demand(length, seals));
@@ -231,7 +231,7 @@ export class SharedMemory implements Disposable {
    * EBUSY for `'write'` while a writable mapping exists
    */
   seal(...seals: readonly Seal[]): void {
-    for (const seal of seals) validateWord(seal, 'seals', SEAL);
+    for (const seal of seals) validateEnum(seal, 'seals', SEAL);
     const bits = seals.reduce((all, seal) => all | SEAL[seal], 0);
     check(binding.addSeals(this.#open(), bits), 'fcntl', {
       remedy: (code) =>
@@ -254,8 +254,8 @@ export class SharedMemory implements Disposable {
     const fd = this.#open();
     validateOptions<SharedMapOptions>(options, ['access', 'buffer']);
     const { access = 'read-write', buffer } = options;
-    validateWord(access, 'options.access', ACCESS);
-    if (buffer !== undefined) validateWord(buffer, 'options.buffer', BUFFER_KIND);
+    validateEnum(access, 'options.access', ACCESS);
+    if (buffer !== undefined) validateEnum(buffer, 'options.buffer', BUFFER_KIND);
     const region: Region = { fd, secret: this.#secret, pageSize: this.#pageSize, kind: buffer };
     const mapping = mapShared(region, access);
     if (this.#transparent) mapping.advise('hugepage');

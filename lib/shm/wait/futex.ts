@@ -3,6 +3,7 @@
 import { binding } from '../../internal/binding.js';
 import { checkStarted } from '../../internal/thread.js';
 import { check } from '../../internal/syscall.js';
+import { POLL_INTERVAL } from './outcome.js';
 
 /** The callback of each wait of this thread, by its number. */
 const waits = new Map<number, () => void>();
@@ -39,8 +40,6 @@ export function sleep(words: Int32Array, at: number, value: number, ms: number, 
   });
 }
 
-/** Milliseconds between two calls of `look`, for conditions that cause no wake-up. */
-const TICK = 50;
 /** After this many ticks without sleepers a word is no longer watched. */
 const IDLE = 4;
 
@@ -115,7 +114,7 @@ export class WordWatch {
     this.#wait = checkStarted(binding.watch(this.#words, this.#at, value), 'futex_waitv');
     waits.set(this.#wait, () => this.#wake(({ value: seen }) => this.#changed(seen)));
     running.add(this);
-    clock ??= setInterval(tick, TICK).unref();
+    clock ??= setInterval(tick, POLL_INTERVAL).unref();
   }
 
   #wake(which: (sleeper: Sleeper) => boolean): void {

@@ -102,8 +102,8 @@ export function xxh32Mapped(words: Int32Array, bytes: Uint8Array, at: number, le
 }
 
 /** The checksum of a record: over its other three words and the hash of its value. */
-export function recordSum(shape: number, valueLength: number, keyHash: number, valueHash: number, seed: number): number {
-  let a = (seed + P1 + P2 + Math.imul(shape, P2)) | 0;
+export function recordSum(typeAndLength: number, valueLength: number, keyHash: number, valueHash: number, seed: number): number {
+  let a = (seed + P1 + P2 + Math.imul(typeAndLength, P2)) | 0;
   let b = (seed + P2 + Math.imul(valueLength, P2)) | 0;
   let c = (seed + Math.imul(keyHash, P2)) | 0;
   let d = (seed - P1 + Math.imul(valueHash, P2)) | 0;

@@ -198,7 +198,7 @@ export class Header {
     Atomics.store(this.words, at, block);
   }
 
-  strike(block: number): void {
+  removeExtent(block: number): void {
     const at = this.#placeOf(block);
     if (at !== -1) Atomics.store(this.words, at, 0);
   }

@@ -84,14 +84,14 @@ export const EXTENT_UNITS: number = (EXTENT_WORDS * 4) / UNIT;
 export const LEAST_EXTENT = 4;
 export const MOST_EXTENT: number = 2 ** 13;
 
-// A record: checksum, shape, length of the value, hash of the key; then the key and the value, each
+// A record: checksum, type with the length of the key, length of the value, hash of the key; then the key and the value, each
 // padded with zeros to whole units.
 export const RECORD_WORDS = 4;
 export const RECORD_BYTES: number = RECORD_WORDS * 4;
-export const SHAPE = 1;
+export const TYPE_AND_LENGTH = 1;
 export const VALUE_LENGTH = 2;
 export const KEY_HASH = 3;
-/** Bits of the shape: the length of the key, 0 to 65,536 bytes. */
+/** Bits of TYPE_AND_LENGTH: the length of the key, 0 to 65,536 bytes. */
 export const KEY_LENGTH = 0x1ffff;
 export const MOST_KEY: number = 2 ** 16;
 export const MOST_VALUE: number = 2 ** 32;
@@ -109,8 +109,8 @@ export const DELETE: number = 2 << 20;
 /** Ends a batch: in place of value length and hash it has a checksum of its records' checksums, and their number. */
 export const COMMIT: number = 3 << 20;
 /** Its value is the position up to which the log was durable when it was written. */
-export const MARK: number = 4 << 20;
-export const MARK_BYTES = 16;
+export const WATERMARK: number = 4 << 20;
+export const WATERMARK_BYTES = 16;
 /** Records longer than this have an extent of their own and a {@link GIANT} value. */
 export const MOST_MAPPED: number = 2 ** 28;
 
@@ -119,7 +119,7 @@ export const SLOTS: number = BLOCK_WORDS / 2;
 export const TAG = 0x7ff_ffff;
 export const HIGH_SHIFT = 27;
 export const EMPTY = 0;
-export const GONE = 1;
+export const TOMBSTONE = 1;
 /** From the low word of a position to the window; from there to the first word. */
 export const LOW_WINDOW_SHIFT = 27;
 export const LOW_IN_WINDOW = 0x7ff_ffff;

@@ -2,7 +2,7 @@
 // the end of the file, so that they need no change when it grows.
 import { FaultError, PeerError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
-import { withRoom } from '../../internal/reclaim.js';
+import { retryAfterGc } from '../../internal/gc.js';
 import { mapRemedy } from '../../internal/remedy.js';
 import { faultCount } from '../../mem/faults.js';
 import { Pages } from '../../mem/pages.js';
@@ -62,7 +62,7 @@ export class MappedFile {
 
   #map(offset: number): Pages {
     const { fd, path } = this.#disk;
-    const handle = withRoom(() => binding.map(0n, WINDOW, this.#prot, this.#flags, fd, offset));
+    const handle = retryAfterGc(() => binding.map(0n, WINDOW, this.#prot, this.#flags, fd, offset));
     check(handle, 'mmap', { path, remedy: mapRemedy(this.#flags) });
     const pages = new Pages({ handle, byteOffset: 0, length: WINDOW, kind: undefined, movable: true, path });
     void pages.buffer;
@@ -91,7 +91,7 @@ export class MappedFile {
     const { fd, path } = this.#disk;
     const byteOffset = offset % binding.pageSize;
     const flags = binding.guardEnabled() ? MAP.PRIVATE | MAP.NORESERVE : MAP.SHARED;
-    const handle = withRoom(() => binding.map(0n, byteOffset + length, PROT.READ, flags, fd, offset - byteOffset));
+    const handle = retryAfterGc(() => binding.map(0n, byteOffset + length, PROT.READ, flags, fd, offset - byteOffset));
     check(handle, 'mmap', { path, remedy: mapRemedy(flags) });
     return new Pages({ handle, byteOffset, length, kind: undefined, movable: true, path });
   }

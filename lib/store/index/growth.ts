@@ -7,7 +7,7 @@ import { type HashIndex, homeOf, segments } from './hash-index.js';
 import type { Header } from '../file/header.js';
 import type { Key } from '../log/key.js';
 import {
-  AT_SPLIT, BLOCK, BLOCK_WORDS, EMPTY, FULL, GONE, MOST_DEPTH, SLOTS, SPLIT_WORDS, TAG,
+  AT_SPLIT, BLOCK, BLOCK_WORDS, EMPTY, FULL, TOMBSTONE, MOST_DEPTH, SLOTS, SPLIT_WORDS, TAG,
 } from '../file/layout.js';
 import type { MappedFile } from '../file/mapped-file.js';
 
@@ -40,7 +40,7 @@ export function liveSlots(windows: MappedFile, block: number): number {
   const { words, at: base } = windows.block(block);
   let live = 0;
   for (let at = base + 1; at < base + BLOCK_WORDS; at += 2) {
-    // 1 unless EMPTY or GONE, without an unpredictable branch.
+    // 1 unless EMPTY or TOMBSTONE, without an unpredictable branch.
     const rest = (words[at] as number) >>> 1;
     live += (rest | -rest) >>> 31;
   }
@@ -154,7 +154,7 @@ export class IndexGrowth {
     for (let at = base; at < base + BLOCK_WORDS; at += 2) {
       const mark = words[at] as number;
       const low = words[at + 1] as number;
-      if (low === EMPTY || low === GONE) continue;
+      if (low === EMPTY || low === TOMBSTONE) continue;
       const bit = (mark >>> depth) & 1;
       insert(bit === 0 ? one : other, mark, low);
       inFirst += 1 - bit;

@@ -7,7 +7,7 @@
 import type { Header } from '../file/header.js';
 import type { Key } from '../log/key.js';
 import {
-  BLOCK_SHIFT, EMPTY, GONE, HIGH_SHIFT, IN_WINDOW, KEY_HASH, KEY_LENGTH, LOW_IN_WINDOW, LOW_WINDOW_SHIFT, RECORD_WORDS, SHAPE, SLOTS, TAG,
+  BLOCK_SHIFT, EMPTY, TOMBSTONE, HIGH_SHIFT, IN_WINDOW, KEY_HASH, KEY_LENGTH, LOW_IN_WINDOW, LOW_WINDOW_SHIFT, RECORD_WORDS, TYPE_AND_LENGTH, SLOTS, TAG,
   WINDOW_SHIFT,
 } from '../file/layout.js';
 import { loadAcquire, storeRelease, fence } from '../file/memory-order.js';
@@ -38,8 +38,8 @@ export class HashIndex {
   free = -1;
   freed = false;
   /** The place of a record with the same hash but another key, which may be damaged; or -1. */
-  strangerWindow = -1;
-  strangerAt = 0;
+  collisionWindow = -1;
+  collisionAt = 0;
 
   constructor(windows: MappedFile, header: Header) {
     this.windows = windows;
@@ -90,11 +90,11 @@ export class HashIndex {
     }
     const base = (block & IN_WINDOW) << BLOCK_SHIFT;
     this.free = -1;
-    this.strangerWindow = -1;
+    this.collisionWindow = -1;
     // Block 0 is the header, so the directory has been overwritten with zeros.
     if (block === 0 || !this.windows.hasBlock(block)) {
-      this.strangerWindow = window;
-      this.strangerAt = base;
+      this.collisionWindow = window;
+      this.collisionAt = base;
       return false;
     }
     this.slots = slots;
@@ -108,7 +108,7 @@ export class HashIndex {
         if (this.free === -1) this.free = at;
         return false;
       }
-      if (low === GONE) {
+      if (low === TOMBSTONE) {
         if (this.free === -1) {
           this.free = at;
           this.freed = true;
@@ -134,12 +134,12 @@ export class HashIndex {
     }
     const at = (low & LOW_IN_WINDOW) << 1;
     if (words === undefined || !this.windows.holds(window, at)) {
-      this.strangerWindow = window;
-      this.strangerAt = at;
+      this.collisionWindow = window;
+      this.collisionAt = at;
       return false;
     }
     const { length } = key;
-    let same = ((words[at + SHAPE] as number) & KEY_LENGTH) === length && words[at + KEY_HASH] === key.hash;
+    let same = ((words[at + TYPE_AND_LENGTH] as number) & KEY_LENGTH) === length && words[at + KEY_HASH] === key.hash;
     const whole = (length + 3) >> 2;
     const wanted = key.words;
     for (let i = 0; same && i < whole; i++) same = words[at + RECORD_WORDS + i] === wanted[i];
@@ -147,8 +147,8 @@ export class HashIndex {
       this.window = window;
       this.at = at;
     } else {
-      this.strangerWindow = window;
-      this.strangerAt = at;
+      this.collisionWindow = window;
+      this.collisionAt = at;
     }
     return same;
   }
@@ -192,7 +192,7 @@ export class HashIndex {
     this.#findFree(key.hash);
     this.add(key.hash, window, at);
     this.header.advance();
-    storeRelease(slots, slot + 1, GONE);
+    storeRelease(slots, slot + 1, TOMBSTONE);
   }
 
   /** Finds a free slot. There always is one: a segment is replaced before all slots are in use. */
@@ -202,16 +202,16 @@ export class HashIndex {
     for (let slot = homeOf(hash & TAG); ; slot = (slot + 1) & (SLOTS - 1)) {
       const at = base + (slot << 1);
       const low = this.slots[at + 1];
-      if (low !== EMPTY && low !== GONE) continue;
+      if (low !== EMPTY && low !== TOMBSTONE) continue;
       this.free = at;
-      this.freed = low === GONE;
+      this.freed = low === TOMBSTONE;
       return;
     }
   }
 
   /** Removes the key that find() has just found. */
   remove(): void {
-    storeRelease(this.slots, this.slot + 1, GONE);
+    storeRelease(this.slots, this.slot + 1, TOMBSTONE);
   }
 
   /** Removes other slots of a key that find() has just found: left by a writer that died between two stores. */
@@ -222,8 +222,8 @@ export class HashIndex {
     for (let i = 0; i < SLOTS; i++) {
       const at = base + (i << 1);
       const low = slots[at + 1] as number;
-      if (at === kept || low === EMPTY || low === GONE || ((slots[at] as number) & TAG) !== tag) continue;
-      if (this.#leadsTo(key, slots[at] as number, low)) storeRelease(slots, at + 1, GONE);
+      if (at === kept || low === EMPTY || low === TOMBSTONE || ((slots[at] as number) & TAG) !== tag) continue;
+      if (this.#leadsTo(key, slots[at] as number, low)) storeRelease(slots, at + 1, TOMBSTONE);
     }
   }
 }

@@ -1,7 +1,7 @@
 // Key: the key of the present operation, as words, so that it can be compared and copied word by word.
 import { invalidType, invalidValue, outOfRange } from '../../internal/validate.js';
 import { xxh32 } from '../file/checksum.js';
-import { KEY_HASH, KEY_LENGTH, MOST_KEY, RECORD_WORDS, SHAPE, TEXT, UNIT } from '../file/layout.js';
+import { KEY_HASH, KEY_LENGTH, MOST_KEY, RECORD_WORDS, TYPE_AND_LENGTH, TEXT, UNIT } from '../file/layout.js';
 
 /** A key of at most 65,536 bytes. A string stands for its UTF-8 bytes, so `'a'` and a Buffer of it are the same key. */
 export type StoreKey = string | Uint8Array;
@@ -87,14 +87,14 @@ export class Key {
 
   /** Takes the key of a record that begins at `at`. */
   takeStored(from: Int32Array, at: number): void {
-    const shape = from[at + SHAPE] as number;
-    const length = shape & KEY_LENGTH;
+    const typeAndLength = from[at + TYPE_AND_LENGTH] as number;
+    const length = typeAndLength & KEY_LENGTH;
     const whole = (length + 3) >> 2;
     for (let i = 0; i < whole; i++) words[i] = from[at + RECORD_WORDS + i] as number;
     fillUp(length);
     this.length = length;
     this.hash = from[at + KEY_HASH] as number;
-    this.text = (shape & TEXT) !== 0;
+    this.text = (typeAndLength & TEXT) !== 0;
   }
 
   /** A string of the bytes: equal for equal keys, whether given as a string or as bytes. */

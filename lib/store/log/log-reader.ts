@@ -3,7 +3,7 @@ import { xxh32 } from '../file/checksum.js';
 import type { Extent, Header } from '../file/header.js';
 import {
   BATCH, BLOCK_UNITS, BLOCK_WORDS, COMMIT, EXTENT_BEFORE, EXTENT_BEFORE_END, EXTENT_BLOCKS, EXTENT_COPY, EXTENT_MAGIC, EXTENT_SALT,
-  EXTENT_SEQUENCE, EXTENT_SUM, EXTENT_UNITS, KEY_HASH, KIND, SHAPE, UNIT, VALUE_LENGTH, WINDOW_SHIFT,
+  EXTENT_SEQUENCE, EXTENT_SUM, EXTENT_UNITS, KEY_HASH, KIND, TYPE_AND_LENGTH, UNIT, VALUE_LENGTH, WINDOW_SHIFT,
 } from '../file/layout.js';
 import { extentSum } from './extent.js';
 import type { Records } from './record.js';
@@ -52,7 +52,7 @@ export interface FoundRecord {
   readonly window: number;
   readonly at: number;
   readonly length: number;
-  readonly shape: number;
+  readonly typeAndLength: number;
 }
 
 /** The checksum of a batch: over the checksums of its records, in their order. */
@@ -93,7 +93,7 @@ export class LogReader {
     const most = (this.#end - this.#at) * 4;
     if (most < UNIT * 2) return undefined;
     const length = this.#records.verify(this.#window, this.#at, this.extent.salt, most);
-    return length === 0 ? undefined : { window: this.#window, at: this.#at, length, shape: this.#words[this.#at + SHAPE] as number };
+    return length === 0 ? undefined : { window: this.#window, at: this.#at, length, typeAndLength: this.#words[this.#at + TYPE_AND_LENGTH] as number };
   }
 
   /**
@@ -108,11 +108,11 @@ export class LogReader {
       if (record === undefined) break;
       found.push(record);
       this.#at += record.length / 4;
-      if ((record.shape & KIND) === COMMIT) {
+      if ((record.typeAndLength & KIND) === COMMIT) {
         if (this.#commits(found)) return found;
         break;
       }
-      if ((record.shape & BATCH) === 0) {
+      if ((record.typeAndLength & BATCH) === 0) {
         if (found.length === 1) return found;
         break; // a batch without a COMMIT
       }
@@ -135,7 +135,7 @@ export class LogReader {
     // Skips bytes that are not a record, and records of a damaged batch.
     const end = Math.min(this.#end, this.#words.length);
     for (this.#at += 2; this.#at < end; this.#at += 2) {
-      if (this.#words[this.#at + SHAPE] === 0) continue;
+      if (this.#words[this.#at + TYPE_AND_LENGTH] === 0) continue;
       const at = this.#at;
       const found = this.next();
       this.#at = at;

@@ -14,7 +14,7 @@ import type { Extent, Header } from '../file/header.js';
 import type { Key } from './key.js';
 import {
   BLOCK, BLOCK_SHIFT, BLOCK_WORDS, EXTENT_UNITS, EXTENT_USED, EXTENT_WORDS, GIANT, IN_WINDOW, KEY_HASH, LEAST_EXTENT, LONG,
-  MOST_EXTENT, RECORD_WORDS, SHAPE, VALUE_LENGTH, WINDOW_SHIFT, padded, recordBytes,
+  MOST_EXTENT, RECORD_WORDS, TYPE_AND_LENGTH, VALUE_LENGTH, WINDOW_SHIFT, padded, recordBytes,
 } from '../file/layout.js';
 import { storeRelease } from '../file/memory-order.js';
 import { byteOf, lowOf, recordBytesAt, unitOf, valueAt } from './record.js';
@@ -156,18 +156,18 @@ export class Log {
   #moveBatch(from: Int32Array, start: number, end: number): void {
     for (let at = start; at < end; ) {
       const words = recordBytesAt(from, at) / 4;
-      this.copy(from, at, words, from[at + SHAPE] as number);
+      this.copy(from, at, words, from[at + TYPE_AND_LENGTH] as number);
       at += words;
     }
   }
 
   /** Copies a record from elsewhere in the log. There is room for it. */
-  copy(from: Int32Array, start: number, length: number, shape: number): void {
+  copy(from: Int32Array, start: number, length: number, typeAndLength: number): void {
     const { words, at } = this;
     words.set(from.subarray(start, start + length), at);
-    words[at + SHAPE] = shape;
+    words[at + TYPE_AND_LENGTH] = typeAndLength;
     const valueLength = (words[at + VALUE_LENGTH] as number) >>> 0;
-    this.#seal(valueAt(words, at), valueLength, shape, valueLength | 0, words[at + KEY_HASH] as number);
+    this.#seal(valueAt(words, at), valueLength, typeAndLength, valueLength | 0, words[at + KEY_HASH] as number);
     this.at = at + length;
   }
 
@@ -177,7 +177,7 @@ export class Log {
    * @param key undefined for a record without a key
    * @param second the second word, in place of the length of a value
    */
-  write(shape: number, key: Key | undefined, hash: number, value: Uint8Array = NOTHING, second: number = value.length): void {
+  write(typeAndLength: number, key: Key | undefined, hash: number, value: Uint8Array = NOTHING, second: number = value.length): void {
     const { words, at } = this;
     let next = at + RECORD_WORDS;
     let keyLength = 0;
@@ -188,8 +188,8 @@ export class Log {
       for (let i = 0; i < whole; i++) words[next + i] = from[i] as number;
       next += whole;
     }
-    const full = shape | keyLength;
-    words[at + SHAPE] = full;
+    const full = typeAndLength | keyLength;
+    words[at + TYPE_AND_LENGTH] = full;
     words[at + VALUE_LENGTH] = second | 0;
     words[at + KEY_HASH] = hash;
     if (value.length > 0) this.#put(value, next);
@@ -222,19 +222,19 @@ export class Log {
   }
 
   /** Writes the checksum of a record whose other words and value are in place, and remembers the record. */
-  #seal(value: number, length: number, shape: number, second: number, hash: number): void {
+  #seal(value: number, length: number, typeAndLength: number, second: number, hash: number): void {
     const { words, at } = this;
     const seed = (this.#extent.salt + lowOf(this.window, at)) | 0;
-    words[at] = recordSum(shape, second, hash, xxh32Mapped(words, this.#bytes, value, length, seed), seed);
+    words[at] = recordSum(typeAndLength, second, hash, xxh32Mapped(words, this.#bytes, value, length, seed), seed);
     this.record = at;
   }
 
   /** Writes a record with a giant value, in its own extent; the value is written by write(2), not through mappings. */
-  writeGiant(shape: number, key: Key, value: Uint8Array): void {
+  writeGiant(typeAndLength: number, key: Key, value: Uint8Array): void {
     const length = recordBytes(key.length, value.length);
     this.#begin(length, unitOf(this.window, this.at), true);
     const { words, at } = this;
-    const full = shape | GIANT | (value.length >= 2 ** 32 ? LONG : 0);
+    const full = typeAndLength | GIANT | (value.length >= 2 ** 32 ? LONG : 0);
     this.write(full, key, key.hash, NOTHING, value.length);
     const start = valueAt(words, at);
     this.#disk.write(value, byteOf(this.window, start));

@@ -4,7 +4,7 @@ import { binding } from '../../internal/binding.js';
 import { recordSum, xxh32, xxh32Mapped } from '../file/checksum.js';
 import type { StoreFile } from '../file/store-file.js';
 import {
-  COMMIT, DELETE, GIANT, KEY_HASH, KEY_LENGTH, KIND, LONG, LOW_WINDOW_SHIFT, MARK, MARK_BYTES, MOST_KEY, PUT, RECORD_BYTES, RECORD_WORDS, SHAPE, UNIT,
+  COMMIT, DELETE, GIANT, KEY_HASH, KEY_LENGTH, KIND, LONG, LOW_WINDOW_SHIFT, WATERMARK, WATERMARK_BYTES, MOST_KEY, PUT, RECORD_BYTES, RECORD_WORDS, TYPE_AND_LENGTH, UNIT,
   VALUE_LENGTH, WINDOW, padded, recordBytes,
 } from '../file/layout.js';
 import type { MappedFile } from '../file/mapped-file.js';
@@ -21,26 +21,26 @@ export function byteOf(window: number, at: number): number {
 
 /** The first word of a record's value. */
 export function valueAt(words: Int32Array, at: number): number {
-  return at + RECORD_WORDS + padded((words[at + SHAPE] as number) & KEY_LENGTH) / 4;
+  return at + RECORD_WORDS + padded((words[at + TYPE_AND_LENGTH] as number) & KEY_LENGTH) / 4;
 }
 
 /** Bytes of a record's value. */
 export function valueLengthOf(words: Int32Array, at: number): number {
   const length = (words[at + VALUE_LENGTH] as number) >>> 0;
-  return ((words[at + SHAPE] as number) & LONG) === 0 ? length : length + 2 ** 32;
+  return ((words[at + TYPE_AND_LENGTH] as number) & LONG) === 0 ? length : length + 2 ** 32;
 }
 
 /** Bytes that a record takes in the log. Not for a COMMIT, which has a checksum in place of the length of a value. */
 export function recordBytesAt(words: Int32Array, at: number): number {
-  return recordBytes((words[at + SHAPE] as number) & KEY_LENGTH, valueLengthOf(words, at));
+  return recordBytes((words[at + TYPE_AND_LENGTH] as number) & KEY_LENGTH, valueLengthOf(words, at));
 }
 
-/** Whether the shape is valid. */
-function plausible(shape: number): boolean {
-  if ((shape & KEY_LENGTH) > MOST_KEY) return false;
-  const kind = shape & KIND;
+/** Whether the word is valid. */
+function plausible(typeAndLength: number): boolean {
+  if ((typeAndLength & KEY_LENGTH) > MOST_KEY) return false;
+  const kind = typeAndLength & KIND;
   if (kind === PUT || kind === DELETE) return true;
-  return (kind === COMMIT || kind === MARK) && (shape & KEY_LENGTH) === 0;
+  return (kind === COMMIT || kind === WATERMARK) && (typeAndLength & KEY_LENGTH) === 0;
 }
 
 export class Records {
@@ -66,17 +66,17 @@ export class Records {
   verify(window: number, at: number, salt: number, most: number): number {
     const words = this.#windows.words[window];
     if (words === undefined || most < RECORD_BYTES) return 0;
-    const shape = words[at + SHAPE] as number;
-    if (!plausible(shape)) return 0;
-    const keyLength = shape & KEY_LENGTH;
-    const kind = shape & KIND;
-    const valueLength = kind === COMMIT || kind === DELETE ? 0 : kind === MARK ? MARK_BYTES : valueLengthOf(words, at);
+    const typeAndLength = words[at + TYPE_AND_LENGTH] as number;
+    if (!plausible(typeAndLength)) return 0;
+    const keyLength = typeAndLength & KEY_LENGTH;
+    const kind = typeAndLength & KIND;
+    const valueLength = kind === COMMIT || kind === DELETE ? 0 : kind === WATERMARK ? WATERMARK_BYTES : valueLengthOf(words, at);
     const length = recordBytes(keyLength, valueLength);
-    if (length > most || ((shape & GIANT) === 0 && length > (words.length - at) * 4)) return 0;
+    if (length > most || ((typeAndLength & GIANT) === 0 && length > (words.length - at) * 4)) return 0;
     const hash = words[at + KEY_HASH] as number;
     if (kind !== COMMIT && xxh32(words, at + RECORD_WORDS, keyLength, this.#seed) !== hash) return 0;
     const seed = (salt + lowOf(window, at)) | 0;
-    const sum = recordSum(shape, words[at + VALUE_LENGTH] as number, hash, this.valueHash(window, at, valueLength, seed), seed);
+    const sum = recordSum(typeAndLength, words[at + VALUE_LENGTH] as number, hash, this.valueHash(window, at, valueLength, seed), seed);
     return sum === words[at] ? length : 0;
   }
 
@@ -84,7 +84,7 @@ export class Records {
   valueHash(window: number, at: number, length: number, seed: number): number {
     const words = this.#windows.words[window] as Int32Array;
     const from = valueAt(words, at);
-    if (((words[at + SHAPE] as number) & GIANT) === 0) {
+    if (((words[at + TYPE_AND_LENGTH] as number) & GIANT) === 0) {
       return xxh32Mapped(words, this.#windows.bytes[window] as Uint8Array, from, length, seed);
     }
     const pages = this.#windows.span(byteOf(window, from), length);

@@ -13,7 +13,7 @@ bool forbids(const Vma& vma, sys::Access access) {
   return access == sys::Access::kWrite ? !vma.writable : !vma.readable;
 }
 
-Cause cause_of_bus_error(const Scene& scene, Standing stands) {
+Cause cause_of_bus_error(const FaultContext& scene, Standing stands) {
   const Fault& fault = scene.fault;
   if (fault.code == BUS_MCEERR_AR) return Cause::kBroken;
   if (fault.code != BUS_ADRERR) return Cause::kNotOurs;
@@ -27,7 +27,7 @@ Cause cause_of_bus_error(const Scene& scene, Standing stands) {
   return pool ? Cause::kPoolEmpty : Cause::kPastEnd;
 }
 
-Cause cause_of_violation(const Scene& scene, Standing stands) {
+Cause cause_of_violation(const FaultContext& scene, Standing stands) {
   const Fault& fault = scene.fault;
   if (fault.fetch) return Cause::kNotOurs;
   if (fault.code == SEGV_MAPERR) {
@@ -49,7 +49,7 @@ Cause cause_of_violation(const Scene& scene, Standing stands) {
 
 }  // namespace
 
-Cause look_at(Scene& scene, VmaText& text) {
+Cause look_at(FaultContext& scene, VmaText& text) {
   const Fault& fault = scene.fault;
   scene.extent = find_extent(fault.address);
   if (scene.extent == nullptr || !find_vma(fault.address, scene.vma, text)) {

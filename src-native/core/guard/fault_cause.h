@@ -29,7 +29,7 @@ enum class Cause : uint8_t {
 };
 
 // The faulting memory: what we know of it, and what the kernel says is there.
-struct Scene {
+struct FaultContext {
   const Fault& fault;
   Extent* extent;
   Vma vma;
@@ -47,6 +47,6 @@ struct Scene {
 };
 
 // Fills in the scene, except for the file.
-Cause look_at(Scene& scene, VmaText& text);
+Cause look_at(FaultContext& scene, VmaText& text);
 
 }  // namespace memmap::core

@@ -61,7 +61,7 @@ class TextRoom {
 };
 
 // Before the pages are replaced: another thread may read the new ones at once.
-void count(const Scene& scene, FaultKind kind, Span replaced) {
+void count(const FaultContext& scene, FaultKind kind, Span replaced) {
   Extent& extent = *scene.extent;
   extent.fixed_up = true;
   count_fault(*extent.counts, kind, replaced.start - extent.origin, replaced.length());
@@ -71,7 +71,7 @@ Fixup done(bool fixed) { return fixed ? Fixup::kNow : Fixup::kNot; }
 
 // The block around the faulting page, of at least `least` bytes: so large that a mapping
 // has few of them.
-Span block_of(const Scene& scene, size_t least) {
+Span block_of(const FaultContext& scene, size_t least) {
   const Span whole = scene.common();
   const size_t most = all_blocks() < kMostBlocksOfAll ? kMostBlocks : kFewBlocks;
   size_t size = std::max(scene.unit, least);
@@ -81,19 +81,19 @@ Span block_of(const Scene& scene, size_t least) {
 }
 
 // Bytes in the file; -1 if nothing leads to it.
-int64_t file_size(const Scene& scene) {
+int64_t file_size(const FaultContext& scene) {
   struct stat status = {};
   if (scene.file < 0 || sys::fstat(scene.file, &status).failed()) return -1;
   return is_file(scene.extent->backing, status) ? status.st_size : -1;
 }
 
 // Gives the whole up to zeros: at the limit of mappings, in place of the process.
-bool lose(const Scene& scene, Span whole) {
+bool lose(const FaultContext& scene, Span whole) {
   scene.extent->broken = true;
   return give_up(whole);
 }
 
-bool in_the_file(const Scene& scene, FaultKind kind) {
+bool in_the_file(const FaultContext& scene, FaultKind kind) {
   const Span block = block_of(scene, 0);
   scene.extent->broken = true;
   count_block(*scene.extent);
@@ -103,7 +103,7 @@ bool in_the_file(const Scene& scene, FaultKind kind) {
 }
 
 // Whether the access would succeed now: the file may have grown back since it failed.
-bool succeeds(const Scene& scene) {
+bool succeeds(const FaultContext& scene) {
   void* page = reinterpret_cast<void*>(scene.page);
   if (!sys::readable(page)) return false;
   if (scene.fault.access == sys::Access::kRead) return true;
@@ -115,14 +115,14 @@ bool succeeds(const Scene& scene) {
 
 // Whether a page inside the file can still not be had. A file may shrink and grow back to
 // the same size in the midst of a look; not every time.
-bool stays_out_of_reach(const Scene& scene, int64_t size) {
+bool stays_out_of_reach(const FaultContext& scene, int64_t size) {
   for (int look = 0; look < 8; ++look) {
     if (succeeds(scene) || file_size(scene) != size) return false;
   }
   return true;
 }
 
-Fixup past_the_end(const Scene& scene) {
+Fixup past_the_end(const FaultContext& scene) {
   Extent& extent = *scene.extent;
   // What lies behind the kernel's mapping has a mapping of its own: another's, it may be.
   const Span common = scene.common();
@@ -160,7 +160,7 @@ Fixup past_the_end(const Scene& scene) {
   return done(replace_by_zeros(common) || give_up(common));
 }
 
-bool memory_failure(const Scene& scene) {
+bool memory_failure(const FaultContext& scene) {
   size_t size = scene.unit;
   const unsigned lsb = scene.fault.lsb;
   if (lsb < 40 && (size_t{1} << lsb) > size) size = size_t{1} << lsb;
@@ -182,7 +182,7 @@ constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 
 // The old pages are kept, and the file is mapped anew, privately; without a way to the
 // file, the block is copied.
-bool write_to_shared(const Scene& scene) {
+bool write_to_shared(const FaultContext& scene) {
   Extent& extent = *scene.extent;
   const Span common = scene.common();
   bool whole = false;
@@ -203,7 +203,7 @@ bool write_to_shared(const Scene& scene) {
          lose(scene, common);
 }
 
-bool read_only(const Scene& scene) {
+bool read_only(const FaultContext& scene) {
   Extent& extent = *scene.extent;
   const Span common = scene.common();
   // A private mapping of it fails, and would leave a hole; a copy of it would be no
@@ -232,7 +232,7 @@ bool read_only(const Scene& scene) {
 
 // Pages that this kernel cannot move, huge ones say: a copy of a block is kept, and the
 // access is let through to it; to the whole at the limit of mappings.
-bool let_through(const Scene& scene, Span span) {
+bool let_through(const FaultContext& scene, Span span) {
   Extent& extent = *scene.extent;
   const Span around = block_of(scene, kLeastStray);
   const Span block = {std::max(around.start, span.start), std::min(around.end, span.end)};
@@ -244,7 +244,7 @@ bool let_through(const Scene& scene, Span span) {
   return allow(span, kReadWrite);
 }
 
-bool no_access(const Scene& scene, Span span) {
+bool no_access(const FaultContext& scene, Span span) {
   Extent& extent = *scene.extent;
   count(scene, FaultKind::kNoAccess, span);
   // Code: it may be read, or else it could not go on to be run.
@@ -259,7 +259,7 @@ bool no_access(const Scene& scene, Span span) {
   return allow(span, PROT_READ);
 }
 
-bool after_close(const Scene& scene) {
+bool after_close(const FaultContext& scene) {
   const Span common = scene.common();
   count(scene, FaultKind::kAfterClose, common);
   if (replace_by_zeros(common) || give_up(common)) return true;
@@ -267,7 +267,7 @@ bool after_close(const Scene& scene) {
   return is_closed(scene.vma) && replace_by_zeros({scene.vma.start, scene.vma.end});
 }
 
-Fixup act(const Scene& scene, Cause cause) {
+Fixup act(const FaultContext& scene, Cause cause) {
   switch (cause) {
     case Cause::kNotOurs:
       return Fixup::kNot;
@@ -299,7 +299,7 @@ Fixup fix_up(const Fault& fault) {
   // A second time if the file behind is wanted, which is opened by its path without the
   // lock: some file systems take long. Nothing that was seen before it counts then.
   for (bool opened = false;; opened = true) {
-    Scene scene = {fault, nullptr, {}, 0, 0, -1};
+    FaultContext scene = {fault, nullptr, {}, 0, 0, -1};
     PageReplacementLock lock{PageReplacementLock::ForHandler{}};
     if (!lock.held()) return Fixup::kNot;
     const Cause cause = look_at(scene, room.text());

@@ -17,7 +17,7 @@ const WINDOW = 2 ** 30;
 const WATCHED = [
   [Log, ['write', 'publish', 'copy', 'writeGiant']],
   [HashIndex, ['add', 'move', 'remove']],
-  [Header, ['enter', 'strike', 'advance', 'clearCatalog', 'invalidate', 'open', 'close', 'setDirectory', 'make']],
+  [Header, ['enter', 'removeExtent', 'advance', 'clearCatalog', 'invalidate', 'open', 'close', 'setDirectory', 'make']],
   [StoreFile, ['allocate', 'punch', 'write']],
 ];
 

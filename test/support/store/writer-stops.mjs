@@ -11,7 +11,7 @@ import { Log } from '../../../.unbundled/store/log/log.js';
 const STEPS = [
   [HashIndex, ['add', 'move', 'remove']],
   [Log, ['reserve', 'write', 'copy', 'publish', 'beginBatch', 'endBatch', 'dropBatch']],
-  [Header, ['strike', 'advance']],
+  [Header, ['removeExtent', 'advance']],
   [StoreFile, ['allocate', 'punch', 'sync', 'syncAll']],
 ];
 /** What others look at as well: the catalog, the directory and its entries, what is under way. */

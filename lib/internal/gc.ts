@@ -20,7 +20,7 @@ function pressure(): number {
 }
 
 /** Called after each close of a mapping that had a buffer. */
-export function reclaim(): void {
+export function collectUnderPressure(): void {
   closes += 1;
   if (closes % STRIDE !== 0) return;
   let now = pressure();
@@ -42,7 +42,7 @@ export function reclaim(): void {
  * Returns what `map` returns: -errno if it fails. After ENOMEM, whose cause may be closed mappings that keep
  * their addresses, it has their buffers collected and calls `map` again.
  */
-export function withRoom<T>(map: () => T): T {
+export function retryAfterGc<T>(map: () => T): T {
   const result = map();
   if (result !== -constants.errno.ENOMEM) return result;
   binding.collect();
