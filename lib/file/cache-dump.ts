@@ -4,14 +4,16 @@ import { statSync } from 'node:fs';
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import type { Span } from '../internal/range.js';
+import { clippedSpans, intersectSpans, mergedSpans, spansLength, splitSpan } from '../internal/spans.js';
 import { invalidType, validateInteger, validateOptions } from '../internal/validate.js';
 import { type Progress, validateBackground } from '../mem/background.js';
 import { memoryOf } from '../mem/mapping.js';
+import type { Residency } from '../mem/residency.js';
 import type { FileMapping } from './file-mapping.js';
 import { mapFile } from './map-file.js';
 import type { FileLike } from './open-file.js';
 import { RateLimiter, type RateOption, validateRate } from './rate-limiter.js';
-import { piecesOf, touchPart } from './touch-call.js';
+import { PIECE, touchPart } from './touch-call.js';
 
 /** Which pages of a file were in memory. Plain data: `JSON.stringify()` keeps it. */
 export interface CacheDump {
@@ -68,7 +70,7 @@ class RestoreRun {
     this.#missing = missing;
     this.#options = options;
     this.#limiter = RateLimiter.of(options.rate);
-    this.#total = sum(missing);
+    this.#total = spansLength(missing);
   }
 
   /** @returns bytes read; none are under way when it settles */
@@ -87,7 +89,7 @@ class RestoreRun {
     const most = this.#limiter?.step ?? Infinity;
     let [step, room]: [Span[], number] = [[], most];
     for (const span of this.#missing) {
-      for (const piece of piecesOf(span, most)) {
+      for (const piece of splitSpan(span, Math.min(PIECE, most))) {
         if (piece.length > room) {
           yield step;
           [step, room] = [[], most];
@@ -133,10 +135,6 @@ class RestoreRun {
   }
 }
 
-function sum(spans: readonly Span[]): number {
-  return spans.reduce((bytes, { length }) => bytes + length, 0);
-}
-
 /** Requests at least the beginning of it from the disk. Ignores failures: reading the piece will report them. */
 function startReading(mapping: FileMapping, { offset, length }: Span): void {
   binding.madvise(memoryOf(mapping).pages.open(), offset, length, binding.MADV.WILLNEED);
@@ -152,14 +150,14 @@ function startReading(mapping: FileMapping, { offset, length }: Span): void {
 export function dump(file: FileLike): CacheDump {
   const mapping = mapFile(file, { noReserve: true });
   try {
-    const { runs, trust } = mapping.residency();
-    if (trust === 'claimed') {
+    const residency = mapping.residency();
+    if (residency.trust === 'claimed') {
       throw new UnsupportedError(
         'ERR_MEMMAP_UNSUPPORTED',
         `The kernel does not report which pages of '${mapping.path}' are in memory, because this process neither owns the file nor may write to it`,
       );
     }
-    return { path: mapping.path, size: mapping.length, modified: modified(mapping), runs: resident(runs) };
+    return { path: mapping.path, size: mapping.length, modified: modified(mapping), runs: runsOf(residency, true) };
   } finally {
     mapping.close();
   }
@@ -169,16 +167,9 @@ function modified({ path }: FileMapping): number {
   return statSync(path).mtimeMs;
 }
 
-/** The resident runs, with adjacent ones merged. */
-function resident(runs: readonly (Span & { readonly resident: boolean })[]): Span[] {
-  const spans: { offset: number; length: number }[] = [];
-  for (const { offset, length, resident: is } of runs) {
-    if (!is) continue;
-    const last = spans.at(-1);
-    if (last !== undefined && last.offset + last.length === offset) last.length += length;
-    else spans.push({ offset, length });
-  }
-  return spans;
+/** The runs that are in memory, or those that are not. */
+function runsOf({ runs }: Residency, inMemory: boolean): Span[] {
+  return mergedSpans(runs.filter(({ resident }) => resident === inMemory));
 }
 
 function validateDump(cached: unknown): asserts cached is CacheDump {
@@ -217,40 +208,18 @@ export async function restore(cached: CacheDump, options: RestoreOptions = {}): 
   const mapping = mapFile(cached.path, { noReserve: true });
   try {
     const changed = mapping.length !== cached.size || modified(mapping) !== cached.modified;
-    const wanted = within(cached.runs, mapping.length);
+    const wanted = clippedSpans(cached.runs, { offset: 0, length: mapping.length });
     const read = await new RestoreRun(mapping, absent(mapping, wanted), { rate, signal, onProgress }).run();
-    return { read, present: sum(wanted) - read, gone: sum(cached.runs) - sum(wanted), changed };
+    return { read, present: spansLength(wanted) - read, gone: spansLength(cached.runs) - spansLength(wanted), changed };
   } finally {
     mapping.close();
   }
 }
 
-function within(spans: readonly Span[], size: number): Span[] {
-  return spans.flatMap(({ offset, length }) => (offset < size ? [{ offset, length: Math.min(length, size - offset) }] : []));
-}
-
 /** The parts of `wanted` that are not in memory; all if the kernel does not report it. */
 function absent(mapping: FileMapping, wanted: readonly Span[]): readonly Span[] {
-  const { runs, trust } = mapping.residency();
-  if (trust === 'claimed') return wanted;
-  const holes = resident(runs.map(({ offset, length, resident: is }) => ({ offset, length, resident: !is })));
-  return wanted.flatMap((span) => overlap(holes, span));
-}
-
-/** The parts of `span` that lie in `holes`, which ascend. */
-function overlap(holes: readonly Span[], span: Span): Span[] {
-  const ends = ({ offset, length }: Span): number => offset + length;
-  let [low, high] = [0, holes.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const hole = holes[middle];
-    if (hole !== undefined && ends(hole) <= span.offset) low = middle + 1;
-    else high = middle;
-  }
-  const parts: Span[] = [];
-  for (let hole = holes[low]; hole !== undefined && hole.offset < ends(span); hole = holes[++low]) {
-    const offset = Math.max(hole.offset, span.offset);
-    parts.push({ offset, length: Math.min(ends(hole), ends(span)) - offset });
-  }
-  return parts;
+  const residency = mapping.residency();
+  if (residency.trust === 'claimed') return wanted;
+  const missing = runsOf(residency, false);
+  return wanted.flatMap((span) => intersectSpans(missing, span));
 }

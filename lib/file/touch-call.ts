@@ -36,14 +36,6 @@ export async function touchPart(path: string, part: Span): Promise<TouchedFile> 
   return touchedIn(await touchAll([path], part, PIECE), 0, path);
 }
 
-/** The span in pieces of at most `most` bytes, and no longer than touchPart() permits. */
-export function piecesOf({ offset, length }: Span, most: number): Span[] {
-  const piece = Math.min(PIECE, most);
-  const pieces: Span[] = [];
-  for (let done = 0; done < length; done += piece) pieces.push({ offset: offset + done, length: Math.min(piece, length - done) });
-  return pieces;
-}
-
 /** The result for file number `i` of a call. */
 export function touchedIn(found: Float64Array, i: number, path: string): TouchedFile {
   const at = i * FIELDS;
