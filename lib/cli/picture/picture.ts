@@ -12,7 +12,7 @@ export const IN_MEMORY: ReadonlySet<PageState> = new Set(['dirty', 'writeback', 
 
 /** The states in words, for legends. `mapped` and `swapped` are known only for mappings of a process. */
 export const MEANING: Readonly<Record<PageState, string>> = {
-  dirty: 'changed, not yet on the disk',
+  dirty: 'changed, not on the disk yet',
   writeback: 'being written to the disk',
   mapped: 'in memory, and in the page tables of the process',
   resident: 'in memory',

@@ -105,7 +105,7 @@ function scaleOf({ cells, picture }: Band): string {
   // The second cell is complete, the first may not be.
   const { length } = cells[1] ?? cells[0] ?? { length: 0 };
   const pages = Math.ceil(length / picture.pageSize);
-  return pages > 1 ? ` · each square is ${formatCount(pages)} pages` : '';
+  return pages > 1 ? ` · a square is ${formatCount(pages)} pages` : '';
 }
 
 function bandOf(band: Band, number: number): string {

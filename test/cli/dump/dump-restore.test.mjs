@@ -175,7 +175,7 @@ describe('memmap dump and restore', function () {
       chmodSync(dirname(path), 0o755);
       const { status, stdout, stderr } = memmap(['dump', path], NOBODY);
       assert.equal(status, 1);
-      assert.match(stderr, /secret: .*does not say/);
+      assert.match(stderr, /secret: .*does not report/);
       assert.match(stdout, /"files":0/);
     });
   });

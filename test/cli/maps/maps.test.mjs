@@ -274,7 +274,7 @@ describe('memmap maps', () => {
       assert.equal(got.status, status);
     };
 
-    it('no process', () => refused([], 2, /which process\? memmap maps PID.*pgrep/));
+    it('no process', () => refused([], 2, /no process given: memmap maps PID.*pgrep/));
     it('what is no number', () => {
       refused(['node'], 2, /'node' is not a process ID: memmap maps \$\(pgrep -n node\)/);
       for (const wrong of ['0', '1.5', '0x10', '99999999999', '']) refused([wrong], 2, /is not a process ID/);
