@@ -3,8 +3,7 @@
 import { statSync } from 'node:fs';
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import type { Span } from '../internal/range.js';
-import { clippedSpans, intersectSpans, mergedSpans, spansLength, splitSpan } from '../internal/spans.js';
+import { type Span, clippedSpans, intersectSpans, mergedSpans, spansLength, splitSpan } from '../internal/range.js';
 import { invalidType, validateInteger, validateOptions } from '../internal/validate.js';
 import { type Progress, validateBackground } from '../mem/background.js';
 import { memoryOf } from '../mem/mapping.js';

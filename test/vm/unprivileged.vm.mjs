@@ -59,7 +59,7 @@ describe('A user without rights', () => {
       assert.equal(seen.trust, 'claimed');
       const { kind, code, message } = seen.dumped;
       assert.deepEqual([kind, code], ['UnsupportedError', 'ERR_MEMMAP_UNSUPPORTED']);
-      assert.match(message, /neither own the file nor may write/);
+      assert.match(message, /neither owns the file nor may write/);
     }
   });
 
