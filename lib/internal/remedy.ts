@@ -115,7 +115,7 @@ export function missing(feature: FeatureName): (code: string) => string | undefi
 /** For a failed msync(2). */
 export function flushRemedy(code: string): string | undefined {
   if (code !== 'EINVAL') return undefined;
-  return 'A device has no cache to flush; to make stores to persistent memory durable, map a file with sync: true and call persist()';
+  return 'A device has no cache to flush; to make stores to persistent memory durable, map it with sync: true and call persist()';
 }
 
 /** For a failed mseal(2). */

@@ -136,7 +136,7 @@ describe('SharedMemory', () => {
     it("is EACCES, with a way out, to make a 'read' mapping writable: writes would not reach the memory", () => {
       const memory = create();
       const [all, one] = [keep(memory.map()), keep(memory.map({ access: 'read' }))];
-      assert.throws(() => one.protect('read-write'), { code: 'EACCES', syscall: 'mprotect', message: /map\(\) it again/ });
+      assert.throws(() => one.protect('read-write'), { code: 'EACCES', syscall: 'mprotect', message: /call map\(\) again/ });
       one.protect('none');
       one.protect('read');
       all.bytes[1] = 9;
