@@ -177,7 +177,7 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
   #part(offset: number, length: number): Buffer<TArrayBuffer> {
     const { pages } = this.#memory;
     if (pages.extent <= BUFFER_LIMIT) {
-      return Buffer.from(pages.buffer as ArrayBuffer, pages.byteOffset + offset, length) as Buffer<ArrayBufferLike> as Buffer<TArrayBuffer>;
+      return Buffer.from(pages.buffer as ArrayBuffer, pages.byteOffset + offset, length) as Buffer as Buffer<TArrayBuffer>;
     }
     if (this.#file.source.copies) {
       throw new UnsupportedError(
