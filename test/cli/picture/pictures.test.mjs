@@ -292,7 +292,7 @@ describe('pictures of memmap presence', function () {
       const doubtful = { ...picture(`\u2028${EVIL}`, ['resident', 1]), doubt: '<b>nobody</b> knows' };
       writeFileSync(file('h.html'), htmlOf([doubtful]));
       const other = await open(file('h.html'));
-      assert.match(await other.locator('.file .doubt').innerText(), /Not to be relied on: <b>nobody<\/b> knows/);
+      assert.match(await other.locator('.file .doubt').innerText(), /Unreliable: <b>nobody<\/b> knows/);
       writeFileSync(file('i.html'), htmlOf([]));
       assert.match(await (await open(file('i.html'))).locator('main').innerText(), /No files/);
     });

@@ -19,7 +19,7 @@ export class Card {
     const slash = title.lastIndexOf('/') + 1;
     const name = element('h2', { title }, element('span', { class: 'folder' }, title.slice(0, slash)), title.slice(slash));
     this.box = element('section', { class: 'file' }, element('div', { class: 'head' }, name, shareOf(file, runs)), sumsOf(file, runs));
-    if (doubt !== undefined) this.box.append(element('p', { class: 'doubt', role: 'note' }, element('b', {}, 'Not to be relied on: '), doubt));
+    if (doubt !== undefined) this.box.append(element('p', { class: 'doubt', role: 'note' }, element('b', {}, 'Unreliable: '), doubt));
     if (runs.pages === 0) return;
     this.map = new FileMap(file, runs, page);
     this.box.append(bar(counts), ...this.map.elements);

@@ -49,7 +49,7 @@ export class Page {
     const doubtful = files.filter(({ doubt }) => doubt !== undefined).length;
     if (doubtful > 0 && files.length > 1) {
       const words = `${count(doubtful)} of ${count(files.length)} files. Each of them says why.`;
-      header.append(element('p', { class: 'doubt', style: 'margin-top: 16px' }, element('b', {}, 'Not to be relied on: '), words));
+      header.append(element('p', { class: 'doubt', style: 'margin-top: 16px' }, element('b', {}, 'Unreliable: '), words));
     }
   }
 
