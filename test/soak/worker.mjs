@@ -23,6 +23,9 @@ const MOST = 6;
 const KINDS = hasExternalBuffers ? ['shared', 'shared', 'array'] : ['shared'];
 /** Steps from one collection to the next: what closed mappings leave is only freed with their buffers. */
 const COLLECT = 100;
+/** Milliseconds for which a wiped page may stay in sight. */
+const MOST_WIPED = 3000;
+const pause = new Int32Array(new SharedArrayBuffer(4));
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
@@ -121,8 +124,10 @@ const acts = {
   read(entry) {
     const { bytes } = entry.mapping;
     const at = bytes.length > 0 ? findZero(bytes) : -1;
-    if (at === -1 || faulted(entry)) return;
-    // The kernel wipes a large folio that a file loses in part: who had just got the page sees it.
+    if (at === -1) return;
+    // The kernel wipes a large folio that a file loses in part before it takes the page from who had just got
+    // it; the process that truncates may have to wait for a processor in between.
+    for (let tries = 0; bytes[at] === 0 && !faulted(entry) && tries < MOST_WIPED; tries++) Atomics.wait(pause, 0, 0, 1);
     assertCounted(bytes[at] !== 0 || faulted(entry), 'zeros that nobody has counted');
   },
   write: ({ mapping }) => mapping.bytes.length > 0 && write(mapping.bytes),
@@ -199,11 +204,12 @@ const isWant = (error) => WANT.has(error.code) || (error instanceof RangeError &
 
 /** Acts; and may be refused in a period of want. */
 function attempt(act) {
-  const before = control.periods;
+  const [before, wanted] = [control.periods, control.want];
   try {
     act();
   } catch (error) {
-    if (!isWant(error) || !(control.want || control.periods !== before)) throw error;
+    // A period may have begun before the act, or while it ran, and be over by now.
+    if (!isWant(error) || !(wanted || control.want || control.periods !== before)) throw error;
     figure('refused');
   }
 }
