@@ -10,7 +10,7 @@ const ROUNDS = 4;
  * in memory. The sanitizer's allocator keeps ever more of its own, where memory is flat without it.
  */
 const SLACK = /libasan/.test(process.env.LD_PRELOAD ?? '')
-  ? { descriptors: 0, mappings: 1024, resident: 256 * MiB }
+  ? { descriptors: 0, mappings: 512, resident: 96 * MiB }
   : { descriptors: 0, mappings: 64, resident: 16 * MiB };
 
 /** How many are open. */
