@@ -118,6 +118,13 @@ describe('the addon', () => {
     assert.deepEqual(Object.keys(binding.STEPS).toSorted(), ['createSharedMemory', 'mapFile', 'mapMemfd', 'touch']);
   });
 
+  it('reads no part of a file that begins before it', () => {
+    const paths = Buffer.from(`${file('touched', Buffer.alloc(8192))}\0`);
+    for (const [offset, length] of [[-1, 1], [-(2 ** 53), 2 ** 53 - 1], [0, -1]]) {
+      assert.equal(binding.touchAsync(paths, offset, length, 0), -EINVAL, `${offset}, ${length}`);
+    }
+  });
+
   it('is called before what must come first', () => runs('unannounced'));
 
   it('sleeps for no time that is not a time', () => {

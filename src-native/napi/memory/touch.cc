@@ -2,6 +2,7 @@
 // has copies of all it needs, and holds nothing of JavaScript's.
 #include "core/residency/touch.h"
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -54,10 +55,12 @@ void complete(napi_env env, napi_status, void* data) {
 // TouchedFact of each file
 Napi::Value touch_async(const Napi::CallbackInfo& info) {
   const auto paths = elements<uint8_t>(info[0]);
+  const core::FilePart part = {int64(info[1]), int64(info[2])};
+  if (part.offset < 0 || part.length < 0) return number(info.Env(), -EINVAL);
   std::unique_ptr<TouchJob> job(
       new TouchJob{{},
                    {reinterpret_cast<const char*>(paths.data()), paths.size()},
-                   {int64(info[1]), int64(info[2])},
+                   part,
                    int64(info[3]),
                    {}});
   return queue(info.Env(), std::move(job), execute, complete);
