@@ -235,8 +235,10 @@ __attribute__((no_sanitize_address)) long __wrap_syscall(long number, ...) {
   if (number == SYS_cachestat && refuses(Call::kCachestat, 0)) return -1;
   if (number == SYS_futex_waitv && refuses(Call::kFutexWaitv, 0)) return -1;
   if (number == SYS_io_uring_enter && refuses(Call::kIoUringEnter, 0)) return -1;
-  return __real_syscall(number, values[0], values[1], values[2], values[3], values[4],
-                        values[5]);
+  const long result = __real_syscall(number, values[0], values[1], values[2], values[3],
+                                     values[4], values[5]);
+  if (number == SYS_rt_sigprocmask) interrupt(Call::kSigprocmask, 0);
+  return result;
 }
 
 int __wrap_ioctl(int fd, unsigned long command, ...) {

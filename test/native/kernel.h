@@ -25,6 +25,7 @@ enum class Call {
   kIoUringEnter,
   kCachestat,
   kMovePages,
+  kSigprocmask,
 };
 
 // Fails the calls whose flags (of fallocate: mode; of fcntl and ioctl: command; of

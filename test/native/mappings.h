@@ -62,7 +62,6 @@ inline char* free_addresses(size_t count) {
 // What is noted of a mapping with these arguments of mmap(2).
 inline core::Extent extent_of(int prot, int flags, int fd = -1) {
   core::Extent extent;
-  extent.unit = core::page_size();
   extent.prot = prot;
   auto backing = core::backing_of(fd, flags, 0);
   if (backing) extent.backing = *backing;

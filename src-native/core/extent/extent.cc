@@ -107,8 +107,8 @@ bool within_borders(const Extent& extent, const Vma& vma) {
 bool alike(const Extent& a, const Extent& b) {
   return a.end == b.start && a.origin == b.origin && a.range == b.range &&
          a.counts == b.counts && a.prot == b.prot && a.pristine == b.pristine &&
-         a.closed == b.closed && a.stays == b.stays && a.unit == b.unit && !a.fixed_up &&
-         !b.fixed_up && a.stash == nullptr && b.stash == nullptr;
+         a.closed == b.closed && a.stays == b.stays && a.backing.unit == b.backing.unit &&
+         !a.fixed_up && !b.fixed_up && a.stash == nullptr && b.stash == nullptr;
 }
 
 }  // namespace

@@ -27,7 +27,6 @@ struct Extent {
   uintptr_t origin = 0;
   const AddressRange* range = nullptr;  // whose addresses they are
   bool engine_owned = false;  // which unmaps them without a word, and maps them again
-  size_t unit = 0;            // bytes in a page
   int prot = 0;               // as it was last asked for; -1: unknown
   Backing backing;
   int fd = -1;  // a descriptor of the file, while its mapping keeps one

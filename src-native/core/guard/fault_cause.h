@@ -46,7 +46,7 @@ struct FaultContext {
   }
 };
 
-// Fills in the scene, except for the file.
-Cause look_at(FaultContext& scene, VmaText& text);
+// Fills in the context, except for the file.
+Cause look_at(FaultContext& context, VmaText& text);
 
 }  // namespace memmap::core

@@ -61,8 +61,8 @@ class TextRoom {
 };
 
 // Before the pages are replaced: another thread may read the new ones at once.
-void count(const FaultContext& scene, FaultKind kind, Span replaced) {
-  Extent& extent = *scene.extent;
+void count(const FaultContext& context, FaultKind kind, Span replaced) {
+  Extent& extent = *context.extent;
   extent.fixed_up = true;
   count_fault(*extent.counts, kind, replaced.start - extent.origin, replaced.length());
 }
@@ -71,106 +71,112 @@ Fixup done(bool fixed) { return fixed ? Fixup::kNow : Fixup::kNot; }
 
 // The block around the faulting page, of at least `least` bytes: so large that a mapping
 // has few of them.
-Span block_of(const FaultContext& scene, size_t least) {
-  const Span whole = scene.common();
+Span block_of(const FaultContext& context, size_t least) {
+  const Span whole = context.common();
   const size_t most = all_blocks() < kMostBlocksOfAll ? kMostBlocks : kFewBlocks;
-  size_t size = std::max(scene.unit, least);
+  size_t size = std::max(context.unit, least);
   while (whole.length() / size > most) size *= 2;
-  const uintptr_t start = whole.start + round_down(scene.page - whole.start, size);
+  const uintptr_t start = whole.start + round_down(context.page - whole.start, size);
   return {start, std::min(start + size, whole.end)};
 }
 
 // Bytes in the file; -1 if nothing leads to it.
-int64_t file_size(const FaultContext& scene) {
+int64_t file_size(const FaultContext& context) {
   struct stat status = {};
-  if (scene.file < 0 || sys::fstat(scene.file, &status).failed()) return -1;
-  return is_file(scene.extent->backing, status) ? status.st_size : -1;
+  if (context.file < 0 || sys::fstat(context.file, &status).failed()) return -1;
+  return is_file(context.extent->backing, status) ? status.st_size : -1;
 }
 
 // Gives the whole up to zeros: at the limit of mappings, in place of the process.
-bool lose(const FaultContext& scene, Span whole) {
-  scene.extent->broken = true;
+bool lose(const FaultContext& context, Span whole) {
+  context.extent->broken = true;
   return give_up(whole);
 }
 
-bool in_the_file(const FaultContext& scene, FaultKind kind) {
-  const Span block = block_of(scene, 0);
-  scene.extent->broken = true;
-  count_block(*scene.extent);
-  count(scene, kind, block);
-  return replace_by_copy(block, scene.unit) || replace_by_zeros(block) ||
-         lose(scene, scene.common());
+bool in_the_file(const FaultContext& context, FaultKind kind) {
+  const Span block = block_of(context, 0);
+  context.extent->broken = true;
+  count_block(*context.extent);
+  count(context, kind, block);
+  return replace_by_copy(block, context.unit) || replace_by_zeros(block) ||
+         lose(context, context.common());
 }
 
 // Whether the access would succeed now: the file may have grown back since it failed.
-bool succeeds(const FaultContext& scene) {
-  void* page = reinterpret_cast<void*>(scene.page);
+bool succeeds(const FaultContext& context) {
+  void* page = reinterpret_cast<void*>(context.page);
   if (!sys::readable(page)) return false;
-  if (scene.fault.access == sys::Access::kRead) return true;
-  const Errno populated = sys::madvise(page, scene.unit, MADV_POPULATE_WRITE);
+  if (context.fault.access == sys::Access::kRead) return true;
+  const Errno populated = sys::madvise(page, context.unit, MADV_POPULATE_WRITE);
   if (populated.value != EINVAL) return !populated.failed();
   // Linux before 5.14 cannot be asked: tried once more.
-  return std::exchange(scene.extent->suspect, scene.page) != scene.page;
+  return std::exchange(context.extent->suspect, context.page) != context.page;
 }
 
-// Whether a page inside the file can still not be had. A file may shrink and grow back to
-// the same size in the midst of a look; not every time.
-bool stays_out_of_reach(const FaultContext& scene, int64_t size) {
+// A file that lost its path and shrank has no readable page at its end. (One that has
+// holes there on a full tmpfs looks the same.)
+bool end_is_readable(const FaultContext& context) {
+  return sys::readable(reinterpret_cast<void*>(context.common().end - context.unit));
+}
+
+// Whether a page inside the file can still not be had. `size`: of the file; -1: nothing
+// leads to it, and its end could be read. A file may shrink and grow back in the midst of
+// a look; not every time.
+bool stays_out_of_reach(const FaultContext& context, int64_t size) {
   for (int look = 0; look < 8; ++look) {
-    if (succeeds(scene) || file_size(scene) != size) return false;
+    if (succeeds(context) || file_size(context) != size) return false;
+    if (size < 0 && !end_is_readable(context)) return false;
   }
   return true;
 }
 
-Fixup past_the_end(const FaultContext& scene) {
-  Extent& extent = *scene.extent;
+Fixup past_the_end(const FaultContext& context) {
+  Extent& extent = *context.extent;
   // What lies behind the kernel's mapping has a mapping of its own: another's, it may be.
-  const Span common = scene.common();
-  Span tail = {scene.page, common.end};
-  const int64_t size = file_size(scene);
+  const Span common = context.common();
+  Span tail = {context.page, common.end};
+  const int64_t size = file_size(context);
   if (size >= 0) {
-    const size_t end = round_up(static_cast<size_t>(size), scene.unit);
-    if (scene.file_offset(scene.page) < end) {
-      if (!stays_out_of_reach(scene, size)) return Fixup::kAlready;
+    const size_t end = round_up(static_cast<size_t>(size), context.unit);
+    if (context.file_offset(context.page) < end) {
+      if (!stays_out_of_reach(context, size)) return Fixup::kAlready;
       const bool disk =
-          scene.fault.access == sys::Access::kRead && !extent.backing.in_memory;
+          context.fault.access == sys::Access::kRead && !extent.backing.in_memory;
       return done(
-          in_the_file(scene, disk ? FaultKind::kMemoryFailure : FaultKind::kNoSpace));
+          in_the_file(context, disk ? FaultKind::kMemoryFailure : FaultKind::kNoSpace));
     }
-    const uint64_t first = scene.file_offset(extent.start);
+    const uint64_t first = context.file_offset(extent.start);
     const uintptr_t lost = first >= end ? extent.start : extent.start + (end - first);
     tail.start = std::max(lost, common.start);
   } else {
-    // A file that lost its path and shrank has no readable page at its end. (One that has
-    // holes there on a full tmpfs looks the same.)
-    if (sys::readable(reinterpret_cast<void*>(common.end - scene.unit))) {
-      if (!stays_out_of_reach(scene, size)) return Fixup::kAlready;
-      return done(in_the_file(scene, FaultKind::kNoSpace));
+    if (end_is_readable(context)) {
+      if (!stays_out_of_reach(context, size)) return Fixup::kAlready;
+      return done(in_the_file(context, FaultKind::kNoSpace));
     }
-    tail.start = first_unreadable({common.start, scene.page}, scene.unit);
+    tail.start = first_unreadable({common.start, context.page}, context.unit);
   }
   const auto lost_from = [&](uintptr_t start) {
     if (extent.lost_from == 0 || start < extent.lost_from) extent.lost_from = start;
   };
   lost_from(tail.start);
-  count(scene, FaultKind::kTruncated, tail);
+  count(context, FaultKind::kTruncated, tail);
   if (replace_by_zeros(tail)) return Fixup::kNow;
   // The limit of mappings: whole ones can still be replaced.
   lost_from(common.start);
   return done(replace_by_zeros(common) || give_up(common));
 }
 
-bool memory_failure(const FaultContext& scene) {
-  size_t size = scene.unit;
-  const unsigned lsb = scene.fault.lsb;
+bool memory_failure(const FaultContext& context) {
+  size_t size = context.unit;
+  const unsigned lsb = context.fault.lsb;
   if (lsb < 40 && (size_t{1} << lsb) > size) size = size_t{1} << lsb;
-  const Span common = scene.common();
-  const uintptr_t start = std::max(round_down(scene.page, size), common.start);
-  const Span block = {start, std::min(round_down(scene.page, size) + size, common.end)};
-  scene.extent->broken = true;
-  count_block(*scene.extent);
-  count(scene, FaultKind::kMemoryFailure, block);
-  return replace_by_zeros(block) || lose(scene, common);
+  const Span common = context.common();
+  const uintptr_t start = std::max(round_down(context.page, size), common.start);
+  const Span block = {start, std::min(round_down(context.page, size) + size, common.end)};
+  context.extent->broken = true;
+  count_block(*context.extent);
+  count(context, FaultKind::kMemoryFailure, block);
+  return replace_by_zeros(block) || lose(context, common);
 }
 
 bool allow(Span span, int prot) {
@@ -182,111 +188,112 @@ constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 
 // The old pages are kept, and the file is mapped anew, privately; without a way to the
 // file, the block is copied.
-bool write_to_shared(const FaultContext& scene) {
-  Extent& extent = *scene.extent;
-  const Span common = scene.common();
+bool write_to_shared(const FaultContext& context) {
+  Extent& extent = *context.extent;
+  const Span common = context.common();
   bool whole = false;
-  if (file_size(scene) >= 0 &&
+  if (file_size(context) >= 0 &&
       stash_shared(extent.stash, common.start, common.length())) {
-    whole = replace_by_file(common, scene.file, scene.file_offset(common.start));
+    whole = replace_by_file(common, context.file, context.file_offset(common.start));
   }
-  const Span span = whole ? common : block_of(scene, 0);
-  count(scene, FaultKind::kReadOnly, span);
+  const Span span = whole ? common : block_of(context, 0);
+  count(context, FaultKind::kReadOnly, span);
   if (whole) return true;
   count_block(extent);
   if (!stash_shared(extent.stash, span.start, span.length())) extent.broken = true;
-  if (replace_by_copy(span, scene.unit)) return true;
+  if (replace_by_copy(span, context.unit)) return true;
   // The limit of mappings. The whole can still be replaced, and is the file's to restore.
   extent.lost_from = extent.start;
-  return (file_size(scene) >= 0 &&
-          replace_by_file(common, scene.file, scene.file_offset(common.start))) ||
-         lose(scene, common);
+  return (file_size(context) >= 0 &&
+          replace_by_file(common, context.file, context.file_offset(common.start))) ||
+         lose(context, common);
 }
 
-bool read_only(const FaultContext& scene) {
-  Extent& extent = *scene.extent;
-  const Span common = scene.common();
+bool read_only(const FaultContext& context) {
+  Extent& extent = *context.extent;
+  const Span common = context.common();
   // A private mapping of it fails, and would leave a hole; a copy of it would be no
   // secret.
-  if (is_secret(scene.vma)) {
-    count(scene, FaultKind::kReadOnly, common);
+  if (is_secret(context.vma)) {
+    count(context, FaultKind::kReadOnly, common);
     if (!stash_shared(extent.stash, common.start, common.length())) extent.broken = true;
     return replace_by_zeros(common);
   }
-  if (scene.vma.shared) return write_to_shared(scene);
+  if (context.vma.shared) return write_to_shared(context);
   // Nothing is in the pages that is not behind them: they can be dropped later.
   if (extent.pristine && allow(common, kReadWrite)) {
     extent.opened = true;
-    count(scene, FaultKind::kReadOnly, common);
+    count(context, FaultKind::kReadOnly, common);
     return true;
   }
-  const Span block = block_of(scene, kLeastStray);
+  const Span block = block_of(context, kLeastStray);
   count_block(extent);
-  count(scene, FaultKind::kReadOnly, block);
+  count(context, FaultKind::kReadOnly, block);
   const bool kept = !extent.pristine &&
-                    stash_copy(extent.stash, block.start, block.length(), scene.unit);
+                    stash_copy(extent.stash, block.start, block.length(), context.unit);
   if (kept && allow(block, kReadWrite)) return true;
   extent.broken = true;
-  return replace_by_copy(block, scene.unit) || allow(common, kReadWrite);
+  return replace_by_copy(block, context.unit) || allow(common, kReadWrite);
 }
 
 // Pages that this kernel cannot move, huge ones say: a copy of a block is kept, and the
 // access is let through to it; to the whole at the limit of mappings.
-bool let_through(const FaultContext& scene, Span span) {
-  Extent& extent = *scene.extent;
-  const Span around = block_of(scene, kLeastStray);
+bool let_through(const FaultContext& context, Span span) {
+  Extent& extent = *context.extent;
+  const Span around = block_of(context, kLeastStray);
   const Span block = {std::max(around.start, span.start), std::min(around.end, span.end)};
   count_block(extent);
   const bool kept = allow(block, PROT_READ) &&
-                    stash_copy(extent.stash, block.start, block.length(), scene.unit);
+                    stash_copy(extent.stash, block.start, block.length(), context.unit);
   if (kept && allow(block, kReadWrite)) return true;
   extent.broken = true;
   return allow(span, kReadWrite);
 }
 
-bool no_access(const FaultContext& scene, Span span) {
-  Extent& extent = *scene.extent;
-  count(scene, FaultKind::kNoAccess, span);
+bool no_access(const FaultContext& context, Span span) {
+  Extent& extent = *context.extent;
+  count(context, FaultKind::kNoAccess, span);
   // Code: it may be read, or else it could not go on to be run.
-  if (scene.vma.executable) return allow(span, PROT_READ | PROT_EXEC);
+  if (context.vma.executable) return allow(span, PROT_READ | PROT_EXEC);
   const bool kept =
-      scene.vma.shared ? stash_shared(extent.stash, span.start, span.length())
-                       : stash_pages(extent.stash, span.start, span.length(), scene.unit);
-  if (!kept && !scene.vma.shared) return let_through(scene, span);
+      context.vma.shared
+          ? stash_shared(extent.stash, span.start, span.length())
+          : stash_pages(extent.stash, span.start, span.length(), context.unit);
+  if (!kept && !context.vma.shared) return let_through(context, span);
   if (!kept) extent.broken = true;
   // What JavaScript maps has a descriptor or a path to come back from.
   if (kept || extent.fd >= 0) return replace_by_zeros(span) || allow(span, kReadWrite);
   return allow(span, PROT_READ);
 }
 
-bool after_close(const FaultContext& scene) {
-  const Span common = scene.common();
-  count(scene, FaultKind::kAfterClose, common);
+bool after_close(const FaultContext& context) {
+  const Span common = context.common();
+  count(context, FaultKind::kAfterClose, common);
   if (replace_by_zeros(common) || give_up(common)) return true;
   // The limit of mappings. Closed pages around them have nothing to lose.
-  return is_closed(scene.vma) && replace_by_zeros({scene.vma.start, scene.vma.end});
+  return is_closed(context.vma) && replace_by_zeros({context.vma.start, context.vma.end});
 }
 
-Fixup act(const FaultContext& scene, Cause cause) {
+Fixup act(const FaultContext& context, Cause cause) {
   switch (cause) {
     case Cause::kNotOurs:
       return Fixup::kNot;
     case Cause::kNoLonger:
       return Fixup::kAlready;
     case Cause::kBroken:
-      return done(memory_failure(scene));
+      return done(memory_failure(context));
     case Cause::kPoolEmpty:
-      return done(in_the_file(scene, FaultKind::kNoSpace));
+      return done(in_the_file(context, FaultKind::kNoSpace));
     case Cause::kPastEnd:
-      return past_the_end(scene);
+      return past_the_end(context);
     case Cause::kReadOnly:
-      return done(read_only(scene));
+      return done(read_only(context));
     case Cause::kNoAccess:
-      return done(no_access(scene, scene.common()));
+      return done(no_access(context, context.common()));
     case Cause::kGuardPage:
-      return done(no_access(scene, {scene.page, scene.page + scene.unit}));
+      return done(no_access(context, {context.page, context.page + context.unit}));
     case Cause::kClosed:
-      return done(after_close(scene));
+      return done(after_close(context));
   }
   return Fixup::kNot;
 }
@@ -299,18 +306,18 @@ Fixup fix_up(const Fault& fault) {
   // A second time if the file behind is wanted, which is opened by its path without the
   // lock: some file systems take long. Nothing that was seen before it counts then.
   for (bool opened = false;; opened = true) {
-    FaultContext scene = {fault, nullptr, {}, 0, 0, -1};
+    FaultContext context = {fault, nullptr, {}, 0, 0, -1};
     PageReplacementLock lock{PageReplacementLock::ForHandler{}};
     if (!lock.held()) return Fixup::kNot;
-    const Cause cause = look_at(scene, room.text());
+    const Cause cause = look_at(context, room.text());
     const bool of_file =
-        cause == Cause::kPastEnd || (cause == Cause::kReadOnly && scene.vma.shared);
-    if (of_file) scene.file = scene.extent->fd >= 0 ? scene.extent->fd : file.get();
-    const bool wanted = of_file && scene.file < 0 && scene.extent->backing.regular;
-    if (!wanted || opened) return act(scene, cause);
+        cause == Cause::kPastEnd || (cause == Cause::kReadOnly && context.vma.shared);
+    if (of_file) context.file = context.extent->fd >= 0 ? context.extent->fd : file.get();
+    const bool wanted = of_file && context.file < 0 && context.extent->backing.regular;
+    if (!wanted || opened) return act(context, cause);
     lock.leave();
     const int flags = cause == Cause::kReadOnly ? O_RDONLY : O_PATH;
-    Result<sys::UniqueFd> found = open_file_of(scene.vma, flags);
+    Result<sys::UniqueFd> found = open_file_of(context.vma, flags);
     if (found) file = std::move(*found);
   }
 }

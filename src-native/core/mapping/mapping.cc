@@ -78,7 +78,6 @@ Result<Mapping> Mapping::create(const Request& request) {
     }
   }
   Extent extent;
-  extent.unit = unit;
   extent.prot = request.prot;
   extent.backing = *backing;
   extent.counts = std::make_shared<FaultCounts>();
@@ -113,7 +112,7 @@ Mapping::Mapping(std::shared_ptr<AddressRange> range, char* address, size_t leng
     counts_ = std::make_shared<FaultCounts>();
   } else {
     counts_ = extent->counts;
-    unit_ = extent->unit;
+    unit_ = extent->backing.unit;
     const auto start = reinterpret_cast<uintptr_t>(address);
     if (range_->is_reservation()) {
       part_ = std::make_shared<PlacedPart>(range_, start, start + length);

@@ -43,7 +43,6 @@ Result<Mapping> map_mirrored(int fd, int64_t offset, size_t length, void* over) 
   // From here the range gives the addresses back, or leaves them to the runtime.
   auto range = AddressRange::take(over, 2 * length, owner);
   Extent extent;
-  extent.unit = backing->unit;
   extent.prot = PROT_READ | PROT_WRITE;
   extent.backing = *backing;
   extent.counts = std::make_shared<FaultCounts>();

@@ -146,7 +146,7 @@ TEST("extents that differ in what the guard must know are never joined") {
       [](Extent& extent) { extent.pristine = true; },
       [](Extent& extent) { extent.closed = true; },
       [](Extent& extent) { extent.fixed_up = true; },
-      [](Extent& extent) { extent.unit *= 2; },
+      [](Extent& extent) { extent.backing.unit *= 2; },
       [](Extent& extent) { extent.origin += kPage; },
       [](Extent& extent) { extent.counts = nullptr; },
   };

@@ -28,6 +28,7 @@ using memmap::test::counts_at;
 using memmap::test::kAnonymous;
 using memmap::test::kReadWrite;
 using memmap::test::map_foreign;
+using memmap::test::Meanwhile;
 using memmap::test::note;
 using memmap::test::number;
 using memmap::test::Owner;
@@ -146,6 +147,20 @@ TEST(
   CHECK(tell(subject.at(1), SIGBUS, BUS_ADRERR, kRead) == Fixup::kAlready);
   CHECK(tell(subject.at(1), SIGBUS, BUS_ADRERR, kWrite) == Fixup::kAlready);
   CHECK(subject.all() == 0);
+}
+
+TEST("a file without a descriptor that shrinks in the midst of a look has room") {
+  const size_t page = page_size();
+  TemporaryFile file(2 * page, 'f');
+  Subject subject(2, kReadWrite, MAP_SHARED, file.fd());
+  Refuse full(Call::kOpen, 0, EMFILE);
+  // The first look is at the end of the file, which is there; not any more at the next.
+  Meanwhile shrinks(Call::kSigprocmask, 0, [&] { ::ftruncate(file.fd(), 0); });
+  CHECK(tell(subject.at(0), SIGBUS, BUS_ADRERR, kRead) == Fixup::kAlready);
+  CHECK(full.refused() == 1 && shrinks.happened() && subject.all() == 0);
+  // The access, tried again, meets a file that has shrunk.
+  CHECK(tell(subject.at(0), SIGBUS, BUS_ADRERR, kRead) == Fixup::kNow);
+  CHECK(subject.counted(FaultKind::kTruncated, 1, 0, 2));
 }
 
 TEST("what stands where the engine has unmapped a range of its own is left alone") {
