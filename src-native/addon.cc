@@ -1,19 +1,10 @@
-// Module entry. Loaded once a process, initialised once a thread.
-#include <dlfcn.h>
-
+// Module entry. Loaded once a process, initialised once a thread. Node unloads an addon
+// with the last worker that loaded it, but backing stores over our pages die later, on
+// any thread, and call back here: it is linked with -z nodelete.
 #include "napi/environment.h"
 #include "napi/exports.h"
 
-// Node unloads an addon with the last worker that loaded it, but backing stores over our
-// pages die later, on any thread, and call back here: the code stays for good.
-static void stay_loaded() {
-  Dl_info self = {};
-  if (dladdr(reinterpret_cast<void*>(&stay_loaded), &self) == 0) return;
-  static_cast<void>(dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE));
-}
-
 static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
-  stay_loaded();
   env.SetInstanceData(new memmap::napi::Environment);
   memmap::napi::export_mapping(env, exports);
   memmap::napi::export_buffer(env, exports);

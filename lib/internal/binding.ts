@@ -2,11 +2,9 @@
 //
 // A function that can fail returns a negative number, -errno, as the kernel does.
 // `check` in lib/internal/syscall.ts lifts it into an exception.
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { isMainThread } from 'node:worker_threads';
-// @ts-expect-error: it has no types
-import untypedLoad from 'node-gyp-build';
 
 /** Number of an open mapping of this thread. Never reused. */
 export type Handle = number;
@@ -111,6 +109,8 @@ export interface Binding {
   detach(buffer: ArrayBuffer): void;
   collect(): void;
 
+  /** Whether this is the first thread of the process: Node's main thread, whose signals a program listens to. */
+  readonly onFirstThread: boolean;
   guardEnabled(): boolean;
   /** False if something has been mapped already. */
   disableGuard(): boolean;
@@ -327,9 +327,6 @@ export interface Binding {
   readonly closedPagesName: string;
 }
 
-/** Finds the addon in a folder, built or prebuilt, and loads it. */
-const loadAddon = untypedLoad as (root: string) => unknown;
-
 function load(): Binding {
   if (process.platform !== 'linux') {
     throw Object.assign(new Error(`memmap runs on Linux only, not on ${process.platform}`), {
@@ -338,17 +335,22 @@ function load(): Binding {
   }
   // MEMMAP_ADDON names another build of the addon: the tests run a sanitized one.
   const addon = process.env['MEMMAP_ADDON'];
-  if (addon !== undefined) return createRequire(import.meta.url)(addon) as Binding;
+  const require = createRequire(import.meta.url);
+  if (addon !== undefined) return require(addon) as Binding;
   // The package's folder, from lib/internal as from dist/chunks.
-  return loadAddon(fileURLToPath(new URL('../../', import.meta.url))) as Binding;
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const built = `${root}build/Release/memmap.node`;
+  if (existsSync(built)) return require(built) as Binding;
+  const loadPrebuilt = require('node-gyp-build') as (root: string) => Binding;
+  return loadPrebuilt(root);
 }
 
 export const binding: Binding = load();
 
 // When a program listens for these signals, Node's handlers replace the guard's, and leave none when it
 // stops listening. This puts the guard's back in front. It is here because every entry point that can map
-// memory loads this file.
-if (isMainThread) {
+// memory loads this file. (node:worker_threads, which knows the main thread, takes 3 ms to load.)
+if (binding.onFirstThread) {
   for (const event of ['newListener', 'removeListener'] as const) {
     process.on(event, (signal: string | symbol) => {
       if (signal === 'SIGBUS' || signal === 'SIGSEGV') binding.rearmGuard();

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { realpathSync } from 'node:fs';
+import { readFileSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import * as errors from 'memmap/errors';
 import { misses } from '../support/hooks.mjs';
@@ -66,6 +66,23 @@ describe('Loading', () => {
       assert.ok(more.length <= 10, `${entry} opens ${more.length}: ${more.join(' ')}`);
     }
     return undefined;
+  });
+
+  it('no import copies the exports of a module of Node, and none loads node:worker_threads', () => {
+    const program = (entry) => `
+      const before = new Set(process.moduleLoadList);
+      await import(${JSON.stringify(entry)});
+      console.log(process.moduleLoadList.filter((name) => !before.has(name)).join());`;
+    for (const entry of ENTRIES) {
+      const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program(entry)], { encoding: 'utf8' });
+      assert.equal(status, 0, stderr);
+      assert.doesNotMatch(stdout, /NativeModule worker_threads/, entry);
+    }
+    const dist = join(import.meta.dirname, '../../dist');
+    const files = readdirSync(dist, { recursive: true }).filter((name) => name.endsWith('.js'));
+    const importing = files.filter((name) => /^import .*"node:/m.test(readFileSync(join(dist, name), 'utf8')));
+    assert.ok(files.length > 5);
+    assert.deepEqual(importing, []);
   });
 
   it('memmap touch opens at most 20 files of the package and its dependencies', function () {

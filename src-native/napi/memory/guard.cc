@@ -11,6 +11,7 @@
 #include "napi/convert.h"
 #include "napi/exports.h"
 #include "sys/memory.h"
+#include "sys/signal.h"
 
 namespace memmap::napi {
 namespace {
@@ -117,6 +118,7 @@ Napi::Value copy(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_guard(Napi::Env env, Napi::Object exports) {
+  exports.Set("onFirstThread", Napi::Boolean::New(env, sys::gettid() == ::getpid()));
   core::note_previous_handlers(reinterpret_cast<const void*>(&napi_get_version));
   add<guard_enabled>(env, exports, "guardEnabled");
   add<disable_guard>(env, exports, "disableGuard");
