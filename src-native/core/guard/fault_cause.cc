@@ -9,8 +9,11 @@
 namespace memmap::core {
 namespace {
 
+// Whether the access cannot have got past the protection. Pages that may only be written
+// or run can be read on most processors; the others raise SIGSEGV for it.
 bool forbids(const Vma& vma, sys::Access access) {
-  return access == sys::Access::kWrite ? !vma.writable : !vma.readable;
+  if (access == sys::Access::kWrite) return !vma.writable;
+  return !vma.readable && !vma.writable && !vma.executable;
 }
 
 Cause cause_of_bus_error(const FaultContext& context, Standing stands) {

@@ -71,6 +71,21 @@ TEST("a write past the end of a file is lost, and the file keeps its size") {
   CHECK(file.size() == 2 * page + 100 && file.content()[0] == 'w');
 }
 
+TEST("what may only be written or run past the end of a file reads zeros") {
+  const size_t page = page_size();
+  for (int flags : {MAP_SHARED, MAP_PRIVATE}) {
+    for (int prot : {PROT_WRITE, PROT_EXEC}) {
+      TemporaryFile file(4 * page, 'f');
+      Subject subject(4, PROT_READ, flags, file.fd());
+      CHECK(!subject.protect(prot).failed());
+      CHECK(::ftruncate(file.fd(), static_cast<off_t>(page)) == 0);
+      CHECK(subject.at(3)[0] == 0 && subject.at(1)[0] == 0);
+      CHECK(subject.counts().counts[static_cast<size_t>(FaultKind::kTruncated)] == 1);
+      CHECK(subject.lost_from() == page);
+    }
+  }
+}
+
 TEST("the lost end of a file that no path leads to is found by trying its pages") {
   const size_t page = page_size();
   for (size_t kept : {0U, 1U, 5U, 6U}) {
