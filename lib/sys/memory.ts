@@ -76,7 +76,14 @@ export function munlock(addr: Where, length?: number): void {
   onRange('munlock', binding.munlock, addr, length, 0);
 }
 
-/** mlockall(2): locks all memory of the process, not only that of memmap: MCL.CURRENT, MCL.FUTURE, MCL.ONFAULT. @throws {SystemError} ENOMEM, EPERM */
+/**
+ * mlockall(2): locks all memory of the process, not only that of memmap: MCL.CURRENT, MCL.FUTURE, MCL.ONFAULT.
+ *
+ * V8 ends the process (`Check failed: 0 == ret`) when it discards memory of its own that is locked: with any of the flags,
+ * on Node 20 to 26, within seconds or at exit. Lock what matters with {@link mlock} or `Mapping.lock()` instead.
+ *
+ * @throws {SystemError} ENOMEM, EPERM
+ */
 export function mlockall(flags: number): void {
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
   check(binding.mlockall(flags), 'mlockall', { remedy: lockRemedy });

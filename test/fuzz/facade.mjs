@@ -98,7 +98,8 @@ const FDS = /^sys\.(ftruncate|fallocate|posix_fadvise|cachestat|fcntl)|\.fromFd$
 /** What the machine or this process would suffer from, in ways that no library can prevent. */
 function isTooMuch(name, args) {
   if (name.endsWith('madvise') && args.some((value) => typeof value === 'number' && ((value | 0) === 100 || (value | 0) === 101))) return true;
-  if (name === 'sys.mlockall') return typeof args[0] === 'number' && (args[0] & 4) === 0;
+  // V8 ends the process when it discards pages that are locked.
+  if (name === 'sys.mlockall') return Number.isInteger(args[0]) && args[0] > 0 && args[0] < 8 && args[0] !== 4;
   if (/process_madvise/.test(name) && Array.isArray(args[1])) return args[1].some((range) => typeof range?.address === 'bigint' && !(typeof range.length === 'number' && range.length <= 4096));
   if (/migrate_pages|move_pages/.test(name)) return typeof args[0] === 'number' && args[0] > 0 && args[0] < 2 ** 22;
   // It blocks the thread, as it is asked to.

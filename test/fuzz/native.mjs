@@ -57,7 +57,6 @@ function settle(scene, name, args, result) {
   if (name === 'holdCounts' && result > 0) native.dropCounts(result);
   if (name === 'watch' && result > 0) native.unwatch(result);
   if (name === 'waitAsync' && result > 0) native.cancelWait(result);
-  if (name === 'mlockall') native.munlockall();
   if (name === 'receivePart' && result >= 0) for (const fd of args[2].subarray(0, args[3][0])) scene.held(fd);
   return result;
 }

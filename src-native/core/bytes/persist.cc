@@ -92,6 +92,7 @@ const Instruction& instruction() {
 const char* write_back_instruction() { return instruction().name; }
 
 void write_back(const char* address, size_t length) {
+  if (length == 0) return;  // the line around it may not be there
   const auto& [name, lines, wait, line] = instruction();
   const size_t before = reinterpret_cast<uintptr_t>(address) % line;
   lines(address - before, address + length, line);

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "check.h"
+#include "core/page.h"
+#include "mappings.h"
 
 namespace {
 
@@ -20,6 +22,13 @@ TEST("writing lines back changes none of them, at any alignment") {
     for (size_t length : {1U, 64U, 65U, 3000U}) write_back(&bytes[offset], length);
   }
   CHECK(bytes == before);
+}
+
+TEST("writing back nothing touches nothing") {
+  if (write_back_instruction() == nullptr) SKIP("this processor has no instruction");
+  const size_t page = memmap::core::page_size();
+  const char* free = memmap::test::free_addresses(1);
+  for (size_t offset : {size_t{1}, page - 1}) write_back(free + offset, 0);
 }
 
 TEST("the instruction is one that the processor has") {
