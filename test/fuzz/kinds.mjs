@@ -112,6 +112,8 @@ export const KINDS = {
     () => scene.fd, () => scene.fd, () => scene.heldFd, () => scene.nativeSocket, () => scene.one(scene.rawFds) ?? -1,
     () => scene.one([-1, 0, 4096, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, NaN, Infinity]),
   ])(),
+  /** Not one that the scene has closed: the number may belong to a lock by now, which would lose it. */
+  ownFd: (scene) => scene.one([...scene.heldFds, -1, 4096, NaN, 2 ** 53]),
   heldFd: (scene) => scene.one([() => scene.heldFd, () => scene.one(scene.heldFds) ?? -1, () => scene.one([-1, 4096, NaN, 2 ** 53, 2 ** 31])])(),
   file: (scene) => scene.one([() => scene.path, () => scene.path, () => scene.fd, () => scene.folder, () => scene.one(WORDS), () => scene.one([-1, 4096, NaN])])(),
   path: (scene) => scene.one([() => scene.path, () => scene.folder, () => scene.one(WORDS)])(),

@@ -29,7 +29,7 @@ const SIGNATURES = {
   cachestat: 'fd offset length flags counts', memfdCreate: 'name flags', pidfdOpen: 'pid flags', touchAsync: 'paths offset fileLength fileLength',
   probe: 'feature', shmOpen: 'name openFlags mode', shmUnlink: 'name', memfdSecret: 'flags', addSeals: 'fd flags', getSeals: 'fd',
   createSharedMemory: 'nameOrNull flags boolean fileLength facts', examineSharedMemory: 'fd facts', openSharedMemory: 'name openFlags',
-  openFd: 'path openFlags', dupFd: 'fd', closeFd: 'heldFd', giveFd: 'heldFd',
+  openFd: 'path openFlags', dupFd: 'fd', closeFd: 'ownFd', giveFd: 'ownFd',
   socketUnix: '', bind: 'fd socketAddress', connect: 'fd socketAddress', listen: 'fd number', accept: 'fd', peerCredentials: 'fd facts',
   sendPart: 'fd bytes sentDescriptors', receivePart: 'fd bytes descriptors facts', peek: 'fd bytes',
   onReady: 'callback', keepAlive: 'boolean', takeReady: '', arm: 'fd number boolean boolean', disarm: 'fd',

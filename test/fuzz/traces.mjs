@@ -45,15 +45,19 @@ export async function look() {
 }
 
 /**
- * What has grown, or undefined. The first look is at a process that still warms up. What grew in one
- * step only, as the heap of malloc(3) does, was no leak of calls that all looks are full of.
+ * What has grown, or undefined. The first look is at a process that still warms up. What grew in one step only, as the
+ * heap of malloc(3) does, beyond all that was seen before, was no leak of calls that all looks are full of.
  */
-export function leaks([, ...looks]) {
+export function leaks([first, ...looks]) {
   if (looks.length < 4) return undefined;
   const grown = Object.entries(SLACK).filter(([what, slack]) => {
-    const steps = looks.slice(1).map((next, i) => next[what] - looks[i][what]);
-    const total = looks.at(-1)[what] - looks[0][what];
-    return total > slack && (slack === 0 || steps.filter((step) => step > slack / 4).length > 1);
+    let most = Math.max(first[what], looks[0][what]);
+    let steps = 0;
+    for (const { [what]: now } of looks) {
+      if (now - most > slack / 4) steps += 1;
+      most = Math.max(most, now);
+    }
+    return looks.at(-1)[what] - looks[0][what] > slack && (slack === 0 || steps > 1);
   });
   if (grown.length === 0) return undefined;
   return grown.map(([what]) => `${what} grew from ${looks[0][what]} to ${looks.at(-1)[what]}`).join(', ');
