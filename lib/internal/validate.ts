@@ -141,7 +141,8 @@ export function validateOptions<T extends object>(
   known: readonly (keyof T & string)[],
   name = 'options',
 ): asserts value is T {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  // Bytes have a key for each of them.
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) {
     throw invalidType(name, 'of type object', value);
   }
   for (const key in value) {

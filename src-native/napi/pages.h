@@ -11,14 +11,8 @@ namespace memmap::napi {
 // touch of what has not been placed is a fault that the guard leaves alone.
 inline bool has_pages(const char* address, size_t length) {
   const core::PageReplacementLock lock;
-  auto next = reinterpret_cast<uintptr_t>(address);
-  const uintptr_t end = next + length;
-  while (next < end) {
-    const core::Extent* extent = core::find_extent(next);
-    if (extent == nullptr) return false;
-    next = extent->end;
-  }
-  return true;
+  const auto start = reinterpret_cast<uintptr_t>(address);
+  return core::all_in_extents(start, start + length);
 }
 
 // As target(), but not ours where nothing has been placed.

@@ -121,7 +121,9 @@ function isTooMuch(name, args) {
 
 /** @internal ones take what they get: an exception of any kind will do. */
 const mayThrow = (listed) => (error) =>
-  !(error instanceof Error) || !listed || typeof error.code === 'string' || error.name === 'AbortError' || error.code === 20;
+  !(error instanceof Error) || !listed || typeof error.code === 'string' || error.name === 'AbortError' || error.code === 20 ||
+  // A class that was given as a callback.
+  / requires 'new'$| without 'new'$/.test(error.message);
 
 const GIVE_FDS = new Set(['sys.memfd_create', 'sys.pidfd_open', 'sys.shm_open', 'sys.memfd_secret', 'SharedMemory#readOnlyFd']);
 

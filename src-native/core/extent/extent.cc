@@ -130,6 +130,15 @@ Extent* find_extent(uintptr_t address) {
   return found != nullptr && found->start <= address ? found : nullptr;
 }
 
+bool all_in_extents(uintptr_t start, uintptr_t end) {
+  while (start < end) {
+    const Extent* extent = find_extent(start);
+    if (extent == nullptr) return false;
+    start = extent->end;
+  }
+  return true;
+}
+
 Standing standing(Extent& extent, const Vma& vma) {
   if (is_closed(vma)) return Standing::kClosed;
   const bool anonymous = vma.inode == 0 && !vma.shared;

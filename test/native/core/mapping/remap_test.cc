@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -143,6 +144,28 @@ TEST("a remap onto a range of ours replaces its pages") {
   CHECK(mapping && mapping->range() == to);
   CHECK(letter(to->begin(), 0, 'a') && letter(to->begin(), 1, 'a'));
   CHECK(letter(to->begin(), 2, 'c') && letter(from->begin(), 0, 0));
+}
+
+TEST(
+    "a remap of what has not been placed in a reservation is EFAULT, and replaces "
+    "nothing") {
+  const size_t page = page_size();
+  auto space = Mapping::reserve(4 * page);
+  auto target = Mapping::create(memmap::test::pages(4));
+  std::memset(target->address(), 't', 4 * page);
+  for (int flags : {kFixed, kFixed | MREMAP_DONTUNMAP}) {
+    auto moved = remap(space->range(), space->address(), 2 * page, 4 * page, flags,
+                       target->address());
+    CHECK(!moved && moved.error().value == EFAULT);
+  }
+  // Nor what is placed in a part of it only.
+  auto request = memmap::test::pages(1, space->address(), MAP_FIXED);
+  auto placed = Mapping::create(request);
+  CHECK(placed);
+  auto moved = remap(space->range(), space->address(), 2 * page, 4 * page, kFixed,
+                     target->address());
+  CHECK(!moved && moved.error().value == EFAULT);
+  CHECK(all_bytes(target->address(), 4 * page, 't'));
 }
 
 TEST("a remap onto the pages it moves is EINVAL and changes no byte") {
