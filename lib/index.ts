@@ -28,6 +28,7 @@ export { type HugePagePool, type NodeHugePages, hugePagePools } from './mem/huge
 export type { MapEntry } from './mem/maps/map-entry.js';
 export type { LockOptions } from './mem/lock.js';
 export { Mapping } from './mem/mapping.js';
+export type { BlobOptions, ByteStreamOptions, ResponseOptions } from './mem/stream.js';
 export { type Maps, type MapsAt, type MapsAtOptions, type MapsOptions, maps } from './mem/maps/maps.js';
 export type { Migration } from './mem/numa.js';
 export { type BindPolicy, type MemoryPolicy, memoryPolicy, setMemoryPolicy } from './mem/policy.js';

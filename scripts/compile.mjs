@@ -64,7 +64,7 @@ await bundle.write({
   format: 'esm',
   sourcemap: true,
   comments: false,
-  plugins: [{ name: 'builtin-modules', generateBundle: (_, bundle) => Object.values(bundle).forEach(getBuiltinModules) }],
+  plugins: [{ name: 'builtin-modules', generateBundle: (_, files) => Object.values(files).forEach(getBuiltinModules) }],
   entryFileNames: '[name].js',
   chunkFileNames: 'chunks/[name]-[hash].js',
   codeSplitting: {

@@ -5,7 +5,8 @@ import type { FaultErrorKind } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import { PROTECTION, type Protection } from '../internal/enums.js';
 import { check, systemError } from '../internal/syscall.js';
-import type { Backing, MappedMemory } from '../mem/mapped-memory.js';
+import { FileLease, type Lease } from '../internal/lease.js';
+import { type Backing, type MappedMemory, leaseOfDescriptor } from '../mem/mapped-memory.js';
 import type { Pages } from '../mem/pages.js';
 import { readOnlyFile } from '../mem/protections.js';
 import type { FileBehind } from '../mem/residency.js';
@@ -56,6 +57,22 @@ export class FileBacking implements Backing {
     const fd = pages.descriptor;
     const size = fd >= 0 ? fstatSync(fd).size : (this.identity.sizeOf(pages.address) ?? Infinity);
     return Math.max(0, Math.min(pages.length, size - this.source.offset));
+  }
+
+  /** Undefined if the bytes are not those of the file, or no path leads to it. */
+  lease(pages: Pages): Lease | undefined {
+    const { copies, offset, path } = this.source;
+    if (copies || !this.#regular) return undefined;
+    if (pages.descriptor >= 0) return leaseOfDescriptor(pages, offset);
+    try {
+      return new FileLease(this.identity.openAgain('r'), closeSync, offset, path);
+    } catch {
+      return undefined;
+    }
+  }
+
+  left(address: bigint): number {
+    return Math.max(0, (this.identity.sizeOf(address) ?? Infinity) - this.source.offset);
   }
 
   /** On file systems in memory, reading a hole needs a page too. */

@@ -1,6 +1,6 @@
 // Checked copies: an access that would fault through a view is an error here.
 import { binding } from '../internal/binding.js';
-import { resolveRange } from '../internal/range.js';
+import { type Span, resolveRange } from '../internal/range.js';
 import { invalidType, validateInteger } from '../internal/validate.js';
 import type { MappedMemory } from './mapped-memory.js';
 import { check } from '../internal/syscall.js';
@@ -26,6 +26,18 @@ export function copyIn(memory: MappedMemory, offset: number, bytes: Uint8Array):
   validateInteger(offset, 'offset');
   resolveRange({ offset, length: bytes.length }, memory.pages.length);
   copy(memory, offset, bytes, true);
+}
+
+/** As {@link copyOut}, into `bytes`. */
+export function copyInto(memory: MappedMemory, offset: number, bytes: Uint8Array): void {
+  memory.pages.open();
+  resolveRange({ offset, length: bytes.length }, memory.pages.length);
+  copy(memory, offset, bytes, false);
+}
+
+/** Throws if a byte must not be read. */
+export function refuseUnreadable(memory: MappedMemory, { offset, length }: Span): void {
+  refuse(memory, offset, length, false);
 }
 
 /** Throws if a byte must not be accessed. The pages themselves may allow it where the guard has replaced them. */

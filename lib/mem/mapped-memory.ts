@@ -6,6 +6,7 @@ import type { Protection } from '../internal/enums.js';
 import type { Span } from '../internal/range.js';
 import { check } from '../internal/syscall.js';
 import { type Fault, type Faults, addFaults } from './faults.js';
+import { FileLease, type Lease } from '../internal/lease.js';
 import { maps } from './maps/maps.js';
 import { Pages, type PagesOptions } from './pages.js';
 import { type Access, Protections } from './protections.js';
@@ -27,8 +28,19 @@ export interface Backing {
   unreachable?(writes: boolean): FaultErrorKind;
   /** Runs `act` with the file behind the pages. If absent: with the descriptor. */
   withFile?<T>(pages: Pages, act: (file: FileBehind) => T): T;
+  /** A lease that needs no page of the mapping. If absent or undefined: a lease of the pages. */
+  lease?(pages: Pages): Lease | undefined;
+  /** How many bytes of the mapping have a file behind them now, by the address of its pages. If absent: leases of the pages end with it. */
+  left?(address: bigint): number;
   /** Mappings of parts, if the whole is too long for one buffer. */
   parts?(): readonly MappedMemory[];
+}
+
+/** A lease of the descriptor that the mapping keeps, if it does, and has the bytes from `start` on. */
+export function leaseOfDescriptor(pages: Pages, start = 0): Lease | undefined {
+  const { descriptor } = pages;
+  const fd = descriptor < 0 ? -1 : binding.dupFd(descriptor);
+  return fd < 0 ? undefined : new FileLease(fd, (own) => binding.closeFd(own), start, pages.path);
 }
 
 /** Memory without a file, or whose only file is a memfd. */
@@ -37,6 +49,7 @@ export const ANONYMOUS: Backing = {
     const fd = pages.descriptor;
     return fd < 0 ? pages.length : Math.min(pages.length, fstatSync(fd).size);
   },
+  lease: leaseOfDescriptor,
   restore(pages, handle, prot) {
     check(binding.restore(handle, pages.descriptor, 0, prot, MAP.SHARED, false), 'mmap');
   },

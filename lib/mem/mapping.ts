@@ -21,6 +21,7 @@ import type { BindPolicy, MemoryPolicy } from './policy.js';
 import { Prefetch } from './prefetch.js';
 import type { Access } from './protections.js';
 import { type Residency, residency } from './residency.js';
+import { type BlobOptions, type ResponseOptions, type ByteStreamOptions, blob, response, stream } from './stream.js';
 import { type ViewConstructor, type ViewOptions, type ViewOver, resolveView } from './view.js';
 import type { Resolved } from '../internal/resolved.js';
 
@@ -204,6 +205,46 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
    */
   copyIn(offset: number, bytes: Uint8Array): void {
     copyIn(this.#memory, offset, bytes);
+  }
+
+  /**
+   * Streams a part: a byte stream of chunks that are copies, which may be transferred. `Readable.fromWeb()`
+   * makes a Node stream of it. After `close()`, and after another file has taken the path, it goes on to its end
+   * with the bytes that are mapped; only streams of private memory without a file, and of private copies of shared memory,
+   * end with the mapping, by ERR_MEMMAP_CLOSED. What is written to the mapping meanwhile may be in it.
+   *
+   * ```js
+   * await pipeline(Readable.fromWeb(file.stream()), createGzip(), socket);
+   * ```
+   *
+   * The stream fails with ERR_MEMMAP_TRUNCATED if the file has shrunk, and never contains zeros instead.
+   *
+   * @throws {RangeError} ERR_OUT_OF_RANGE
+   * @throws {FaultError} ERR_MEMMAP_NO_ACCESS
+   */
+  stream(options?: ByteStreamOptions): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return stream(this.#memory, options);
+  }
+
+  /**
+   * A Blob of a part: a copy, made now. For `fetch()`, `FormData`, WebSockets and all that refuses or misreads
+   * memory that is shared.
+   *
+   * @throws {FaultError} as {@link copyOut}
+   * @throws {RangeError} ERR_OUT_OF_RANGE
+   */
+  blob(range?: Range, options?: BlobOptions): Blob {
+    return blob(this.#memory, range, options);
+  }
+
+  /**
+   * A Response with a part as its body, streamed as by {@link stream}. Sets `content-length`, unless `headers` has it.
+   * Takes `status`, `statusText` and `headers` as `new Response()` does.
+   *
+   * @throws {RangeError} ERR_OUT_OF_RANGE, or if `status` is not one that a Response can have
+   */
+  response(options?: ResponseOptions): Response {
+    return response(this.#memory, options);
   }
 
   /**

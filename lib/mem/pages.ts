@@ -9,6 +9,7 @@ import { type Range, type Span, resolveRange } from '../internal/range.js';
 import { collectUnderPressure } from '../internal/gc.js';
 import { outOfRange } from '../internal/validate.js';
 import { FaultLog, faultCount } from './faults.js';
+import type { PagesLeases } from '../internal/lease.js';
 import { check } from '../internal/syscall.js';
 
 /** What a mapping holds in the addon. 0: none. */
@@ -41,6 +42,23 @@ export interface PagesOptions {
   readonly path?: string;
 }
 
+/**
+ * Response, fetch() and WebSocket convert what is shared to text, and would send that: no error, and other bytes. So the
+ * buffer and the Buffer over it are not converted without a call of toString().
+ */
+function refuseText(): never {
+  const error = new TypeError(
+    'Shared memory of a mapping is not converted to text unless you call bytes.toString(). To send it with Response, fetch() or a WebSocket, use ' +
+      'mapping.blob(), response() or stream(), which copy it',
+  );
+  throw Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
+}
+
+/** The buffer of a WebAssembly.Memory, which Node 20 uses, cannot get a property. */
+function refusingText(shared: object): void {
+  Reflect.defineProperty(shared, Symbol.toPrimitive, { value: refuseText });
+}
+
 function detached(): StateError {
   return new StateError(
     'ERR_MEMMAP_DETACHED',
@@ -54,6 +72,8 @@ export class Pages {
   readonly kind: BufferKind | undefined;
   /** Bytes from the start of the mapping that this is a part of; 0 if it is not a part. */
   readonly within: number;
+  /** Those of streams that read the pages themselves. */
+  leases: PagesLeases | undefined;
   /** Changes when earlier views end. */
   version = 0;
   #movable: boolean;
@@ -156,6 +176,7 @@ export class Pages {
       buffer = this.kind === 'array' ? new ArrayBuffer(0) : new SharedArrayBuffer(0);
     }
     this.#array = buffer instanceof ArrayBuffer ? buffer : undefined;
+    if (this.#array === undefined) refusingText(buffer);
     this.#buffer = buffer;
     return buffer;
   }
@@ -163,6 +184,7 @@ export class Pages {
   get bytes(): Buffer {
     if (this.#bytes === undefined) {
       this.#bytes = Buffer.from(this.buffer as ArrayBuffer, this.byteOffset, this.#length);
+      if (this.#array === undefined) refusingText(this.#bytes);
     } else if (this.#bytes.length === 0) {
       this.refuseDetached();
     }
@@ -259,6 +281,7 @@ export class Pages {
     if (held.handle !== 0) {
       // Remaining views can still fault.
       if (outlived && held.counts === 0) this.#hold();
+      this.leases?.takeOver(held.handle, this.#byteOffset);
       check(binding.close(held.handle), 'mmap');
       held.handle = 0;
       if (held.counts === 0) forgotten.unregister(this);

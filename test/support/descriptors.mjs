@@ -55,7 +55,7 @@ export function closesOnExec(fd, readFile) {
 }
 
 /** What other tests have forgotten, locks and their witnesses, is closed now, and not between two counts. */
-async function closeForgotten() {
+export async function closeForgotten() {
   setFlagsFromString('--expose-gc');
   runInNewContext('gc')();
   setFlagsFromString('--no-expose-gc');

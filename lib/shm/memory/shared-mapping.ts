@@ -8,7 +8,7 @@ import { type BufferKind, PROTECTION } from '../../internal/enums.js';
 import { retryAfterGc } from '../../internal/gc.js';
 import { mapRemedy } from '../../internal/remedy.js';
 import { OURS, outOfRange, validateInteger } from '../../internal/validate.js';
-import { type Backing, MappedMemory } from '../../mem/mapped-memory.js';
+import { type Backing, MappedMemory, leaseOfDescriptor } from '../../mem/mapped-memory.js';
 import { Mapping } from '../../mem/mapping.js';
 import { check, systemError } from '../../internal/syscall.js';
 
@@ -48,6 +48,8 @@ function backingOf(access: SharedAccess, flags: number, secret: boolean): Backin
   return {
     secret,
     backed: (pages) => fstatSync(pages.descriptor).size,
+    // read(2) refuses secret memory.
+    lease: (pages) => (secret || access === 'copy-on-write' ? undefined : leaseOfDescriptor(pages)),
     // Private pages would accept writes that do not reach the memory. The same rule applies to secret memory
     // and huge pages, although they are mapped shared.
     permit(wanted) {
