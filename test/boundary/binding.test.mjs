@@ -52,6 +52,17 @@ describe('the addon', () => {
     binding.close(handle);
   });
 
+  it('makes no second buffer over pages that were moved onto one of the engine, which unmaps them with the first', () => {
+    const handle = map();
+    const over = new SharedArrayBuffer(0, { maxByteLength: LENGTH });
+    over.grow(LENGTH);
+    assert.equal(binding.overlay(handle, new Uint8Array(over, 0, LENGTH)), 0);
+    assert.equal(binding.arrayBuffer(handle, LENGTH), NOT_OURS);
+    assert.equal(binding.sharedBuffer(handle, LENGTH), NOT_OURS);
+    binding.close(handle);
+    assert.equal(new Uint8Array(over)[0], 0);
+  });
+
   it('finds no memory where an address and an offset go round the end of all addresses', () => {
     const handle = map();
     const address = binding.address(handle);

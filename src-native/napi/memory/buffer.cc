@@ -74,9 +74,11 @@ CreateShared create_shared() {
   return function;
 }
 
-// Whether a buffer of that length can be over the mapping: not over a reservation.
+// Whether a buffer of that length can be over the mapping: not over a reservation, nor
+// over pages that the engine unmaps with the buffer they were moved onto.
 bool holds(const core::Mapping& mapping, size_t length) {
-  return mapping.at(0, length) != nullptr && has_pages(mapping.address(), length);
+  return mapping.range()->owner() == core::AddressRange::Owner::kMemmap &&
+         mapping.at(0, length) != nullptr && has_pages(mapping.address(), length);
 }
 
 // arrayBuffer(handle, length) -> ArrayBuffer | -errno. V8 counts its length as external
