@@ -36,4 +36,5 @@ export type { Access } from './mem/protections.js';
 export type { Residency, ResidencyRun, Trust } from './mem/residency.js';
 export { type HugePagesOfNode, type NodeAccess, type NumaNode, numaNodes } from './mem/topology.js';
 export type { Footprint, Usage } from './mem/maps/usage.js';
+export type { TextOptions } from './mem/text/decode.js';
 export type { ViewConstructor, ViewOptions, ViewOver } from './mem/view.js';

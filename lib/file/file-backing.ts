@@ -6,7 +6,7 @@ import { type Handle, binding } from '../internal/binding.js';
 import { PROTECTION, type Protection } from '../internal/enums.js';
 import { check, systemError } from '../internal/syscall.js';
 import { FileLease, type Lease } from '../internal/lease.js';
-import { type Backing, type MappedMemory, leaseOfDescriptor } from '../mem/mapped-memory.js';
+import { type Backing, type MappedMemory, type Place, leaseOfDescriptor } from '../mem/mapped-memory.js';
 import type { Pages } from '../mem/pages.js';
 import { readOnlyFile } from '../mem/protections.js';
 import type { FileBehind } from '../mem/residency.js';
@@ -23,13 +23,20 @@ export class FileBacking implements Backing {
   readonly #regular: boolean;
   /** Mappings of parts of a mapping that is too long for one buffer. */
   readonly parts: () => readonly MappedMemory[];
+  readonly locate: (offset: number, length: number) => Place;
 
-  constructor(found: FilePages, source: FileSource, parts: () => readonly MappedMemory[]) {
+  constructor(
+    found: FilePages,
+    source: FileSource,
+    parts: () => readonly MappedMemory[],
+    locate: (offset: number, length: number) => Place,
+  ) {
     this.source = source;
     this.filesystem = found.filesystem;
     this.identity = new FileIdentity(source.path, found);
     this.#regular = found.regular;
     this.parts = parts;
+    this.locate = locate;
   }
 
   get writable(): boolean {

@@ -7,14 +7,16 @@ import type { BufferKind } from '../internal/enums.js';
 import { type Range, resolveRange } from '../internal/range.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { check } from '../internal/syscall.js';
-import { OURS, validateInteger, validateNeedle, validateOurs } from '../internal/validate.js';
-import { MappedMemory } from '../mem/mapped-memory.js';
+import { OURS, validateInteger, validateOurs } from '../internal/validate.js';
+import { MappedMemory, type Place } from '../mem/mapped-memory.js';
 import { Mapping, memoryOf } from '../mem/mapping.js';
 import { FileBacking } from './file-backing.js';
 import { type Lines, lines } from './lines.js';
 import { type FilePages, type FileSource, openFile } from './open-file.js';
 import { SubMappings } from './sub-mappings.js';
 import { type Window, type WindowOptions, windows } from './windows.js';
+
+const PIECEWISE = 'Read it piece by piece with windows(), or a part with view(Uint8Array, { offset, count })';
 
 /** How often to try again when other processes keep changing the length. */
 const MOST_TRIES = 16;
@@ -50,8 +52,13 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
   private constructor(key: typeof OURS, found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined, within = 0) {
     validateOurs(key);
     const parts = new SubMappings<FileMapping<TArrayBuffer>>((from, length) => this.#mapPart(from, length));
-    const file = new FileBacking(found, source, () => parts.mappings.map(memoryOf));
-    const memory = new MappedMemory({ ...found, kind, within }, access, file);
+    const file = new FileBacking(
+      found,
+      source,
+      () => parts.mappings.map(memoryOf),
+      (offset, length) => this.#locateInPart(offset, length),
+    );
+    const memory = new MappedMemory({ ...found, kind, within, ...(source.copies ? {} : { instead: PIECEWISE }) }, access, file);
     super(key, memory);
     this.path = source.path;
     this.filesystem = found.filesystem;
@@ -175,18 +182,21 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
 
   /** The bytes of a part, in place, even of a mapping too large for one buffer. */
   #part(offset: number, length: number): Buffer<TArrayBuffer> {
-    const { pages } = this.#memory;
-    if (pages.extent <= BUFFER_LIMIT) {
-      return Buffer.from(pages.buffer as ArrayBuffer, pages.byteOffset + offset, length) as Buffer as Buffer<TArrayBuffer>;
-    }
+    this.#memory.pages.open();
+    const { buffer, byteOffset } = this.#memory.locate(offset, length);
+    return Buffer.from(buffer as ArrayBuffer, byteOffset, length) as Buffer as Buffer<TArrayBuffer>;
+  }
+
+  #locateInPart(offset: number, length: number): Place {
     if (this.#file.source.copies) {
       throw new UnsupportedError(
         'ERR_MEMMAP_BUFFER_TOO_LARGE',
-        `Node ${process.versions.node} cannot reach all bytes of a copy-on-write mapping of ${this.length} bytes, more than ${BUFFER_LIMIT}. Map a part of the file`,
+        `Node ${process.versions.node} has no buffers of parts of a copy-on-write mapping of ${this.length} bytes, more than ${BUFFER_LIMIT}. Use copyOut() and copyIn()`,
       );
     }
     const { mapping, from } = this.#parts.holding(offset, length, this.length);
-    return mapping.#part(offset - from, length);
+    const { buffer, byteOffset } = mapping.#memory.pages;
+    return { buffer, byteOffset: byteOffset + (offset - from) };
   }
 
   #mapPart(from: number, length: number): FileMapping<TArrayBuffer> {
@@ -231,17 +241,6 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
     const part = resolveRange(range, this.length);
     this.#memory.pages.open();
     return lines(this.#memory.pages, part, (offset, length) => this.#part(offset, length));
-  }
-
-  /** The offset of the first `needle` at or after byte `from`, or -1. Works past 4 GiB. */
-  indexOf(needle: string | Uint8Array | number, from = 0): number {
-    const bytes = validateNeedle(needle);
-    const handle = this.#memory.pages.open();
-    validateInteger(from, 'from', 0, this.length);
-    if (bytes.length > this.length - from) return -1;
-    if (bytes.length === 0) return from;
-    const found = binding.indexOf(handle, this.byteOffset + from, this.length - from, bytes);
-    return found === -1 ? -1 : from + check(found, 'indexOf');
   }
 
   /** How often a byte occurs: `count(10)` counts line feeds. Works past 4 GiB. */

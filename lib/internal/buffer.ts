@@ -106,14 +106,14 @@ function noExternalBuffer(remedy: string): UnsupportedError {
   );
 }
 
-/** Throws if this runtime has no such buffer: call it before pages are replaced or moved. */
-export function refuseBuffer(length: number, kind: BufferKind | undefined, movable: boolean): void {
+/** Throws if this runtime has no such buffer: call it before pages are replaced or moved. `instead`: what to call if it is too long. */
+export function refuseBuffer(length: number, kind: BufferKind | undefined, movable: boolean, instead = 'Map fewer bytes'): void {
   refuseExternal(kind, movable);
   if (length > BUFFER_LIMIT || (kind === 'array' && length > constants.MAX_LENGTH)) {
     throw new UnsupportedError(
       'ERR_MEMMAP_BUFFER_TOO_LARGE',
       `A buffer of ${length} bytes is longer than Node ${process.versions.node} can make (${BUFFER_LIMIT}). ` +
-        `Read the mapping piece by piece with windows()${hasExternalBuffers ? ', or use Node 22.23, 24.16, 26.1 or later' : ''}`,
+        `${instead}${hasExternalBuffers ? ', or use Node 22.23, 24.16, 26.1 or later' : ''}`,
     );
   }
   if (kind === 'shared' && !hasExternalShared && !movable) throw noSharedBuffer('');
@@ -129,15 +129,17 @@ function noSharedBuffer(reason: string): UnsupportedError {
 
 /**
  * A buffer over the first `length` bytes of a mapping. `kind` undefined: a SharedArrayBuffer
- * where possible, else an ArrayBuffer. `movable`: the pages may go to another address.
+ * where possible, else an ArrayBuffer. `movable`: the pages may go to another address. `instead`: what
+ * to call if it is too long.
  */
 export function createBuffer(
   handle: Handle,
   length: number,
   kind: BufferKind | undefined,
   movable: boolean,
+  instead?: string,
 ): ArrayBuffer | SharedArrayBuffer {
-  refuseBuffer(length, kind, movable);
+  refuseBuffer(length, kind, movable, instead);
   if (kind === 'array') return arrayBuffer(handle, length);
   if (hasExternalShared) return check(binding.sharedBuffer(handle, length), 'mmap');
 

@@ -1,5 +1,6 @@
 // Argument checks: wrong use is a TypeError or RangeError with Node's codes, before any
 // call is made.
+import { constants } from 'node:buffer';
 import { inspect } from 'node:util';
 
 function withCode<E extends Error>(error: E, code: string): E {
@@ -32,6 +33,16 @@ export function outOfRange(name: string, range: string, value: unknown): RangeEr
   return withCode(
     new RangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${String(value)}`),
     'ERR_OUT_OF_RANGE',
+  );
+}
+
+export function stringTooLong(length: number, encoding: string): RangeError {
+  return withCode(
+    new RangeError(
+      `${length} bytes as ${encoding} are more characters than the longest string has: buffer.constants.MAX_STRING_LENGTH, ${constants.MAX_STRING_LENGTH}. ` +
+        'Decode a part: mapping.toString({ offset, length })',
+    ),
+    'ERR_STRING_TOO_LONG',
   );
 }
 

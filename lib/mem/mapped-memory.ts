@@ -2,6 +2,7 @@
 import { fstatSync } from 'node:fs';
 import { type FaultErrorKind } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
+import { BUFFER_LIMIT } from '../internal/buffer.js';
 import type { Protection } from '../internal/enums.js';
 import type { Span } from '../internal/range.js';
 import { check } from '../internal/syscall.js';
@@ -34,6 +35,14 @@ export interface Backing {
   left?(address: bigint): number;
   /** Mappings of parts, if the whole is too long for one buffer. */
   parts?(): readonly MappedMemory[];
+  /** As {@link MappedMemory.locate}, if the whole is too long for one buffer. If absent: there are no buffers of parts. */
+  locate?(offset: number, length: number): Place;
+}
+
+/** The buffer that holds a part of a mapping, and where in it the part starts, in bytes. */
+export interface Place {
+  readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  readonly byteOffset: number;
 }
 
 /** A lease of the descriptor that the mapping keeps, if it does, and has the bytes from `start` on. */
@@ -148,6 +157,13 @@ export class MappedMemory {
     const before = this.pages.extent;
     this.pages.resize(length, resized);
     this.protections.follow(before);
+  }
+
+  /** Where to find the bytes of a part, in place. */
+  locate(offset: number, length: number): Place {
+    const { pages, backing } = this;
+    if (pages.extent > BUFFER_LIMIT && backing.locate !== undefined) return backing.locate(offset, length);
+    return { buffer: pages.buffer, byteOffset: pages.byteOffset + offset };
   }
 
   backed(): number {

@@ -1,6 +1,4 @@
 // Mapping: a range of mapped memory as JavaScript sees it.
-import { constants } from 'node:buffer';
-import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { type Hint, PROTECTION, type Protection } from '../internal/enums.js';
 import { showAs } from '../internal/inspect.js';
@@ -8,7 +6,8 @@ import { type Range, resolveRange } from '../internal/range.js';
 import { flushRemedy, mapRemedy, sealRemedy } from '../internal/remedy.js';
 import { check } from '../internal/syscall.js';
 import {
-  type OURS, invalidType, outOfRange, refuseWriteExec, validateBoolean, validateFunction, validateOptions, validateOurs, validateEnum,
+  type OURS, invalidType, outOfRange, refuseWriteExec, validateBoolean, validateEnum, validateFunction, validateInteger, validateNeedle,
+  validateOptions, validateOurs,
 } from '../internal/validate.js';
 import { advise, collapse, discard, evict, punchHole } from './advice.js';
 import { type BackgroundOptions, inBackground } from './background.js';
@@ -22,6 +21,8 @@ import { Prefetch } from './prefetch.js';
 import type { Access } from './protections.js';
 import { type Residency, residency } from './residency.js';
 import { type BlobOptions, type ResponseOptions, type ByteStreamOptions, blob, response, stream } from './stream.js';
+import { type TextOptions, decode, validateEncoding } from './text/decode.js';
+import { findLast, lastStart } from './text/search.js';
 import { type ViewConstructor, type ViewOptions, type ViewOver, resolveView } from './view.js';
 import type { Resolved } from '../internal/resolved.js';
 
@@ -86,36 +87,36 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
   }
 
   /**
-   * All bytes, in place. Some Buffer methods of Node are wrong past 4 GiB: prefer `windows()` there.
-   * Throws as {@link buffer} does.
+   * All bytes, in place. Throws as {@link buffer} does. Of a Buffer of more than 2 GiB, Node's `indexOf`,
+   * `lastIndexOf`, `includes` and `toString` are wrong: this one then has its own, which are right. Others,
+   * such as `copy`, remain Node's: prefer parts there.
    */
   get bytes(): Buffer<TArrayBuffer> {
     this.#memory.pages.open();
-    if (this.length > constants.MAX_LENGTH) {
-      throw new UnsupportedError(
-        'ERR_MEMMAP_BUFFER_TOO_LARGE',
-        `A Buffer has at most ${constants.MAX_LENGTH} bytes; use view() of a part, or windows()`,
-      );
-    }
     return this.#memory.pages.bytes as Buffer<TArrayBuffer>;
   }
 
   /**
    * A typed array over a part, in place: `mapping.view(Float64Array, { offset: 64, count: 8 })`.
-   * Its length is fixed, which V8 makes fast.
+   * Its length is fixed, which V8 makes fast. Where a file is too long for one buffer (Node 20: 4 GiB), the
+   * part is in a buffer of its own, unless it is that long, too.
    *
    * @throws {RangeError} ERR_OUT_OF_RANGE past the end of the mapping, or if the part is not
    * aligned to the element size
    */
   view<View>(Type: ViewConstructor<View>, options?: ViewOptions): ViewOver<View, TArrayBuffer> {
-    const { byteOffset, count } = resolveView(Type, options, this.#memory.pages);
-    return new Type(this.buffer as ArrayBuffer, byteOffset, count) as ViewOver<View, TArrayBuffer>;
+    const { offset, count } = resolveView(Type, options, this.#memory.pages);
+    this.#memory.pages.open();
+    const { buffer, byteOffset } = this.#memory.locate(offset, count * Type.BYTES_PER_ELEMENT);
+    return new Type(buffer as ArrayBuffer, byteOffset, count) as ViewOver<View, TArrayBuffer>;
   }
 
-  /** A DataView over a part, in place, at any alignment. Throws as {@link buffer} does. */
+  /** A DataView over a part, in place, at any alignment; otherwise as {@link view}. */
   dataView(range?: Range): DataView<TArrayBuffer> {
     const { offset, length } = resolveRange(range, this.length);
-    return new DataView(this.buffer, this.byteOffset + offset, length);
+    this.#memory.pages.open();
+    const { buffer, byteOffset } = this.#memory.locate(offset, length);
+    return new DataView(buffer as TArrayBuffer, byteOffset, length);
   }
 
   /** The access that the mapping permits now. `protect()` of the whole mapping changes it; of a part, it does not. */
@@ -205,6 +206,52 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
    */
   copyIn(offset: number, bytes: Uint8Array): void {
     copyIn(this.#memory, offset, bytes);
+  }
+
+  /** The offset of the first `needle` at or after byte `from`, or -1. Right at any length, also past 4 GiB. */
+  indexOf(needle: string | Uint8Array | number, from = 0): number {
+    const bytes = validateNeedle(needle);
+    this.#memory.pages.open();
+    validateInteger(from, 'from', 0, this.length);
+    return bytes.length === 0 ? from : this.#find(bytes, from, this.length - from);
+  }
+
+  /**
+   * The offset of the last `needle` that starts at or before byte `from`, or -1: as Buffer's lastIndexOf, but
+   * right at any length. Searches backwards, and reads no more than it must.
+   *
+   * @param needle - a string (UTF-8), bytes, or one byte from 0 to 255
+   * @param from - a negative number counts from the end; NaN is the end. By default the end.
+   */
+  lastIndexOf(needle: string | Uint8Array | number, from: number = NaN): number {
+    const bytes = validateNeedle(needle);
+    this.#memory.pages.open();
+    const last = lastStart(from, this.length, bytes.length);
+    return bytes.length === 0 ? last : findLast((offset, length) => this.#find(bytes, offset, length), bytes.length, last);
+  }
+
+  /** The first place of `needle`, which is not empty, in a part. */
+  #find(needle: Uint8Array, offset: number, length: number): number {
+    if (needle.length > length) return -1;
+    const found = binding.indexOf(this.#memory.pages.open(), this.byteOffset + offset, length, needle);
+    return found === -1 ? -1 : offset + check(found, 'indexOf');
+  }
+
+  /**
+   * The text of the mapping, or of a part: decoded as Buffer's `toString` does, from a checked copy, as
+   * {@link copyOut}. `String(mapping)` is the whole text as UTF-8.
+   *
+   * @throws {RangeError} ERR_STRING_TOO_LONG if it has more characters than a string can have
+   * (`buffer.constants.MAX_STRING_LENGTH`); ERR_OUT_OF_RANGE
+   * @throws {FaultError} as {@link copyOut}, for example ERR_MEMMAP_TRUNCATED; never zeros
+   */
+  toString(options: TextOptions = {}): string {
+    validateOptions<TextOptions>(options, ['offset', 'length', 'encoding']);
+    const { encoding = 'utf8' } = options;
+    validateEncoding(encoding, 'options.encoding');
+    const { offset, length } = resolveRange(options, this.length, ['encoding']);
+    this.#memory.pages.open();
+    return decode((at, bytes) => copyOut(this.#memory, at, bytes), offset, length, encoding);
   }
 
   /**

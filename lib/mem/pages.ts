@@ -10,6 +10,7 @@ import { collectUnderPressure } from '../internal/gc.js';
 import { outOfRange } from '../internal/validate.js';
 import { FaultLog, faultCount } from './faults.js';
 import type { PagesLeases } from '../internal/lease.js';
+import { soundBuffer } from './text/long-buffer.js';
 import { check } from '../internal/syscall.js';
 
 /** What a mapping holds in the addon. 0: none. */
@@ -40,6 +41,8 @@ export interface PagesOptions {
   readonly within?: number;
   /** The file, for error messages. */
   readonly path?: string;
+  /** What to call where a buffer would be too long, for error messages. */
+  readonly instead?: string;
 }
 
 /**
@@ -80,6 +83,7 @@ export class Pages {
   /** The file, if there is one. */
   readonly path: string | undefined;
   readonly #held: Held;
+  readonly #instead: string;
   #log: FaultLog | undefined;
   #byteOffset: number;
   #length: number;
@@ -100,6 +104,7 @@ export class Pages {
     this.pageSize = options.pageSize ?? binding.pageSize;
     this.kind = options.kind;
     this.#movable = options.movable;
+    this.#instead = options.instead ?? 'Use copyOut() and copyIn(), which need no buffer';
     forgotten.register(this, this.#held, this);
     this.#identify();
   }
@@ -171,7 +176,7 @@ export class Pages {
     const handle = this.open();
     let buffer: ArrayBuffer | SharedArrayBuffer;
     if (handle !== 0) {
-      buffer = createBuffer(handle, this.extent, this.kind, this.#movable);
+      buffer = createBuffer(handle, this.extent, this.kind, this.#movable, this.#instead);
     } else {
       buffer = this.kind === 'array' ? new ArrayBuffer(0) : new SharedArrayBuffer(0);
     }
@@ -183,7 +188,7 @@ export class Pages {
 
   get bytes(): Buffer {
     if (this.#bytes === undefined) {
-      this.#bytes = Buffer.from(this.buffer as ArrayBuffer, this.byteOffset, this.#length);
+      this.#bytes = soundBuffer(Buffer.from(this.buffer as ArrayBuffer, this.byteOffset, this.#length));
       if (this.#array === undefined) refusingText(this.#bytes);
     } else if (this.#bytes.length === 0) {
       this.refuseDetached();

@@ -30,12 +30,12 @@ export interface ViewOptions {
   readonly count?: number | undefined;
 }
 
-/** Where in the buffer of `pages` the view starts, in bytes, and how many elements it has. */
+/** Where in the mapping the view starts, in bytes, and how many elements it has. */
 export function resolveView(
   Type: ViewConstructor<unknown>,
   options: ViewOptions | undefined,
   pages: { readonly length: number; readonly byteOffset: number },
-): { readonly byteOffset: number; readonly count: number } {
+): { readonly offset: number; readonly count: number } {
   if (typeof Type !== 'function' || typeof Type.BYTES_PER_ELEMENT !== 'number') {
     throw invalidType('Type', 'a typed array class', Type);
   }
@@ -48,13 +48,12 @@ export function resolveView(
   const { offset = 0 } = options ?? {};
   validateInteger(offset, 'options.offset', 0, pages.length);
   const size = Type.BYTES_PER_ELEMENT;
-  const byteOffset = pages.byteOffset + offset;
-  if (byteOffset % size !== 0) {
+  if ((pages.byteOffset + offset) % size !== 0) {
     throw outOfRange('options.offset', `at a multiple of ${size} bytes in memory (use dataView() otherwise)`, offset);
   }
   const most = Math.floor((pages.length - offset) / size);
   const { count = most } = options ?? {};
   validateInteger(count, 'options.count');
   if (count > most) throw outOfRange('options.count', `<= ${most}, the elements after offset ${offset}`, count);
-  return { byteOffset, count };
+  return { offset, count };
 }

@@ -48,6 +48,7 @@ describe('Errors', () => {
     ERR_INVALID_ARG_TYPE: { call: () => reserve('4096') },
     ERR_INVALID_ARG_VALUE: { call: () => mapAnonymous({ length: 4096, Access: 'read' }) },
     ERR_OUT_OF_RANGE: { call: () => reserve(1.5) },
+    ERR_STRING_TOO_LONG: { call: () => mapAnonymous({ length: 2 ** 31, noReserve: true }).toString() },
     ERR_ILLEGAL_CONSTRUCTOR: { call: () => new Reservation() },
     ERR_MEMMAP_WRITE_EXEC: { call: () => mapAnonymous({ length: 4096, access: 'read-write-execute' }) },
     ERR_MEMMAP_FOREIGN_ADDRESS: { call: () => sys.munmap(new ArrayBuffer(4096)) },

@@ -167,6 +167,10 @@ const position: number = file.indexOf(Buffer.from('x'), 1) + file.indexOf('x') +
 for (const window of file.windows({ size: 1, overlap: 0 })) void (window.offset + window.length);
 for (const window of file) void window.offset;
 for (const line of file.lines()) void line.toString();
+void (file.lastIndexOf('x') + memory.lastIndexOf(10, -1) + memory.indexOf('x'));
+void (memory.toString().length + file.toString({ offset: 1, length: 2, encoding: 'hex' }).length);
+// @ts-expect-error: not an encoding
+file.toString({ encoding: 'utf9' });
 // @ts-expect-error: not bytes
 file.indexOf(true);
 // @ts-expect-error: anonymous memory has no lines

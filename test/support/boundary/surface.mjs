@@ -113,6 +113,11 @@ const SYS = {
   fcntl_get_seals: [({ fd }) => [fd], [descriptor]],
 };
 
+const needle = [
+  ...zoo.each(zoo.TYPE, [undefined, null, true, 1n, {}, [], Symbol('zoo'), new Uint16Array(1), new ArrayBuffer(1)]),
+  ...zoo.each(zoo.RANGE, [-1, 256, 1.5, NaN]),
+];
+
 const COMMON = {
   buffer: word, populate: boolean, lock: word.filter(([value]) => value !== true), advice: word,
   noReserve: boolean, allowWriteExec: boolean, hugePages: word,
@@ -226,6 +231,9 @@ const MAPPING = {
   seal: [() => [], []],
   check: [() => [], []],
   on: [() => ['fault', () => 1], [word, zoo.each(zoo.TYPE, [undefined, null, 1, 'f', {}])]],
+  indexOf: [() => ['x', 0], [needle, optional(integer(0, LENGTH))]],
+  lastIndexOf: [() => ['x', 0], [needle, zoo.each(zoo.TYPE, [null, '', '1', true, {}, [], 1n, Symbol('zoo')])]],
+  toString: [() => [{}], [zoo.range(LENGTH, { encoding: word })]],
   copyOut: [() => [0, 1], [integer(0, LENGTH), integer(0, LENGTH)]],
   copyIn: [() => [0, Buffer.alloc(1)], [
     integer(0, LENGTH),
@@ -234,13 +242,6 @@ const MAPPING = {
 };
 const FILE_MAPPING = {
   lines: [() => [{}], [inside]],
-  indexOf: [() => ['x', 0], [
-    [
-      ...zoo.each(zoo.TYPE, [undefined, null, true, 1n, {}, [], Symbol('zoo'), new Uint16Array(1), new ArrayBuffer(1)]),
-      ...zoo.each(zoo.RANGE, [-1, 256, 1.5, NaN]),
-    ],
-    optional(integer(0, LENGTH)),
-  ]],
   count: [() => [10, {}], [integer(0, 255), inside]],
   windows: [() => [{}], [
     [...options({ size: integer(1), overlap: bytes }), [{ size: 4096, overlap: 4096 }, zoo.RANGE]],
