@@ -1,9 +1,11 @@
 // A moving window over a file.
+import { type Range, resolveRange } from '../internal/range.js';
 import { outOfRange, validateInteger, validateOptions } from '../internal/validate.js';
 import type { Pages } from '../mem/pages.js';
+import { soundBuffer } from '../mem/text/long-buffer.js';
 
-/** Options of {@link FileMapping.windows}. */
-export interface WindowOptions {
+/** Options of {@link FileMapping.windows}: a part of the mapping, and how to go through it. */
+export interface WindowOptions extends Range {
   /** Bytes in a window; the last may have fewer. @default 262144 */
   readonly size?: number | undefined;
   /** Bytes that a window repeats from the one before: less than `size`. @default 0 */
@@ -28,25 +30,31 @@ export function windows<TArrayBuffer extends ArrayBufferLike>(
   part: PartReader<TArrayBuffer>,
   options: WindowOptions = {},
 ): Generator<Window<TArrayBuffer>, void, undefined> {
-  validateOptions<WindowOptions>(options, ['size', 'overlap']);
-  const { size = DEFAULT_SIZE, overlap = 0 } = options;
+  validateOptions<WindowOptions>(options, ['offset', 'length', 'size', 'overlap']);
+  const { offset = 0, length, size = DEFAULT_SIZE, overlap = 0 } = options;
   validateInteger(size, 'options.size', 1);
   validateInteger(overlap, 'options.overlap');
   if (overlap >= size) throw outOfRange('options.overlap', `< ${size}, the size of a window`, overlap);
   pages.open();
-  return slide(pages, part, size, overlap);
+  resolveRange({ offset, length }, pages.length);
+  const limit = length === undefined ? Infinity : offset + length;
+  return slide(pages, part, offset, limit, size, overlap);
 }
 
 function* slide<TArrayBuffer extends ArrayBufferLike>(
   pages: Pages,
   part: PartReader<TArrayBuffer>,
+  from: number,
+  limit: number,
   size: number,
   overlap: number,
 ): Generator<Window<TArrayBuffer>, void, undefined> {
-  for (let offset = 0; offset < pages.length; offset += size - overlap) {
-    const length = Math.min(size, pages.length - offset);
-    const window = part(offset, length);
+  // The loop body may resize the mapping.
+  const end = () => Math.min(limit, pages.length);
+  for (let offset = from; offset < end(); offset += size - overlap) {
+    const length = Math.min(size, end() - offset);
+    const window = soundBuffer(part(offset, length));
     yield Object.defineProperty(window, 'offset', { value: offset }) as Window<TArrayBuffer>;
-    if (offset + length === pages.length) return;
+    if (offset + length === end()) return;
   }
 }

@@ -31,6 +31,8 @@ describe('windows', () => {
       const mapping = mapFile(file('arguments', 'abc'));
       assert.throws(() => mapping.windows({ size: 4, overlap: 4 }), { code: 'ERR_OUT_OF_RANGE' });
       assert.throws(() => mapping.windows({ size: 0 }), { code: 'ERR_OUT_OF_RANGE' });
+      assert.throws(() => mapping.windows({ offset: 4 }), { code: 'ERR_OUT_OF_RANGE' });
+      assert.throws(() => mapping.windows({ offset: 2, length: 2 }), { code: 'ERR_OUT_OF_RANGE' });
       mapping.close();
     });
   });
@@ -61,6 +63,49 @@ describe('windows', () => {
         mapping.close();
       });
     }
+
+    for (const [offset, length, size, overlap] of [
+      [0, 0, 10, 0],
+      [100, 0, 10, 3],
+      [3, 1, 10, 9],
+      [10, 85, 10, 3],
+      [PAGE_SIZE - 1, PAGE_SIZE + 2, PAGE_SIZE, 1],
+      [5, undefined, 1000, 999],
+    ]) {
+      it(`covers ${length ?? 'the'} bytes from ${offset} in windows of ${size} that share ${overlap}`, () => {
+        const content = randomBytes(3 * PAGE_SIZE, [0, 1, 2, 3], offset + size);
+        const mapping = mapFile(file(`part-${offset}-${length}`, content));
+        const end = length === undefined ? content.length : offset + length;
+        const expected = [];
+        for (let at = offset; at < end; at += size - overlap) {
+          expected.push([at, content.toString('hex', at, Math.min(at + size, end))]);
+          if (at + size >= end) break;
+        }
+        const windows = Array.from(mapping.windows({ offset, length, size, overlap }), (window) => [window.offset, window.toString('hex')]);
+        assert.deepEqual(windows, expected);
+        mapping.close();
+      });
+    }
+
+    it('a part that is given stays that part where the mapping grows or shrinks', () => {
+      const mapping = mapFile(file('part-resized', Buffer.alloc(100)), { access: 'read-write' });
+      const seen = [];
+      for (const { offset, length } of mapping.windows({ offset: 10, length: 60, size: 25 })) {
+        seen.push([offset, length]);
+        if (offset === 10) mapping.resize(200);
+        if (offset === 35) mapping.resize(65);
+      }
+      assert.deepEqual(seen, [[10, 25], [35, 25], [60, 5]]);
+      mapping.close();
+    });
+
+    it('overlap exactly past 4 GiB', () => {
+      const mapping = mapFile(sparse('part-long', 5 * GIB, [[4 * GIB - 2, 'edge'], [5 * GIB - 3, 'end']]));
+      const windows = (options) => Array.from(mapping.windows(options), (window) => [window.offset - 4 * GIB, window.toString()]);
+      assert.deepEqual(windows({ offset: 4 * GIB - 2, length: 4, size: 3, overlap: 2 }), [[-2, 'edg'], [-1, 'dge']]);
+      assert.deepEqual(windows({ offset: 5 * GIB - 3, size: 2, overlap: 1 }), [[GIB - 3, 'en'], [GIB - 2, 'nd']]);
+      mapping.close();
+    });
 
     it('is what iterating over the mapping gives', () => {
       const content = randomBytes(600_000, [0, 1, 2, 3], 5);

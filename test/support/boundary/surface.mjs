@@ -244,7 +244,10 @@ const FILE_MAPPING = {
   lines: [() => [{}], [inside]],
   count: [() => [10, {}], [integer(0, 255), inside]],
   windows: [() => [{}], [
-    [...options({ size: integer(1), overlap: bytes }), [{ size: 4096, overlap: 4096 }, zoo.RANGE]],
+    [
+      ...options({ offset: bytes, length: bytes, size: integer(1), overlap: bytes }),
+      ...zoo.each(zoo.RANGE, [{ size: 4096, overlap: 4096 }, { offset: LENGTH + 1 }, { offset: 1, length: LENGTH }]),
+    ],
   ]],
   size: [() => [], []],
   refresh: [() => [], []],
