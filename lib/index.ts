@@ -3,7 +3,7 @@ export { FaultError, StateError, SystemError, UnsupportedError, type FaultErrorK
 export { type CacheDump, type RestoreOptions, type Restored, dump, restore } from './file/cache-dump.js';
 export { type FileAccess, FileMapping } from './file/file-mapping.js';
 export { type MapFileOptions, mapFile } from './file/map-file.js';
-export type { Lines } from './file/lines.js';
+export type { Line, LineBreaks, LineOptions, LineTerminator, Lines } from './file/line.js';
 export type { FileLike } from './file/open-file.js';
 export { type PlaceOptions, Reservation, reserve } from './file/reservation.js';
 export { residencyOf } from './file/residency-of.js';

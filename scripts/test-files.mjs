@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs';
 /** Minutes of them: what they say is asked once for a change, not after each edit. npm run test:long */
 const LONG = [
   'test/package/**', // builds the package, installs it
+  'test/file/long-lines.test.mjs', // reads gigabytes
   'test/guard/{matrix,soak}.test.mjs',
   'test/lifecycle/{churn,exhaustion}.test.mjs',
   'test/boundary/fuzz.test.mjs',

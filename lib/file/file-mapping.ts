@@ -11,7 +11,8 @@ import { OURS, validateInteger, validateOurs } from '../internal/validate.js';
 import { MappedMemory, type Place } from '../mem/mapped-memory.js';
 import { Mapping, memoryOf } from '../mem/mapping.js';
 import { FileBacking } from './file-backing.js';
-import { type Lines, lines } from './lines.js';
+import type { LineOptions, Lines } from './line.js';
+import { lines } from './lines.js';
 import { type FilePages, type FileSource, openFile } from './open-file.js';
 import { SubMappings } from './sub-mappings.js';
 import { type Window, type WindowOptions, windows } from './windows.js';
@@ -230,17 +231,21 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
   }
 
   /**
-   * Iterates over the lines of the file as Buffers, in place: without the line feed, and without a
-   * carriage return before it. The last line needs no line feed.
+   * Iterates over the lines of the file, or of a part, as Buffers, in place: without the line feed, and
+   * without a carriage return before it. The last line needs no line feed. Each has two fields: `offset`,
+   * in bytes from the start of the mapping, and `terminator`, what ended it: `'\n'`, `'\r\n'`, `'\r'`
+   * (with `breaks: 'any'` only), or `''` at the end of the part. A line has at most 4 GiB less 2 MiB.
    *
    * ```js
-   * for (const line of file.lines()) if (line.includes('ERROR')) console.log(line.toString());
+   * for (const line of file.lines()) if (line.includes('ERROR')) console.log(line.offset, line.toString());
+   * for (const line of file.lines({ reverse: true })) console.log(line.toString()); // the last line first
    * ```
+   *
+   * @throws {UnsupportedError} ERR_MEMMAP_LINE_TOO_LONG, while iterating
    */
-  lines(range?: Range): Lines {
-    const part = resolveRange(range, this.length);
-    this.#memory.pages.open();
-    return lines(this.#memory.pages, part, (offset, length) => this.#part(offset, length));
+  lines(range?: LineOptions): Lines {
+    const part = resolveRange(range, this.length, ['reverse', 'stripBom', 'breaks']);
+    return lines(this.#memory.pages, part, (offset, length) => this.#part(offset, length), range);
   }
 
   /** How often a byte occurs: `count(10)` counts line feeds. Works past 4 GiB. */
@@ -253,8 +258,9 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
   }
 
   /**
-   * Iterates over the file in consecutive pieces, in place, whatever its size: for files that are too
-   * large for one buffer, or to work on pieces that fit the processor's cache.
+   * Iterates over the file, or a part, in consecutive pieces, in place, whatever its size: for files that
+   * are too large for one buffer, or to work on pieces that fit the processor's cache. Each has `offset`,
+   * in bytes from the start of the mapping.
    *
    * ```js
    * for (const window of file.windows({ size: 2 ** 20 })) hash.update(window);

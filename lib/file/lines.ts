@@ -1,40 +1,50 @@
-// Lines of a file, in place.
-import { UnsupportedError } from '../errors.js';
+// Lines of a file, in place, from the first to the last.
 import { binding } from '../internal/binding.js';
-import { Bytes } from '../internal/bytes.js';
 import type { Span } from '../internal/range.js';
 import type { Pages } from '../mem/pages.js';
+import { validateBoolean, validateEnum } from '../internal/validate.js';
+import {
+  BreakFinder, CARRIAGE_RETURN, CHUNK, LINE_FEED, LONGEST, STRETCH,
+  type Line, type LineOptions, type Lines, line, lineTooLong, startsWithMark,
+} from './line.js';
+import { linesBackwards } from './lines-backwards.js';
 import type { PartReader } from './windows.js';
-
-const LINE_FEED = 10;
-const CARRIAGE_RETURN = 13;
 
 /** Line ends found by one native call: their lines are still in the cache when they are used. */
 const BATCH = 512;
-/** Bytes that one buffer spans; positions in it are 32-bit. A longer line doubles it. */
-const STRETCH = 2 ** 26;
 
-/** An iterator over lines; since Node 22 it has iterator helpers: `lines().filter(...)`. */
-export type Lines = IteratorObject<Buffer, undefined>;
+const BREAKS = { lf: true, any: true };
 
-/** Not a generator: saving and restoring its state would take a third of the time of a line. */
-export function lines(pages: Pages, range: Span, part: PartReader): Lines {
-  return new LineReader(pages, range, part) as unknown as Lines;
+/** @param range - the part that `options` names */
+export function lines(pages: Pages, range: Span, part: PartReader, options: LineOptions = {}): Lines {
+  const { reverse = false, stripBom = false, breaks = 'lf' } = options;
+  validateBoolean(reverse, 'range.reverse');
+  validateBoolean(stripBom, 'range.stripBom');
+  validateEnum(breaks, 'range.breaks', BREAKS);
+  pages.open();
+  const finder = reverse || breaks === 'any' ? new BreakFinder(breaks) : undefined;
+  const strip = stripBom && range.offset === 0;
+  if (reverse) return linesBackwards(pages, range, part, finder as BreakFinder, breaks, strip);
+  return new LineReader(pages, range, part, finder, strip) as unknown as Lines;
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
+/** Not a generator: saving and restoring its state would take a third of the time of a line. */
 class LineReader {
   readonly #pages: Pages;
   readonly #part: PartReader;
+  /** Finds both kinds of break; undefined: only line feeds end lines. */
+  readonly #finder: BreakFinder | undefined;
   /** Where the range ends, whatever the mapping's length. */
   readonly #limit: number;
-  readonly #ends = new Uint32Array(BATCH);
-  /** How many of `#ends` are valid and how many are used. Fewer than BATCH: no more follow in the stretch. */
+  readonly #ends: Uint32Array;
+  /** How many of `#ends` are valid and how many are used. */
   #found = 0;
   #used = 0;
-  /** Where in the stretch `#ends` counts from. */
+  /** Where in the stretch `#ends` counts from, and up to where it is searched. */
   #base = 0;
+  #searched = 0;
   /** The stretch: where it starts in the mapping, and its bytes. */
   #start: number;
   #bytes: Buffer = Buffer.alloc(0);
@@ -46,36 +56,50 @@ class LineReader {
   /** The version of the pages when the stretch was taken: the loop body may close or resize the mapping. */
   #version = -1;
   #done = false;
+  /** Whether a byte order mark may come now, and is to be left out. */
+  #strip: boolean;
 
-  constructor(pages: Pages, { offset, length }: Span, part: PartReader) {
+  constructor(pages: Pages, { offset, length }: Span, part: PartReader, finder: BreakFinder | undefined, strip: boolean) {
     this.#pages = pages;
     this.#part = part;
     this.#start = offset;
     this.#limit = offset + length;
+    this.#finder = finder;
+    this.#ends = finder?.found ?? new Uint32Array(BATCH);
+    this.#strip = strip;
   }
 
   [Symbol.iterator](): this {
     return this;
   }
 
-  next(): IteratorResult<Buffer, undefined> {
+  next(): IteratorResult<Line, undefined> {
     // A stretch has bytes, unless the loop body has transferred the buffer: then take it again.
     if (this.#bytes.length === 0) this.#version = -1;
-    while (this.#used === this.#found || this.#pages.version !== this.#version) {
-      if (this.#done) return DONE;
-      if (this.#pages.version !== this.#version) this.#take();
-      else if (this.#found === BATCH) this.#search();
-      else if (this.#start + this.#bytes.length === this.#end()) return this.#last();
-      else {
-        this.#size = this.#line === 0 ? longer(this.#size) : STRETCH;
-        this.#take();
+    for (;;) {
+      while (this.#used === this.#found || this.#pages.version !== this.#version) {
+        if (this.#done) return DONE;
+        if (this.#pages.version !== this.#version) this.#take();
+        else if (this.#searched < this.#bytes.length) this.#search();
+        else if (this.#reachesEnd()) return this.#last();
+        else this.#takeMore();
       }
+      const start = this.#line;
+      const end = this.#base + (this.#ends[this.#used++] as number);
+      if (this.#finder === undefined) {
+        this.#line = end + 1;
+        return end > start && this.#bytes[end - 1] === CARRIAGE_RETURN
+          ? { done: false, value: line(this.#buffer, this.#byteOffset + start, end - 1 - start, this.#start + start, '\r\n') }
+          : { done: false, value: line(this.#buffer, this.#byteOffset + start, end - start, this.#start + start, '\n') };
+      }
+      // The line feed of a carriage return that was returned already.
+      if (end < start) continue;
+      if (this.#bytes[end] === LINE_FEED) return this.#yield(end, '\n', 1);
+      if (end + 1 < this.#bytes.length) return this.#bytes[end + 1] === LINE_FEED ? this.#yield(end, '\r\n', 2) : this.#yield(end, '\r', 1);
+      if (this.#reachesEnd()) return this.#yield(end, '\r', 1);
+      // Whether a line feed follows is in the next stretch.
+      this.#takeMore();
     }
-    const line = this.#line;
-    const feed = this.#base + (this.#ends[this.#used++] as number);
-    const stop = feed > line && this.#bytes[feed - 1] === CARRIAGE_RETURN ? feed - 1 : feed;
-    this.#line = feed + 1;
-    return { done: false, value: new Bytes(this.#buffer, this.#byteOffset + line, stop - line) };
   }
 
   return(): IteratorReturnResult<undefined> {
@@ -85,8 +109,18 @@ class LineReader {
     return DONE;
   }
 
+  #yield(end: number, terminator: '\n' | '\r\n' | '\r', length: number): IteratorResult<Line, undefined> {
+    const start = this.#line;
+    this.#line = end + length;
+    return { done: false, value: line(this.#buffer, this.#byteOffset + start, end - start, this.#start + start, terminator) };
+  }
+
   #end(): number {
     return Math.min(this.#limit, this.#pages.length);
+  }
+
+  #reachesEnd(): boolean {
+    return this.#start + this.#bytes.length === this.#end();
   }
 
   /** Takes the stretch that begins with the next line. */
@@ -101,29 +135,44 @@ class LineReader {
     this.#bytes = this.#part(this.#start, Math.min(this.#size, left));
     this.#buffer = this.#bytes.buffer;
     this.#byteOffset = this.#bytes.byteOffset;
-    this.#search();
+    if (this.#strip && startsWithMark(this.#bytes)) this.#line = 3;
+    this.#strip = false;
+    this.#searched = this.#line;
+  }
+
+  /** Takes a stretch that reaches further: a longer one, if the line is as long as this one. */
+  #takeMore(): void {
+    if (this.#line > 0) this.#size = STRETCH;
+    else if (this.#size < LONGEST) this.#size = Math.min(this.#size * 2, LONGEST);
+    else throw lineTooLong();
+    this.#take();
   }
 
   #search(): void {
-    const from = this.#pages.byteOffset + this.#start + this.#line;
-    const length = this.#bytes.length - this.#line;
-    this.#base = this.#line;
+    const handle = this.#pages.open();
+    const from = this.#pages.byteOffset + this.#start + this.#searched;
+    const left = this.#bytes.length - this.#searched;
+    this.#base = this.#searched;
     this.#used = 0;
-    this.#found = binding.positions(this.#pages.open(), from, length, LINE_FEED, this.#ends);
+    if (this.#finder === undefined) {
+      this.#found = binding.positions(handle, from, left, LINE_FEED, this.#ends);
+      // Fewer than a batch: no more follow in the stretch.
+      this.#searched = this.#found === BATCH ? this.#base + (this.#ends[BATCH - 1] as number) + 1 : this.#bytes.length;
+    } else {
+      const length = Math.min(left, CHUNK);
+      this.#found = this.#finder.find(handle, from, length);
+      this.#searched += length;
+    }
   }
 
-  /** The bytes after the last line feed. */
-  #last(): IteratorResult<Buffer, undefined> {
+  /** The bytes after the last break. */
+  #last(): IteratorResult<Line, undefined> {
     this.#done = true;
-    return this.#line < this.#bytes.length ? { done: false, value: this.#bytes.subarray(this.#line) } : DONE;
+    const start = this.#line;
+    const length = this.#bytes.length - start;
+    return length > 0 ? { done: false, value: line(this.#buffer, this.#byteOffset + start, length, this.#start + start, '') } : DONE;
   }
 }
 
 const iteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([].values())) as object;
 Object.setPrototypeOf(LineReader.prototype, iteratorPrototype);
-
-/** Positions in a stretch are 32-bit, so that is as long as a line can be. */
-function longer(size: number): number {
-  if (size < 2 ** 32) return size * 2;
-  throw new UnsupportedError('ERR_MEMMAP_LINE_TOO_LONG', `A line is longer than ${size} bytes, the most that lines() can return. Use windows() instead`);
-}

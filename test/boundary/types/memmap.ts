@@ -167,8 +167,16 @@ const position: number = file.indexOf(Buffer.from('x'), 1) + file.indexOf('x') +
 for (const window of file.windows({ size: 1, overlap: 0 })) void (window.offset + window.length);
 for (const window of file) void window.offset;
 for (const line of file.lines()) void line.toString();
+for (const line of file.lines({ offset: 1, length: 2, reverse: true, stripBom: true, breaks: 'any' })) {
+  const at: number = line.offset;
+  const terminator: '' | '\n' | '\r\n' | '\r' = line.terminator;
+  void [at, terminator, line.includes('x')];
+}
+for (const window of file.windows({ offset: 1, length: 2, size: 3, overlap: 1 })) void window.offset;
 void (file.lastIndexOf('x') + memory.lastIndexOf(10, -1) + memory.indexOf('x'));
 void (memory.toString().length + file.toString({ offset: 1, length: 2, encoding: 'hex' }).length);
+// @ts-expect-error: neither 'lf' nor 'any'
+file.lines({ breaks: 'crlf' });
 // @ts-expect-error: not an encoding
 file.toString({ encoding: 'utf9' });
 // @ts-expect-error: not bytes

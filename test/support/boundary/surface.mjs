@@ -241,7 +241,7 @@ const MAPPING = {
   ]],
 };
 const FILE_MAPPING = {
-  lines: [() => [{}], [inside]],
+  lines: [() => [{}], [zoo.range(LENGTH, { reverse: boolean, stripBom: boolean, breaks: word })]],
   count: [() => [10, {}], [integer(0, 255), inside]],
   windows: [() => [{}], [
     [
