@@ -1,6 +1,5 @@
 // Keeping the cached part of a file over a restart: dump() reports which pages are in memory,
 // restore() reads the missing ones again.
-import { statSync } from 'node:fs';
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { type Span, clippedSpans, intersectSpans, mergedSpans, spansLength, splitSpan } from '../internal/range.js';
@@ -8,7 +7,7 @@ import { invalidType, validateInteger, validateOptions } from '../internal/valid
 import { type Progress, validateBackground } from '../mem/background.js';
 import { memoryOf } from '../mem/mapping.js';
 import type { Residency } from '../mem/residency.js';
-import type { FileMapping } from './file-mapping.js';
+import { type FileMapping, statsOf } from './file-mapping.js';
 import { mapFile } from './map-file.js';
 import type { FileLike } from './open-file.js';
 import { RateLimiter, type RateOption, validateRate } from './rate-limiter.js';
@@ -156,14 +155,10 @@ export function dump(file: FileLike): CacheDump {
         `The kernel does not report which pages of '${mapping.path}' are in memory, because this process neither owns the file nor may write to it`,
       );
     }
-    return { path: mapping.path, size: mapping.length, modified: modified(mapping), runs: runsOf(residency, true) };
+    return { path: mapping.path, size: mapping.length, modified: statsOf(mapping).mtimeMs, runs: runsOf(residency, true) };
   } finally {
     mapping.close();
   }
-}
-
-function modified({ path }: FileMapping): number {
-  return statSync(path).mtimeMs;
 }
 
 /** The runs that are in memory, or those that are not. */
@@ -206,7 +201,7 @@ export async function restore(cached: CacheDump, options: RestoreOptions = {}): 
   signal?.throwIfAborted();
   const mapping = mapFile(cached.path, { noReserve: true });
   try {
-    const changed = mapping.length !== cached.size || modified(mapping) !== cached.modified;
+    const changed = mapping.length !== cached.size || statsOf(mapping).mtimeMs !== cached.modified;
     const wanted = clippedSpans(cached.runs, { offset: 0, length: mapping.length });
     const read = await new RestoreRun(mapping, absent(mapping, wanted), { rate, signal, onProgress }).run();
     return { read, present: spansLength(wanted) - read, gone: spansLength(cached.runs) - spansLength(wanted), changed };

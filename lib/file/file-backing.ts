@@ -1,4 +1,5 @@
-// FileBacking: the file behind a mapping, opened again whenever a descriptor is needed.
+// FileBacking: the file behind a mapping. It is opened again by its path whenever a descriptor is needed, unless
+// the mapping was made of a descriptor, of which it keeps a duplicate.
 import { closeSync, fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { FaultErrorKind } from '../errors.js';
@@ -11,16 +12,23 @@ import type { Pages } from '../mem/pages.js';
 import { readOnlyFile } from '../mem/protections.js';
 import type { FileBehind } from '../mem/residency.js';
 import { FileIdentity } from './file-identity.js';
-import type { FilePages, FileSource } from './open-file.js';
+import { KeptDescriptor } from './kept-descriptor.js';
+import { LayeredFile } from './layered-file.js';
+import { type FilePages, type FileSource, openFile } from './open-file.js';
 
 const { errno } = constants;
 const { MAP, O, PROT } = binding;
 
 export class FileBacking implements Backing {
+  /** Without a descriptor, which the caller may close. */
   readonly source: FileSource;
   readonly filesystem: string;
   readonly identity: FileIdentity;
   readonly #regular: boolean;
+  readonly #ofDescriptor: boolean;
+  /** While the mapping is empty: it has no pages that keep one. */
+  #kept: KeptDescriptor | undefined;
+  readonly #layered: LayeredFile | undefined;
   /** Mappings of parts of a mapping that is too long for one buffer. */
   readonly parts: () => readonly MappedMemory[];
   readonly locate: (offset: number, length: number) => Place;
@@ -31,10 +39,15 @@ export class FileBacking implements Backing {
     parts: () => readonly MappedMemory[],
     locate: (offset: number, length: number) => Place,
   ) {
-    this.source = source;
+    this.source = { ...source, fd: undefined };
+    this.#ofDescriptor = source.fd !== undefined;
+    if (source.fd !== undefined && found.handle === 0) this.#kept = new KeptDescriptor(source.fd, source.path);
     this.filesystem = found.filesystem;
     this.identity = new FileIdentity(source.path, found);
     this.#regular = found.regular;
+    // One that is open for writing is in the upper layer, where it stays.
+    const layered = found.filesystem === 'overlay' && found.regular && !this.writable;
+    this.#layered = layered ? new LayeredFile(source.path, this.identity, found.changed) : undefined;
     this.parts = parts;
     this.locate = locate;
   }
@@ -43,9 +56,38 @@ export class FileBacking implements Backing {
     return (this.source.openFlags & O.RDWR) !== 0;
   }
 
+  /** The descriptor of the file that the mapping keeps, or -1. */
+  descriptor(pages: Pages): number {
+    const { descriptor } = pages;
+    return this.#kept === undefined ? descriptor : this.#kept.fd;
+  }
+
+  /** Maps `length` bytes of the file after the mapping was empty. */
+  mapAgain(length: number, prot: number): Handle {
+    const found = openFile({ ...this.source, fd: this.#kept?.fd, prot, length });
+    this.#layered?.mapped(found.changed);
+    this.close();
+    return found.handle;
+  }
+
+  /** Unmaps all pages, and keeps the descriptor that they kept. */
+  unmap(pages: Pages, handle: Handle): void {
+    const kept = this.#ofDescriptor ? new KeptDescriptor(pages.descriptor, this.source.path) : undefined;
+    const result = binding.close(handle);
+    if (result < 0) kept?.close();
+    check(result, 'mmap');
+    this.#kept = kept;
+  }
+
+  /** Closes the descriptor of an empty mapping. */
+  close(): void {
+    this.#kept?.close();
+    this.#kept = undefined;
+  }
+
   /** Calls `act` with `lost` if the file has been replaced or removed. */
   withFile<T>(pages: Pages, act: (file: FileBehind) => T): T {
-    const { descriptor } = pages;
+    const descriptor = this.descriptor(pages);
     let fd = descriptor;
     try {
       if (fd < 0 && this.#regular) fd = this.identity.openAgain('r');
@@ -53,7 +95,7 @@ export class FileBacking implements Backing {
       return act({ fd: -1, offset: 0, lost: true });
     }
     try {
-      const offset = this.source.offset - pages.byteOffset;
+      const offset = this.#start(pages);
       return act(this.filesystem === 'hugetlbfs' ? { fd, offset, hugeSize: fstatSync(fd).blksize } : { fd, offset });
     } finally {
       if (fd !== descriptor) closeSync(fd);
@@ -97,10 +139,36 @@ export class FileBacking implements Backing {
   }
 
   restore(pages: Pages, handle: Handle, prot: number): void {
-    const { path, flags, offset, copies } = this.source;
+    const { path, flags, copies } = this.source;
     this.identity.open(pages.descriptor, this.writable ? 'r+' : 'r', (fd) => {
-      const start = offset - pages.byteOffset;
-      check(binding.restore(handle, fd, start, prot, flags & ~MAP.POPULATE, copies), 'mmap', { path });
+      check(binding.restore(handle, fd, this.#start(pages), prot, flags & ~MAP.POPULATE, copies), 'mmap', { path });
     });
+    // The descriptor may be of an older layer than the path.
+    this.#layered?.forget();
+    try {
+      this.renew(pages, prot);
+    } catch (error) {
+      // Other accesses have faulted meanwhile: check() continues to throw, and the next repair tries again.
+      if (pages.fixedUp === -1) throw error;
+    }
+  }
+
+  /** How often the pages were mapped anew because the file may have been in another layer. */
+  get renewals(): number {
+    return this.#layered?.renewals ?? 0;
+  }
+
+  renew(pages: Pages, prot: number): void {
+    const handle = pages.pinnedHandle();
+    if (this.#layered === undefined || handle === 0) return;
+    const { flags, copies } = this.source;
+    this.#layered.renew(pages.descriptor, pages.address, (fd) =>
+      binding.renew(handle, fd, this.#start(pages), prot, flags & ~MAP.POPULATE, copies),
+    );
+  }
+
+  /** Where the first page lies: bytes into the file. */
+  #start(pages: Pages): number {
+    return this.source.offset - pages.byteOffset;
   }
 }

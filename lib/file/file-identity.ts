@@ -15,6 +15,12 @@ function tryTo<T>(ask: () => T): T | undefined {
   }
 }
 
+/** A path that leads to the file. */
+interface Found {
+  readonly path: string;
+  readonly stats: Stats;
+}
+
 export class FileIdentity {
   readonly #path: string;
   readonly #file: FileId;
@@ -49,24 +55,33 @@ export class FileIdentity {
    * root (CAP_SYS_ADMIN, CAP_CHECKPOINT_RESTORE) can find it, through map_files. Otherwise undefined.
    */
   sizeOf(address: bigint): number | undefined {
-    const size = this.#sizeAt(this.#lately);
-    if (size !== undefined) return size;
+    return this.#find(address)?.stats.size;
+  }
+
+  #find(address: bigint): Found | undefined {
+    const found = this.#at(this.#lately);
+    if (found !== undefined) return found;
     const [entry] = tryTo(() => maps({ at: address }).mappings) ?? [];
     if (entry?.path === undefined) return undefined;
     const range = `${entry.start.toString(16)}-${entry.end.toString(16)}`;
-    return this.#sizeAt(entry.path) ?? this.#sizeAt(`/proc/self/map_files/${range}`);
+    return this.#at(entry.path) ?? this.#at(`/proc/self/map_files/${range}`);
   }
 
-  #sizeAt(path: string): number | undefined {
+  #at(path: string): Found | undefined {
     const stats = tryTo(() => statSync(path, { throwIfNoEntry: false }));
     if (!this.#leadsTo(stats) || !stats.isFile()) return undefined;
     this.#lately = path;
-    return stats.size;
+    return { path, stats };
+  }
+
+  /** A path that opens the file whose pages are mapped at `address`, as it is now; undefined if none does. */
+  reach(descriptor: number, address: bigint): string | undefined {
+    return descriptor >= 0 ? `/proc/self/fd/${descriptor}` : this.#find(address)?.path;
   }
 
   /** A new descriptor of the file, which the caller closes. Does not block if a pipe has replaced it. */
-  openAgain(flags: 'r' | 'r+'): number {
-    const fd = openSync(this.#path, (flags === 'r' ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY);
+  openAgain(flags: 'r' | 'r+', path: string = this.#path): number {
+    const fd = openSync(path, (flags === 'r' ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY);
     try {
       this.#verify(fstatSync(fd));
       return fd;

@@ -1,5 +1,5 @@
 // FileMapping: a mapping of a file, and ways to read it.
-import { fdatasyncSync } from 'node:fs';
+import { type Stats, fdatasyncSync } from 'node:fs';
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
@@ -27,14 +27,23 @@ export type FileAccess = 'read' | 'read-write' | 'copy-on-write';
 
 export let newFileMapping: (found: FilePages, access: FileAccess, source: FileSource, kind: BufferKind | undefined) => FileMapping;
 
+/** What the kernel knows of the file that is mapped. Throws as {@link FileMapping.size}. */
+export let statsOf: (mapping: FileMapping) => Stats;
+
 /**
  * A mapped file, or a part of one. Made by {@link mapFile}.
  *
- * It holds no descriptor, unless no path refers to the file (a memfd, an unlinked file), or it
- * is too large for one buffer of this runtime.
+ * Made of a descriptor or a FileHandle, it keeps a duplicate until `close()`, and means that file whatever
+ * happens to the path. Made of a path, it means the file there, and holds no descriptor unless it is too large
+ * for one buffer of this runtime.
+ *
+ * On overlayfs, the file system of containers, a file is copied to the upper layer when it is first opened
+ * for writing. A mapping made for reading before then shows the file as it was: `refresh()`, `copyOut()` and
+ * `copyIn()` notice, and map the file anew in place; views show it then. `check()` does not notice.
  */
 export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> extends Mapping<TArrayBuffer> {
   static {
+    statsOf = (mapping) => mapping.#file.identity.stat(mapping.#file.descriptor(mapping.#memory.pages));
     newFileMapping = (found, access, source, kind) => new FileMapping(OURS, found, access, source, kind);
   }
   /** The file, as an absolute path. */
@@ -71,11 +80,11 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
   /**
    * The length of the file now, in bytes; other processes may have changed it.
    *
-   * @throws {StateError} ERR_MEMMAP_FILE_REPLACED if the path refers to another file now
-   * @throws {SystemError} ENOENT if the file was removed
+   * @throws {StateError} ERR_MEMMAP_FILE_REPLACED if the path, if one was given, refers to another file now
+   * @throws {SystemError} ENOENT if the path was removed
    */
   size(): number {
-    return this.#file.identity.stat(this.#memory.pages.descriptor).size;
+    return statsOf(this).size;
   }
 
   /**
@@ -83,13 +92,23 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
    * after `options.length` bytes. Earlier views end if the length changes. Pages that the guard has
    * replaced show the file again, and `check()` no longer throws for them.
    *
-   * @returns whether the length changed
-   * @throws {StateError} ERR_MEMMAP_FILE_REPLACED if the path refers to another file now
+   * On overlayfs a mapping for reading is mapped anew, in place, if the inode has changed since (st_ctime), as it
+   * does when the file is copied to the upper layer. Pages that a copy-on-write mapping has written stay.
+   *
+   * @returns whether the length changed, or the file was mapped anew on overlayfs
+   * @throws {StateError} ERR_MEMMAP_FILE_REPLACED if the path refers to another file now; on overlayfs also if
+   * the file may not be opened again
    */
   refresh(): boolean {
+    const { renewals } = this.#file;
     this.#memory.repair();
     const { offset, length: asked = Infinity } = this.#file.source;
-    const available = () => Math.min(asked, Math.max(0, this.size() - offset));
+    const available = () => {
+      const length = Math.min(asked, Math.max(0, this.size() - offset));
+      // After the length was read: what is mapped then has had this length.
+      this.#renew();
+      return length;
+    };
     let tries = 0;
     for (let length = available(); length !== this.length; length = available()) {
       try {
@@ -102,7 +121,20 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
         this.#memory.repair();
       }
     }
-    return false;
+    return this.#file.renewals !== renewals;
+  }
+
+  #renew(): void {
+    for (let tries = 1; ; tries++) {
+      try {
+        this.#memory.renew();
+        return;
+      } catch (error) {
+        // Another thread has accessed bytes past the end of the file.
+        if (this.#memory.pages.fixedUp === -1 || tries === MOST_TRIES) throw error;
+        this.#memory.repair();
+      }
+    }
   }
 
   /**
@@ -119,9 +151,10 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
     this.#memory.repair();
     const end = this.#file.source.offset + length;
     const size = this.size();
+    this.#renew();
     if (end > size) {
       if (!this.#file.writable) validateInteger(length, 'length', 1, size - this.#file.source.offset);
-      this.#file.identity.open(this.#memory.pages.descriptor, 'r+', (fd) => {
+      this.#file.identity.open(this.#file.descriptor(this.#memory.pages), 'r+', (fd) => {
         check(binding.growFile(fd, size, end), 'fallocate', { path: this.path, remedy: mapRemedy(0) });
       });
     }
@@ -166,9 +199,9 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
   #setLength(length: number): void {
     const handle = this.#memory.pages.open();
     this.#memory.resize(length, () => {
-      if (handle === 0) return openFile({ ...this.#file.source, prot: this.#memory.protections.prot, length }).handle;
+      if (handle === 0) return this.#file.mapAgain(length, this.#memory.protections.prot);
       if (length === 0) {
-        check(binding.close(handle), 'mmap');
+        this.#file.unmap(this.#memory.pages, handle);
         return 0;
       }
       check(binding.resize(handle, this.byteOffset + length), 'mremap', {
@@ -228,6 +261,7 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
     if (this.closed) return;
     super.close();
     this.#closeParts();
+    this.#file.close();
   }
 
   /**

@@ -47,8 +47,10 @@ const TRANSPARENT = { transparent: true };
 
 /**
  * Maps a file or a part of it into memory, without reading or copying: mmap(2). Takes microseconds
- * whatever the size. Synchronous; the descriptor is closed before it returns. The mapping lives until
- * `close()`.
+ * whatever the size. Synchronous. The mapping lives until `close()`. Of a descriptor or FileHandle it keeps a
+ * duplicate (F_DUPFD_CLOEXEC) until then, and follows that file; of a path it keeps no descriptor, and follows
+ * the path. On overlayfs a descriptor opened for reading is opened again, through /proc/self/fd: it may be of
+ * the time before the file was copied to the upper layer.
  *
  * ```js
  * using file = mapFile('data.bin');
@@ -56,7 +58,7 @@ const TRANSPARENT = { transparent: true };
  * ```
  *
  * @throws {SystemError} as open(2) and mmap(2): ENOENT, EACCES, EISDIR, ENODEV for files that cannot be
- * mapped (/proc, pipes), ENOSPC while growing, ENOMEM at vm.max_map_count, ENOTSUP for `sync`
+ * mapped (/proc, pipes), ENOSPC while growing, ENOMEM at vm.max_map_count, ENOTSUP for `sync`, EMFILE
  * @throws {RangeError} ERR_OUT_OF_RANGE if the part lies past the end of the file
  * @throws {UnsupportedError} ERR_MEMMAP_NO_EXTERNAL_BUFFER for `buffer: 'array'` in an engine like Electron's
  */

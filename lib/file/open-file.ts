@@ -17,13 +17,16 @@ import { systemError } from '../internal/syscall.js';
 const { errno } = constants;
 const { MAP } = binding;
 
-/** A file: its path, `file:` URL, descriptor or FileHandle. The caller still owns the descriptor, and closes it. */
+/**
+ * A file: its path, `file:` URL, descriptor or FileHandle. The caller still owns the descriptor, and closes it,
+ * at any time: a mapping keeps a duplicate.
+ */
 export type FileLike = string | URL | number | FileHandle;
 
 /** All that is needed to map the same part of the same file again. */
 export interface FileSource {
   readonly path: string;
-  /** Set if the caller gave a descriptor. */
+  /** A descriptor to map: the caller's, or a duplicate that a mapping keeps. */
   readonly fd: number | undefined;
   readonly openFlags: number;
   readonly prot: number;
@@ -48,12 +51,18 @@ export interface FilePages {
   readonly filesystem: string;
   readonly device: number;
   readonly inode: number;
+  /** When the inode last changed, st_ctime in nanoseconds, as of before the file was opened for mapping. */
+  readonly changed: bigint;
 }
 
 /** Errors of drivers that refuse a private mapping; perf events and BPF maps give EINVAL. */
 const REFUSALS = new Set(['EINVAL', 'ENODEV']);
 
 const FILESYSTEM_NAME = new Map(Object.entries(binding.FILESYSTEM).map(([name, magic]) => [magic, name]));
+
+/** For EMFILE. */
+export const descriptorRemedy =
+  'A mapping made of a descriptor keeps a duplicate of it until close(): close mappings or descriptors, or raise ulimit -n. Nothing was mapped';
 
 const facts = new CallFacts(binding.FACTS.file);
 
@@ -79,16 +88,11 @@ export function locateFile(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
   }
 }
 
-/** Whether the path of a descriptor cannot be opened: a memfd, an unlinked file, a pipe. */
-function isGone(path: string): boolean {
-  return !path.startsWith('/') || path.endsWith(' (deleted)');
-}
-
 /** Opens, measures, grows and maps a file. */
 export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
   const { path, fd, openFlags, prot, flags, offset, length = -1 } = source;
-  // A file that no path refers to, or that must be mapped in pieces, keeps its descriptor.
-  const keepAbove = fd !== undefined && isGone(path) ? 0 : Math.min(BUFFER_LIMIT, Number.MAX_SAFE_INTEGER);
+  // A file that was given by a descriptor, or that must be mapped in pieces.
+  const keepAbove = fd === undefined ? Math.min(BUFFER_LIMIT, Number.MAX_SAFE_INTEGER) : 0;
   const file = fd ?? path;
   const handle = retryAfterGc(() =>
     binding.mapFile(file, openFlags, offset, length, growTo, prot, flags, at, keepAbove, facts.numbers),
@@ -98,6 +102,7 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     path,
     device: facts.get('device'),
     inode: facts.get('inode'),
+    changed: BigInt(facts.get('changedSeconds')) * 1_000_000_000n + BigInt(facts.get('changedNanoseconds')),
     filesystem: FILESYSTEM_NAME.get(filesystem) ?? `0x${filesystem.toString(16)}`,
     byteOffset: offset % binding.pageSize,
     // Huge pages cannot be moved, and drivers such as devdax have requirements on addresses.
@@ -105,7 +110,11 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     regular: isRegular(mode),
   };
   const dax = isCharacterDevice(mode) ? daxDevice(file) : undefined;
-  const remedy = (code: string) => (dax === undefined ? undefined : wholePages(code, dax)) ?? mapRemedy(flags)(code);
+  const step = binding.STEPS.mapFile[facts.get('step')] || 'mmap';
+  const remedy = (code: string) =>
+    (dax === undefined ? undefined : wholePages(code, dax)) ??
+    (fd === undefined ? undefined : withoutDescriptor(code, step)) ??
+    mapRemedy(flags)(code);
   if (handle >= 0) {
     // Linux checks only the addresses, and those that it chose itself may be aligned.
     if (dax !== undefined && (offset % dax.align !== 0 || mapped % dax.align !== 0)) {
@@ -121,7 +130,7 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
   }
   if (handle === -errno.ENODATA && mapped === 0) return { ...found, handle: 0, length: 0 };
   if (facts.get('step') === binding.STEP_RANGE) throw pastTheEnd(source, Math.max(facts.get('size'), growTo), mode);
-  throw systemError(handle, binding.STEPS.mapFile[facts.get('step')] ?? 'mmap', { path, remedy });
+  throw systemError(handle, step, { path, remedy });
 }
 
 /**
@@ -149,6 +158,13 @@ function isCharacterDevice(mode: number): boolean {
 
 function wholePages(code: string, { align }: DaxDevice): string | undefined {
   return code === 'EINVAL' ? `options.offset and options.length must be multiples of ${align}, the page size of the device` : undefined;
+}
+
+/** Why a file that is given by a descriptor could not be duplicated, or opened again on overlayfs. */
+function withoutDescriptor(code: string, call: string): string | undefined {
+  if (code === 'EMFILE' || code === 'ENFILE') return descriptorRemedy;
+  if (call !== 'open') return undefined;
+  return 'On overlayfs a descriptor is opened again, through /proc/self/fd, since it may show an older layer. Map a descriptor that was opened for reading and writing, which is always of the upper one';
 }
 
 function pastTheEnd({ path, offset, length = -1 }: FileSource, size: number, mode: number): Error {

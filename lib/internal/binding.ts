@@ -28,7 +28,7 @@ type CopyCall = (target: Target, offset: number, length: number, bytes: Uint8Arr
 type FaultKindName = 'truncated' | 'no-space' | 'memory-failure' | 'read-only' | 'no-access' | 'after-close';
 
 interface FactTables {
-  readonly file: Constants<'step' | 'size' | 'length' | 'filesystem' | 'mode' | 'device' | 'inode'>;
+  readonly file: Constants<'step' | 'size' | 'length' | 'filesystem' | 'mode' | 'device' | 'inode' | 'changedSeconds' | 'changedNanoseconds'>;
   readonly sharedMemory: Constants<'memory' | 'secret' | 'writable' | 'length' | 'pageSize' | 'seals'>;
   readonly behind: Constants<'start' | 'end' | 'inode' | 'shared' | 'writable'>;
   /** permissions: PROT, and 8: shared. */
@@ -130,6 +130,8 @@ export interface Binding {
   /** `told`: the caller reports other handlers of SIGBUS and SIGSEGV with rearmGuard(). If not, a thread looks for them. */
   watchHandlers(told: boolean): number;
   restore(handle: Handle, fd: number, offset: number, prot: number, flags: number, lostEndOnly: boolean): number;
+  /** Maps all pages anew. EBUSY while the guard has replaced some. `keepOwn`: not those that a private mapping has written. */
+  renew(handle: Handle, fd: number, offset: number, prot: number, flags: number, keepOwn: boolean): number;
   /** Bytes copied, to or from the array: fewer where the memory ends. */
   copyOut: CopyCall;
   copyIn: CopyCall;

@@ -60,6 +60,14 @@ function copy(memory: MappedMemory, offset: number, bytes: Uint8Array, writes: b
     copySecret(memory, offset, bytes, writes);
     return;
   }
+  // Read the length of the file after the copy, so that a file that shrank before or during it is noticed.
+  // Zeros that the guard put there would be copied as if they were the file.
+  const refuseLost = (copied: number): void => {
+    const backed = Math.min(memory.backed(), pages.fixedUp === -1 ? Infinity : pages.fixedUp - pages.byteOffset);
+    if (backed < offset + length) throw pages.log.error('truncated', Math.min(offset + copied, Math.max(offset, backed)));
+  };
+  if (pages.fixedUp !== -1) refuseLost(length);
+  memory.renew();
   let copied = 0;
   for (let attempt = 0; copied < length && attempt < ATTEMPTS; attempt++) {
     const at = pages.byteOffset + offset + copied;
@@ -67,10 +75,7 @@ function copy(memory: MappedMemory, offset: number, bytes: Uint8Array, writes: b
     copied += writes
       ? check(binding.copyIn(handle, at, rest.length, rest), 'process_vm_writev', { feature: 'checkedCopy' })
       : check(binding.copyOut(handle, at, rest.length, rest), 'process_vm_readv', { feature: 'checkedCopy' });
-    // Read the length of the file after the copy, so that a file that shrank before or during it is noticed.
-    // Zeros that the guard put there would be copied as if they were the file.
-    const backed = Math.min(memory.backed(), pages.fixedUp === -1 ? Infinity : pages.fixedUp - pages.byteOffset);
-    if (backed < offset + length) throw pages.log.error('truncated', Math.min(offset + copied, Math.max(offset, backed)));
+    refuseLost(copied);
   }
   // Zeros that replaced broken memory would be copied like other bytes.
   const broken = pages.log.broken();

@@ -23,6 +23,8 @@ export interface Backing {
   permit?(access: Protection): void;
   /** Maps the right pages again where the guard has replaced them. */
   restore(pages: Pages, handle: Handle, prot: number): void;
+  /** Maps the file anew if the mapping may show an older one. */
+  renew?(pages: Pages, prot: number): void;
   /** How many bytes of the mapping have memory or a file behind them now. If absent: all. */
   backed?(pages: Pages): number;
   /** Why a checked copy failed in memory that exists and may be accessed. If absent: the kernel is asked. */
@@ -150,6 +152,12 @@ export class MappedMemory {
     if (pages.fixedUp !== -1) this.backing.restore(pages, handle, prot);
     // If some pages remain lost, check() continues to throw.
     if (pages.fixedUp === -1) pages.log.forgive(counts);
+  }
+
+  /** Maps a file anew that may be in another layer now. */
+  renew(): void {
+    for (const part of this.#parts) part.renew();
+    this.backing.renew?.(this.pages, this.protections.prot);
   }
 
   /** As {@link Pages.resize}. */

@@ -17,9 +17,21 @@ using Names = std::array<const char*, N>;
 
 // Where each number stands, and its name.
 struct FileFact {
-  enum : size_t { kStep, kSize, kLength, kFilesystem, kMode, kDevice, kInode, kAll };
-  static constexpr Names<kAll> kNames = {"step", "size",   "length", "filesystem",
-                                         "mode", "device", "inode"};
+  enum : size_t {
+    kStep,
+    kSize,
+    kLength,
+    kFilesystem,
+    kMode,
+    kDevice,
+    kInode,
+    kChangedSeconds,
+    kChangedNanoseconds,
+    kAll
+  };
+  static constexpr Names<kAll> kNames = {
+      "step",   "size",  "length",         "filesystem",        "mode",
+      "device", "inode", "changedSeconds", "changedNanoseconds"};
 };
 struct SharedMemoryFact {
   enum : size_t { kMemory, kSecret, kWritable, kLength, kPageSize, kSeals, kAll };
@@ -100,9 +112,9 @@ constexpr size_t steps(Step last) {
   return static_cast<size_t>(last) + 1;
 }
 inline constexpr Names<steps(core::FileFacts::Step::kMap)> kFileSteps = {
-    "open", "fstat", "", "fallocate", "mmap"};
+    "open", "fstat", "", "fcntl", "fallocate", "mmap"};
 inline constexpr Names<steps(core::FileFacts::Step::kMap)> kMemfdSteps = {
-    "memfd_create", "fstatfs", "", "fallocate", "mmap"};
+    "memfd_create", "fstatfs", "", "", "fallocate", "mmap"};
 inline constexpr Names<steps(core::SharedMemoryStep::kName)> kSharedMemorySteps = {
     "", "fchmod", "fstat", "fallocate", "linkat"};
 inline constexpr Names<steps(core::Touched::Step::kRead)> kTouchSteps = {"stat", "open",

@@ -16,7 +16,7 @@ const SIGNATURES = {
   writeBackInstruction: '', writeBack: RANGE, census: '', sweep: '', reserve: 'newLength',
   arrayBuffer: 'handle newLength', sharedBuffer: 'handle newLength', overlay: 'handle over', hasExternalShared: '', detach: 'buffer', collect: '',
   guardEnabled: '', disableGuard: '', rearmGuard: '', watchHandlers: 'boolean', missingOfGuard: '', holdCounts: 'handle', dropCounts: 'countsId', faults: 'countsId faults',
-  faultCounter: '', fixedUp: 'handle', restore: 'handle fd offset prot mapFlags boolean',
+  faultCounter: '', fixedUp: 'handle', restore: 'handle fd offset prot mapFlags boolean', renew: 'handle fd offset prot mapFlags boolean',
   copyOut: `${RANGE} bytes`, copyIn: `${RANGE} bytes`, onFault: 'callback',
   munmap: RANGE, mprotect: `${RANGE} prot`, msync: `${RANGE} flags`, madvise: `${RANGE} advice`, mlock: RANGE, mlock2: `${RANGE} flags`,
   munlock: RANGE, mseal: `${RANGE} sealFlags`, mremap: `${RANGE} newLength remapFlags address`, mincore: `${RANGE} vec`,

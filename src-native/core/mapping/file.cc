@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
 
+#include <cstdio>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -143,11 +144,25 @@ Errno look_at(int fd, OpenFile& file) {
   file.status.st_mode = found.stx_mode;
   file.status.st_dev = makedev(found.stx_dev_major, found.stx_dev_minor);
   file.status.st_ino = found.stx_ino;
+  file.status.st_ctim = {found.stx_ctime.tv_sec,
+                         static_cast<long>(found.stx_ctime.tv_nsec)};
   const uint64_t mount = sys::mount_of(found);
   if (mounts.find(mount, file)) return {};
   if (Errno error = ask_filesystem(fd, file); error.failed()) return error;
   mounts.note(mount, file);
   return {};
+}
+
+// A descriptor of a file of overlayfs that was opened for reading maps what the file was
+// then, even after the file was copied to the upper layer and written there. One that is
+// opened now maps what it is. Opening a file for writing copies it.
+Result<sys::UniqueFd> open_present_layer(int fd) {
+  Result<int> flags = sys::fcntl_getfl(fd);
+  if (!flags) return flags.error();
+  if ((*flags & O_ACCMODE) != O_RDONLY) return sys::UniqueFd();
+  char path[32];
+  std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  return open_file(path, O_RDONLY);
 }
 
 // `opened`: the descriptor, if it is ours to keep; `fd` the same, or the caller's.
@@ -163,6 +178,8 @@ Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& 
   facts.filesystem = file.filesystem;
   facts.device = status.st_dev;
   facts.inode = status.st_ino;
+  facts.changed_seconds = status.st_ctim.tv_sec;
+  facts.changed_nanoseconds = status.st_ctim.tv_nsec;
   if (S_ISDIR(status.st_mode)) return Errno{EISDIR};
   if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) return Errno{ENODEV};
   // The files of /proc and /sys have no size and no pages; they can only be read.
@@ -180,6 +197,24 @@ Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& 
     if (facts.length > end - request.offset) return Errno{ERANGE};
   } else if (request.length < 0) {
     return Errno{ERANGE};  // a device has no end to map up to
+  }
+
+  if (facts.filesystem == OVERLAYFS_SUPER_MAGIC && sized) {
+    facts.step = Step::kOpen;
+    Result<sys::UniqueFd> present = open_present_layer(fd);
+    if (!present && !opened.valid()) return present.error();
+    if (present && present->valid()) {
+      opened = std::move(*present);
+      fd = opened.get();
+    }
+  }
+  const bool kept = request.keep_above == 0 ||
+                    (request.keep_above > 0 && facts.length > request.keep_above);
+  if (kept && !opened.valid()) {
+    facts.step = Step::kKeep;
+    Result<sys::UniqueFd> copy = sys::dup(fd);
+    if (!copy) return copy.error();
+    opened = std::move(*copy);
   }
 
   facts.step = Step::kGrow;
@@ -213,14 +248,7 @@ Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& 
   if (fixed && round_up(pages.length, page_size()) % unit != 0) return undo({EINVAL});
   Result<Mapping> mapping = Mapping::create(pages);
   if (!mapping) return undo(mapping.error());
-  if (request.keep_above >= 0 && facts.length > request.keep_above) {
-    if (!opened.valid()) {
-      Result<sys::UniqueFd> copy = sys::dup(fd);
-      if (!copy) return undo(copy.error());
-      opened = std::move(*copy);
-    }
-    mapping->keep(std::move(opened));
-  }
+  if (kept) mapping->keep(std::move(opened));
   return mapping;
 }
 

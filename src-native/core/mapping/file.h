@@ -21,13 +21,14 @@ struct FileRequest {
   int prot = 0;
   int flags = 0;  // of mmap(2)
   void* address = nullptr;
-  int64_t keep_above = -1;  // keep a descriptor for mappings longer than this; -1: never
+  int64_t keep_above = -1;  // keep a descriptor for mappings longer than this; -1: never;
+                            // 0: always, and fail without one, even if nothing is mapped
 };
 
 // What stopped map_file, or what it found.
 struct FileFacts {
   // The call that failed. kRange is no call: offset or length lies past the end.
-  enum class Step : int { kOpen, kStat, kRange, kGrow, kMap };
+  enum class Step : int { kOpen, kStat, kRange, kKeep, kGrow, kMap };
   Step step = Step::kOpen;
   int64_t size = 0;         // bytes in the file, after growing
   int64_t length = 0;       // bytes mapped, as asked
@@ -35,6 +36,10 @@ struct FileFacts {
   mode_t mode = 0;          // of what kind it is: stat(2) st_mode
   uint64_t device = 0;
   uint64_t inode = 0;
+  // When the inode last changed, stat(2) st_ctim, as of before the file was opened for
+  // mapping.
+  int64_t changed_seconds = 0;
+  int64_t changed_nanoseconds = 0;
 };
 
 // The mapping covers whole pages, from the one that holds `offset`. A request for zero

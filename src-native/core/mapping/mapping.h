@@ -88,6 +88,10 @@ class Mapping {
     bool lost_end_only = false;
   };
   sys::Errno restore(const Source& source, int prot);
+  // Maps all pages anew from source.file, in place. `keep_own`: pages that a private
+  // mapping has written stay what they are. EBUSY, and nothing has happened, while the
+  // guard has replaced some. After another error some pages may be the old ones still.
+  sys::Errno renew(const Source& source, int prot, bool keep_own);
 
   // Whether the guard has replaced pages that are not back yet, and where the lost end of
   // the file begins: bytes from the first page, SIZE_MAX if nothing is lost.
@@ -102,7 +106,8 @@ class Mapping {
   // Closes the pages that are of this mapping: others may have been placed among them.
   sys::Errno vacate();
   // What restore() does with the pages of [start, end).
-  sys::Errno restore_from(const Source& source, int prot, uintptr_t start, uintptr_t end);
+  sys::Errno restore_from(const Source& source, int prot, uintptr_t start, uintptr_t end,
+                          bool keep_own = false);
   void restore_blocks(const Source& source, uintptr_t end);
   // The descriptor that the guard may ask; -1: none.
   void show_fd(int fd);

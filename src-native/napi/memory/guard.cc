@@ -95,6 +95,18 @@ Napi::Value restore(const Napi::CallbackInfo& info) {
   return to_js(info.Env(), mapping->restore(source, int32(info[3])));
 }
 
+// renew(handle, fd, offset, prot, flags, keepOwn) -> 0 | -errno
+Napi::Value renew(const Napi::CallbackInfo& info) {
+  core::Mapping* mapping = mapping_of(info);
+  if (mapping == nullptr) return number(info.Env(), -kNotOurs);
+  core::Mapping::Source source;
+  source.file = int32(info[1]);
+  source.offset = int64(info[2]);
+  source.flags = int32(info[4]);
+  const bool keep_own = info[5].As<Napi::Boolean>().Value();
+  return to_js(info.Env(), mapping->renew(source, int32(info[3]), keep_own));
+}
+
 // copyOut(target, offset, length, to: Uint8Array), copyIn(target, offset, length, from)
 // -> bytes copied | -errno. Fewer than asked where the memory could not be reached.
 template <auto kCall>
@@ -130,6 +142,7 @@ void export_guard(Napi::Env env, Napi::Object exports) {
   add<faults>(env, exports, "faults");
   add<fixed_up>(env, exports, "fixedUp");
   add<restore>(env, exports, "restore");
+  add<renew>(env, exports, "renew");
   add<copy<sys::process_vm_readv>>(env, exports, "copyOut");
   add<copy<sys::process_vm_writev>>(env, exports, "copyIn");
 }

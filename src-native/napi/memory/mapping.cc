@@ -68,6 +68,8 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
   out[FileFact::kMode] = static_cast<double>(facts.mode);
   out[FileFact::kDevice] = static_cast<double>(facts.device);
   out[FileFact::kInode] = static_cast<double>(facts.inode);
+  out[FileFact::kChangedSeconds] = static_cast<double>(facts.changed_seconds);
+  out[FileFact::kChangedNanoseconds] = static_cast<double>(facts.changed_nanoseconds);
   return handle_or_error(info.Env(), std::move(mapping));
 }
 

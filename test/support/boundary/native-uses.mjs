@@ -8,7 +8,7 @@ const LENGTH = 2 ** 16;
 export function makeThings(binding, path, key) {
   const { MAP, PROT, O, MFD } = binding;
   const map = (length = LENGTH) => binding.map(0n, length, PROT.READ | PROT.WRITE, MAP.SHARED | MAP.ANONYMOUS, -1, 0);
-  const mapFile = (facts = new Float64Array(7)) =>
+  const mapFile = (facts = new Float64Array(Object.keys(binding.FACTS.file).length)) =>
     binding.mapFile(path, O.RDWR | O.CLOEXEC, 0, -1, -1, PROT.READ | PROT.WRITE, MAP.SHARED, 0n, 0, facts);
   const memory = map();
   const file = mapFile();
@@ -89,6 +89,7 @@ export function uses(binding, { path, key, map, mapFile, memory, file, fd, serve
     faults: () => binding.faults(0, numbers),
     faultCounter: () => binding.faultCounter(),
     fixedUp: () => binding.fixedUp(file),
+    renew: () => binding.renew(file, fd, 0, PROT.READ | PROT.WRITE, MAP.SHARED, false),
     restore: () => binding.restore(file, fd, 0, PROT.READ | PROT.WRITE, MAP.SHARED, true),
     copyOut: () => binding.copyOut(memory, 0, bytes.length, bytes),
     copyIn: () => binding.copyIn(memory, 0, bytes.length, bytes),
