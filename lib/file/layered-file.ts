@@ -9,6 +9,9 @@ import type { FileIdentity } from './file-identity.js';
 
 const { errno } = constants;
 
+/** Errors after which it would be no use to try again. */
+const REFUSED = new Set(['EACCES', 'EPERM', 'ENOENT']);
+
 export class LayeredFile {
   readonly #path: string;
   readonly #identity: FileIdentity;
@@ -61,7 +64,8 @@ export class LayeredFile {
     try {
       return this.#identity.openAgain('r', path);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (!REFUSED.has(code)) throw error;
       throw this.#stale(`it could not be opened again (${code}): map it again`);
     }
   }

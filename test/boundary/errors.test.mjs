@@ -235,6 +235,7 @@ describe('Errors', () => {
       'ENOENT connect': () => connect(file('nothing')),
       'EPIPE sendmsg': 'it takes a peer that goes: see test/shm/socket/send-fds.test.mjs',
       'ECONNRESET recv': 'it takes a peer that goes: see test/shm/socket/send-fds.test.mjs',
+      'EMFILE fcntl': 'the fixture no-descriptor-left does it',
       'EMFILE recvmsg': 'the fixture few-descriptors does it',
       'ENOMEM mmap': () => mapAnonymous({ length: 2 ** 50, noReserve: true }),
       'EEXIST mmap': () => mapAnonymous({ length: 4096, address: foreign(), placement: 'fixed' }),

@@ -168,7 +168,8 @@ describe('FileMapping', () => {
       const path = file('asked', 'abcdef');
       const mapping = mapFile(path, { length: 4 });
       writeElsewhere(path, 6, 'ghi');
-      assert.equal(mapping.refresh(), false);
+      // overlayfs may have put the file elsewhere, and then it is mapped anew.
+      assert.equal(mapping.refresh(), mapping.filesystem === 'overlay');
       truncateElsewhere(path, 2);
       assert.equal(mapping.refresh(), true);
       assert.equal(mapping.bytes.toString(), 'ab');

@@ -33,7 +33,8 @@ describe('refresh() after a file shrank and grew again', () => {
     it(`shows the file again, and what is written to it later: ${access}`, () => {
       const { path, mapping, bytes } = shrunkAndGrown({ access });
       assert.equal(tail(bytes), '\0\0\0', 'zeros until then');
-      assert.equal(mapping.refresh(), false);
+      // overlayfs may have put the file elsewhere, and then it is mapped anew.
+      assert.equal(mapping.refresh(), mapping.filesystem === 'overlay' && access !== 'read-write');
       mapping.check();
       assert.equal(tail(bytes), 'new');
       writeElsewhere(path, LENGTH - 3, Buffer.from('two'));
