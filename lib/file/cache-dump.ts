@@ -2,8 +2,9 @@
 // restore() reads the missing ones again.
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
+import { type PathName, validateFileName } from '../internal/path.js';
 import { type Span, clippedSpans, intersectSpans, mergedSpans, spansLength, splitSpan } from '../internal/range.js';
-import { invalidType, validateInteger, validateOptions } from '../internal/validate.js';
+import { invalidType, invalidValue, validateInteger, validateOptions } from '../internal/validate.js';
 import { type Progress, validateBackground } from '../mem/background.js';
 import { memoryOf } from '../mem/mapping.js';
 import type { Residency } from '../mem/residency.js';
@@ -17,6 +18,8 @@ import { PIECE, touchPart } from './touch-call.js';
 export interface CacheDump {
   /** The absolute path of the file. */
   readonly path: string;
+  /** The bytes of the path in base64, if they are not UTF-8: `path` then has U+FFFD in their place. */
+  readonly pathBytes?: string | undefined;
   /** Bytes in the file. */
   readonly size: number;
   /** When the file was last changed: milliseconds since 1970. */
@@ -155,10 +158,19 @@ export function dump(file: FileLike): CacheDump {
         `The kernel does not report which pages of '${mapping.path}' are in memory, because this process neither owns the file nor may write to it`,
       );
     }
-    return { path: mapping.path, size: mapping.length, modified: statsOf(mapping).mtimeMs, runs: runsOf(residency, true) };
+    return { ...pathsOf(mapping), size: mapping.length, modified: statsOf(mapping).mtimeMs, runs: runsOf(residency, true) };
   } finally {
     mapping.close();
   }
+}
+
+function pathsOf({ path }: FileMapping): Pick<CacheDump, 'path' | 'pathBytes'> {
+  return typeof path === 'string' ? { path } : { path: path.toString(), pathBytes: path.toString('base64') };
+}
+
+/** The path of a dump, from its bytes if it has them. */
+function pathIn({ path, pathBytes }: CacheDump): PathName {
+  return pathBytes === undefined ? path : Buffer.from(pathBytes, 'base64');
 }
 
 /** The runs that are in memory, or those that are not. */
@@ -166,9 +178,16 @@ function runsOf({ runs }: Residency, inMemory: boolean): Span[] {
   return mergedSpans(runs.filter(({ resident }) => resident === inMemory));
 }
 
+function validateBase64(value: unknown): void {
+  if (typeof value !== 'string') throw invalidType('cached.pathBytes', 'of type string', value);
+  if (Buffer.from(value, 'base64').toString('base64') !== value) throw invalidValue('cached.pathBytes', 'must be a path in base64', value);
+  validateFileName(Buffer.from(value, 'base64'), 'cached.pathBytes');
+}
+
 function validateDump(cached: unknown): asserts cached is CacheDump {
-  validateOptions<CacheDump>(cached, ['path', 'size', 'modified', 'runs'], 'cached');
+  validateOptions<CacheDump>(cached, ['path', 'pathBytes', 'size', 'modified', 'runs'], 'cached');
   if (typeof cached.path !== 'string') throw invalidType('cached.path', 'of type string', cached.path);
+  if (cached.pathBytes !== undefined) validateBase64(cached.pathBytes);
   validateInteger(cached.size, 'cached.size');
   if (typeof cached.modified !== 'number') throw invalidType('cached.modified', 'of type number', cached.modified);
   if (!Array.isArray(cached.runs)) throw invalidType('cached.runs', 'an Array', cached.runs);
@@ -199,7 +218,7 @@ export async function restore(cached: CacheDump, options: RestoreOptions = {}): 
   const { rate, signal, onProgress } = validateBackground(options, ['rate', 'signal', 'onProgress']);
   validateRate(rate);
   signal?.throwIfAborted();
-  const mapping = mapFile(cached.path, { noReserve: true });
+  const mapping = mapFile(pathIn(cached), { noReserve: true });
   try {
     const changed = mapping.length !== cached.size || statsOf(mapping).mtimeMs !== cached.modified;
     const wanted = clippedSpans(cached.runs, { offset: 0, length: mapping.length });

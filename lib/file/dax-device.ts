@@ -1,6 +1,7 @@
 // Persistent memory as a character device, devdax: its length and alignment. The kernel checks these
 // only when a page is accessed, or returns EINVAL without a reason.
 import { fstatSync, statSync } from 'node:fs';
+import type { PathName } from '../internal/path.js';
 import { readNumber } from '../internal/kernel-files.js';
 
 /** A devdax device. All in bytes. */
@@ -18,7 +19,7 @@ function numbersOf(rdev: bigint): string {
 }
 
 /** Undefined for any other file, or if sysfs is not mounted. */
-export function daxDevice(file: string | number): DaxDevice | undefined {
+export function daxDevice(file: PathName | number): DaxDevice | undefined {
   const stats = typeof file === 'number' ? fstatSync(file, { bigint: true }) : statSync(file, { bigint: true });
   if (!stats.isCharacterDevice()) return undefined;
   const folder = `/sys/dev/char/${numbersOf(stats.rdev)}`;

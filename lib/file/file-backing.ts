@@ -5,6 +5,7 @@ import { constants } from 'node:os';
 import type { FaultErrorKind } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import { PROTECTION, type Protection } from '../internal/enums.js';
+import { shownPath } from '../internal/path.js';
 import { check, systemError } from '../internal/syscall.js';
 import { FileLease, type Lease } from '../internal/lease.js';
 import { type Backing, type MappedMemory, type Place, leaseOfDescriptor } from '../mem/mapped-memory.js';
@@ -114,7 +115,7 @@ export class FileBacking implements Backing {
     if (copies || !this.#regular) return undefined;
     if (pages.descriptor >= 0) return leaseOfDescriptor(pages, offset);
     try {
-      return new FileLease(this.identity.openAgain('r'), closeSync, offset, path);
+      return new FileLease(this.identity.openAgain('r'), closeSync, offset, shownPath(path));
     } catch {
       return undefined;
     }

@@ -2,6 +2,7 @@
 import { type Stats, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
 import { StateError } from '../errors.js';
 import { type FileId, areOf } from '../internal/file-id.js';
+import { type PathName, shownPath } from '../internal/path.js';
 import { maps } from '../mem/maps/maps.js';
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
@@ -17,17 +18,17 @@ function tryTo<T>(ask: () => T): T | undefined {
 
 /** A path that leads to the file. */
 interface Found {
-  readonly path: string;
+  readonly path: PathName;
   readonly stats: Stats;
 }
 
 export class FileIdentity {
-  readonly #path: string;
+  readonly #path: PathName;
   readonly #file: FileId;
   /** A path that referred to the file when last checked. */
-  #lately: string;
+  #lately: PathName;
 
-  constructor(path: string, file: FileId) {
+  constructor(path: PathName, file: FileId) {
     this.#path = path;
     this.#file = file;
     this.#lately = path;
@@ -41,7 +42,7 @@ export class FileIdentity {
     if (this.#leadsTo(stats)) return stats;
     throw new StateError(
       'ERR_MEMMAP_FILE_REPLACED',
-      `'${this.#path}' is now another file than the one that was mapped: map it again to see the new one`,
+      `'${shownPath(this.#path)}' is now another file than the one that was mapped: map it again to see the new one`,
     );
   }
 
@@ -67,7 +68,7 @@ export class FileIdentity {
     return this.#at(entry.path) ?? this.#at(`/proc/self/map_files/${range}`);
   }
 
-  #at(path: string): Found | undefined {
+  #at(path: PathName): Found | undefined {
     const stats = tryTo(() => statSync(path, { throwIfNoEntry: false }));
     if (!this.#leadsTo(stats) || !stats.isFile()) return undefined;
     this.#lately = path;
@@ -75,12 +76,12 @@ export class FileIdentity {
   }
 
   /** A path that opens the file whose pages are mapped at `address`, as it is now; undefined if none does. */
-  reach(descriptor: number, address: bigint): string | undefined {
+  reach(descriptor: number, address: bigint): PathName | undefined {
     return descriptor >= 0 ? `/proc/self/fd/${descriptor}` : this.#find(address)?.path;
   }
 
   /** A new descriptor of the file, which the caller closes. Does not block if a pipe has replaced it. */
-  openAgain(flags: 'r' | 'r+', path: string = this.#path): number {
+  openAgain(flags: 'r' | 'r+', path: PathName = this.#path): number {
     const fd = openSync(path, (flags === 'r' ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY);
     try {
       this.#verify(fstatSync(fd));

@@ -46,8 +46,8 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
     statsOf = (mapping) => mapping.#file.identity.stat(mapping.#file.descriptor(mapping.#memory.pages));
     newFileMapping = (found, access, source, kind) => new FileMapping(OURS, found, access, source, kind);
   }
-  /** The file, as an absolute path. */
-  readonly path: string;
+  /** The file, as an absolute path: a Buffer if it is not UTF-8. */
+  readonly path: string | Buffer;
   /**
    * The file system's type, for example `'ext4'`. On `'nfs'`, `'cifs'` and `'fuse'` other
    * machines may change the file without this mapping seeing it.

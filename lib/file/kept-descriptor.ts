@@ -1,5 +1,6 @@
 // KeptDescriptor: the file of a mapping made of a descriptor, while the mapping is empty. Otherwise the addon
 // keeps the descriptor with the pages.
+import { type PathName, shownPath } from '../internal/path.js';
 import { binding } from '../internal/binding.js';
 import { type FileId, identify, leadsTo, verified } from '../internal/file-id.js';
 import { disown, forsake, own } from '../internal/owned-fd.js';
@@ -11,9 +12,9 @@ export class KeptDescriptor {
   readonly #file: FileId;
 
   /** Duplicates `fd`. @throws {SystemError} EMFILE, EBADF */
-  constructor(fd: number, path: string) {
+  constructor(fd: number, path: PathName) {
     const remedy = (code: string) => (code === 'EMFILE' ? descriptorRemedy : undefined);
-    this.#fd = check(binding.dupFd(fd), 'fcntl', { path, remedy });
+    this.#fd = check(binding.dupFd(fd), 'fcntl', { path: shownPath(path), remedy });
     own(this, this.#fd);
     this.#file = identify(this.#fd);
   }

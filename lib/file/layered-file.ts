@@ -4,6 +4,7 @@
 import { closeSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { StateError } from '../errors.js';
+import { type PathName, shownPath } from '../internal/path.js';
 import { check } from '../internal/syscall.js';
 import type { FileIdentity } from './file-identity.js';
 
@@ -13,14 +14,14 @@ const { errno } = constants;
 const REFUSED = new Set(['EACCES', 'EPERM', 'ENOENT']);
 
 export class LayeredFile {
-  readonly #path: string;
+  readonly #path: PathName;
   readonly #identity: FileIdentity;
   /** st_ctime in nanoseconds, as of before the file was opened that is mapped now. */
   #changed: bigint;
   /** How often it was mapped anew. */
   renewals = 0;
 
-  constructor(path: string, identity: FileIdentity, changed: bigint) {
+  constructor(path: PathName, identity: FileIdentity, changed: bigint) {
     this.#path = path;
     this.#identity = identity;
     this.#changed = changed;
@@ -52,7 +53,7 @@ export class LayeredFile {
     try {
       const result = map(fd);
       if (result === -errno.EBUSY) throw this.#stale('pages of it were replaced after faults: call refresh()');
-      check(result, 'mmap', { path: this.#path });
+      check(result, 'mmap', { path: shownPath(this.#path) });
     } finally {
       closeSync(fd);
     }
@@ -60,7 +61,7 @@ export class LayeredFile {
     this.renewals += 1;
   }
 
-  #open(path: string): number {
+  #open(path: PathName): number {
     try {
       return this.#identity.openAgain('r', path);
     } catch (error) {
@@ -71,7 +72,7 @@ export class LayeredFile {
   }
 
   #stale(why: string): StateError {
-    const message = `'${this.#path}' has changed on overlayfs, where it may be in another layer now than the one that is mapped, and ${why}`;
+    const message = `'${shownPath(this.#path)}' has changed on overlayfs, where it may be in another layer now than the one that is mapped, and ${why}`;
     return new StateError('ERR_MEMMAP_FILE_REPLACED', message);
   }
 }

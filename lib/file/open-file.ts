@@ -2,15 +2,16 @@
 import { readlinkSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { constants } from 'node:os';
-import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isUint8Array } from 'node:util/types';
 import { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { CallFacts } from '../internal/call-facts.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
 import { retryAfterGc } from '../internal/gc.js';
+import { type PathName, absolutePath, pathName, shownPath, validateFileName } from '../internal/path.js';
 import { mapRemedy } from '../internal/remedy.js';
-import { invalidType, invalidValue, outOfRange, validateFd, validatePath } from '../internal/validate.js';
+import { invalidType, invalidValue, outOfRange, validateFd } from '../internal/validate.js';
 import { type DaxDevice, daxDevice } from './dax-device.js';
 import { systemError } from '../internal/syscall.js';
 
@@ -18,14 +19,14 @@ const { errno } = constants;
 const { MAP } = binding;
 
 /**
- * A file: its path, `file:` URL, descriptor or FileHandle. The caller still owns the descriptor, and closes it,
- * at any time: a mapping keeps a duplicate.
+ * A file: its path, also as the bytes of a name that is not UTF-8; its `file:` URL, descriptor or FileHandle. The
+ * caller still owns the descriptor, and closes it, at any time: a mapping keeps a duplicate.
  */
-export type FileLike = string | URL | number | FileHandle;
+export type FileLike = string | Uint8Array | URL | number | FileHandle;
 
 /** All that is needed to map the same part of the same file again. */
 export interface FileSource {
-  readonly path: string;
+  readonly path: PathName;
   /** A descriptor to map: the caller's, or a duplicate that a mapping keeps. */
   readonly fd: number | undefined;
   readonly openFlags: number;
@@ -41,6 +42,7 @@ export interface FileSource {
 
 /** The parts of a new mapping of a file. */
 export interface FilePages {
+  /** For messages. */
   readonly path: string;
   readonly handle: number;
   readonly byteOffset: number;
@@ -68,10 +70,10 @@ const facts = new CallFacts(binding.FACTS.file);
 
 /** The path to open, or the descriptor and the path by which it was opened. */
 export function locateFile(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
-  if (file instanceof URL || typeof file === 'string') {
-    const name = typeof file === 'string' ? file : fileURLToPath(file);
-    validatePath(name, 'file');
-    return { path: isAbsolute(name) ? name : resolve(name), fd: undefined };
+  if (file instanceof URL || typeof file === 'string' || isUint8Array(file)) {
+    const name = file instanceof URL ? nameOf(file) : file;
+    validateFileName(name, 'file');
+    return { path: absolutePath(typeof name === 'string' ? name : pathName(name)), fd: undefined };
   }
   let fd: unknown = file;
   if (typeof file === 'object' && file !== null && 'fd' in file) {
@@ -82,9 +84,24 @@ export function locateFile(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
   if (typeof fd !== 'number') throw invalidType('file', 'a path, a file: URL, a descriptor or a FileHandle', file);
   validateFd(fd, 'file');
   try {
-    return { path: readlinkSync(`/proc/self/fd/${fd}`), fd };
+    return { path: pathName(readlinkSync(`/proc/self/fd/${fd}`, { encoding: 'buffer' })), fd };
   } catch {
     throw systemError(-errno.EBADF, 'fstat');
+  }
+}
+
+/** The path of a `file:` URL, whose escapes may be any bytes. */
+function nameOf(url: URL): PathName {
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    // Checks everything else about the URL.
+    const valid = new URL(url.href);
+    valid.pathname = url.pathname.replace(/%[89a-f][0-9a-f]/gi, '');
+    fileURLToPath(valid);
+    const bytes = url.pathname.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+    return pathName(Buffer.from(bytes, 'latin1'));
   }
 }
 
@@ -99,7 +116,7 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
   );
   const [mapped, filesystem, mode] = [facts.get('length'), facts.get('filesystem'), facts.get('mode')];
   const found = {
-    path,
+    path: shownPath(path),
     device: facts.get('device'),
     inode: facts.get('inode'),
     changed: BigInt(facts.get('changedSeconds')) * 1_000_000_000n + BigInt(facts.get('changedNanoseconds')),
@@ -168,8 +185,9 @@ function withoutDescriptor(code: string, call: string): string | undefined {
 }
 
 function pastTheEnd({ path, offset, length = -1 }: FileSource, size: number, mode: number): Error {
-  if (!isRegular(mode) && length === -1) return invalidValue('options.length', `must be given to map the device '${path}', which has no length`, undefined);
-  const wayOut = isRegular(mode) ? `(${size} bytes in '${path}'; grow it with options.size)` : `(${size} bytes in '${path}')`;
+  if (!isRegular(mode) && length === -1) return invalidValue('options.length', `must be given to map the device '${shownPath(path)}', which has no length`, undefined);
+  const where = `${size} bytes in '${shownPath(path)}'`;
+  const wayOut = isRegular(mode) ? `(${where}; grow it with options.size)` : `(${where})`;
   if (offset > size) return outOfRange('options.offset', `<= ${size}, the size of the file ${wayOut}`, offset);
   return outOfRange('options.length', `<= ${size - offset}, the bytes of the file after offset ${offset} ${wayOut}`, length);
 }

@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { type Handle, binding } from '../internal/binding.js';
 import { HUGE_PAGES } from '../internal/enums.js';
 import { showAs } from '../internal/inspect.js';
+import { shownPath } from '../internal/path.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { OURS, invalidType, invalidValue, outOfRange, validateInteger, validateMultiple, validateOurs } from '../internal/validate.js';
 import { type AnonymousOptions, placeAnonymous } from '../mem/anonymous.js';
@@ -124,7 +125,7 @@ function lengthOf(file: FileLike, offset: number, size = 0): number {
   // If there is no file, open(2) will report it.
   if (now === undefined && size === 0) return 1;
   const has = Math.max(size, now ?? 0);
-  if (offset >= has) throw outOfRange('what.offset', `< ${has}, the size of the file '${path}'`, offset);
+  if (offset >= has) throw outOfRange('what.offset', `< ${has}, the size of the file '${shownPath(path)}'`, offset);
   return has - offset;
 }
 

@@ -1,6 +1,7 @@
 // One call of the thread pool that reads files into the page cache, and its results.
 import type { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
+import { shownPath } from '../internal/path.js';
 import type { Span } from '../internal/range.js';
 import { check, systemError } from '../internal/syscall.js';
 
@@ -13,9 +14,9 @@ const { errno: ERRNO, step: STEP, size: SIZE, present: PRESENT, read: READ, devi
 export const FIELDS: number = Object.keys(binding.FACTS.touched).length;
 
 /** The result for one file. */
-export interface TouchedFile {
+export interface TouchedFile<Path extends string | Uint8Array = string> {
   /** The path as it was given. */
-  readonly path: string;
+  readonly path: Path;
   /** Bytes in the file. */
   readonly size: number;
   /** Bytes of the part that were in memory; undefined if the kernel does not report it: before Linux 6.5, and for files of other users. */
@@ -26,18 +27,24 @@ export interface TouchedFile {
   readonly error?: SystemError;
 }
 
+/** The bytes of the paths, a NUL after each. */
+function listOf(paths: readonly (string | Uint8Array)[]): Uint8Array {
+  if (paths.every((path) => typeof path === 'string')) return Buffer.from(`${paths.join('\0')}\0`);
+  return Buffer.concat(paths.flatMap((path) => [typeof path === 'string' ? Buffer.from(path) : path, Uint8Array.of(0)]));
+}
+
 /** @returns FIELDS numbers for each file that it got to */
-export async function touchAll(paths: readonly string[], { offset, length }: Span, budget: number): Promise<Float64Array> {
-  return check(await binding.touchAsync(Buffer.from(`${paths.join('\0')}\0`), offset, length, budget), 'touch');
+export async function touchAll(paths: readonly (string | Uint8Array)[], { offset, length }: Span, budget: number): Promise<Float64Array> {
+  return check(await binding.touchAsync(listOf(paths), offset, length, budget), 'touch');
 }
 
 /** Reads the part of the file, at most a piece, into memory and waits for it. */
-export async function touchPart(path: string, part: Span): Promise<TouchedFile> {
+export async function touchPart<Path extends string | Uint8Array>(path: Path, part: Span): Promise<TouchedFile<Path>> {
   return touchedIn(await touchAll([path], part, PIECE), 0, path);
 }
 
 /** The result for file number `i` of a call. */
-export function touchedIn(found: Float64Array, i: number, path: string): TouchedFile {
+export function touchedIn<Path extends string | Uint8Array>(found: Float64Array, i: number, path: Path): TouchedFile<Path> {
   const at = i * FIELDS;
   // One by one, not by destructuring: this is most of what a cached file costs here.
   const errno = found[at + ERRNO] ?? 0;
@@ -45,7 +52,7 @@ export function touchedIn(found: Float64Array, i: number, path: string): Touched
   const present = found[at + PRESENT] ?? 0;
   const read = found[at + READ] ?? 0;
   const known = { path, size, present: present < 0 ? undefined : present, read };
-  return errno === 0 ? known : { ...known, error: systemError(errno, binding.STEPS.touch[found[at + STEP] ?? 0] ?? 'read', { path }) };
+  return errno === 0 ? known : { ...known, error: systemError(errno, binding.STEPS.touch[found[at + STEP] ?? 0] ?? 'read', { path: shownPath(path) }) };
 }
 
 /** The identity of file number `i` of a call, if it has several names. */

@@ -1,14 +1,15 @@
 // Reads files into the page cache: many small ones per call, and large ones piece by piece, in a
 // few calls of the thread pool at a time.
 import { binding } from '../internal/binding.js';
+import { validateFileName } from '../internal/path.js';
 import type { Range, Span } from '../internal/range.js';
-import { invalidType, validateFunction, validateInteger, validatePath } from '../internal/validate.js';
+import { invalidType, validateFunction, validateInteger } from '../internal/validate.js';
 import { type Progress, validateBackground } from '../mem/background.js';
 import { type RateOption, RateLimiter, validateRate, wholePages } from './rate-limiter.js';
 import { FIELDS, PIECE, type TouchedFile, identityIn, readIn, touchedIn, touchAll } from './touch-call.js';
 
 /** The result of {@link touch} for one file. */
-export interface Touched extends TouchedFile {
+export interface Touched<Path extends string | Uint8Array = string> extends TouchedFile<Path> {
   /** Pages in the requested part of the file. */
   readonly pages: number;
   /** For a file with several names (hard links): 'device:inode', the same for each name. */
@@ -30,13 +31,13 @@ export interface TouchTotals {
 }
 
 /** The progress of a large file, in bytes of the requested part. */
-export interface TouchProgress extends Progress {
+export interface TouchProgress<Path extends string | Uint8Array = string> extends Progress {
   /** The path as it was given. */
-  readonly path: string;
+  readonly path: Path;
 }
 
 /** Options of {@link touch}. */
-export interface TouchOptions extends RateOption {
+export interface TouchOptions<Path extends string | Uint8Array = string> extends RateOption {
   /** Where to start in each file, in bytes; shorter files are not read. @default 0 */
   readonly offset?: number | undefined;
   /** Bytes to read of each file; fewer if it ends before. @default to its end */
@@ -44,9 +45,9 @@ export interface TouchOptions extends RateOption {
   /** Stops after the pieces under way, and at once during a pause of `rate`; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Called once for each file when it is done; `index` is its place in `files`. */
-  readonly onFile?: ((touched: Touched, index: number) => void) | undefined;
+  readonly onFile?: ((touched: Touched<Path>, index: number) => void) | undefined;
   /** Called after each piece of a file with several: 4 MiB each, less if the rate is low. */
-  readonly onProgress?: ((progress: TouchProgress) => void) | undefined;
+  readonly onProgress?: ((progress: TouchProgress<Path>) => void) | undefined;
 }
 
 /** Files in a call: enough to make the cost of the call itself small. */
@@ -56,15 +57,15 @@ const BATCH = 64;
 const AT_ONCE = 4;
 
 /** Files of one call. */
-interface Batch {
-  readonly paths: readonly string[];
+interface Batch<Path> {
+  readonly paths: readonly Path[];
   /** The index of the first. */
   readonly index: number;
 }
 
 /** A file of several pieces. */
-interface Large {
-  readonly path: string;
+interface Large<Path> {
+  readonly path: Path;
   readonly index: number;
   readonly identity: string | undefined;
   readonly size: number;
@@ -78,26 +79,28 @@ interface Large {
   failed?: true;
 }
 
-type ResolvedTouchOptions = { readonly [Name in Exclude<keyof TouchOptions, keyof Range>]: TouchOptions[Name] | undefined };
+type ResolvedTouchOptions<Path extends string | Uint8Array> = {
+  readonly [Name in Exclude<keyof TouchOptions, keyof Range>]: TouchOptions<Path>[Name] | undefined;
+};
 
 /** One call of touch(). */
-class TouchRun {
-  readonly #files: Iterator<string>;
+class TouchRun<Path extends string | Uint8Array> {
+  readonly #files: Iterator<Path>;
   readonly #part: Span;
-  readonly #options: ResolvedTouchOptions;
+  readonly #options: ResolvedTouchOptions<Path>;
   readonly #limiter: RateLimiter | undefined;
   readonly #piece: number;
   readonly #batch: number;
-  readonly #large: Large[] = [];
+  readonly #large: Large<Path>[] = [];
   /** Files that a call did not get to. */
-  readonly #left: Batch[] = [];
+  readonly #left: Batch<Path>[] = [];
   /** Files taken from the iterator, which may have come to its end. */
   #taken = 0;
   #atEnd = false;
   #stopped = false;
   readonly #totals = { files: 0, failed: 0, bytes: 0, present: 0, read: 0 };
 
-  constructor(files: Iterable<string>, part: Span, options: ResolvedTouchOptions) {
+  constructor(files: Iterable<Path>, part: Span, options: ResolvedTouchOptions<Path>) {
     this.#files = files[Symbol.iterator]();
     this.#part = part;
     this.#options = options;
@@ -139,8 +142,8 @@ class TouchRun {
     return batch && this.#touchFiles(batch);
   }
 
-  #take(): Batch | undefined {
-    const paths: string[] = [];
+  #take(): Batch<Path> | undefined {
+    const paths: Path[] = [];
     const index = this.#taken;
     while (paths.length < this.#batch && !this.#atEnd) {
       const next = this.#next();
@@ -150,19 +153,19 @@ class TouchRun {
     return paths.length === 0 ? undefined : { paths, index };
   }
 
-  #next(): string | undefined {
+  #next(): Path | undefined {
     // An iterator that throws must not be called again, not even its return().
     this.#atEnd = true;
     const { done, value } = this.#files.next();
     if (done === true) return undefined;
     this.#atEnd = false;
-    validatePath(value, `files[${this.#taken}]`);
+    validateFileName(value, `files[${this.#taken}]`);
     this.#taken += 1;
     return value;
   }
 
   /** Reads the first piece of each file, which is all of most files. */
-  async #touchFiles({ paths, index }: Batch): Promise<void> {
+  async #touchFiles({ paths, index }: Batch<Path>): Promise<void> {
     const { offset, length } = this.#part;
     const first = Math.min(length, this.#upTo(offset));
     const found = await this.#call(paths, offset, first);
@@ -170,7 +173,7 @@ class TouchRun {
     const count = found.length / FIELDS;
     if (count < paths.length) this.#left.push({ paths: paths.slice(count), index: index + count });
     for (let i = 0; i < count; i++) {
-      const touched = touchedIn(found, i, paths[i] ?? '');
+      const touched = touchedIn(found, i, paths[i] as Path);
       const identity = identityIn(found, i);
       const part = { offset, length: Math.max(0, Math.min(length, touched.size - offset)) };
       if (touched.error === undefined && part.length > first) {
@@ -184,7 +187,7 @@ class TouchRun {
     }
   }
 
-  async #touchPiece(large: Large): Promise<void> {
+  async #touchPiece(large: Large<Path>): Promise<void> {
     const { path, index, identity, part, size } = large;
     const offset = part.offset + large.next;
     const length = Math.min(part.length - large.next, this.#upTo(offset));
@@ -207,7 +210,7 @@ class TouchRun {
     this.#tell({ path, size, present: large.present, read: large.read, ...(error && { error }) }, part, index, identity);
   }
 
-  #drop(large: Large): void {
+  #drop(large: Large<Path>): void {
     const at = this.#large.indexOf(large);
     if (at !== -1) this.#large.splice(at, 1);
   }
@@ -217,14 +220,14 @@ class TouchRun {
     return this.#piece - (offset % binding.pageSize);
   }
 
-  async #call(paths: readonly string[], offset: number, length: number): Promise<Float64Array> {
+  async #call(paths: readonly Path[], offset: number, length: number): Promise<Float64Array> {
     const begun = performance.now();
     const found = await touchAll(paths, { offset, length }, this.#piece);
     this.#limiter?.consume(readIn(found), begun);
     return found;
   }
 
-  #tell(touched: TouchedFile, part: Span, index: number, identity: string | undefined): void {
+  #tell(touched: TouchedFile<Path>, part: Span, index: number, identity: string | undefined): void {
     const totals = this.#totals;
     totals.files += 1;
     totals.failed += touched.error === undefined ? 0 : 1;
@@ -240,7 +243,7 @@ class TouchRun {
     onFile(ordinary ? told : { ...told, ...(identity !== undefined && { identity }), ...(error && { error }) }, index);
   }
 
-  #tellProgress({ path, done, part }: Large): void {
+  #tellProgress({ path, done, part }: Large<Path>): void {
     this.#options.onProgress?.({ path, done, total: part.length });
   }
 }
@@ -249,9 +252,9 @@ function pagesOf({ offset, length }: Span): number {
   return length === 0 ? 0 : wholePages((offset % binding.pageSize) + length) / binding.pageSize;
 }
 
-function validateFiles(files: unknown): asserts files is Iterable<string> {
+function validateFiles(files: unknown): asserts files is Iterable<string | Uint8Array> {
   if (Array.isArray(files)) {
-    for (const [index, file] of (files as unknown[]).entries()) validatePath(file, `files[${index}]`);
+    for (const [index, file] of (files as unknown[]).entries()) validateFileName(file, `files[${index}]`);
     return;
   }
   const iterable = typeof files === 'object' && files !== null && Symbol.iterator in files;
@@ -264,7 +267,7 @@ function validateFiles(files: unknown): asserts files is Iterable<string> {
  * that cannot be read is reported to `onFile` and counted, and does not stop the others: ENOENT, EACCES,
  * EISDIR for a folder, EINVAL for other files that are not regular (fifos and devices are never opened), EIO.
  *
- * `files` is an array or another iterable of paths: a generator that walks folders runs while the files
+ * `files` is an array or another iterable of paths, strings or bytes: a generator that walks folders runs while the files
  * it has found are read. If it throws, the call stops, as with `signal`.
  *
  * Which pages are missing is known since Linux 6.5 (cachestat(2)), for files that the user owns or may
@@ -278,7 +281,7 @@ function validateFiles(files: unknown): asserts files is Iterable<string> {
  * @throws {RangeError} ERR_OUT_OF_RANGE
  * @throws whatever `files`, `onFile` or `onProgress` throws, which stops the call as `signal` does
  */
-export async function touch(files: Iterable<string>, options: TouchOptions = {}): Promise<TouchTotals> {
+export async function touch<Path extends string | Uint8Array>(files: Iterable<Path>, options: TouchOptions<Path> = {}): Promise<TouchTotals> {
   validateFiles(files);
   const known = ['offset', 'length', 'rate', 'signal', 'onFile', 'onProgress'] as const;
   const { offset = 0, length = Number.MAX_SAFE_INTEGER, rate, signal, onFile, onProgress } = validateBackground(options, known);

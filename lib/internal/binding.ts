@@ -18,6 +18,9 @@ export type CountsId = number;
  */
 export type Target = Handle | Uint8Array | bigint;
 
+/** A path, its bytes, or a descriptor. */
+export type NativeFile = string | Uint8Array | number;
+
 export type Constants<Name extends string> = Readonly<Record<Name, number>>;
 
 type RangeCall = (target: Target, offset: number, length: number) => number;
@@ -54,7 +57,7 @@ export interface Binding {
   map(address: bigint, length: number, prot: number, flags: number, fd: number, offset: number): Handle;
   /** Fills `facts`: FACTS.file. */
   mapFile(
-    file: string | number,
+    file: NativeFile,
     openFlags: number,
     offset: number,
     length: number,
@@ -91,7 +94,7 @@ export interface Binding {
    * As residency(), for a file that is not mapped. -errno if only a mapping can answer, or give the right error.
    * `length` -1: to the end of the file. Writes the length into `facts`.
    */
-  residencyOf(file: string | number, offset: number, length: number, facts: Float64Array): Float64Array | number;
+  residencyOf(file: NativeFile, offset: number, length: number, facts: Float64Array): Float64Array | number;
   /** The instruction that writes cache lines back to persistent memory, if there is one. */
   writeBackInstruction(): string | undefined;
   /** Bytes, not pages. Only with a {@link writeBackInstruction}. */

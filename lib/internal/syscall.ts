@@ -2,10 +2,11 @@
 import { SystemError, UnsupportedError } from '../errors.js';
 import { binding } from './binding.js';
 import { type FeatureName, lacks } from './features.js';
+import { type PathName, shownPath } from './path.js';
 
 /** What an error says besides the number. */
 export interface ErrorContext {
-  readonly path?: string;
+  readonly path?: PathName;
   /** What the call needs of the kernel: if the kernel lacks it, the error is ERR_MEMMAP_UNSUPPORTED. */
   readonly feature?: FeatureName;
   /** A sentence for the error `code`, or undefined. Called only after a failure. */
@@ -42,7 +43,8 @@ export function foreignAddress(message: string): RangeError {
 /** The SystemError for -errno. */
 export function systemError(result: number, call: string, about: ErrorContext = {}): SystemError {
   const { errno, syscall, context } = failureOf(result, call, about);
-  return new SystemError(errno, syscall, context);
+  const { path, remedy } = context;
+  return new SystemError(errno, syscall, { ...(path !== undefined && { path: shownPath(path) }), ...(remedy && { remedy }) });
 }
 
 /** The error for -errno: an UnsupportedError if the kernel lacks the feature that the call needs. */

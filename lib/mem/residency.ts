@@ -1,6 +1,6 @@
 // Which pages of a mapping are in memory, and in what state, from every source the kernel has:
 // mincore(2), cachestat(2), /proc/self/pagemap and PAGEMAP_SCAN, move_pages(2).
-import { binding } from '../internal/binding.js';
+import { type NativeFile, binding } from '../internal/binding.js';
 import { parseList, readNumber, readText } from '../internal/kernel-files.js';
 import type { Span } from '../internal/range.js';
 import type { Pages } from './pages.js';
@@ -207,7 +207,7 @@ const facts = new Float64Array(1);
  * The same for bytes [offset, offset + length) of a file without mapping it, which takes a fifth of the time; length -1:
  * to its end. Undefined if only a mapping can answer, or give the right error.
  */
-export function unmappedResidency(file: string | number, offset: number, length: number): Residency | undefined {
+export function unmappedResidency(file: NativeFile, offset: number, length: number): Residency | undefined {
   const numbers = binding.residencyOf(file, offset, length, facts);
   if (typeof numbers === 'number') return undefined;
   const range = { offset, length: facts[0] ?? 0 };

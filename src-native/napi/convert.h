@@ -66,6 +66,13 @@ std::span<T> elements(const Napi::Value& value) {
   return {static_cast<T*>(data), length};
 }
 
+// A path: of a string, or the bytes of a name that may not be UTF-8.
+inline std::string path_of(const Napi::Value& value) {
+  if (value.IsString()) return value.As<Napi::String>().Utf8Value();
+  const auto bytes = elements<uint8_t>(value);
+  return {bytes.begin(), bytes.end()};
+}
+
 // A new typed array; no value where none can be made.
 template <typename T>
 Napi::Value new_array(napi_env env, const std::vector<T>& numbers) {

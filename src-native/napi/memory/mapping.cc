@@ -37,18 +37,17 @@ Napi::Value reserve(const Napi::CallbackInfo& info) {
   return handle_or_error(info.Env(), core::Mapping::reserve(size(info[0])));
 }
 
-// mapFile(path | fd, openFlags, offset, length, growTo, prot, flags, address, keepAbove,
+// mapFile(path | its bytes | fd, openFlags, offset, length, growTo, prot, flags, address, keepAbove,
 //         facts: FileFact) -> handle | -errno
 Napi::Value map_file(const Napi::CallbackInfo& info) {
   const auto out = elements<double>(info[9]);
   if (out.size() < FileFact::kAll) return number(info.Env(), -EINVAL);
   core::FileRequest request;
-  std::string path;
-  if (info[0].IsString()) {
-    path = info[0].As<Napi::String>().Utf8Value();
-    request.path = path.c_str();
-  } else {
+  const std::string path = path_of(info[0]);
+  if (info[0].IsNumber()) {
     request.fd = int32(info[0]);
+  } else {
+    request.path = path.c_str();
   }
   request.open_flags = int32(info[1]);
   request.offset = int64(info[2]);

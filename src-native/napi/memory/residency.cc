@@ -40,18 +40,17 @@ Napi::Value residency(const Napi::CallbackInfo& info) {
   return to_array(info.Env(), *found);
 }
 
-// residencyOf(path | fd, offset, length, facts: Float64Array) -> as residency(). facts:
+// residencyOf(path | its bytes | fd, offset, length, facts: Float64Array) -> as residency(). facts:
 // the length, of which -1 means to the end of the file.
 Napi::Value residency_of(const Napi::CallbackInfo& info) {
   const auto facts = elements<double>(info[3]);
   if (facts.empty()) return number(info.Env(), -EINVAL);
   core::FileQuestion question;
-  std::string path;
-  if (info[0].IsString()) {
-    path = info[0].As<Napi::String>().Utf8Value();
-    question.path = path.c_str();
-  } else {
+  const std::string path = path_of(info[0]);
+  if (info[0].IsNumber()) {
     question.fd = int32(info[0]);
+  } else {
+    question.path = path.c_str();
   }
   question.offset = int64(info[1]);
   question.length = int64(info[2]);

@@ -104,7 +104,7 @@ const closed: boolean = mapping.closed;
 const buffer: ArrayBuffer | SharedArrayBuffer = mapping.buffer;
 const bytes: Buffer = mapping.bytes;
 const fd: number | undefined = memory.fd;
-const path: string = file.path;
+const path: string | Buffer = file.path;
 
 // @ts-expect-error: read-only
 mapping.length = 1;

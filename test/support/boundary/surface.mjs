@@ -142,8 +142,8 @@ const WRITE_EXEC = [
   [{ length: 4096, access: 'read-write-execute', allowWriteExec: false }, 'ERR_MEMMAP_WRITE_EXEC'],
 ];
 const FILES = [
-  ...zoo.each(zoo.TYPE, [undefined, null, true, 1n, {}, [], Symbol('zoo'), () => 'x', { fd: '3' }, Buffer.from('x')]),
-  ...zoo.each(zoo.VALUE, ['', 'a\0b', new URL('file:///etc/passwd%00x')]),
+  ...zoo.each(zoo.TYPE, [undefined, null, true, 1n, {}, [], Symbol('zoo'), () => 'x', { fd: '3' }, new Uint16Array(1)]),
+  ...zoo.each(zoo.VALUE, ['', 'a\0b', Buffer.alloc(0), Buffer.from('a\0b'), new URL('file:///etc/passwd%00x')]),
   ...zoo.each(zoo.RANGE, [NaN, -1, 1.5, 2 ** 31, 2 ** 32 + 4096, Infinity]),
   [new URL('http://localhost/'), 'ERR_INVALID_URL_SCHEME'],
   [Object.defineProperty({}, 'fd', { get() { throw zoo.BOOM; }, enumerable: true }), 'BOOM'],
