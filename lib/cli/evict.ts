@@ -7,6 +7,7 @@ import { type Residency, SystemError, residencyOf } from '../index.js';
 import { FADV, PAGE_SIZE, cachestat, posix_fadvise } from '../sys/index.js';
 import { acts, describe, newCommand } from './common/command.js';
 import { messageOf } from './common/exit.js';
+import { pathNamed } from './common/names.js';
 import { ProgressBar } from './common/progress.js';
 import { formatBytes, formatCount, formatFiles, formatTime } from './common/units.js';
 import { type Target, type TargetOptions, Targets, clip, withTargets } from './common/targets.js';
@@ -99,7 +100,7 @@ function unchanged(fd: number, part: MissingPart): MissingPart[] {
 const writeOut = promisify(fdatasync);
 
 async function evictFile({ path }: Target, bytes: MissingPart, sync: boolean): Promise<Evicted> {
-  const fd = openSync(path, 'r');
+  const fd = openSync(pathNamed(path), 'r');
   try {
     const part = wholePages(bytes);
     const before = count(fd, part);
@@ -187,7 +188,7 @@ async function evictTargets(terminal: Terminal, paths: string[], options: EvictO
   const bar = new ProgressBar(terminal, 'evicting', 0);
   const fail = (path: string, error: unknown): void => {
     sums.failed += 1;
-    bar.aside(() => terminal.complain(`${path}: ${messageOf(error)}`));
+    bar.aside(() => terminal.complainOf(path, messageOf(error)));
   };
   const interrupted = await untilInterrupted(bar, async (signal) => {
     for (const target of new Targets(paths, options, fail)) {

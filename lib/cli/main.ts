@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The executable.
+import { argumentsOf } from './common/names.js';
 import { run } from './run.js';
 import { Terminal } from './common/terminal.js';
 
@@ -9,4 +10,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
-process.exitCode = await run(process.argv.slice(2), new Terminal());
+process.exitCode = await run(argumentsOf(process.argv), new Terminal());

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { type TouchProgress, type Touched, touch } from '../index.js';
 import { acts, describe, newCommand } from './common/command.js';
 import { UsageError, messageOf } from './common/exit.js';
+import { nameOf, pathNamed } from './common/names.js';
 import { ProgressBar } from './common/progress.js';
 import { formatBytes, formatCount, formatFiles, formatTime, parseSize } from './common/units.js';
 import { type TargetOptions, Targets, clip, withTargets } from './common/targets.js';
@@ -61,16 +62,17 @@ class TouchJob {
 
   fail(path: string, error: unknown): void {
     this.failed += 1;
-    this.bar.aside(() => this.#terminal.complain(`${path}: ${messageOf(error)}`));
+    this.bar.aside(() => this.#terminal.complainOf(path, messageOf(error)));
   }
 
   #count(path: string, done: number): void {
     this.bar.advance(done - (this.#counted.get(path) ?? 0));
   }
 
-  progress({ path, done }: TouchProgress): void {
-    this.#count(path, done);
-    this.#counted.set(path, done);
+  progress({ path, done }: TouchProgress<string | Uint8Array>): void {
+    const name = nameOf(path);
+    this.#count(name, done);
+    this.#counted.set(name, done);
   }
 
   /** Whether the file was counted before under another name. */
@@ -82,10 +84,11 @@ class TouchJob {
   }
 
   /** Called when a file is done. `length`: bytes of the requested part. */
-  end({ path, read, present = 0, identity, error }: Touched, length: number): void {
+  end({ path, read, present = 0, identity, error }: Touched<string | Uint8Array>, length: number): void {
     const again = this.#again(identity);
-    this.#count(path, again ? 0 : length);
-    this.#counted.delete(path);
+    const name = nameOf(path);
+    this.#count(name, again ? 0 : length);
+    this.#counted.delete(name);
     if (again) {
       this.#found -= 1;
       return;
@@ -93,7 +96,7 @@ class TouchJob {
     this.sums.read += read;
     this.sums.present += present;
     if (error !== undefined) {
-      this.fail(path, error);
+      this.fail(name, error);
       return;
     }
     this.sums.files += 1;
@@ -121,12 +124,12 @@ async function touchTargets(terminal: Terminal, paths: string[], options: TouchC
   const work = new TouchJob(terminal, hardLinks);
   const targets = new Targets(paths, options, (path, error) => work.fail(path, error));
   /** Further files are searched for while the first are read. Only the bar needs their sizes before. */
-  function* found(): Generator<string, void, undefined> {
+  function* found(): Generator<string | Buffer, void, undefined> {
     for (const { path, size } of terminal.showsProgress ? targets : targets.unseen()) {
       const part = size === undefined ? { length: 0 } : clip({ size }, range);
       if (part === undefined) continue;
       work.find(part.length);
-      yield path;
+      yield pathNamed(path);
     }
   }
   const interrupted = await untilInterrupted(work.bar, async (signal) => {

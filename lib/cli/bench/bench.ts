@@ -9,6 +9,7 @@ import { mapFile } from '../../index.js';
 import { type Contest, type Ground, QUESTIONS, type Way } from './workloads.js';
 import { acts, describe, newCommand } from '../common/command.js';
 import { EXIT, UsageError, interruptible } from '../common/exit.js';
+import { jsonPath, pathNamed, textOf } from '../common/names.js';
 import { formatBytes } from '../common/units.js';
 import type { Terminal } from '../common/terminal.js';
 
@@ -65,7 +66,9 @@ interface Result {
 function bench(terminal: Terminal, { json = false, file }: BenchOptions): Promise<number> {
   if (file !== undefined) validateFile(file);
   return interruptible(async (signal) => {
-    const directory = mkdtempSync(join(file === undefined ? tmpdir() : dirname(file), '.memmap-bench-'));
+    const prefix = pathNamed(join(file === undefined ? tmpdir() : dirname(file), '.memmap-bench-'));
+    // Its type lacks the Buffer that Node takes.
+    const directory = textOf(mkdtempSync(prefix as string, 'buffer'));
     try {
       const path = file ?? (await makeFile(join(directory, 'read.bin'), terminal, signal));
       const machine = machineOf(path);
@@ -76,13 +79,13 @@ function bench(terminal: Terminal, { json = false, file }: BenchOptions): Promis
       return EXIT.done;
     } finally {
       status(terminal, '');
-      rmSync(directory, { recursive: true, force: true });
+      rmSync(pathNamed(directory), { recursive: true, force: true });
     }
   });
 }
 
 function validateFile(path: string): void {
-  const found = statSync(path);
+  const found = statSync(pathNamed(path));
   if (!found.isFile()) throw new UsageError(`${path} is not a file`);
   if (found.size < SMALLEST) throw new UsageError(`${path} has ${formatBytes(found.size)}: it must have at least ${formatBytes(SMALLEST)}`);
   if (found.size > LARGEST) throw new UsageError(`${path} has ${formatBytes(found.size)}: it may have at most ${formatBytes(LARGEST)}`);
@@ -95,7 +98,7 @@ function status(terminal: Terminal, text: string): void {
 
 async function makeFile(path: string, terminal: Terminal, signal: AbortSignal): Promise<string> {
   const numbers = Float64Array.from({ length: BLOCK / Float64Array.BYTES_PER_ELEMENT }, (_none, index) => index / 7);
-  const fd = openSync(path, 'wx');
+  const fd = openSync(pathNamed(path), 'wx');
   try {
     for (let at = 0; at < SIZE; at += BLOCK) {
       status(terminal, `writing ${path}: ${formatBytes(at)} of ${formatBytes(SIZE)}`);
@@ -112,7 +115,7 @@ async function makeFile(path: string, terminal: Terminal, signal: AbortSignal): 
 /** Reads the file into the page cache, so that no measured round waits for the disk. */
 async function warm(path: string, signal: AbortSignal): Promise<void> {
   const block = Buffer.allocUnsafe(BLOCK);
-  const fd = openSync(path, 'r');
+  const fd = openSync(pathNamed(path), 'r');
   try {
     while (readSync(fd, block) > 0) {
       await turn();
@@ -191,7 +194,7 @@ interface Machine {
 }
 
 function machineOf(path: string): Machine {
-  const file = mapFile(path);
+  const file = mapFile(pathNamed(path));
   const { filesystem, length: size } = file;
   file.close();
   return {
@@ -201,7 +204,7 @@ function machineOf(path: string): Machine {
     kernel: release(),
     node: process.version,
     load: loadavg()[0] ?? 0,
-    file: { path, size, filesystem },
+    file: { ...jsonPath(path), size, filesystem },
   };
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { mapFile, residencyOf } from '../../index.js';
 import { Channel } from '../../shm/index.js';
+import { pathNamed } from '../common/names.js';
 import type { PeerData } from './peer.js';
 
 /** The worker that receives messages: a separate file of the bundle, wherever this module is. */
@@ -56,7 +57,8 @@ function anywhere(times: number, limit: number, use: (at: number) => void): void
   }
 }
 
-function opening({ path }: Ground): Contest {
+function opening({ path: name }: Ground): Contest {
+  const path = pathNamed(name);
   return {
     title: 'open, read a byte',
     operations: 1,
@@ -73,7 +75,8 @@ function opening({ path }: Ground): Contest {
   };
 }
 
-function reading({ path }: Ground): Contest {
+function reading({ path: name }: Ground): Contest {
+  const path = pathNamed(name);
   const file = mapFile(path);
   const words = Math.floor(file.length / WORD);
   const view = file.view(Float64Array, { count: words });
@@ -108,7 +111,8 @@ function reading({ path }: Ground): Contest {
   };
 }
 
-function counting({ path }: Ground): Contest {
+function counting({ path: name }: Ground): Contest {
+  const path = pathNamed(name);
   return {
     title: 'count lines',
     operations: 1,
@@ -135,7 +139,7 @@ function counting({ path }: Ground): Contest {
 
 /** A file on the disk, mapped and as a descriptor. */
 function written(directory: string): { view: Float64Array; fd: number; flush: () => void; end: () => void } {
-  const path = join(directory, 'written.bin');
+  const path = pathNamed(join(directory, 'written.bin'));
   writeFileSync(path, Buffer.alloc(SCRATCH_SIZE));
   const file = mapFile(path, { access: 'read-write' });
   const fd = openSync(path, 'r+');
@@ -234,7 +238,7 @@ function messaging(): Contest {
 }
 
 function asking({ path }: Ground): Contest {
-  return { title: 'which pages are in memory', operations: 1, ours: { name: 'residencyOf', run: () => residencyOf(path).resident } };
+  return { title: 'which pages are in memory', operations: 1, ours: { name: 'residencyOf', run: () => residencyOf(pathNamed(path)).resident } };
 }
 
 /** In the order in which they run. Each opens its files when its turn comes. */

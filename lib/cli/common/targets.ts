@@ -3,6 +3,7 @@ import { type Stats, lstatSync, readFileSync, readdirSync, statSync } from 'node
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { UsageError } from './exit.js';
+import { pathNamed, textOf } from './names.js';
 import { type ByteRange, parseRange, parseSize } from './units.js';
 
 /** The options that choose files. */
@@ -71,7 +72,7 @@ function listed({ batch, null: separated = false }: TargetOptions): string[] {
     if (separated) throw new UsageError('--null requires --batch');
     return [];
   }
-  const text = readFileSync(batch === '-' ? 0 : batch, 'utf8');
+  const text = textOf(readFileSync(batch === '-' ? 0 : pathNamed(batch)));
   return text.split(separated ? '\0' : '\n').filter((line) => line !== '');
 }
 
@@ -125,7 +126,7 @@ export class Targets {
 
   #stat(path: string, follow: boolean): Stats | undefined {
     try {
-      return follow ? statSync(path) : lstatSync(path);
+      return follow ? statSync(pathNamed(path)) : lstatSync(pathNamed(path));
     } catch (error) {
       this.#complain(path, error);
       return undefined;
@@ -153,7 +154,7 @@ export class Targets {
     if (this.#again(found)) return;
     let entries;
     try {
-      entries = readdirSync(directory, { withFileTypes: true });
+      entries = entriesOf(directory);
     } catch (error) {
       this.#complain(directory, error);
       return;
@@ -181,6 +182,26 @@ export class Targets {
       }
     }
   }
+}
+
+interface Entry {
+  readonly name: string;
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+}
+
+function entriesOf(directory: string): readonly Entry[] {
+  const path = pathNamed(directory);
+  const entries = readdirSync(path, { withFileTypes: true });
+  if (entries.every(({ name }) => !name.includes('\uFFFD'))) return entries;
+  // Slower: some names are not UTF-8.
+  return readdirSync(path, { withFileTypes: true, encoding: 'buffer' }).map((entry) => ({
+    name: textOf(entry.name),
+    isFile: () => entry.isFile(),
+    isDirectory: () => entry.isDirectory(),
+    isSymbolicLink: () => entry.isSymbolicLink(),
+  }));
 }
 
 /** The part of a file in `range`; undefined if the file ends before it. */

@@ -1,6 +1,7 @@
 // Standard output and error of a command, and what they can show.
 import type { WriteStream } from 'node:tty';
 import pc from 'picocolors';
+import { bytesOf, harmless, quoted, withoutPath } from './names.js';
 
 type Colors = ReturnType<typeof pc.createColors>;
 
@@ -60,7 +61,17 @@ export class Terminal {
 
   /** Writes to standard output. */
   write(text: string): void {
-    this.#out.write(text);
+    this.#out.write(text.isWellFormed() ? text : bytesOf(text));
+  }
+
+  /** The name of a file for standard output: quoted on a terminal if it needs that, otherwise its bytes. */
+  name(path: string): string {
+    return isScreen(this.#out) ? quoted(path) : path;
+  }
+
+  #report(text: string): void {
+    if (isScreen(this.#err)) this.#err.write(harmless(text));
+    else this.#err.write(text.isWellFormed() ? text : bytesOf(text));
   }
 
   line(text = ''): void {
@@ -73,12 +84,23 @@ export class Terminal {
 
   /** Reports a failure on standard error. */
   complain(text: string): void {
-    this.#err.write(`memmap: ${text}\n`);
+    this.#report(`memmap: ${text}\n`);
+  }
+
+  /** Reports that the file failed. */
+  complainOf(path: string, message: string): void {
+    const [shown, isPlain] = [isScreen(this.#err) ? quoted(path) : path, quoted(path) === path];
+    this.complain(`${shown}: ${isPlain ? message : withoutPath(message, path)}`);
+  }
+
+  /** Writes a note about the file. */
+  noteOf(path: string, text: string): void {
+    this.note(`${isScreen(this.#err) ? quoted(path) : path}: ${text}`);
   }
 
   /** Writes a note to standard error. */
   note(text: string): void {
-    this.#err.write(`${text}\n`);
+    this.#report(`${text}\n`);
   }
 }
 

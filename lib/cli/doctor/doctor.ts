@@ -6,6 +6,7 @@ import type { Finding, Level } from './checks/finding.js';
 import { readFacts } from './read-facts.js';
 import { acts, describe, newCommand } from '../common/command.js';
 import { EXIT } from '../common/exit.js';
+import { quoted } from '../common/names.js';
 import type { Terminal } from '../common/terminal.js';
 
 interface DoctorOptions {
@@ -38,7 +39,7 @@ export function doctorCommand(terminal: Terminal): Command {
 }
 
 function doctor(terminal: Terminal, paths: readonly string[], { json = false, verbose = false }: DoctorOptions): number {
-  const facts = readFacts(paths);
+  const facts = readFacts(paths, json ? quoted : (path) => terminal.name(path));
   const findings = findingsOf(facts);
   if (json) terminal.json(asJson(facts, findings));
   else report(findings, verbose, terminal);

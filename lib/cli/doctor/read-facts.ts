@@ -2,6 +2,7 @@
 import { readFileSync, realpathSync, statfsSync } from 'node:fs';
 import { features, hugePagePools, numaNodes } from '../../index.js';
 import { messageOf } from '../common/exit.js';
+import { pathNamed, textOf } from '../common/names.js';
 import type { Facts, GroupFact, PlaceFact } from './checks/facts.js';
 
 function readText(path: string): string {
@@ -64,10 +65,10 @@ function mountOf(path: string, all: readonly Mount[]): Mount | undefined {
 
 const NOWHERE = { type: '', magic: 0, mount: '', readOnly: false, dax: false, size: 0, free: 0, inodes: 0, freeInodes: 0 };
 
-function placeFact(path: string, all: readonly Mount[]): PlaceFact {
+function placeFact(name: string, all: readonly Mount[], path = name): PlaceFact {
   try {
-    const { type: magic, bsize, blocks, bavail, files, ffree } = statfsSync(path);
-    const mount = mountOf(realpathSync(path), all);
+    const { type: magic, bsize, blocks, bavail, files, ffree } = statfsSync(pathNamed(name));
+    const mount = mountOf(textOf(realpathSync(pathNamed(name), 'buffer')), all);
     const options = mount?.options ?? [];
     return {
       path,
@@ -82,7 +83,7 @@ function placeFact(path: string, all: readonly Mount[]): PlaceFact {
       freeInodes: ffree,
     };
   } catch (error) {
-    return { path, ...NOWHERE, error: messageOf(error).replace(/, statfs '.*$/, '') };
+    return { path, ...NOWHERE, error: messageOf(error).replace(/, statfs '.*$/s, '') };
   }
 }
 
@@ -115,8 +116,8 @@ function groupFact(): GroupFact | undefined {
   return found.reduce<GroupFact | undefined>((least, one) => (least === undefined || one.limit - one.current < least.limit - least.current ? one : least), undefined);
 }
 
-/** Reads all facts, including those of the file systems of these paths. */
-export function readFacts(paths: readonly string[]): Facts {
+/** Reads all facts, including those of the file systems of these paths. `shown`: how findings name them. */
+export function readFacts(paths: readonly string[], shown: (path: string) => string): Facts {
   const meminfo = readText('/proc/meminfo');
   const all = mounts();
   const { guard, kernel, supports } = features();
@@ -145,6 +146,6 @@ export function readFacts(paths: readonly string[]): Facts {
     supports,
     guard,
     ringsDisabled: readNumber('/proc/sys/kernel/io_uring_disabled'),
-    places: paths.map((path) => placeFact(path, all)),
+    places: paths.map((path) => placeFact(path, all, shown(path))),
   };
 }

@@ -5,6 +5,7 @@ import { type CacheDump, dump } from '../../index.js';
 import { acts, describe, newCommand } from '../common/command.js';
 import { DumpWriter } from './file.js';
 import { UsageError, messageOf } from '../common/exit.js';
+import { pathNamed } from '../common/names.js';
 import { ProgressBar } from '../common/progress.js';
 import { type ByteRange, formatBytes, formatCount, formatFiles, formatTime } from '../common/units.js';
 import { type TargetOptions, Targets, clip, withTargets } from '../common/targets.js';
@@ -54,7 +55,7 @@ async function dumpTargets(terminal: Terminal, paths: string[], options: DumpOpt
   let failed = 0;
   const fail = (path: string, error: unknown): void => {
     failed += 1;
-    bar.aside(() => terminal.complain(`${path}: ${messageOf(error)}`));
+    bar.aside(() => terminal.complainOf(path, messageOf(error)));
   };
   const targets = new Targets(paths, options, fail);
   const interrupted = await untilInterrupted(bar, async (signal) => {
@@ -67,7 +68,7 @@ async function dumpTargets(terminal: Terminal, paths: string[], options: DumpOpt
       signal.throwIfAborted();
       bar.grow(target.size);
       try {
-        const cached = within(dump(target.path), range);
+        const cached = within(dump(pathNamed(target.path)), range);
         sums.files += 1;
         if (cached.runs.length > 0) {
           writer.add(cached);

@@ -2,6 +2,7 @@
 // file, and the last has the number of files: without it the dump is incomplete.
 import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import type { CacheDump } from '../../index.js';
+import { pathNamed, textOf } from '../common/names.js';
 
 const FORMAT = 'memmap-dump';
 const VERSION = 1;
@@ -33,12 +34,12 @@ export class DumpWriter {
     if (path === undefined) {
       this.#write = out;
     } else {
-      const other = statSync(path, { throwIfNoEntry: false });
+      const other = statSync(pathNamed(path), { throwIfNoEntry: false });
       // Replaces the file behind a symbolic link, not the link.
-      this.#path = other === undefined ? path : realpathSync(path);
+      this.#path = other === undefined ? path : textOf(realpathSync(pathNamed(path), 'buffer'));
       // A file that is not regular, such as a pipe, cannot be replaced: it is written to directly.
       this.#temporary = other === undefined || other.isFile() ? `${this.#path}.${process.pid}.part` : undefined;
-      const fd = openSync(this.#temporary ?? this.#path, 'w');
+      const fd = openSync(pathNamed(this.#temporary ?? this.#path), 'w');
       this.#fd = fd;
       this.#write = (text) => {
         for (let rest = Buffer.from(text); rest.length > 0; ) rest = rest.subarray(writeSync(fd, rest));
@@ -69,12 +70,12 @@ export class DumpWriter {
     if (this.#fd === undefined || this.#path === undefined) return;
     if (this.#temporary !== undefined) fsyncSync(this.#fd);
     closeSync(this.#fd);
-    if (this.#temporary !== undefined) renameSync(this.#temporary, this.#path);
+    if (this.#temporary !== undefined) renameSync(pathNamed(this.#temporary), pathNamed(this.#path));
   }
 
   /** Removes the unfinished dump; an earlier file stays. */
   abandon(): void {
-    if (this.#temporary !== undefined) rmSync(this.#temporary, { force: true });
+    if (this.#temporary !== undefined) rmSync(pathNamed(this.#temporary), { force: true });
   }
 }
 
@@ -95,10 +96,16 @@ function isBytes(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
+/** Whether these are, in base64, the bytes of a path that is shown as `path`. */
+function areBytesOf(pathBytes: unknown, path: string): boolean {
+  return typeof pathBytes === 'string' && Buffer.from(pathBytes, 'base64').toString() === path;
+}
+
 function isDump(value: unknown): value is CacheDump {
   if (!isRecord(value)) return false;
-  const { path, size, modified, runs } = value;
+  const { path, pathBytes, size, modified, runs } = value;
   if (typeof path !== 'string' || !path.startsWith('/') || path.includes('\0')) return false;
+  if (pathBytes !== undefined && !areBytesOf(pathBytes, path)) return false;
   if (!isBytes(size) || typeof modified !== 'number' || !Array.isArray(runs)) return false;
   let end = 0;
   for (const run of runs as unknown[]) {
@@ -115,7 +122,7 @@ export function readDump(path: string | undefined): readonly CacheDump[] {
   const dumps: CacheDump[] = [];
   let number = 0;
   let count: number | undefined;
-  for (const line of linesOf(readFileSync(path ?? 0))) {
+  for (const line of linesOf(readFileSync(path === undefined ? 0 : pathNamed(path)))) {
     number += 1;
     const value = parse(line);
     if (number === 1) {
@@ -125,7 +132,7 @@ export function readDump(path: string | undefined): readonly CacheDump[] {
     } else if (isRecord(value) && isBytes(value['files'])) {
       count = value['files'];
     } else if (isDump(value)) {
-      dumps.push({ path: value.path, size: value.size, modified: value.modified, runs: value.runs.map(({ offset, length }) => ({ offset, length })) });
+      dumps.push({ path: value.path, ...(value.pathBytes !== undefined && { pathBytes: value.pathBytes }), size: value.size, modified: value.modified, runs: value.runs.map(({ offset, length }) => ({ offset, length })) });
     } else {
       throw new DumpFormatError(source, `line ${number} is damaged`);
     }

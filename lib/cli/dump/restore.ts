@@ -5,6 +5,7 @@ import { type CacheDump, type RestoreOptions, type Restored, restore } from '../
 import { acts, describe, newCommand } from '../common/command.js';
 import { readDump } from './file.js';
 import { UsageError, messageOf } from '../common/exit.js';
+import { jsonPath, textOf } from '../common/names.js';
 import { ProgressBar } from '../common/progress.js';
 import { formatBytes, formatCount, formatFiles, formatTime, parseSize } from '../common/units.js';
 import type { Terminal } from '../common/terminal.js';
@@ -74,28 +75,30 @@ class RestoreJob {
     show(bytesOf(cached));
   }
 
-  #end({ path }: CacheDump, { read, present, gone, changed }: Restored): void {
+  #end(cached: CacheDump, { read, present, gone, changed }: Restored): void {
     this.sums.files += 1;
     this.sums.read += read;
     this.sums.present += present;
     this.sums.lost += gone;
     if (!changed) return;
-    this.changed.push(path);
-    this.#note(`${path}: the file has changed since the dump${gone === 0 ? '' : `, and no longer has ${formatBytes(gone)} that were in memory`}`);
+    const name = namedIn(cached);
+    this.changed.push(name);
+    this.#note(name, `the file has changed since the dump${gone === 0 ? '' : `, and no longer has ${formatBytes(gone)} that were in memory`}`);
   }
 
-  #fail({ path }: CacheDump, error: unknown): void {
+  #fail(cached: CacheDump, error: unknown): void {
+    const name = namedIn(cached);
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      this.gone.push(path);
-      this.#note(`${path}: the file no longer exists`);
+      this.gone.push(name);
+      this.#note(name, 'the file no longer exists');
       return;
     }
     this.failed += 1;
-    this.bar.aside(() => this.#terminal.complain(`${path}: ${messageOf(error)}`));
+    this.bar.aside(() => this.#terminal.complainOf(name, messageOf(error)));
   }
 
-  #note(text: string): void {
-    if (!this.#quiet) this.bar.aside(() => this.#terminal.note(text));
+  #note(name: string, text: string): void {
+    if (!this.#quiet) this.bar.aside(() => this.#terminal.noteOf(name, text));
   }
 
   text(interrupted: boolean): string {
@@ -112,8 +115,18 @@ class RestoreJob {
   }
 
   get data(): object {
-    return { ...this.sums, seconds: this.bar.elapsed / 1000, changed: this.changed, gone: this.gone };
+    return { ...this.sums, seconds: this.bar.elapsed / 1000, changed: this.changed.map(listed), gone: this.gone.map(listed) };
   }
+}
+
+function namedIn({ path, pathBytes }: CacheDump): string {
+  return pathBytes === undefined ? path : textOf(Buffer.from(pathBytes, 'base64'));
+}
+
+/** The path, or also its bytes if they are not UTF-8. */
+function listed(name: string): string | object {
+  const path = jsonPath(name);
+  return path.pathBytes === undefined ? path.path : path;
 }
 
 function bytesOf({ runs }: CacheDump): number {

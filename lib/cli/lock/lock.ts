@@ -7,6 +7,7 @@ import { PAGE_SIZE } from '../../sys/index.js';
 import { acts, describe, newCommand } from '../common/command.js';
 import { lockObstacle } from './limit.js';
 import { EXIT, interruptible, messageOf } from '../common/exit.js';
+import { nameOf, pathNamed } from '../common/names.js';
 import { takePidFile } from './pid-file.js';
 import { ProgressBar } from '../common/progress.js';
 import { Service } from './systemd.js';
@@ -86,7 +87,7 @@ class Lock {
 
   #fail(path: string, error: unknown): void {
     this.failed += 1;
-    this.bar.aside(() => this.#terminal.complain(`${path}: ${messageOf(error)}`));
+    this.bar.aside(() => this.#terminal.complainOf(path, messageOf(error)));
   }
 
   /** Bytes of all parts, in whole pages. */
@@ -98,12 +99,13 @@ class Lock {
   /** Reads several files at a time, so that locking finds them in memory. A file that cannot be read fails when it is locked. */
   async read(range: TargetOptions['range'], signal: AbortSignal): Promise<void> {
     const counted = new Map<string, number>();
-    const count = (path: string, done: number): void => {
-      this.bar.advance(done - (counted.get(path) ?? 0));
-      counted.set(path, done);
+    const count = (path: string | Uint8Array, done: number): void => {
+      const name = nameOf(path);
+      this.bar.advance(done - (counted.get(name) ?? 0));
+      counted.set(name, done);
     };
     await touch(
-      this.parts.map(({ path }) => path),
+      this.parts.map(({ path }) => pathNamed(path)),
       { ...range, signal, onFile: ({ path }, index) => count(path, this.parts[index]?.length ?? 0), onProgress: ({ path, done }) => count(path, done) },
     );
   }
@@ -122,7 +124,7 @@ class Lock {
   }
 
   async #lockPart({ path, offset, length }: LockedPart, signal: AbortSignal): Promise<void> {
-    const mapping = mapFile(path, { noReserve: true });
+    const mapping = mapFile(pathNamed(path), { noReserve: true });
     try {
       const end = Math.min(offset + length, mapping.length);
       for (let at = offset; at < end; at += PIECE) {

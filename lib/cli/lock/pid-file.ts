@@ -1,6 +1,7 @@
 // A file with the ID of the running process. It is created together with its content, only one process
 // holds it at a time, and one left by a dead process is replaced.
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { pathNamed } from '../common/names.js';
 
 /** Attempts to replace the file of a dead process, against other processes that also try. */
 const TRIES = 10;
@@ -23,7 +24,7 @@ function isAlive(pid: number): boolean {
 /** The process ID in the file; undefined if the file does not exist. */
 function holder(path: string): number | undefined {
   try {
-    const text = readFileSync(path, 'utf8').trim();
+    const text = readFileSync(pathNamed(path), 'utf8').trim();
     if (!/^[1-9]\d*$/.test(text)) throw new PidFileTaken(`${path} exists and is not a pidfile: it was not changed. Choose another path`);
     return Number(text);
   } catch (error) {
@@ -49,11 +50,11 @@ function attempt(act: () => void, code: string): boolean {
  */
 export function takePidFile(path: string): () => void {
   const [own, aside] = [`${path}.${process.pid}`, `${path}.${process.pid}.old`];
-  writeFileSync(own, `${process.pid}\n`);
+  writeFileSync(pathNamed(own), `${process.pid}\n`);
   try {
     for (let left = TRIES; left > 0; left -= 1) {
       // Fails if the file exists, like O_EXCL, but creates it with its content.
-      if (attempt(() => linkSync(own, path), 'EEXIST')) return () => release(path);
+      if (attempt(() => linkSync(pathNamed(own), pathNamed(path)), 'EEXIST')) return () => release(path);
       const pid = holder(path);
       if (pid === undefined) continue;
       if (isAlive(pid)) throw new PidFileTaken(`${path} is held by process ${pid}, which is running. If that is not memmap, remove the file`);
@@ -61,23 +62,23 @@ export function takePidFile(path: string): () => void {
     }
     throw new PidFileTaken(`${path} was created by other processes at each of ${TRIES} attempts: try again`);
   } finally {
-    rmSync(own, { force: true });
+    rmSync(pathNamed(own), { force: true });
   }
 }
 
 /** Removes the file that `pid` left, but not one that another process has created meanwhile. */
 function removeStale(path: string, pid: number, aside: string): void {
-  if (!attempt(() => renameSync(path, aside), 'ENOENT')) return;
+  if (!attempt(() => renameSync(pathNamed(path), pathNamed(aside)), 'ENOENT')) return;
   try {
-    if (holder(aside) !== pid) attempt(() => linkSync(aside, path), 'EEXIST');
+    if (holder(aside) !== pid) attempt(() => linkSync(pathNamed(aside), pathNamed(path)), 'EEXIST');
   } finally {
-    rmSync(aside, { force: true });
+    rmSync(pathNamed(aside), { force: true });
   }
 }
 
 function release(path: string): void {
   try {
-    if (holder(path) === process.pid) rmSync(path);
+    if (holder(path) === process.pid) rmSync(pathNamed(path));
   } catch {
     // The file now belongs to another process.
   }

@@ -98,7 +98,7 @@ export function tableOf({ rows, rest, total, order, grouped }: Contents, width: 
   const lines = [
     [...columns.map((column) => head(column.title, column.order)), head(grouped ? 'FILE' : 'FILE OR NAME', 'file')],
     ...rows.map((row) => {
-      const name = shortened(row.name, room, terminal.rich ? '…' : '...');
+      const name = shortened(terminal.name(row.name), room, terminal.rich ? '…' : '...');
       const cells = columns.map((column) => column.row(row));
       return [...cells.map((text) => (text === '-' ? colors.dim(text) : text)), row.name.startsWith('/') ? name : colors.cyan(name)];
     }),

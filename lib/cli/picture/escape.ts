@@ -3,6 +3,8 @@
 /** Control characters, and those that reverse the order of letters: a path must not look like another one. */
 // oxlint-disable-next-line no-control-regex
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]/g;
+/** As common/names.ts keeps bytes of a path. */
+const NOT_UTF8 = /[\udc80-\udcff]/gu;
 const CONTROL_PICTURES = 0x2400;
 
 function pictureOfControl(character: string): string {
@@ -13,7 +15,7 @@ function pictureOfControl(character: string): string {
 
 /** Replaces each invisible character with a visible one. */
 export function visible(text: string): string {
-  return text.toWellFormed().replace(INVISIBLE, pictureOfControl);
+  return text.replace(NOT_UTF8, (one) => `\\${(one.charCodeAt(0) - 0xdc00).toString(8)}`).toWellFormed().replace(INVISIBLE, pictureOfControl);
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };

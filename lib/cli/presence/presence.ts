@@ -7,6 +7,7 @@ import { acts, describe, newCommand } from '../common/command.js';
 import { EXIT, UsageError, interruptible, messageOf } from '../common/exit.js';
 import { type Picture, pictureOf } from '../picture/picture.js';
 import { JsonReport, type Presence, type Report, TextReport } from './report.js';
+import { pathNamed } from '../common/names.js';
 import { mappingsOf } from './process.js';
 import { type ByteRange, parseCount, parseTime } from '../common/units.js';
 import { type Target, type TargetOptions, Targets, clip, withTargets } from '../common/targets.js';
@@ -53,6 +54,7 @@ export function presenceCommand(terminal: Terminal): Command {
     notes: [
       'Directories are searched with everything below them. By default symbolic links inside them are not followed, and a file with several names counts once. The given paths themselves may be links.',
       'Before Linux 6.5, and on some file systems, dirty, written and evicted pages cannot be distinguished from others. If the user neither owns a file nor may write to it, the kernel reports all pages as resident: the command then marks the result as unreliable.',
+      "A name that is not UTF-8, or has control characters, is quoted on a terminal as ls(1) does: 'x'$'\\377'. In a pipe its bytes are as they are; in JSON pathBytes has those that are not UTF-8, in base64.",
       'In ASCII: # is in memory, + and : in part, * dirty, > being written, - evicted, . not in memory, @ in the page tables, s in swap.',
     ],
   });
@@ -97,7 +99,7 @@ const EMPTY = { pageSize: 4096, runs: [], trust: 'exact', dirty: 0 } as unknown 
 function presenceOf(target: Target, range: ByteRange | undefined): Presence | undefined {
   const part = clip(target, range);
   if (part === undefined) return undefined;
-  const residency = target.size === 0 ? EMPTY : residencyOf(target.path, part);
+  const residency = target.size === 0 ? EMPTY : residencyOf(pathNamed(target.path), part);
   const picture = pictureOf(target.path, residency, residency.trust === 'claimed' ? CLAIMED : undefined);
   return { path: target.path, size: target.size, picture, detailed: residency.dirty !== undefined };
 }
@@ -116,9 +118,9 @@ function tell(report: Report, paths: readonly string[], options: PresenceOptions
 }
 
 async function draw(pictures: readonly Picture[], { png, svg, html }: PresenceOptions): Promise<void> {
-  if (png !== undefined) writeFileSync(png, (await import('../picture/png.js')).pngOf(pictures));
-  if (svg !== undefined) writeFileSync(svg, (await import('../picture/svg.js')).svgOf(pictures));
-  if (html !== undefined) writeFileSync(html, (await import('../picture/html/html.js')).htmlOf(pictures));
+  if (png !== undefined) writeFileSync(pathNamed(png), (await import('../picture/png.js')).pngOf(pictures));
+  if (svg !== undefined) writeFileSync(pathNamed(svg), (await import('../picture/svg.js')).svgOf(pictures));
+  if (html !== undefined) writeFileSync(pathNamed(html), (await import('../picture/html/html.js')).htmlOf(pictures));
 }
 
 const HOME = '\x1b[H';

@@ -5,6 +5,7 @@ import { type MapEntry, type ResidencyRun, features, maps, residencyOf } from '.
 import { rightsOf } from '../maps/rows.js';
 import { type PageState, type StateRun, appendRun } from '../picture/picture.js';
 import type { Presence } from './report.js';
+import { pathNamed } from '../common/names.js';
 import type { Complaint } from '../common/targets.js';
 
 /** Bytes in an entry of the pagemap. */
@@ -93,7 +94,7 @@ function chooser(paths: readonly string[], fail: Complaint): (entry: MapEntry) =
   const wanted = new Map<number, string>();
   for (const path of paths) {
     try {
-      wanted.set(statSync(path).ino, realpathSync(path));
+      wanted.set(statSync(pathNamed(path)).ino, realpathSync(pathNamed(path)));
     } catch (error) {
       fail(path, error);
     }

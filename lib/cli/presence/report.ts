@@ -2,6 +2,7 @@
 import { type Counts, NO_COUNTS, type PageState, type Picture, STATES, type StateRun, pictureBytes, countsOf, pagesInMemoryOf, pagesOf } from '../picture/picture.js';
 import { formatBytes, formatCount, formatFiles, formatShare } from '../common/units.js';
 import { legend, mapLine } from '../picture/ansi.js';
+import { jsonPath, quoted } from '../common/names.js';
 import type { Terminal } from '../common/terminal.js';
 
 /** The result for a file, or for a mapping of a process. */
@@ -95,17 +96,19 @@ export class TextReport extends Report {
   /** One run for each state that occurs, for the legend: the runs of a million files would not fit. */
   readonly #states = new Map<PageState, StateRun>();
 
-  protected override tell({ picture }: Presence, counts: Counts): void {
+  protected override tell({ path, picture }: Presence, counts: Counts): void {
     const { colors } = this.terminal;
     for (const run of picture.runs) if (!this.#states.has(run.state)) this.#states.set(run.state, run);
-    this.terminal.line(colors.bold(picture.title));
+    // The title of a mapping has more than the path.
+    this.terminal.line(colors.bold(this.terminal.name(path) + picture.title.slice(path.length)));
     if (pictureBytes(picture) > 0) this.terminal.line(`  ${mapLine(picture, this.terminal.width - 2, this.terminal)}`);
     this.terminal.line(`  ${pictureBytes(picture) === 0 ? 'empty' : counted(counts, picture.pageSize)}`);
     if (picture.doubt !== undefined) this.terminal.line(`  ${colors.yellow(`unreliable: ${picture.doubt}`)}`);
   }
 
   protected override tellFailure(path: string, message: string): void {
-    this.terminal.complain(message.includes(path) ? message : `${path}: ${message}`);
+    if (quoted(path) === path && message.includes(path)) this.terminal.complain(message);
+    else this.terminal.complainOf(path, message);
   }
 
   override end(): void {
@@ -125,13 +128,13 @@ export class TextReport extends Report {
 
 /** One JSON object, written file by file, so that a million files need not be in memory. */
 export class JsonReport extends Report {
-  readonly #failed: { path: string; message: string }[] = [];
+  readonly #failed: object[] = [];
   #begun = false;
 
   protected override tell({ path, size, picture, detailed, address }: Presence, counts: Counts): void {
     const [first] = picture.runs;
     const told = {
-      path,
+      ...jsonPath(path),
       ...(address !== undefined && { address: `0x${address.toString(16)}` }),
       size,
       offset: first?.offset ?? 0,
@@ -150,7 +153,7 @@ export class JsonReport extends Report {
   }
 
   protected override tellFailure(path: string, message: string): void {
-    this.#failed.push({ path, message });
+    this.#failed.push({ ...jsonPath(path), message });
   }
 
   override end(): void {

@@ -31,8 +31,12 @@ print(json.dumps({'output': output.decode(), 'status': os.WEXITSTATUS(status) if
 export const AS_NOBODY = ['setpriv', `--reuid=${NOBODY.uid}`, `--regid=${NOBODY.gid}`, '--clear-groups'];
 
 /** Runs it in a terminal of its own: { output, status, signal }. Types Ctrl+C once `marker` has been shown. */
-export function inTerminal(args, { marker = '', interrupts = 1, as = [] } = {}) {
-  const command = [...as, process.execPath, MEMMAP, ...args];
+export function inTerminal(args, { as = [], ...more } = {}) {
+  return programInTerminal([...as, process.execPath, MEMMAP, ...args], more);
+}
+
+/** The same for any program. */
+export function programInTerminal(command, { marker = '', interrupts = 1 } = {}) {
   return JSON.parse(runPython(TERMINAL, [marker, interrupts, ...command]));
 }
 
