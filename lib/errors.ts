@@ -1,5 +1,17 @@
 // The classes of errors. Importing them loads nothing else of the package.
+import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
+
+/** Calls whose ENOTSUP is about a socket. */
+const OF_SOCKETS: ReadonlySet<string> = new Set(['socket', 'bind', 'connect', 'listen', 'accept', 'sendmsg', 'recvmsg']);
+
+/** What Node's table of errors lacks. */
+const UNLISTED: Readonly<Record<string, string>> = { EDQUOT: 'disk quota exceeded', ESTALE: 'stale file handle' };
+
+function unlisted(errno: number): readonly [code: string, text: string] {
+  const code = Object.keys(UNLISTED).find((name) => (constants.errno as Readonly<Record<string, number>>)[name] === -errno);
+  return code === undefined ? ['UNKNOWN', `error ${-errno}`] : [code, UNLISTED[code] as string];
+}
 
 /**
  * A system call failed. It has the shape of the errors of `node:fs`, so `error.code === 'ENOENT'`
@@ -17,7 +29,9 @@ export class SystemError extends Error {
 
   /** @internal `remedy`: a sentence for the error `code`, or undefined. */
   constructor(errno: number, syscall: string, { path, remedy }: { path?: string; remedy?: (code: string) => string | undefined } = {}) {
-    const [code, text] = getSystemErrorMap().get(errno) ?? ['UNKNOWN', `error ${-errno}`];
+    const [code, words] = getSystemErrorMap().get(errno) ?? unlisted(errno);
+    // libuv knows this error of sockets only.
+    const text = code === 'ENOTSUP' && !OF_SOCKETS.has(syscall) ? 'operation not supported' : words;
     const where = path === undefined ? '' : ` '${path}'`;
     const sentence = remedy?.(code);
     super(`${code}: ${text}, ${syscall}${where}${sentence === undefined ? '' : `. ${sentence}`}`);

@@ -2,10 +2,10 @@
 import { type Stats, fdatasyncSync } from 'node:fs';
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import { BUFFER_LIMIT } from '../internal/buffer.js';
+import { BUFFER_LIMIT, runtimeName } from '../internal/buffer.js';
 import type { BufferKind } from '../internal/enums.js';
 import { type Range, resolveRange } from '../internal/range.js';
-import { mapRemedy } from '../internal/remedy.js';
+import { growRemedy, mapRemedy } from '../internal/remedy.js';
 import { check } from '../internal/syscall.js';
 import { OURS, validateInteger, validateOurs } from '../internal/validate.js';
 import { MappedMemory, type Place } from '../mem/mapped-memory.js';
@@ -155,7 +155,7 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
     if (end > size) {
       if (!this.#file.writable) validateInteger(length, 'length', 1, size - this.#file.source.offset);
       this.#file.identity.open(this.#file.descriptor(this.#memory.pages), 'r+', (fd) => {
-        check(binding.growFile(fd, size, end), 'fallocate', { path: this.path, remedy: mapRemedy(0) });
+        check(binding.growFile(fd, size, end), 'fallocate', { path: this.path, remedy: growRemedy });
       });
     }
     this.#setLength(length);
@@ -225,7 +225,7 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
     if (this.#file.source.copies) {
       throw new UnsupportedError(
         'ERR_MEMMAP_BUFFER_TOO_LARGE',
-        `Node ${process.versions.node} has no buffers of parts of a copy-on-write mapping of ${this.length} bytes, more than ${BUFFER_LIMIT}. Use copyOut() and copyIn()`,
+        `${runtimeName()} has no buffers of parts of a copy-on-write mapping of ${this.length} bytes, more than ${BUFFER_LIMIT}. Use copyOut() and copyIn()`,
       );
     }
     const { mapping, from } = this.#parts.holding(offset, length, this.length);

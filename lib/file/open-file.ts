@@ -10,9 +10,9 @@ import { CallFacts } from '../internal/call-facts.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
 import { retryAfterGc } from '../internal/gc.js';
 import { type PathName, absolutePath, pathName, shownPath, validateFileName } from '../internal/path.js';
-import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, invalidValue, outOfRange, validateFd } from '../internal/validate.js';
 import { type DaxDevice, daxDevice } from './dax-device.js';
+import { fileRemedy } from './file-remedy.js';
 import { systemError } from '../internal/syscall.js';
 
 const { errno } = constants;
@@ -127,11 +127,12 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     regular: isRegular(mode),
   };
   const dax = isCharacterDevice(mode) ? daxDevice(file) : undefined;
-  const step = binding.STEPS.mapFile[facts.get('step')] || 'mmap';
+  const step = (handle < 0 && binding.STEPS.mapFile[facts.get('step')]) || 'mmap';
+  const ofFile = fileRemedy(step, source, found.filesystem);
   const remedy = (code: string) =>
     (dax === undefined ? undefined : wholePages(code, dax)) ??
     (fd === undefined ? undefined : withoutDescriptor(code, step)) ??
-    mapRemedy(flags)(code);
+    ofFile(code);
   if (handle >= 0) {
     // Linux checks only the addresses, and those that it chose itself may be aligned.
     if (dax !== undefined && (offset % dax.align !== 0 || mapped % dax.align !== 0)) {

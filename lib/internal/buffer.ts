@@ -82,6 +82,18 @@ export function isDetached(buffer: ArrayBuffer): boolean {
   }
 }
 
+/** 'Node 20.19.0', 'Bun 1.3.0': Bun and Deno also claim to be a version of Node. */
+export function runtimeName(): string {
+  const { bun, deno, node } = process.versions as Readonly<Record<string, string | undefined>>;
+  if (bun !== undefined) return `Bun ${bun}`;
+  return deno === undefined ? `Node ${node}` : `Deno ${deno}`;
+}
+
+/** Advice to use another version, for programs that Node runs. */
+function newerNode(verb = ''): string {
+  return runtimeName().startsWith('Node') ? `, or ${verb}Node 22.23, 24.16, 26.1 or later` : '';
+}
+
 const OF_THE_ENGINE = 'Use the default buffer, a SharedArrayBuffer (memmap/sys: { shared: true }), or copyOut() and copyIn()';
 const IMMOVABLE =
   'memmap moves memory onto a buffer of the engine instead, but cannot move memory at a given address, in a reservation, of huge pages, ' +
@@ -112,8 +124,8 @@ export function refuseBuffer(length: number, kind: BufferKind | undefined, movab
   if (length > BUFFER_LIMIT || (kind === 'array' && length > constants.MAX_LENGTH)) {
     throw new UnsupportedError(
       'ERR_MEMMAP_BUFFER_TOO_LARGE',
-      `A buffer of ${length} bytes is longer than Node ${process.versions.node} can make (${BUFFER_LIMIT}). ` +
-        `${instead}${hasExternalBuffers ? ', or use Node 22.23, 24.16, 26.1 or later' : ''}`,
+      `A buffer of ${length} bytes is longer than ${runtimeName()} can make (${BUFFER_LIMIT}). ` +
+        `${instead}${hasExternalBuffers ? newerNode('use ') : ''}`,
     );
   }
   if (kind === 'shared' && !hasExternalShared && !movable) throw noSharedBuffer('');
@@ -122,8 +134,8 @@ export function refuseBuffer(length: number, kind: BufferKind | undefined, movab
 function noSharedBuffer(reason: string): UnsupportedError {
   return new UnsupportedError(
     'ERR_MEMMAP_NO_SHARED_BUFFER',
-    `Node ${process.versions.node} cannot put a SharedArrayBuffer over memory at an address of its own or over huge pages` +
-      `${reason}. Use buffer: 'array', or Node 22.23, 24.16, 26.1 or later`,
+    `${runtimeName()} cannot put a SharedArrayBuffer over memory at an address of its own or over huge pages` +
+      `${reason}. Use buffer: 'array'${newerNode()}`,
   );
 }
 

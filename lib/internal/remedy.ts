@@ -62,18 +62,37 @@ function groupLimit(size: number): string {
   return value === undefined || value.trim() === 'max' ? name : `${path} is ${value.trim()}`;
 }
 
-/** For a failed mmap(2) or mremap(2) with these flags. */
-export function mapRemedy(flags: number, hugePageSize?: number): (code: string) => string | undefined {
+/** Errors that do not depend on the kind of pages. */
+const OF_ANY_PAGES = new Set(['EPERM', 'EMFILE', 'ENFILE', 'EEXIST', 'EAGAIN', 'EACCES', 'EBADF']);
+
+/** Whether the kernel reserves memory for such a mapping, and can be told not to. */
+function reserves(flags: number): boolean {
+  const { MAP } = binding;
+  if ((flags & MAP.NORESERVE) !== 0 || readNumber('/proc/sys/vm/overcommit_memory') === NEVER_OVERCOMMIT) return false;
+  return (flags & MAP.SHARED_VALIDATE) === MAP.PRIVATE || (flags & MAP.ANONYMOUS) !== 0;
+}
+
+/** Then the kernel ignores MAP_NORESERVE. */
+const NEVER_OVERCOMMIT = 2;
+
+/**
+ * For a failed mmap(2) or mremap(2) with these flags. `prot`: what was to be permitted. `noReserve`: how the caller
+ * asks for MAP_NORESERVE.
+ */
+export function mapRemedy(flags: number, hugePageSize?: number, prot?: number, noReserve = 'noReserve: true'): (code: string) => string | undefined {
   const { MAP } = binding;
   return (code) => {
     // The error code differs between kernels.
-    if (hugePageSize !== undefined && code !== 'EPERM' && !hasHugePages(hugePageSize)) {
+    if (hugePageSize !== undefined && !OF_ANY_PAGES.has(code) && !hasHugePages(hugePageSize)) {
       return `This kernel has no huge pages of ${hugePageSize / 1024} kB; features().hugePageSizes lists those it has`;
     }
     if (code === 'ENOMEM' || code === 'ENOSPC') {
       if (hugePageSize !== undefined) return hugePagePool(hugePageSize);
-      return atMappingLimit() ?? 'There is not enough memory or address space for a mapping of this length; noReserve: true skips the reservation of private memory';
+      if (code === 'ENOSPC') return FULL;
+      const also = reserves(flags) ? `; ${noReserve} skips the reservation of memory` : '';
+      return atMappingLimit() ?? `There is not enough memory or address space for a mapping of this length${also}`;
     }
+    if (code === 'EMFILE' || code === 'ENFILE') return TOO_MANY_OPEN;
     // Node's name for EOPNOTSUPP: one number on Linux.
     if (code === 'ENOTSUP' && (flags & MAP.SYNC) !== 0) {
       return 'sync: true (MAP_SYNC) needs a file on a DAX file system over persistent memory';
@@ -81,7 +100,7 @@ export function mapRemedy(flags: number, hugePageSize?: number): (code: string) 
     if (code === 'EEXIST') {
       return 'The addresses hold memory that memmap did not map; reserve() gives addresses where fixed placement is safe';
     }
-    if (code === 'EACCES') return 'Writing to the file needs a descriptor opened for reading and writing';
+    if (code === 'EACCES') return descriptorRemedy(flags, prot);
     if (code === 'ENODEV') return 'This kind of file cannot be mapped; read it with fs.readFile() instead';
     if (code === 'EISDIR') return 'It is a directory; only files can be mapped';
     if (code === 'EAGAIN') return lockLimit();
@@ -90,6 +109,33 @@ export function mapRemedy(flags: number, hugePageSize?: number): (code: string) 
     }
     return undefined;
   };
+}
+
+/** How the descriptor must be open, for a failed mmap(2). */
+function descriptorRemedy(flags: number, prot: number | undefined): string {
+  const { MAP, PROT } = binding;
+  const writes = prot !== undefined && (prot & PROT.WRITE) !== 0 && (flags & MAP.SHARED_VALIDATE) !== MAP.PRIVATE;
+  return writes ? 'Writing to the file needs a descriptor opened for reading and writing' : 'The descriptor must be open for reading';
+}
+
+const FULL = 'The file system is full: df shows how much room it has';
+const TOO_MANY_OPEN = 'Too many files are open: close some, or raise ulimit -n';
+
+/** For a call that failed for want of descriptors. */
+export function openFilesRemedy(code: string): string | undefined {
+  return code === 'EMFILE' || code === 'ENFILE' ? TOO_MANY_OPEN : undefined;
+}
+
+/** For a failed fallocate(2), which grows a file. `hugePageSize`: of a file with huge pages. */
+export function growRemedy(code: string, hugePageSize?: number): string | undefined {
+  if ((code === 'ENOSPC' || code === 'ENOMEM') && hugePageSize !== undefined) return hugePagePool(hugePageSize);
+  if (code === 'ENOSPC') return FULL;
+  if (code === 'ENOMEM') return 'There is not enough memory for a file of this length in memory';
+  if (code === 'EDQUOT') return "The owner's quota of the file system is used up: quota shows it";
+  if (code === 'EFBIG') return 'The file system permits no files of this length, or ulimit -f does not';
+  if (code === 'EBADF') return 'Growing the file needs a descriptor opened for reading and writing';
+  if (code === 'EPERM') return 'A seal of the memory forbids growing it, or the file is immutable: lsattr shows it';
+  return undefined;
 }
 
 /** How much the process may lock, and has locked. */
@@ -104,8 +150,20 @@ function lockLimit(): string {
 export function lockRemedy(code: string): string | undefined {
   // Only a limit of 0 forbids it altogether.
   if (code === 'EPERM') return `${lockLimit()}, or give it CAP_IPC_LOCK`;
-  return code === 'ENOMEM' || code === 'EAGAIN' ? lockLimit() : undefined;
+  if (code === 'EAGAIN') return 'There is not enough memory to read these pages into';
+  if (code !== 'ENOMEM') return undefined;
+  if (!locksWithoutLimit()) return lockLimit();
+  return atMappingLimit() ?? 'No limit forbids locking, but some of these pages cannot be read: the file may have become shorter, or memory has no access';
 }
+
+/** Whether the limit on locked memory does not apply to this process. */
+function locksWithoutLimit(): boolean {
+  if (memoryLockLimit() === 'unlimited') return true;
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readText('/proc/self/status') ?? '')?.[1] ?? '0';
+  return ((BigInt(`0x${effective}`) >> CAP_IPC_LOCK) & 1n) === 1n;
+}
+
+const CAP_IPC_LOCK = 14n;
 
 /** The remedy for a 1:1 call that the kernel lacks: the error stays the kernel's own. */
 export function missing(feature: FeatureName): (code: string) => string | undefined {

@@ -29,10 +29,11 @@ function failureOf(errno: number, syscall: string, context: ErrorContext): Failu
   const instead = 'Nothing was mapped, because the guard could not be armed. To map without it: configure({ guard: false })';
   const descriptors = `The first map takes two descriptors for the guard: close some, or raise ulimit -n. ${instead}`;
   if (errno > -NO_PROC) {
-    return { errno: errno + NO_CLOSED_PAGES, syscall: 'memfd_create', context: { remedy: () => descriptors } };
+    const remedy = (code: string): string => (code === 'EMFILE' || code === 'ENFILE' ? descriptors : instead);
+    return { errno: errno + NO_CLOSED_PAGES, syscall: 'memfd_create', context: { remedy } };
   }
   const proc = `The guard reads this file: mount /proc with mount -t proc proc /proc. ${instead}`;
-  const remedy = (code: string): string => (code === 'EMFILE' || code === 'ENFILE' ? descriptors : proc);
+  const remedy = (code: string): string => (code === 'EMFILE' || code === 'ENFILE' ? descriptors : code === 'ENOENT' ? proc : instead);
   return { errno: errno + NO_PROC, syscall: 'open', context: { path: '/proc/self/maps', remedy } };
 }
 

@@ -214,7 +214,6 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
   let flags = mapFlags(options);
   flags |= at === undefined ? PLACEMENT[placement ?? 'hint'] : MAP.FIXED;
   if (growsDown === true) flags |= MAP.GROWSDOWN;
-  const remedy = mapRemedy(flags, huge?.size);
 
   const movable = address === 0n && huge?.size === undefined && growsDown !== true;
   refuseExternal(options.buffer, movable);
@@ -223,11 +222,11 @@ export function placeAnonymous(options: AnonymousOptions, at: bigint | undefined
     const step = new Float64Array(1);
     const memfdFlags = MFD.CLOEXEC | (huge?.memfd ?? 0);
     handle = retryAfterGc(() => binding.mapMemfd('memmap', memfdFlags, length, prot, flags | MAP.SHARED, address, step));
-    check(handle, binding.STEPS.mapMemfd[step[0] ?? 0] ?? 'mmap', { remedy });
+    check(handle, binding.STEPS.mapMemfd[step[0] ?? 0] ?? 'mmap', { remedy: mapRemedy(flags, huge?.size) });
   } else {
     flags |= MAP.ANONYMOUS | (huge?.map ?? 0) | (droppable === true ? MAP.DROPPABLE : MAP.PRIVATE);
     handle = check(retryAfterGc(() => binding.map(address, length, prot, flags, -1, 0)), 'mmap', {
-      remedy,
+      remedy: mapRemedy(flags, huge?.size),
       ...(droppable === true && { feature: 'droppable' }),
     });
   }

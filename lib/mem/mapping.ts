@@ -3,7 +3,7 @@ import { binding } from '../internal/binding.js';
 import { type Hint, PROTECTION, type Protection } from '../internal/enums.js';
 import { showAs } from '../internal/inspect.js';
 import { type Range, resolveRange } from '../internal/range.js';
-import { flushRemedy, mapRemedy, sealRemedy } from '../internal/remedy.js';
+import { flushRemedy, growRemedy, mapRemedy, sealRemedy } from '../internal/remedy.js';
 import { check } from '../internal/syscall.js';
 import {
   type OURS, invalidType, outOfRange, refuseWriteExec, validateBoolean, validateEnum, validateFunction, validateInteger, validateNeedle,
@@ -513,7 +513,7 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
     this.#memory.repair();
     const before = binding.mappedLength(handle);
     const fd = length > before ? this.#memory.pages.descriptor : -1;
-    if (fd >= 0) check(binding.growFile(fd, before, length), 'fallocate', { remedy: mapRemedy(0) });
+    if (fd >= 0) check(binding.growFile(fd, before, length), 'fallocate', { remedy: (code) => growRemedy(code, hugePageSize(this.#memory.pages)) });
     this.#memory.resize(length, () => {
       check(binding.resize(handle, this.byteOffset + length), 'mremap', { feature: 'remapKeeping', remedy: mapRemedy(0) });
       return handle;
@@ -533,6 +533,11 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** Bytes in a page, if it is a huge one of a pool. */
+function hugePageSize({ pageSize }: MappedMemory['pages']): number | undefined {
+  return pageSize === binding.pageSize ? undefined : pageSize;
 }
 
 showAs(Mapping.prototype, {

@@ -56,7 +56,7 @@ export class Protections {
 
   /** Protects whole pages. */
   set(access: Protection, { offset, length }: Span): void {
-    check(binding.mprotect(this.#pages.pinnedHandle(), offset, length, PROTECTION[access]), 'mprotect', { remedy: readOnlyFile });
+    check(binding.mprotect(this.#pages.pinnedHandle(), offset, length, PROTECTION[access]), 'mprotect', { remedy: protectRemedy(access) });
     const end = this.#wholePages(offset + length);
     this.#parts = this.#parts.filter((part) => part.offset < offset || part.end > end);
     if (length < this.#pages.extent) {
@@ -83,7 +83,13 @@ export class Protections {
   }
 }
 
-/** The remedy of a failed mprotect(2). */
+function protectRemedy(access: Protection): (code: string) => string | undefined {
+  if ((PROTECTION[access] & binding.PROT.EXEC) === 0) return readOnlyFile;
+  return (code) =>
+    code === 'EACCES' || code === 'EPERM' ? 'The file system is mounted without permission to run programs (noexec), or a security policy forbids executable memory' : undefined;
+}
+
+/** For a failed mprotect(2) that would permit writing. */
 export function readOnlyFile(code: string): string | undefined {
   return code === 'EACCES' ? "The file is open for reading only: map it with access: 'read-write'" : undefined;
 }

@@ -107,7 +107,7 @@ export function mmap(
   const rooted = MAP.FIXED | MAP.FIXED_NOREPLACE | MAP.HUGETLB | MAP.GROWSDOWN;
   const movable = address === 0n && (flags & rooted) === 0;
   refuseBuffer(length, shared ? 'shared' : 'array', movable);
-  const remedy = mapRemedy(flags, hugePageSize(flags));
+  const remedy = mapRemedy(flags, hugePageSize(flags), prot, 'MAP.NORESERVE');
   const handle = check(retryAfterGc(() => binding.map(address, length, prot, flags, fd, offset)), 'mmap', { remedy });
   return bufferOf(handle, length, shared, movable);
 }

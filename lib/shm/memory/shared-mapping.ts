@@ -92,7 +92,7 @@ export class SharedMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLik
     );
     if (handle < 0) {
       throw systemError(handle, binding.STEPS.mapFile[facts.get('step')] || 'mmap', {
-        remedy: (code) => (code === 'EPERM' ? 'A seal of the memory forbids writable mappings: see the property seals' : mapRemedy(flags)(code)),
+        remedy: (code) => (code === 'EPERM' ? 'A seal of the memory forbids writable mappings: see the property seals' : mapRemedy(flags, undefined, ACCESS[access])(code)),
       });
     }
     const pages = { handle, byteOffset: 0, length: facts.get('length'), kind, movable, pageSize };

@@ -8,6 +8,7 @@ import { fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { binding } from '../../internal/binding.js';
 import { CallFacts } from '../../internal/call-facts.js';
+import { openFilesRemedy } from '../../internal/remedy.js';
 import { invalidValue } from '../../internal/validate.js';
 import { ID } from './owner-id.js';
 import { check, systemError } from '../../internal/syscall.js';
@@ -50,7 +51,7 @@ function openBehind(path: string): number {
   }
   throw systemError(result, 'open', {
     path,
-    remedy: () => 'Locks need to open the file of the memory for reading and writing: keep a descriptor of it open',
+    remedy: (code) => openFilesRemedy(code) ?? 'Locks need to open the file of the memory for reading and writing: keep a descriptor of it open',
   });
 }
 

@@ -6,7 +6,7 @@ import { closeSync, fdatasyncSync, fstatSync, fsyncSync, openSync, readSync, wri
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { binding } from '../../internal/binding.js';
-import { mapRemedy } from '../../internal/remedy.js';
+import { growRemedy } from '../../internal/remedy.js';
 import type { Pages } from '../../mem/pages.js';
 import { check, systemError } from '../../internal/syscall.js';
 
@@ -14,7 +14,7 @@ const { FALLOC, MS } = binding;
 const { errno } = constants;
 
 const remedy = (code: string): string | undefined =>
-  code === 'ENOSPC' ? 'Nothing was changed. compact() frees the space of overwritten and deleted values' : mapRemedy(0)(code);
+  code === 'ENOSPC' ? 'Nothing was changed. compact() frees the space of overwritten and deleted values' : growRemedy(code);
 
 export class StoreFile {
   readonly fd: number;
