@@ -1,6 +1,6 @@
 // memmap touch: reads the missing pages of files into memory.
 import { type Command, Option } from 'commander';
-import { type TouchProgress, type Touched, touch } from '../index.js';
+import { type TouchProgress, type TouchTotals, type Touched, touch } from '../index.js';
 import { acts, describe, newCommand } from './common/command.js';
 import { UsageError, messageOf } from './common/exit.js';
 import { nameOf, pathNamed } from './common/names.js';
@@ -11,6 +11,7 @@ import type { Terminal } from './common/terminal.js';
 import { type SummaryOptions, summarize, untilInterrupted, withSummary } from './common/batch.js';
 
 interface TouchCommandOptions extends TargetOptions, SummaryOptions {
+  readonly holes?: boolean;
   readonly rate?: number;
 }
 
@@ -19,6 +20,7 @@ export function touchCommand(terminal: Terminal): Command {
     .summary('read files into memory')
     .description('Reads the missing pages of files into the page cache. Pages already cached are not read again.')
     .addOption(new Option('--rate <size>', 'read at most this much per second: 50M').argParser(parseSize))
+    .option('--holes', 'also read the holes of sparse files, which makes pages of zeros')
     .action(acts((paths: string[], options: TouchCommandOptions) => touchTargets(terminal, paths, options)));
   return describe(command, {
     examples: [
@@ -29,6 +31,7 @@ export function touchCommand(terminal: Terminal): Command {
     ],
     notes: [
       "Reads only pages that the page cache lacks; the access times of the user's own files do not change. Since Linux 6.5 the kernel reports missing pages to users who own a file or may write to it; other files are read completely.",
+      'Holes of sparse files hold nothing and are left alone, unless --holes is given.',
       'The kernel may evict the pages again afterwards; memmap lock keeps them in memory.',
     ],
   });
@@ -37,7 +40,9 @@ export function touchCommand(terminal: Terminal): Command {
 /** The work of one call, and its totals so far. */
 class TouchJob {
   readonly bar: ProgressBar;
-  readonly sums = { files: 0, bytes: 0, read: 0, present: 0 };
+  readonly sums = { files: 0, bytes: 0, read: 0, present: 0, holes: 0 };
+  /** Files that are done, under all their names. */
+  readonly #ended = { bytes: 0, read: 0, present: 0, holes: 0 };
   failed = 0;
   readonly #terminal: Terminal;
   /** Files found so far. */
@@ -84,7 +89,11 @@ class TouchJob {
   }
 
   /** Called when a file is done. `length`: bytes of the requested part. */
-  end({ path, read, present = 0, identity, error }: Touched<string | Uint8Array>, length: number): void {
+  end({ path, read, present = 0, holes = 0, identity, error }: Touched<string | Uint8Array>, length: number): void {
+    this.#ended.bytes += length;
+    this.#ended.read += read;
+    this.#ended.present += present;
+    this.#ended.holes += holes;
     const again = this.#again(identity);
     const name = nameOf(path);
     this.#count(name, again ? 0 : length);
@@ -95,6 +104,7 @@ class TouchJob {
     }
     this.sums.read += read;
     this.sums.present += present;
+    this.sums.holes += holes;
     if (error !== undefined) {
       this.fail(name, error);
       return;
@@ -103,14 +113,19 @@ class TouchJob {
     this.sums.bytes += length;
   }
 
+  /** Adds what was done of files that were under way when the call was aborted. `totals`: of all. */
+  addUnfinished(totals: TouchTotals): void {
+    for (const key of ['bytes', 'read', 'present', 'holes'] as const) this.sums[key] += Math.max(0, totals[key] - this.#ended[key]);
+  }
+
   /** The summary. Only the bar knows the bytes of unfinished files. */
   text(interrupted: boolean): string {
-    const { files, bytes, read, present } = this.sums;
+    const { files, bytes, read, present, holes } = this.sums;
     const done = interrupted ? `${formatCount(files)} of ${formatFiles(this.#found)}, ${formatBytes(this.bar.done)}` : `${formatFiles(files)}, ${formatBytes(bytes)}`;
     const { elapsed } = this.bar;
     const speed = read === 0 || elapsed === 0 ? '' : `, ${formatBytes((1000 * read) / elapsed)}/s`;
     const failed = this.failed === 0 ? '' : `; ${formatCount(this.failed)} failed`;
-    return `${done}: ${formatBytes(read)} read, ${formatBytes(present)} already in memory, ${formatTime(elapsed)}${speed}${failed}`;
+    return `${done}: ${formatBytes(read)} read, ${formatBytes(present)} already in memory${holes === 0 ? '' : `, ${formatBytes(holes)} in holes`}, ${formatTime(elapsed)}${speed}${failed}`;
   }
 
   get data(): object {
@@ -119,7 +134,7 @@ class TouchJob {
 }
 
 async function touchTargets(terminal: Terminal, paths: string[], options: TouchCommandOptions): Promise<number> {
-  const { rate, range, hardLinks = false } = options;
+  const { rate, range, holes = false, hardLinks = false } = options;
   if (rate === 0) throw new UsageError('--rate must be at least 1 byte per second');
   const work = new TouchJob(terminal, hardLinks);
   const targets = new Targets(paths, options, (path, error) => work.fail(path, error));
@@ -135,10 +150,15 @@ async function touchTargets(terminal: Terminal, paths: string[], options: TouchC
   const interrupted = await untilInterrupted(work.bar, async (signal) => {
     await touch(found(), {
       ...range,
+      holes,
       ...(rate !== undefined && { rate }),
       signal,
       onFile: (touched) => work.end(touched, clip(touched, range)?.length ?? 0),
       onProgress: (progress) => work.progress(progress),
+    }).catch((error: unknown) => {
+      const { totals } = error as { readonly totals?: TouchTotals };
+      if (totals !== undefined) work.addUnfinished(totals);
+      throw error;
     });
   });
   return summarize(terminal, options, { text: work.text(interrupted), data: work.data, failed: work.failed, interrupted });

@@ -8,7 +8,7 @@ import { check, systemError } from '../internal/syscall.js';
 /** Bytes in a piece. A call returns after reading about as many: milliseconds of disk. */
 export const PIECE: number = 2 ** 22;
 
-const { errno: ERRNO, step: STEP, size: SIZE, present: PRESENT, read: READ, device: DEVICE, inodeHigh: INODE_HIGH, inodeLow: INODE_LOW } = binding.FACTS.touched;
+const { errno: ERRNO, step: STEP, size: SIZE, present: PRESENT, read: READ, device: DEVICE, inodeHigh: INODE_HIGH, inodeLow: INODE_LOW, holes: HOLES, nextData: NEXT_DATA } = binding.FACTS.touched;
 
 /** How many numbers a call returns for each file. */
 export const FIELDS: number = Object.keys(binding.FACTS.touched).length;
@@ -23,6 +23,8 @@ export interface TouchedFile<Path extends string | Uint8Array = string> {
   readonly present: number | undefined;
   /** Bytes that were missing and have been read; all bytes if `present` is undefined. */
   readonly read: number;
+  /** Bytes of the part in holes, which were left alone, if there are any. */
+  readonly holes?: number;
   /** Why the file was not read, or not to its end. */
   readonly error?: SystemError;
 }
@@ -34,13 +36,13 @@ function listOf(paths: readonly (string | Uint8Array)[]): Uint8Array {
 }
 
 /** @returns FIELDS numbers for each file that it got to */
-export async function touchAll(paths: readonly (string | Uint8Array)[], { offset, length }: Span, budget: number): Promise<Float64Array> {
-  return check(await binding.touchAsync(listOf(paths), offset, length, budget), 'touch');
+export async function touchAll(paths: readonly (string | Uint8Array)[], { offset, length }: Span, budget: number, holes: boolean): Promise<Float64Array> {
+  return check(await binding.touchAsync(listOf(paths), offset, length, budget, holes), 'touch');
 }
 
-/** Reads the part of the file, at most a piece, into memory and waits for it. */
+/** Reads the part of the file, at most a piece, into memory, holes too, and waits for it. */
 export async function touchPart<Path extends string | Uint8Array>(path: Path, part: Span): Promise<TouchedFile<Path>> {
-  return touchedIn(await touchAll([path], part, PIECE), 0, path);
+  return touchedIn(await touchAll([path], part, PIECE, true), 0, path);
 }
 
 /** The result for file number `i` of a call. */
@@ -51,7 +53,9 @@ export function touchedIn<Path extends string | Uint8Array>(found: Float64Array,
   const size = found[at + SIZE] ?? 0;
   const present = found[at + PRESENT] ?? 0;
   const read = found[at + READ] ?? 0;
-  const known = { path, size, present: present < 0 ? undefined : present, read };
+  const holes = found[at + HOLES] ?? 0;
+  const all = { path, size, present: present < 0 ? undefined : present, read };
+  const known = holes === 0 ? all : { ...all, holes };
   return errno === 0 ? known : { ...known, error: systemError(errno, binding.STEPS.touch[found[at + STEP] ?? 0] ?? 'read', { path: shownPath(path) }) };
 }
 
@@ -61,6 +65,11 @@ export function identityIn(found: Float64Array, i: number): string | undefined {
   const high = found[at + INODE_HIGH] ?? 0;
   const low = found[at + INODE_LOW] ?? 0;
   return high === 0 && low === 0 ? undefined : `${found[at + DEVICE]}:${(BigInt(high) << 32n) | BigInt(low)}`;
+}
+
+/** Where the data after the part of file number `i` begins, if the part ends in a hole that was not read; otherwise 0. */
+export function nextDataIn(found: Float64Array, i: number): number {
+  return found[i * FIELDS + NEXT_DATA] ?? 0;
 }
 
 export function readIn(found: Float64Array): number {

@@ -1,12 +1,13 @@
 // Reads files into the page cache: many small ones per call, and large ones piece by piece, in a
 // few calls of the thread pool at a time.
+import type { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { validateFileName } from '../internal/path.js';
 import type { Range, Span } from '../internal/range.js';
-import { invalidType, validateFunction, validateInteger } from '../internal/validate.js';
+import { invalidType, validateBoolean, validateFunction, validateInteger } from '../internal/validate.js';
 import { type Progress, validateBackground } from '../mem/background.js';
 import { type RateOption, RateLimiter, validateRate, wholePages } from './rate-limiter.js';
-import { FIELDS, PIECE, type TouchedFile, identityIn, readIn, touchedIn, touchAll } from './touch-call.js';
+import { FIELDS, PIECE, type TouchedFile, identityIn, nextDataIn, readIn, touchedIn, touchAll } from './touch-call.js';
 
 /** The result of {@link touch} for one file. */
 export interface Touched<Path extends string | Uint8Array = string> extends TouchedFile<Path> {
@@ -28,6 +29,8 @@ export interface TouchTotals {
   readonly present: number;
   /** Bytes read. */
   readonly read: number;
+  /** Bytes in holes, which were left alone. */
+  readonly holes: number;
 }
 
 /** The progress of a large file, in bytes of the requested part. */
@@ -42,13 +45,24 @@ export interface TouchOptions<Path extends string | Uint8Array = string> extends
   readonly offset?: number | undefined;
   /** Bytes to read of each file; fewer if it ends before. @default to its end */
   readonly length?: number | undefined;
-  /** Stops after the pieces under way, and at once during a pause of `rate`; the promise rejects with the signal's reason. */
+  /**
+   * Also read the holes of sparse files, which makes pages of zeros for them. They hold nothing that a disk
+   * would have to deliver. @default false
+   */
+  readonly holes?: boolean | undefined;
+  /**
+   * Stops after the pieces under way, and at once during a pause of `rate`; the promise rejects with the signal's
+   * reason. If that is an object, its property `totals` then has the {@link TouchTotals} so far; files under way
+   * count with the bytes that are done, but not as files.
+   */
   readonly signal?: AbortSignal | undefined;
   /** Called once for each file when it is done; `index` is its place in `files`. */
   readonly onFile?: ((touched: Touched<Path>, index: number) => void) | undefined;
   /** Called after each piece of a file with several: 4 MiB each, less if the rate is low. */
   readonly onProgress?: ((progress: TouchProgress<Path>) => void) | undefined;
 }
+
+const NOTHING = { files: 0, failed: 0, bytes: 0, present: 0, read: 0, holes: 0 };
 
 /** Files in a call: enough to make the cost of the call itself small. */
 const BATCH = 64;
@@ -76,6 +90,7 @@ interface Large<Path> {
   done: number;
   present: number | undefined;
   read: number;
+  holes: number;
   failed?: true;
 }
 
@@ -98,7 +113,9 @@ class TouchRun<Path extends string | Uint8Array> {
   #taken = 0;
   #atEnd = false;
   #stopped = false;
-  readonly #totals = { files: 0, failed: 0, bytes: 0, present: 0, read: 0 };
+  readonly #totals = { ...NOTHING };
+  /** Large files that are not done. */
+  readonly #unfinished = new Set<Large<Path>>();
 
   constructor(files: Iterable<Path>, part: Span, options: ResolvedTouchOptions<Path>) {
     this.#files = files[Symbol.iterator]();
@@ -126,12 +143,31 @@ class TouchRun<Path extends string | Uint8Array> {
         await Promise.race(running);
         await this.#limiter?.wait(signal);
       }
+    } catch (error) {
+      await this.#stop(running);
+      if (signal?.aborted === true && error === signal.reason) leaveTotals(error, this.#totalsSoFar());
+      throw error;
     } finally {
-      // After a failure nothing more is reported.
-      this.#stopped = true;
-      await Promise.allSettled(running);
+      await this.#stop(running);
       if (!this.#atEnd) this.#files.return?.();
     }
+  }
+
+  /** After this nothing more is reported. */
+  async #stop(running: ReadonlySet<Promise<void>>): Promise<void> {
+    this.#stopped = true;
+    await Promise.allSettled(running);
+  }
+
+  #totalsSoFar(): TouchTotals {
+    const totals = { ...this.#totals };
+    for (const { done, present = 0, read, holes } of this.#unfinished) {
+      totals.bytes += done;
+      totals.present += present;
+      totals.read += read;
+      totals.holes += holes;
+    }
+    return totals;
   }
 
   /** Starts the next call; undefined if nothing is left to start. */
@@ -169,7 +205,6 @@ class TouchRun<Path extends string | Uint8Array> {
     const { offset, length } = this.#part;
     const first = Math.min(length, this.#upTo(offset));
     const found = await this.#call(paths, offset, first);
-    if (this.#stopped) return;
     const count = found.length / FIELDS;
     if (count < paths.length) this.#left.push({ paths: paths.slice(count), index: index + count });
     for (let i = 0; i < count; i++) {
@@ -177,10 +212,12 @@ class TouchRun<Path extends string | Uint8Array> {
       const identity = identityIn(found, i);
       const part = { offset, length: Math.max(0, Math.min(length, touched.size - offset)) };
       if (touched.error === undefined && part.length > first) {
-        const { path, size, present, read } = touched;
-        const large = { path, index: index + i, identity, size, part, next: first, done: first, present, read };
+        const { path, size, present, read, holes = 0 } = touched;
+        const large = { path, index: index + i, identity, size, part, next: first, done: first, present, read, holes };
+        this.#unfinished.add(large);
         this.#large.push(large);
-        this.#tellProgress(large);
+        this.#pass(large, nextDataIn(found, i));
+        this.#endPiece(large);
       } else {
         this.#tell(touched, part, index + i, identity);
       }
@@ -188,26 +225,49 @@ class TouchRun<Path extends string | Uint8Array> {
   }
 
   async #touchPiece(large: Large<Path>): Promise<void> {
-    const { path, index, identity, part, size } = large;
+    const { path, part } = large;
     const offset = part.offset + large.next;
     const length = Math.min(part.length - large.next, this.#upTo(offset));
     large.next += length;
     if (large.next === part.length) this.#drop(large);
     const found = await this.#call([path], offset, length);
-    if (this.#stopped || large.failed === true) return;
-    const { present, read, error } = touchedIn(found, 0, path);
+    if (large.failed === true) return;
+    const { present, read, holes = 0, error } = touchedIn(found, 0, path);
     large.present = large.present === undefined || present === undefined ? undefined : large.present + present;
     large.read += read;
-    large.done += length;
-    if (error === undefined) {
-      this.#tellProgress(large);
-      if (large.done < part.length) return;
-    } else {
+    large.holes += holes;
+    if (error !== undefined) {
       // Other pieces of it may be under way.
       large.failed = true;
       this.#drop(large);
+      this.#end(large, error);
+      return;
     }
-    this.#tell({ path, size, present: large.present, read: large.read, ...(error && { error }) }, part, index, identity);
+    large.done += length;
+    this.#pass(large, nextDataIn(found, 0));
+    this.#endPiece(large);
+  }
+
+  /** Passes over the hole up to `nextData`, bytes into the file, or 0. */
+  #pass(large: Large<Path>, nextData: number): void {
+    const to = Math.min(nextData - large.part.offset, large.part.length);
+    const hole = to - large.next;
+    if (hole <= 0) return;
+    large.next = to;
+    large.done += hole;
+    large.holes += hole;
+    if (to === large.part.length) this.#drop(large);
+  }
+
+  #endPiece(large: Large<Path>): void {
+    this.#tellProgress(large);
+    if (large.done === large.part.length) this.#end(large);
+  }
+
+  #end(large: Large<Path>, error?: SystemError): void {
+    const { path, size, present, read, holes, part, index, identity } = large;
+    this.#unfinished.delete(large);
+    this.#tell({ path, size, present, read, ...(holes > 0 && { holes }), ...(error && { error }) }, part, index, identity);
   }
 
   #drop(large: Large<Path>): void {
@@ -222,7 +282,7 @@ class TouchRun<Path extends string | Uint8Array> {
 
   async #call(paths: readonly Path[], offset: number, length: number): Promise<Float64Array> {
     const begun = performance.now();
-    const found = await touchAll(paths, { offset, length }, this.#piece);
+    const found = await touchAll(paths, { offset, length }, this.#piece, this.#options.holes === true);
     this.#limiter?.consume(readIn(found), begun);
     return found;
   }
@@ -234,18 +294,25 @@ class TouchRun<Path extends string | Uint8Array> {
     totals.bytes += part.length;
     totals.present += touched.present ?? 0;
     totals.read += touched.read;
+    totals.holes += touched.holes ?? 0;
     const { onFile } = this.#options;
-    if (onFile === undefined) return;
+    if (onFile === undefined || this.#stopped) return;
     // Not copied with `...`, which takes longer than everything else here.
-    const { path, size, present, read, error } = touched;
+    const { path, size, present, read, holes, error } = touched;
     const told = { path, size, pages: pagesOf(part), present, read };
-    const ordinary = error === undefined && identity === undefined;
-    onFile(ordinary ? told : { ...told, ...(identity !== undefined && { identity }), ...(error && { error }) }, index);
+    const ordinary = error === undefined && identity === undefined && holes === undefined;
+    onFile(ordinary ? told : { ...told, ...(holes !== undefined && { holes }), ...(identity !== undefined && { identity }), ...(error && { error }) }, index);
   }
 
   #tellProgress({ path, done, part }: Large<Path>): void {
-    this.#options.onProgress?.({ path, done, total: part.length });
+    if (!this.#stopped) this.#options.onProgress?.({ path, done, total: part.length });
   }
+}
+
+/** Gives the reason of an aborted call its totals, if it is an object that accepts them. */
+function leaveTotals(reason: unknown, totals: TouchTotals): void {
+  if (typeof reason !== 'object' || reason === null) return;
+  Reflect.defineProperty(reason, 'totals', { value: totals, enumerable: true, writable: true, configurable: true });
 }
 
 function pagesOf({ offset, length }: Span): number {
@@ -270,6 +337,8 @@ function validateFiles(files: unknown): asserts files is Iterable<string | Uint8
  * `files` is an array or another iterable of paths, strings or bytes: a generator that walks folders runs while the files
  * it has found are read. If it throws, the call stops, as with `signal`.
  *
+ * Holes of sparse files are left alone: reading one makes pages of zeros.
+ *
  * Which pages are missing is known since Linux 6.5 (cachestat(2)), for files that the user owns or may
  * write to; other files are read completely. Uses libuv's thread pool, in calls of a few MiB.
  *
@@ -283,12 +352,14 @@ function validateFiles(files: unknown): asserts files is Iterable<string | Uint8
  */
 export async function touch<Path extends string | Uint8Array>(files: Iterable<Path>, options: TouchOptions<Path> = {}): Promise<TouchTotals> {
   validateFiles(files);
-  const known = ['offset', 'length', 'rate', 'signal', 'onFile', 'onProgress'] as const;
-  const { offset = 0, length = Number.MAX_SAFE_INTEGER, rate, signal, onFile, onProgress } = validateBackground(options, known);
+  const known = ['offset', 'length', 'holes', 'rate', 'signal', 'onFile', 'onProgress'] as const;
+  const { offset = 0, length = Number.MAX_SAFE_INTEGER, holes, rate, signal, onFile, onProgress } = validateBackground(options, known);
   validateInteger(offset, 'options.offset');
   validateInteger(length, 'options.length');
+  if (holes !== undefined) validateBoolean(holes, 'options.holes');
   validateRate(rate);
   if (onFile !== undefined) validateFunction(onFile, 'options.onFile');
+  if (signal?.aborted === true) leaveTotals(signal.reason, NOTHING);
   signal?.throwIfAborted();
-  return new TouchRun(files, { offset, length }, { rate, signal, onFile, onProgress }).run();
+  return new TouchRun(files, { offset, length }, { holes, rate, signal, onFile, onProgress }).run();
 }

@@ -43,7 +43,7 @@ interface FactTables {
   readonly migration: Constants<'moved' | 'absent' | 'failed'>;
   readonly cachestat: Constants<'cached' | 'dirty' | 'writeback' | 'evicted' | 'recentlyEvicted'>;
   /** Of each file. */
-  readonly touched: Constants<'errno' | 'step' | 'size' | 'present' | 'read' | 'device' | 'inodeHigh' | 'inodeLow'>;
+  readonly touched: Constants<'errno' | 'step' | 'size' | 'present' | 'read' | 'device' | 'inodeHigh' | 'inodeLow' | 'holes' | 'nextData'>;
   /** Before the runs: which bits of PAGE_STATE the kernel reported, and whether residency is only claimed. */
   readonly residency: Constants<'known' | 'faked'>;
   /** Of each run of pages that are alike. */
@@ -192,8 +192,9 @@ export interface Binding {
    * Reads the missing pages of that part of each file into the page cache. `paths`: each ends with a NUL.
    * Starts no further file once `budget` bytes or more were missing. FACTS.touched for each file it got to, at least
    * one. Present is -1 if the kernel does not report it; device and inode are zeros unless the file has several names.
+   * `holes`: whether to read holes. Next data is 0 unless the part ends in a hole that was not read.
    */
-  touchAsync(paths: Uint8Array, offset: number, length: number, budget: number): Promise<Float64Array> | number;
+  touchAsync(paths: Uint8Array, offset: number, length: number, budget: number, holes: boolean): Promise<Float64Array> | number;
 
   /** 0 if the kernel has the feature of that name (lib/internal/features.ts), otherwise the reason as -errno. */
   probe(feature: string): number;

@@ -86,10 +86,13 @@ struct TouchedFact {
     kDevice,
     kInodeHigh,
     kInodeLow,
+    kHoles,
+    kNextData,
     kAll
   };
-  static constexpr Names<kAll> kNames = {"errno", "step",   "size",      "present",
-                                         "read",  "device", "inodeHigh", "inodeLow"};
+  static constexpr Names<kAll> kNames = {"errno",     "step",     "size",  "present",
+                                         "read",      "device",   "inodeHigh",
+                                         "inodeLow",  "holes",    "nextData"};
 };
 // Before the runs of a residency, and of each run.
 struct ResidencyFact {

@@ -91,6 +91,12 @@ Errno posix_fadvise(int fd, int64_t offset, int64_t length, int advice) {
   return {::posix_fadvise(fd, offset, length, advice)};  // returns it, sets no errno
 }
 
+Result<int64_t> lseek(int fd, int64_t offset, int whence) {
+  const off_t at = ::lseek(fd, offset, whence);
+  if (at == -1) return Errno::last();
+  return at;
+}
+
 Result<ssize_t> pread(int fd, void* bytes, size_t length, int64_t offset) {
   ssize_t got = ::pread(fd, bytes, length, offset);
   if (got == -1) return Errno::last();

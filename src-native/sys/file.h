@@ -32,6 +32,8 @@ Errno fallocate(int fd, int mode, int64_t offset, int64_t length);
 // Starts writing what is dirty, and waits for nothing.
 Errno sync_file_range(int fd, int64_t offset, int64_t length);
 Errno posix_fadvise(int fd, int64_t offset, int64_t length, int advice);
+// SEEK_DATA, SEEK_HOLE: where the next data or hole begins; ENXIO past the last.
+Result<int64_t> lseek(int fd, int64_t offset, int whence);
 Result<ssize_t> pread(int fd, void* bytes, size_t length, int64_t offset);
 Result<ssize_t> pwrite(int fd, const void* bytes, size_t length, int64_t offset);
 Errno cachestat(int fd, const CachestatRange* range, Cachestat* counts,

@@ -132,7 +132,7 @@ describe('the addon', () => {
   it('reads no part of a file that begins before it', () => {
     const paths = Buffer.from(`${file('touched', Buffer.alloc(8192))}\0`);
     for (const [offset, length] of [[-1, 1], [-(2 ** 53), 2 ** 53 - 1], [0, -1]]) {
-      assert.equal(binding.touchAsync(paths, offset, length, 0), -EINVAL, `${offset}, ${length}`);
+      assert.equal(binding.touchAsync(paths, offset, length, 0, false), -EINVAL, `${offset}, ${length}`);
     }
   });
 

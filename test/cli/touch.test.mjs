@@ -78,7 +78,7 @@ describe('memmap touch', function () {
       const { seconds, ...rest } = JSON.parse(stdout);
       assert.deepEqual([status, stderr], [0, '']);
       assert.ok(seconds > 0);
-      assert.deepEqual(rest, { files: 1, bytes: 64 * PAGE, read: 48 * PAGE, present: 16 * PAGE, failed: 0, interrupted: false });
+      assert.deepEqual(rest, { files: 1, bytes: 64 * PAGE, read: 48 * PAGE, present: 16 * PAGE, holes: 0, failed: 0, interrupted: false });
     });
 
     it('touches the range only', () => {

@@ -173,7 +173,7 @@ export class Targets {
         }
       }
       if (!entry.isFile() && !entry.isDirectory() && !entry.isSymbolicLink()) continue;
-      const one = this.#stat(path, follow);
+      const one = entry.isSymbolicLink() ? statOfLink(path, this.#complain) : this.#stat(path, false);
       if (one === undefined) continue;
       if (one.isDirectory()) {
         if (!oneFileSystem || one.dev === device) yield* this.#below(path, one, device, look);
@@ -202,6 +202,16 @@ function entriesOf(directory: string): readonly Entry[] {
     isDirectory: () => entry.isDirectory(),
     isSymbolicLink: () => entry.isSymbolicLink(),
   }));
+}
+
+/** Undefined also for a dangling link: in a directory it is not a failure. */
+function statOfLink(path: string, complain: Complaint): Stats | undefined {
+  try {
+    return statSync(pathNamed(path), { throwIfNoEntry: false });
+  } catch (error) {
+    complain(path, error);
+    return undefined;
+  }
 }
 
 /** The part of a file in `range`; undefined if the file ends before it. */

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -30,7 +31,8 @@ constexpr int64_t kScratch = int64_t{1} << 16;
 // A file of which something is missing.
 struct Missing {
   UniqueFd fd;
-  FilePart part = {};
+  std::vector<FilePart> parts;  // of the data: ascending
+  int64_t length = 0;           // of all parts
   size_t index = 0;
 };
 
@@ -83,8 +85,42 @@ int64_t present(int fd, FilePart part) {
   return static_cast<int64_t>(std::min(counts.cached * page, length));
 }
 
+// The data of the part; the rest of it is holes. All of it where the file system does not
+// know holes.
+std::vector<FilePart> data_of(int fd, FilePart part, Touched& found) {
+  std::vector<FilePart> data;
+  const int64_t end = part.offset + part.length;  // within the file
+  for (int64_t at = part.offset; at < end;) {
+    Result<int64_t> start = sys::lseek(fd, at, SEEK_DATA);
+    const bool none = !start && start.error().value == ENXIO;
+    if (!start && !none) return {part};
+    const int64_t from = none ? found.size : *start;
+    found.holes += std::min(from, end) - at;
+    if (from >= end) {
+      found.next_data = from;
+      break;
+    }
+    Result<int64_t> stop = sys::lseek(fd, from, SEEK_HOLE);
+    if (!stop) return {part};
+    at = std::min(std::max(*stop, from + 1), end);
+    data.push_back({from, at - from});
+  }
+  return data;
+}
+
+// As present(), of several parts.
+int64_t present(int fd, const std::vector<FilePart>& parts) {
+  int64_t sum = 0;
+  for (const FilePart& part : parts) {
+    const int64_t found = present(fd, part);
+    if (found < 0) return -1;
+    sum += found;
+  }
+  return sum;
+}
+
 // Opens the file and asks what is missing; leaves it open in `missing` if anything is.
-Touched look(const char* path, FilePart part, Missing& missing) {
+Touched look(const char* path, FilePart part, bool holes, Missing& missing) {
   using Step = Touched::Step;
   Touched found;
   struct stat named = {};
@@ -123,42 +159,69 @@ Touched look(const char* path, FilePart part, Missing& missing) {
     return found;
   }
   if (!kind->may_be_dax) found.present = present(fd->get(), part);
-  if (found.present < part.length) {
+  if (found.present >= part.length) return found;
+  std::vector<FilePart> parts = {part};
+  if (!holes) {
+    Touched sparse = found;
+    parts = data_of(fd->get(), part, sparse);
+    if (parts.size() != 1 || parts[0].length != part.length) {
+      found.holes = sparse.holes;
+      found.next_data = sparse.next_data;
+      found.present = kind->may_be_dax ? -1 : present(fd->get(), parts);
+    }
+  }
+  int64_t length = 0;
+  for (const FilePart& data : parts) length += data.length;
+  if (found.present < length) {
     missing.fd = std::move(*fd);
-    missing.part = part;
+    missing.parts = std::move(parts);
+    missing.length = length;
   }
   return found;
 }
 
 // Gives the disk all there is to do. No failure matters: the reads that follow tell.
 void ask_for(const Missing& missing) {
-  const auto& [fd, part, index] = missing;
-  // Nothing beside the part.
-  static_cast<void>(sys::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_RANDOM));
-  for (int64_t done = 0; done < part.length; done += kAhead) {
-    const int64_t length = std::min(kAhead, part.length - done);
-    static_cast<void>(
-        sys::posix_fadvise(fd.get(), part.offset + done, length, POSIX_FADV_WILLNEED));
+  const int fd = missing.fd.get();
+  // Nothing beside the parts.
+  static_cast<void>(sys::posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM));
+  for (const FilePart& part : missing.parts) {
+    for (int64_t done = 0; done < part.length; done += kAhead) {
+      const int64_t length = std::min(kAhead, part.length - done);
+      static_cast<void>(
+          sys::posix_fadvise(fd, part.offset + done, length, POSIX_FADV_WILLNEED));
+    }
   }
 }
 
-void wait_for(const Missing& missing, char* scratch, Touched& found) {
-  const auto& [fd, part, index] = missing;
+// Bytes read: fewer if the file has become shorter, or at an error.
+int64_t read_part(int fd, FilePart part, char* scratch, Errno& error) {
   int64_t done = 0;
   while (done < part.length) {
     const auto length = static_cast<size_t>(std::min(kScratch, part.length - done));
-    Result<ssize_t> got = sys::pread(fd.get(), scratch, length, part.offset + done);
+    Result<ssize_t> got = sys::pread(fd, scratch, length, part.offset + done);
     if (!got && got.error().value == EINTR) continue;
-    if (!got) found.error = got.error();
-    if (!got || *got == 0) break;  // or the file has become shorter
+    if (!got) error = got.error();
+    if (!got || *got == 0) break;
     done += *got;
+  }
+  return done;
+}
+
+void wait_for(const Missing& missing, char* scratch, Touched& found) {
+  int64_t done = 0;
+  for (const FilePart& part : missing.parts) {
+    const int64_t read = read_part(missing.fd.get(), part, scratch, found.error);
+    done += read;
+    if (read < part.length) break;
   }
   found.read = std::max(done - std::max(found.present, int64_t{0}), int64_t{0});
 }
 
 }  // namespace
 
-std::vector<Touched> touch(const std::string& paths, FilePart part, int64_t budget) {
+std::vector<Touched> touch(const std::string& paths, FilePart part, int64_t budget,
+                           bool holes) {
   std::vector<Touched> found;
   std::unique_ptr<char[]> scratch;
   const char* const end = paths.c_str() + paths.size();
@@ -168,12 +231,12 @@ std::vector<Touched> touch(const std::string& paths, FilePart part, int64_t budg
     std::array<Missing, kAtOnce> missing;
     size_t open = 0;
     while (path < end && open < kAtOnce && (found.empty() || asked < budget)) {
-      Touched file = look(path, part, missing[open]);
+      Touched file = look(path, part, holes, missing[open]);
       // Too many are open: those that are here will be closed.
       if (file.error.value == EMFILE && open > 0) break;
       path += std::strlen(path) + 1;
       if (missing[open].fd.valid()) {
-        asked += missing[open].part.length - std::max(file.present, int64_t{0});
+        asked += missing[open].length - std::max(file.present, int64_t{0});
         missing[open].index = found.size();
         ask_for(missing[open++]);
       }

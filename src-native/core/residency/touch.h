@@ -26,6 +26,9 @@ struct Touched {
   int64_t size = 0;      // bytes in the file
   int64_t present = -1;  // of the part, bytes that were in memory; -1: not known
   int64_t read = 0;      // bytes read because they were, or may have been, missing
+  int64_t holes = 0;     // of the part, bytes in holes, which were left alone
+  // Where the data after the part begins, or the file ends, if the part ends in a hole.
+  int64_t next_data = 0;
   // Which file it is, of one that has several names; of others 0.
   uint64_t device = 0;
   uint64_t inode = 0;
@@ -33,7 +36,9 @@ struct Touched {
 
 // Reads what is missing of `part` of each file, and waits for it. `paths`: each with a
 // NUL behind it. Once `budget` bytes or more were missing no further file is begun, so
-// the result may be shorter than the list; it has one file at least.
-std::vector<Touched> touch(const std::string& paths, FilePart part, int64_t budget);
+// the result may be shorter than the list; it has one file at least. `holes`: whether to
+// read holes, too, which makes pages of zeros.
+std::vector<Touched> touch(const std::string& paths, FilePart part, int64_t budget,
+                           bool holes);
 
 }  // namespace memmap::core

@@ -21,12 +21,13 @@ struct TouchJob : PoolJob {
   std::string paths;
   core::FilePart part;
   int64_t budget;
+  bool holes;
   std::vector<core::Touched> found;
 };
 
 void execute(napi_env, void* data) {
   auto* job = static_cast<TouchJob*>(data);
-  job->found = core::touch(job->paths, job->part, job->budget);
+  job->found = core::touch(job->paths, job->part, job->budget, job->holes);
 }
 
 std::vector<double> numbers(const std::vector<core::Touched>& found) {
@@ -41,6 +42,8 @@ std::vector<double> numbers(const std::vector<core::Touched>& found) {
     of[TouchedFact::kDevice] = static_cast<double>(file.device);
     of[TouchedFact::kInodeHigh] = static_cast<double>(file.inode >> 32);
     of[TouchedFact::kInodeLow] = static_cast<double>(file.inode & UINT32_MAX);
+    of[TouchedFact::kHoles] = static_cast<double>(file.holes);
+    of[TouchedFact::kNextData] = static_cast<double>(file.next_data);
     of += TouchedFact::kAll;
   }
   return out;
@@ -51,7 +54,7 @@ void complete(napi_env env, napi_status, void* data) {
   resolve(env, *job, new_array(env, numbers(job->found)));
 }
 
-// touchAsync(paths, offset, length, budget) -> Promise of Float64Array | -errno:
+// touchAsync(paths, offset, length, budget, holes) -> Promise of Float64Array | -errno:
 // TouchedFact of each file
 Napi::Value touch_async(const Napi::CallbackInfo& info) {
   const auto paths = elements<uint8_t>(info[0]);
@@ -62,6 +65,7 @@ Napi::Value touch_async(const Napi::CallbackInfo& info) {
                    {reinterpret_cast<const char*>(paths.data()), paths.size()},
                    part,
                    int64(info[3]),
+                   info[4].ToBoolean().Value(),
                    {}});
   return queue(info.Env(), std::move(job), execute, complete);
 }

@@ -129,7 +129,7 @@ export function uses(binding, { path, key, map, mapFile, memory, file, fd, serve
     cachestat: () => binding.cachestat(fd, 0, LENGTH, 0, numbers),
     memfdCreate: () => given(binding.memfdCreate('given', MFD.CLOEXEC)),
     pidfdOpen: () => given(binding.pidfdOpen(process.pid, 0)),
-    touchAsync: () => binding.touchAsync(Buffer.from(`${path}\0`), 0, LENGTH, LENGTH),
+    touchAsync: () => binding.touchAsync(Buffer.from(`${path}\0`), 0, LENGTH, LENGTH, false),
 
     createSharedMemory: () => held(binding.createSharedMemory(null, MFD.CLOEXEC, false, LENGTH, numbers)),
     examineSharedMemory: () => binding.examineSharedMemory(fd, numbers),
