@@ -12,7 +12,7 @@ export interface DaxDevice {
 }
 
 /** Numbers of a device as makedev(3) packs them, which can be more than 32 bits. */
-function numbersOf(rdev: bigint): string {
+export function numbersOf(rdev: bigint): string {
   const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n);
   const minor = (rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n);
   return `${major}:${minor}`;

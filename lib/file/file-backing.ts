@@ -12,6 +12,7 @@ import { type Backing, type MappedMemory, type Place, leaseOfDescriptor } from '
 import type { Pages } from '../mem/pages.js';
 import { readOnlyFile } from '../mem/protections.js';
 import type { FileBehind } from '../mem/residency.js';
+import { blockDeviceSize } from './block-device.js';
 import { FileIdentity } from './file-identity.js';
 import { KeptDescriptor } from './kept-descriptor.js';
 import { LayeredFile } from './layered-file.js';
@@ -86,6 +87,11 @@ export class FileBacking implements Backing {
     this.#kept = undefined;
   }
 
+  /** Whether writing may make the file longer: never a device. */
+  canGrow(pages: Pages): boolean {
+    return this.writable && this.identity.stat(this.descriptor(pages)).isFile();
+  }
+
   /** Calls `act` with `lost` if the file has been replaced or removed. */
   withFile<T>(pages: Pages, act: (file: FileBehind) => T): T {
     const descriptor = this.descriptor(pages);
@@ -105,7 +111,7 @@ export class FileBacking implements Backing {
 
   backed(pages: Pages): number {
     const fd = pages.descriptor;
-    const size = fd >= 0 ? fstatSync(fd).size : (this.identity.sizeOf(pages.address) ?? Infinity);
+    const size = fd >= 0 ? (blockDeviceSize(fd) ?? fstatSync(fd).size) : (this.identity.sizeOf(pages.address) ?? Infinity);
     return Math.max(0, Math.min(pages.length, size - this.source.offset));
   }
 

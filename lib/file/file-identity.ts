@@ -2,6 +2,7 @@
 import { type Stats, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
 import { StateError } from '../errors.js';
 import { type FileId, areOf } from '../internal/file-id.js';
+import { blockDeviceSize } from './block-device.js';
 import { type PathName, shownPath } from '../internal/path.js';
 import { maps } from '../mem/maps/maps.js';
 
@@ -44,6 +45,13 @@ export class FileIdentity {
       'ERR_MEMMAP_FILE_REPLACED',
       `'${shownPath(this.#path)}' is now another file than the one that was mapped: map it again to see the new one`,
     );
+  }
+
+  /** Bytes in the file. @param descriptor - of the file, or -1. @throws {StateError} ERR_MEMMAP_FILE_REPLACED */
+  size(descriptor: number): number {
+    const stats = this.stat(descriptor);
+    if (!stats.isBlockDevice()) return stats.size;
+    return blockDeviceSize(descriptor >= 0 ? descriptor : this.#path) ?? 0;
   }
 
   /** @param descriptor - of the file, or -1. @throws {StateError} ERR_MEMMAP_FILE_REPLACED */

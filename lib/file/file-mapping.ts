@@ -84,7 +84,7 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
    * @throws {SystemError} ENOENT if the path was removed
    */
   size(): number {
-    return statsOf(this).size;
+    return this.#file.identity.size(this.#file.descriptor(this.#memory.pages));
   }
 
   /**
@@ -153,7 +153,7 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
     const size = this.size();
     this.#renew();
     if (end > size) {
-      if (!this.#file.writable) validateInteger(length, 'length', 1, size - this.#file.source.offset);
+      if (!this.#file.canGrow(this.#memory.pages)) validateInteger(length, 'length', 1, size - this.#file.source.offset);
       this.#file.identity.open(this.#file.descriptor(this.#memory.pages), 'r+', (fd) => {
         check(binding.growFile(fd, size, end), 'fallocate', { path: this.path, remedy: growRemedy });
       });

@@ -23,7 +23,7 @@ export interface MapFileOptions extends MapOptions {
   readonly access?: FileAccess | undefined;
   /** Where the mapping starts: bytes into the file, any alignment. @default 0 */
   readonly offset?: number | undefined;
-  /** Bytes, within the file. @default to the end of the file */
+  /** Bytes, within the file. @default to the end of the file, or of a block device */
   readonly length?: number | undefined;
   /** Create the file if it is missing; needs `access: 'read-write'`. @default false */
   readonly create?: boolean | undefined;

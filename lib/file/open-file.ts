@@ -11,6 +11,7 @@ import { BUFFER_LIMIT } from '../internal/buffer.js';
 import { retryAfterGc } from '../internal/gc.js';
 import { type PathName, absolutePath, pathName, shownPath, validateFileName } from '../internal/path.js';
 import { invalidType, invalidValue, outOfRange, validateFd } from '../internal/validate.js';
+import { blockDeviceSize } from './block-device.js';
 import { type DaxDevice, daxDevice } from './dax-device.js';
 import { fileRemedy } from './file-remedy.js';
 import { systemError } from '../internal/syscall.js';
@@ -48,7 +49,7 @@ export interface FilePages {
   readonly byteOffset: number;
   readonly length: number;
   readonly movable: boolean;
-  /** A regular file: unlike a device, it can be opened again without an effect on a driver. */
+  /** A regular file, or a block device: unlike others, it can be opened again without an effect on a driver. */
   readonly regular: boolean;
   readonly filesystem: string;
   readonly device: number;
@@ -123,9 +124,16 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     filesystem: FILESYSTEM_NAME.get(filesystem) ?? `0x${filesystem.toString(16)}`,
     byteOffset: offset % binding.pageSize,
     // Huge pages cannot be moved, and drivers such as devdax have requirements on addresses.
-    movable: (flags & MAP.FIXED) === 0 && isRegular(mode) && filesystem !== binding.FILESYSTEM['hugetlbfs'],
-    regular: isRegular(mode),
+    movable: (flags & MAP.FIXED) === 0 && isStored(mode) && filesystem !== binding.FILESYSTEM['hugetlbfs'],
+    regular: isStored(mode),
   };
+  const device = isBlockDevice(mode) ? blockDeviceSize(file) : undefined;
+  if (handle < 0 && device !== undefined && (growTo > 0 || facts.get('step') === binding.STEP_RANGE)) {
+    if (growTo > device) throw outOfRange('options.size', `<= ${device}, the size of the device '${shownPath(path)}', which cannot grow`, growTo);
+    if (offset > device) throw pastTheEnd(source, device, mode);
+    if (offset === device && length === -1) return { ...found, handle: 0, length: 0 };
+    return openFile({ ...source, length: length === -1 ? device - offset : length }, -1, at);
+  }
   const dax = isCharacterDevice(mode) ? daxDevice(file) : undefined;
   const step = (handle < 0 && binding.STEPS.mapFile[facts.get('step')]) || 'mmap';
   const ofFile = fileRemedy(step, source, found.filesystem);
@@ -140,9 +148,10 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
       throw systemError(-errno.EINVAL, 'mmap', { path, remedy });
     }
     // The kernel lets a mapping reach past the end of the device, and accesses there then fault.
-    if (dax !== undefined && length > dax.size - offset) {
+    const end = dax?.size ?? device;
+    if (end !== undefined && length > end - offset) {
       binding.close(handle);
-      throw pastTheEnd(source, dax.size, mode);
+      throw pastTheEnd(source, end, mode);
     }
     return { ...found, handle, length: mapped };
   }
@@ -170,6 +179,15 @@ function isRegular(mode: number): boolean {
   return (mode & 0o170000) === 0o100000;
 }
 
+function isBlockDevice(mode: number): boolean {
+  return (mode & 0o170000) === 0o060000;
+}
+
+/** Whether its bytes are stored somewhere, and are not made by a driver. */
+function isStored(mode: number): boolean {
+  return isRegular(mode) || isBlockDevice(mode);
+}
+
 function isCharacterDevice(mode: number): boolean {
   return (mode & 0o170000) === 0o020000;
 }
@@ -186,7 +204,7 @@ function withoutDescriptor(code: string, call: string): string | undefined {
 }
 
 function pastTheEnd({ path, offset, length = -1 }: FileSource, size: number, mode: number): Error {
-  if (!isRegular(mode) && length === -1) return invalidValue('options.length', `must be given to map the device '${shownPath(path)}', which has no length`, undefined);
+  if (!isStored(mode) && length === -1) return invalidValue('options.length', `must be given to map the device '${shownPath(path)}', which has no length`, undefined);
   const where = `${size} bytes in '${shownPath(path)}'`;
   const wayOut = isRegular(mode) ? `(${where}; grow it with options.size)` : `(${where})`;
   if (offset > size) return outOfRange('options.offset', `<= ${size}, the size of the file ${wayOut}`, offset);

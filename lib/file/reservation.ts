@@ -4,12 +4,13 @@ import { constants } from 'node:os';
 import { type Handle, binding } from '../internal/binding.js';
 import { HUGE_PAGES } from '../internal/enums.js';
 import { showAs } from '../internal/inspect.js';
-import { shownPath } from '../internal/path.js';
+import { type PathName, shownPath } from '../internal/path.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { OURS, invalidType, invalidValue, outOfRange, validateInteger, validateMultiple, validateOurs } from '../internal/validate.js';
 import { type AnonymousOptions, placeAnonymous } from '../mem/anonymous.js';
 import type { Mapping } from '../mem/mapping.js';
 import { Pages } from '../mem/pages.js';
+import { blockDeviceSize } from './block-device.js';
 import { type MapFileOptions, placeFile } from './map-file.js';
 import { type FileLike, locateFile } from './open-file.js';
 import { check, systemError } from '../internal/syscall.js';
@@ -118,10 +119,16 @@ export class Reservation implements Disposable {
   }
 }
 
+/** Undefined if there is no file. */
+function sizeAt(path: PathName): number | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats?.isBlockDevice() === true ? blockDeviceSize(path) : stats?.size;
+}
+
 /** Bytes from `offset` to the end of the file, once it has grown to `size`. */
 function lengthOf(file: FileLike, offset: number, size = 0): number {
   const { path, fd } = locateFile(file);
-  const now = fd === undefined ? statSync(path, { throwIfNoEntry: false })?.size : fstatSync(fd).size;
+  const now = fd === undefined ? sizeAt(path) : (blockDeviceSize(fd) ?? fstatSync(fd).size);
   // If there is no file, open(2) will report it.
   if (now === undefined && size === 0) return 1;
   const has = Math.max(size, now ?? 0);

@@ -88,9 +88,14 @@ export class Targets {
   /** 'dev:ino' of files with several names, and of directories. */
   readonly #seen = new Set<string>();
   readonly #paths: readonly string[];
+  readonly #deviceSize: ((path: string) => number) | undefined;
 
-  /** @throws {UsageError} if neither paths nor --batch are given */
-  constructor(paths: readonly string[], options: TargetOptions, complain: Complaint) {
+  /**
+   * @param deviceSize - bytes of a block device, for a command that accepts them as paths
+   * @throws {UsageError} if neither paths nor --batch are given
+   */
+  constructor(paths: readonly string[], options: TargetOptions, complain: Complaint, deviceSize?: (path: string) => number) {
+    this.#deviceSize = deviceSize;
     this.#options = options;
     this.#complain = complain;
     this.#ignored = matcher(options.ignore);
@@ -117,11 +122,23 @@ export class Targets {
     for (const path of this.#paths) {
       const found = this.#stat(path, true);
       if (found === undefined) continue;
-      if (found.isDirectory()) yield* this.#below(path, found, found.dev, look);
+      if (found.isBlockDevice() && this.#deviceSize !== undefined) yield* this.#device(path, this.#deviceSize);
+      else if (found.isDirectory()) yield* this.#below(path, found, found.dev, look);
       else if (!found.isFile()) this.#complain(path, new Error('it is neither a file nor a directory'));
       else if (look) yield* this.#file(path, found);
       else yield { path, size: found.size };
     }
+  }
+
+  *#device(path: string, sizeOf: (path: string) => number): Generator<Target, void, undefined> {
+    let size: number;
+    try {
+      size = sizeOf(path);
+    } catch (error) {
+      this.#complain(path, error);
+      return;
+    }
+    if (size <= (this.#options.maxSize ?? Infinity)) yield { path, size };
   }
 
   #stat(path: string, follow: boolean): Stats | undefined {

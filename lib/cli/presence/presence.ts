@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import { type Residency, residencyOf } from '../../index.js';
+import { type Residency, mapFile, residencyOf } from '../../index.js';
 import { acts, describe, newCommand } from '../common/command.js';
 import { EXIT, UsageError, interruptible, messageOf } from '../common/exit.js';
 import { type Picture, pictureOf } from '../picture/picture.js';
@@ -52,7 +52,7 @@ export function presenceCommand(terminal: Terminal): Command {
       { call: 'memmap presence --pid 1234 data.db', what: 'its pages in process 1234' },
     ],
     notes: [
-      'Directories are searched with everything below them. By default symbolic links inside them are not followed, and a file with several names counts once. The given paths themselves may be links.',
+      'Directories are searched with everything below them. By default symbolic links inside them are not followed, and a file with several names counts once. The given paths themselves may be links, or block devices such as /dev/vda.',
       'Before Linux 6.5, and on some file systems, dirty, written and evicted pages cannot be distinguished from others. If the user neither owns a file nor may write to it, the kernel reports all pages as resident: the command then marks the result as unreliable.',
       "A name that is not UTF-8, or has control characters, is quoted on a terminal as ls(1) does: 'x'$'\\377'. In a pipe its bytes are as they are; in JSON pathBytes has those that are not UTF-8, in base64.",
       'In ASCII: # is in memory, + and : in part, * dirty, > being written, - evicted, . not in memory, @ in the page tables, s in swap.',
@@ -83,13 +83,22 @@ function* found(paths: readonly string[], options: PresenceOptions, report: Repo
     yield* mappingsOf(options.pid, paths, options.all === true, fail);
     return;
   }
-  for (const target of new Targets(paths, options, fail)) {
+  for (const target of new Targets(paths, options, fail, deviceSize)) {
     try {
       const one = presenceOf(target, options.range);
       if (one !== undefined) yield one;
     } catch (error) {
       fail(target.path, error);
     }
+  }
+}
+
+function deviceSize(path: string): number {
+  const device = mapFile(pathNamed(path), { noReserve: true });
+  try {
+    return device.length;
+  } finally {
+    device.close();
   }
 }
 

@@ -223,6 +223,8 @@ Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& 
     if (end > old_size) static_cast<void>(sys::ftruncate(fd, old_size));
     return error;
   };
+  // A device has no size here, and zeros written from there on would destroy it.
+  if (end > old_size && !sized) return Errno{EINVAL};
   if (end > old_size) {
     if (Errno error = grow_file(fd, old_size, end); error.failed()) return error;
     facts.size = end;
