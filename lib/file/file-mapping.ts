@@ -1,5 +1,5 @@
 // FileMapping: a mapping of a file, and ways to read it.
-import { type Stats, fdatasyncSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { BUFFER_LIMIT, runtimeName } from '../internal/buffer.js';
@@ -191,7 +191,7 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
     this.#file.identity.open(this.#memory.pages.descriptor, 'r', (fd) => {
       // Pages that other processes changed stay until they are written, and msync(2) does nothing
       // for a mapping of a read-only descriptor.
-      if (!this.#file.writable) fdatasyncSync(fd);
+      if (!this.#file.writable) check(binding.syncFile(fd, false), 'fdatasync', { path: this.path });
       check(binding.posixFadvise(fd, start, length, binding.FADV.DONTNEED), 'posix_fadvise', { path: this.path });
     });
   }

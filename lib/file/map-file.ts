@@ -1,6 +1,7 @@
 // From a file to a FileMapping.
 import { binding } from '../internal/binding.js';
 import { refuseExternal } from '../internal/buffer.js';
+import { demandAccess } from '../internal/path.js';
 import { invalidValue, validateBoolean, validateInteger, validateOptions, validateEnum } from '../internal/validate.js';
 import { type MapOptions, finish, mapFlags, validateMapOptions } from '../mem/anonymous.js';
 import { type FileAccess, type FileMapping, newFileMapping } from './file-mapping.js';
@@ -100,8 +101,10 @@ export function placeFile(file: FileLike, options: MapFileOptions, at: bigint | 
   if (access === 'read' && !sync && binding.guardEnabled()) flags = (flags & ~MAP.SHARED) | MAP.PRIVATE | MAP.NORESERVE;
   if (sync) flags |= MAP.SHARED_VALIDATE | MAP.SYNC;
   if (at !== undefined) flags |= MAP.FIXED;
+  const located = locateFile(file);
+  if (located.fd === undefined) demandAccess(located.path, 'fs.read', ...(access === 'read-write' ? ['fs.write' as const] : []));
   const wanted = {
-    ...locateFile(file),
+    ...located,
     openFlags: how.open | (create ? O.CREAT : 0),
     prot: how.prot,
     flags,

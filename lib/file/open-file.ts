@@ -86,7 +86,9 @@ export function locateFile(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
   validateFd(fd, 'file');
   try {
     return { path: pathName(readlinkSync(`/proc/self/fd/${fd}`, { encoding: 'buffer' })), fd };
-  } catch {
+  } catch (error) {
+    // The permission model hides the path, but a descriptor needs none.
+    if ((error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED') return { path: `fd:${fd}`, fd };
     throw systemError(-errno.EBADF, 'fstat');
   }
 }

@@ -1,4 +1,5 @@
 // The residency of files that are not mapped.
+import { demandAccess } from '../internal/path.js';
 import { type Range, resolveRange } from '../internal/range.js';
 import { type Residency, unmappedResidency } from '../mem/residency.js';
 import { mapFile } from './map-file.js';
@@ -15,6 +16,7 @@ import { type FileLike, locateFile } from './open-file.js';
 export function residencyOf(file: FileLike, range?: Range): Residency {
   const { path, fd } = locateFile(file);
   const { offset, length } = resolveRange(range, Number.MAX_SAFE_INTEGER);
+  if (fd === undefined) demandAccess(path, 'fs.read');
   const found = unmappedResidency(fd ?? path, offset, range?.length === undefined ? -1 : length);
   if (found !== undefined) return found;
   const mapping = mapFile(file, { noReserve: true });

@@ -2,7 +2,7 @@
 // few calls of the thread pool at a time.
 import type { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import { validateFileName } from '../internal/path.js';
+import { demandAccess, validateFileName } from '../internal/path.js';
 import type { Range, Span } from '../internal/range.js';
 import { invalidType, validateBoolean, validateFunction, validateInteger } from '../internal/validate.js';
 import { type Progress, validateBackground } from '../mem/background.js';
@@ -196,6 +196,7 @@ class TouchRun<Path extends string | Uint8Array> {
     if (done === true) return undefined;
     this.#atEnd = false;
     validateFileName(value, `files[${this.#taken}]`);
+    demandAccess(value, 'fs.read');
     this.#taken += 1;
     return value;
   }

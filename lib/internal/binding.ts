@@ -181,6 +181,8 @@ export interface Binding {
   migrate(target: Target, offset: number, length: number, unit: number, node: number, counts: Float64Array): number;
 
   ftruncate(fd: number, length: number): number;
+  /** fsync(2), or without `metadata` fdatasync(2): Node's own are disabled under `node --permission`. */
+  syncFile(fd: number, metadata: boolean): number;
   /** Starts writing what is dirty, without waiting: sync_file_range(2). */
   syncFileRange(fd: number, offset: number, length: number): number;
   fallocate(fd: number, mode: number, offset: number, length: number): number;
@@ -347,8 +349,19 @@ function load(): Binding {
   const root = fileURLToPath(new URL('../../', import.meta.url));
   const built = `${root}build/Release/memmap.node`;
   if (existsSync(built)) return require(built) as Binding;
-  const loadPrebuilt = require('node-gyp-build') as (root: string) => Binding;
-  return loadPrebuilt(root);
+  return withLibc(() => (require('node-gyp-build') as (root: string) => Binding)(root));
+}
+
+/** node-gyp-build looks for /etc/alpine-release, which `node --permission` may forbid, unless LIBC says what it would tell. */
+function withLibc(load: () => Binding): Binding {
+  if (!('permission' in process) || process.permission === undefined || process.env['LIBC'] !== undefined) return load();
+  const { header } = process.report.getReport() as { readonly header: { readonly glibcVersionRuntime?: string } };
+  process.env['LIBC'] = header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
+  try {
+    return load();
+  } finally {
+    delete process.env['LIBC'];
+  }
 }
 
 export const binding: Binding = load();

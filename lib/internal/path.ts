@@ -40,3 +40,36 @@ export function absolutePath(path: PathName): PathName {
   const start = readlinkSync('/proc/self/cwd', { encoding: 'buffer' });
   return pathName(Buffer.concat([start, Buffer.from('/'), Buffer.from(path as string)]));
 }
+
+/** The scopes of Node's permission model, and the names that its errors give them. */
+const PERMISSION = { 'fs.read': 'FileSystemRead', 'fs.write': 'FileSystemWrite' } as const;
+
+interface Permission {
+  has(scope: string, reference: string | Buffer): boolean;
+}
+
+/** Whether this process runs under `node --permission`. */
+export function isRestricted(): boolean {
+  return 'permission' in process && process.permission !== undefined;
+}
+
+/**
+ * Throws, as `node:fs` does, if Node's permission model denies one of the accesses to the file: the addon opens files
+ * without asking it.
+ */
+export function demandAccess(path: string | Uint8Array, ...scopes: readonly (keyof typeof PERMISSION)[]): void {
+  if (!isRestricted()) return;
+  const { permission } = process as unknown as { readonly permission: Permission };
+  const resource = withoutDots(absolutePath(typeof path === 'string' ? path : pathName(path)));
+  for (const scope of scopes) {
+    if (permission.has(scope, resource)) continue;
+    const shown = shownPath(resource);
+    const error = new Error(`Access to '${shown}' is restricted. Start Node with --allow-${scope.replace('.', '-')}=${shown} to permit it`);
+    throw Object.assign(error, { code: 'ERR_ACCESS_DENIED', permission: PERMISSION[scope], resource: shown });
+  }
+}
+
+/** The path without '..', which would lead out of a folder that is permitted. */
+function withoutDots(path: PathName): PathName {
+  return typeof path === 'string' ? resolve(path) : Buffer.from(resolve(path.toString('latin1')), 'latin1');
+}

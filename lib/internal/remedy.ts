@@ -19,6 +19,8 @@ const SHARE_OF_RUNTIME = 1 / binding.LIMIT.SHARE_OF_RUNTIME;
 /** A sentence if the process has as many mappings as the kernel, and memmap, allow. */
 function atMappingLimit(): string | undefined {
   const limit = mappingLimit();
+  // Without /proc, or if it may not be read.
+  if (Number.isNaN(limit)) return undefined;
   // The number of mappings may have changed since the call that failed.
   if (!(mappingCount() >= limit * (1 - SHARE_OF_RUNTIME) - 16)) return undefined;
   const counts = binding.census();

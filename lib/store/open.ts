@@ -6,6 +6,7 @@ import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { PeerError, StateError } from '../errors.js';
 import { binding } from '../internal/binding.js';
+import { demandAccess } from '../internal/path.js';
 import { invalidType, invalidValue, validateBoolean, validateOptions, validatePath, validateTimeout, validateEnum } from '../internal/validate.js';
 import { StoreFile } from './file/store-file.js';
 import { Header } from './file/header.js';
@@ -91,6 +92,7 @@ export function openStore(path: string | URL, options: StoreOptions = {}): OpenS
   validateTimeout(timeout);
   validateBoolean(salvage, 'options.salvage');
   if (readOnly && salvage) throw invalidValue('options.salvage', 'cannot be combined with readOnly: true, because it writes', salvage);
+  demandAccess(file, 'fs.read', ...(readOnly ? [] : ['fs.write' as const]));
   const deadline = performance.now() + timeout;
   return readOnly ? openForReading(file, deadline) : openForWriting(file, durability, deadline, salvage);
 }

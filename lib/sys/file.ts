@@ -1,6 +1,7 @@
 // System calls on the files behind mappings, 1:1.
 import { binding } from '../internal/binding.js';
 import { CallFacts } from '../internal/call-facts.js';
+import { demandAccess } from '../internal/path.js';
 import { missing } from '../internal/remedy.js';
 import { invalidType, invalidValue, validateFd, validateInteger, validateOptions, validatePid } from '../internal/validate.js';
 import { check } from '../internal/syscall.js';
@@ -124,12 +125,14 @@ export function shm_open(name: string, flags: number, mode = 0o600): number {
   validateName(name);
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
   validateInteger(mode, 'mode', 0, 0o7777);
+  demandAccess(`/dev/shm/${name.replace(/^\/+/, '')}`, 'fs.read', 'fs.write');
   return check(binding.shmOpen(name, flags, mode), 'shm_open', { path: name });
 }
 
 /** shm_unlink(3): removes the name. The memory lives until the last process has closed and unmapped it. @throws {SystemError} ENOENT, EACCES */
 export function shm_unlink(name: string): void {
   validateName(name);
+  demandAccess(`/dev/shm/${name.replace(/^\/+/, '')}`, 'fs.write');
   check(binding.shmUnlink(name), 'shm_unlink', { path: name });
 }
 

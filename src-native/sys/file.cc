@@ -79,6 +79,10 @@ Errno fstatfs(int fd, struct statfs* facts) { return errno_of(::fstatfs(fd, fact
 
 Errno ftruncate(int fd, int64_t length) { return errno_of(::ftruncate(fd, length)); }
 
+Errno fsync(int fd) { return errno_of(::fsync(fd)); }
+
+Errno fdatasync(int fd) { return errno_of(::fdatasync(fd)); }
+
 Errno fallocate(int fd, int mode, int64_t offset, int64_t length) {
   return errno_of(::fallocate(fd, mode, offset, length));
 }

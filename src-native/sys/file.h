@@ -29,6 +29,8 @@ uint64_t mount_of(const struct statx& facts);
 Errno fstatfs(int fd, struct statfs* facts);
 Errno ftruncate(int fd, int64_t length);
 Errno fallocate(int fd, int mode, int64_t offset, int64_t length);
+Errno fsync(int fd);
+Errno fdatasync(int fd);
 // Starts writing what is dirty, and waits for nothing.
 Errno sync_file_range(int fd, int64_t offset, int64_t length);
 Errno posix_fadvise(int fd, int64_t offset, int64_t length, int advice);

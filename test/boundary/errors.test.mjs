@@ -50,6 +50,7 @@ describe('Errors', () => {
     ERR_OUT_OF_RANGE: { call: () => reserve(1.5) },
     ERR_STRING_TOO_LONG: { call: () => mapAnonymous({ length: 2 ** 31, noReserve: true }).toString() },
     ERR_ILLEGAL_CONSTRUCTOR: { call: () => new Reservation() },
+    ERR_ACCESS_DENIED: { skip: 'it takes --permission: see permission.test.mjs' },
     ERR_MEMMAP_WRITE_EXEC: { call: () => mapAnonymous({ length: 4096, access: 'read-write-execute' }) },
     ERR_MEMMAP_FOREIGN_ADDRESS: { call: () => sys.munmap(new ArrayBuffer(4096)) },
     ERR_MEMMAP_CLOSED: {

@@ -25,7 +25,7 @@ const SIGNATURES = {
   mbind: `${RANGE} policy nodesOrNull flags`, setMempolicyHomeNode: `${RANGE} node flags`, getMempolicy: 'address policy',
   setMempolicy: 'policy nodesOrNull', movePages: 'pid addresses nodesOrNull status flags', migratePages: 'pid nodes nodes',
   nodesOf: `${RANGE} unit status`, migrate: `${RANGE} unit node counts`,
-  ftruncate: 'fd fileLength', syncFileRange: 'fd offset length', fallocate: 'fd flags offset fileLength', posixFadvise: 'fd offset length advice',
+  ftruncate: 'fd fileLength', syncFile: 'fd boolean', syncFileRange: 'fd offset length', fallocate: 'fd flags offset fileLength', posixFadvise: 'fd offset length advice',
   cachestat: 'fd offset length flags counts', memfdCreate: 'name flags', pidfdOpen: 'pid flags', touchAsync: 'paths offset fileLength fileLength boolean',
   probe: 'feature', shmOpen: 'name openFlags mode', shmUnlink: 'name', memfdSecret: 'flags', addSeals: 'fd flags', getSeals: 'fd',
   createSharedMemory: 'nameOrNull flags boolean fileLength facts', examineSharedMemory: 'fd facts', openSharedMemory: 'name openFlags',

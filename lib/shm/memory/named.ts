@@ -2,6 +2,7 @@
 import { type Stats, lstatSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { binding } from '../../internal/binding.js';
+import { demandAccess } from '../../internal/path.js';
 import { invalidType, invalidValue } from '../../internal/validate.js';
 import { check } from '../../internal/syscall.js';
 
@@ -90,5 +91,6 @@ export function list(): Segment[] {
 }
 
 export function unlink(name: string): void {
+  demandAccess(pathOf(name), 'fs.write');
   check(binding.shmUnlink(name), 'shm_unlink', { path: name });
 }

@@ -5,6 +5,7 @@ import { binding } from '../../internal/binding.js';
 import { CallFacts } from '../../internal/call-facts.js';
 import { BUFFER_KIND, HUGE_PAGES } from '../../internal/enums.js';
 import { showAs } from '../../internal/inspect.js';
+import { demandAccess } from '../../internal/path.js';
 import { mapRemedy } from '../../internal/remedy.js';
 import {
   OURS,
@@ -115,6 +116,7 @@ export class SharedMemory implements Disposable {
     }
     const flags = MFD.CLOEXEC | MFD.ALLOW_SEALING | (huge?.memfd ?? 0);
     const step = new Float64Array(1);
+    if (name !== undefined) demandAccess(pathOf(name), 'fs.read', 'fs.write');
     const fd = binding.createSharedMemory(name ?? null, flags, secret, length, step);
     const opened = secret ? 'memfd_secret' : name === undefined ? 'memfd_create' : 'shm_open';
     const remedy = (code: string): string | undefined => {
@@ -141,6 +143,7 @@ export class SharedMemory implements Disposable {
     validateBoolean(create, 'options.create');
     if (create || length !== undefined) validateInteger(length, 'options.length', 1);
     validateEnum(access, 'options.access', OPEN_ACCESS);
+    demandAccess(pathOf(plain), 'fs.read', ...(access === 'read-write' ? ['fs.write' as const] : []));
     for (;;) {
       const fd = binding.openSharedMemory(plain, OPEN_ACCESS[access]);
       if (fd >= 0) return SharedMemory.#of({ fd, name: plain }, (memory) => memory.#demand(length ?? 1, []));

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { StateError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { OURS, validateFunction, validateInteger, validateOptions, validateOurs, validateSignal } from '../../internal/validate.js';
-import { socketAddress } from './unix-address.js';
+import { demandSocket, socketAddress } from './unix-address.js';
 import { type Connection, type Peer, sameUser, takeConnection } from './connection.js';
 import { disown, own } from '../../internal/owned-fd.js';
 import { FdWatch } from './epoll.js';
@@ -240,6 +240,7 @@ export function listen(
   if (allow !== undefined) validateFunction(allow, 'options.allow');
   if (mode !== undefined) validateInteger(mode, 'options.mode', 0, 0o777);
   validateSignal(signal);
+  demandSocket(path);
   signal?.throwIfAborted();
   return startListener(path, onConnection, options);
 }

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { binding } from '../../internal/binding.js';
 import { invalidType, outOfRange, validateFd, validateFunction, validateOptions, validateSignal } from '../../internal/validate.js';
-import { socketAddress } from './unix-address.js';
+import { demandSocket, socketAddress } from './unix-address.js';
 import { Connection, type Message, PAUSE, type Peer, receiveMessage, sameUser, sendMessage, takeConnection } from './connection.js';
 import { MAX_FDS, MAX_PAYLOAD } from './frame.js';
 import { orAborted } from './epoll.js';
@@ -94,6 +94,7 @@ export async function connect(path: string, options: ConnectOptions = {}): Promi
   const { allow = sameUser, signal } = options;
   validateFunction(allow, 'options.allow');
   validateSignal(signal);
+  demandSocket(path);
   signal?.throwIfAborted();
   const fd = check(binding.socketUnix(), 'socket');
   try {

@@ -2,7 +2,7 @@
 // when it chooses, and at sync() and syncAll() at the latest.
 //
 // Tests replace it with one that fails, or that records what is durable.
-import { closeSync, fdatasyncSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { binding } from '../../internal/binding.js';
@@ -70,14 +70,14 @@ export class StoreFile {
 
   /** Waits until all writes are durable, including those through mappings. */
   syncAll(): void {
-    fdatasyncSync(this.fd);
+    check(binding.syncFile(this.fd, false), 'fdatasync', { path: this.path });
   }
 
   /** Waits until the name of the file is durable. */
   syncName(): void {
     const folder = openSync(dirname(this.path), 'r');
     try {
-      fsyncSync(folder);
+      check(binding.syncFile(folder, true), 'fsync', { path: dirname(this.path) });
     } finally {
       closeSync(folder);
     }

@@ -17,6 +17,16 @@ Napi::Value fallocate(const Napi::CallbackInfo& info) {
                                           int64(info[3])));
 }
 
+// syncFile(fd, metadata) -> 0 | -errno: fsync(2), or without metadata fdatasync(2)
+Napi::Value sync_file(const Napi::CallbackInfo& info) {
+  const int fd = int32(info[0]);
+  const bool metadata = info[1].ToBoolean().Value();
+  for (;;) {
+    const sys::Errno error = metadata ? sys::fsync(fd) : sys::fdatasync(fd);
+    if (error.value != EINTR) return to_js(info.Env(), error);
+  }
+}
+
 // syncFileRange(fd, offset, length) -> 0 | -errno
 Napi::Value sync_file_range(const Napi::CallbackInfo& info) {
   return to_js(info.Env(),
@@ -66,6 +76,7 @@ Napi::Value pidfd_open(const Napi::CallbackInfo& info) {
 void export_file_calls(Napi::Env env, Napi::Object exports) {
   add<ftruncate>(env, exports, "ftruncate");
   add<fallocate>(env, exports, "fallocate");
+  add<sync_file>(env, exports, "syncFile");
   add<sync_file_range>(env, exports, "syncFileRange");
   add<posix_fadvise>(env, exports, "posixFadvise");
   add<cachestat>(env, exports, "cachestat");

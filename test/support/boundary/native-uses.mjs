@@ -123,6 +123,7 @@ export function uses(binding, { path, key, map, mapFile, memory, file, fd, serve
     migrate: () => binding.migrate(...inPages, binding.pageSize, 0, numbers),
 
     ftruncate: () => binding.ftruncate(fd, LENGTH),
+    syncFile: () => binding.syncFile(fd, true),
     syncFileRange: () => binding.syncFileRange(fd, 0, LENGTH),
     fallocate: () => binding.fallocate(fd, 0, 0, LENGTH),
     posixFadvise: () => binding.posixFadvise(fd, 0, LENGTH, FADV.NORMAL),
