@@ -3,12 +3,12 @@ export { FaultError, StateError, SystemError, UnsupportedError, type FaultErrorK
 export { type CacheDump, type RestoreOptions, type Restored, dump, restore } from './file/cache-dump.js';
 export { type FileAccess, FileMapping } from './file/file-mapping.js';
 export { type MapFileOptions, mapFile } from './file/map-file.js';
-export type { Line, LineBreaks, LineOptions, LineTerminator, Lines } from './file/line.js';
+export type { Line, LineBreaks, LineOptions, LineTerminator, Lines } from './file/reading/line.js';
 export type { FileLike } from './file/open-file.js';
 export { type PlaceOptions, Reservation, reserve } from './file/reservation.js';
 export { residencyOf } from './file/residency-of.js';
 export { type TouchOptions, type TouchProgress, type TouchTotals, type Touched, touch } from './file/touch.js';
-export type { Window, WindowOptions } from './file/windows.js';
+export type { Window, WindowOptions } from './file/reading/windows.js';
 export type { FeatureName } from './internal/features.js';
 export type { BufferKind, Hint, HugePages, PolicyMode, Protection } from './internal/enums.js';
 export type { Range } from './internal/range.js';

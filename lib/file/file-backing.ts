@@ -7,7 +7,7 @@ import { type Handle, binding } from '../internal/binding.js';
 import { PROTECTION, type Protection } from '../internal/enums.js';
 import { shownPath } from '../internal/path.js';
 import { check, systemError } from '../internal/syscall.js';
-import { FileLease, type Lease } from '../internal/lease.js';
+import { FileLease, type Lease } from '../mem/lease/file-lease.js';
 import { type Backing, type MappedMemory, type Place, leaseOfDescriptor } from '../mem/mapped-memory.js';
 import type { Pages } from '../mem/pages.js';
 import { readOnlyFile } from '../mem/protections.js';

@@ -11,11 +11,11 @@ import { OURS, validateInteger, validateOurs } from '../internal/validate.js';
 import { MappedMemory, type Place } from '../mem/mapped-memory.js';
 import { Mapping, memoryOf } from '../mem/mapping.js';
 import { FileBacking } from './file-backing.js';
-import type { LineOptions, Lines } from './line.js';
-import { lines } from './lines.js';
+import type { LineOptions, Lines } from './reading/line.js';
+import { lines } from './reading/lines.js';
 import { type FilePages, type FileSource, openFile } from './open-file.js';
 import { SubMappings } from './sub-mappings.js';
-import { type Window, type WindowOptions, windows } from './windows.js';
+import { type Window, type WindowOptions, windows } from './reading/windows.js';
 
 const PIECEWISE = 'Read it piece by piece with windows(), or a part with view(Uint8Array, { offset, count })';
 

@@ -7,7 +7,7 @@ import type { Protection } from '../internal/enums.js';
 import type { Span } from '../internal/range.js';
 import { check } from '../internal/syscall.js';
 import { type Fault, type Faults, addFaults } from './faults.js';
-import { FileLease, type Lease } from '../internal/lease.js';
+import { FileLease, type Lease } from './lease/file-lease.js';
 import { maps } from './maps/maps.js';
 import { Pages, type PagesOptions } from './pages.js';
 import { type Access, Protections } from './protections.js';

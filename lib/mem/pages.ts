@@ -9,7 +9,7 @@ import { type Range, type Span, resolveRange } from '../internal/range.js';
 import { collectUnderPressure } from '../internal/gc.js';
 import { outOfRange } from '../internal/validate.js';
 import { FaultLog, faultCount } from './faults.js';
-import type { PagesLeases } from '../internal/lease.js';
+import type { PagesLeases } from './lease/pages-leases.js';
 import { soundBuffer } from './text/long-buffer.js';
 import { check } from '../internal/syscall.js';
 

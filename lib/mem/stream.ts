@@ -5,7 +5,8 @@ import { type Range, type Span, resolveRange } from '../internal/range.js';
 import { invalidType, validateInteger, validateOptions } from '../internal/validate.js';
 import { check } from '../internal/syscall.js';
 import { copyInto, copyOut, refuseUnreadable } from './copy.js';
-import { type Lease, PagesLeases, releaseWith, truncatedInStream } from '../internal/lease.js';
+import { type Lease, releaseWith, truncatedInStream } from './lease/file-lease.js';
+import { PagesLeases } from './lease/pages-leases.js';
 import type { MappedMemory } from './mapped-memory.js';
 
 /** Which part of a mapping to stream. */

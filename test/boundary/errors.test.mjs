@@ -20,8 +20,7 @@ const documentation = readFileSync('docs/errors.md', 'utf8');
 
 /** The codes in the tables of docs/errors.md: { code, is: the class, or the calls }. */
 function documented(pattern) {
-  const rows = [...documentation.matchAll(/^\| (`[A-Z_`, ]+) \| ([^|]+) \|/gm)];
-  return rows
+  return [...documentation.matchAll(/^\| (`[A-Z_`, ]+) \| ([^|]+) \|/gm)]
     .flatMap(([, codes, is]) => codes.match(/[A-Z_]+/g).map((code) => ({ code, is: is.trim() })))
     .filter(({ code }) => pattern.test(code));
 }

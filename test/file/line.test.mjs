@@ -1,5 +1,5 @@
 // Lines know where they are and what ended them, also backwards, and past 4 GiB:
-// lib/file/{line,lines,lines-backwards}.ts.
+// lib/file/reading/{line,lines,lines-backwards}.ts.
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 
@@ -14,7 +14,7 @@ import { GIB, makeSparse } from '../support/sparse.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const [LF, CR] = [10, 13];
-/** Bytes that one pass searches, and that one buffer spans: lib/file/line.ts. */
+/** Bytes that one pass searches, and that one buffer spans: lib/file/reading/line.ts. */
 const CHUNK = 2 ** 14;
 const STRETCH = 2 ** 26;
 const MARK = '\ufeff';

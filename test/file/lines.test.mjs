@@ -1,4 +1,4 @@
-// lines() splits a mapped file in place: lib/file/lines.ts.
+// lines() splits a mapped file in place: lib/file/reading/lines.ts.
 import assert from 'node:assert/strict';
 
 import { mapFile } from 'memmap';

@@ -1,4 +1,4 @@
-// Lines as long as a buffer can be, forwards and backwards: lib/file/{line,lines,lines-backwards}.ts,
+// Lines as long as a buffer can be, forwards and backwards: lib/file/reading/{line,lines,lines-backwards}.ts,
 // lib/mem/text/long-buffer.ts. Reads gigabytes.
 import assert from 'node:assert/strict';
 

@@ -1,5 +1,5 @@
 // windows() moves over a file of any size, in sub-mappings where it is too large for one buffer:
-// lib/file/{windows,sub-mappings}.ts.
+// lib/file/{reading/windows,sub-mappings}.ts.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, truncateSync, writeSync } from 'node:fs';
 

@@ -1,5 +1,5 @@
 // A service that reads a log in place, while logrotate copies and truncates it: examples/follow,
-// lib/file/{lines,file-mapping}.ts, lib/mem/guard.ts.
+// lib/file/{reading/lines,file-mapping}.ts, lib/mem/guard.ts.
 
 // A generation is what was written to the log between two truncations. What comes to it after
 // the copy is lost with it. Whoever follows the log must have the lines of a generation from its

@@ -1,4 +1,4 @@
-// Bytes leave the process as they are in the mapping, or with an error: lib/mem/stream.ts, lib/internal/lease.ts,
+// Bytes leave the process as they are in the mapping, or with an error: lib/mem/stream.ts, lib/mem/lease/{file-lease,pages-leases}.ts,
 // lib/file/file-backing.ts.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

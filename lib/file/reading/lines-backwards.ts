@@ -1,6 +1,6 @@
 // Lines of a file, in place, from the last to the first.
-import type { Span } from '../internal/range.js';
-import type { Pages } from '../mem/pages.js';
+import type { Span } from '../../internal/range.js';
+import type { Pages } from '../../mem/pages.js';
 import {
   type BreakFinder, CARRIAGE_RETURN, CHUNK, LINE_FEED, LONGEST, STRETCH,
   type Line, type LineBreaks, type LineTerminator, type Lines, line, lineTooLong, startsWithMark,

@@ -1,9 +1,9 @@
 // A line of a file: its bytes, in place, with where they are and what ends them.
-import { UnsupportedError } from '../errors.js';
-import { type Handle, binding } from '../internal/binding.js';
-import { Bytes } from '../internal/bytes.js';
-import type { Range } from '../internal/range.js';
-import { soundBuffer } from '../mem/text/long-buffer.js';
+import { UnsupportedError } from '../../errors.js';
+import { type Handle, binding } from '../../internal/binding.js';
+import { Bytes } from '../../internal/bytes.js';
+import type { Range } from '../../internal/range.js';
+import { soundBuffer } from '../../mem/text/long-buffer.js';
 
 export const LINE_FEED = 10;
 export const CARRIAGE_RETURN = 13;

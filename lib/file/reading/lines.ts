@@ -1,8 +1,8 @@
 // Lines of a file, in place, from the first to the last.
-import { binding } from '../internal/binding.js';
-import type { Span } from '../internal/range.js';
-import type { Pages } from '../mem/pages.js';
-import { validateBoolean, validateEnum } from '../internal/validate.js';
+import { binding } from '../../internal/binding.js';
+import type { Span } from '../../internal/range.js';
+import type { Pages } from '../../mem/pages.js';
+import { validateBoolean, validateEnum } from '../../internal/validate.js';
 import {
   BreakFinder, CARRIAGE_RETURN, CHUNK, LINE_FEED, LONGEST, STRETCH,
   type Line, type LineOptions, type Lines, line, lineTooLong, startsWithMark,

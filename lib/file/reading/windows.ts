@@ -1,8 +1,8 @@
 // A moving window over a file.
-import { type Range, resolveRange } from '../internal/range.js';
-import { outOfRange, validateInteger, validateOptions } from '../internal/validate.js';
-import type { Pages } from '../mem/pages.js';
-import { soundBuffer } from '../mem/text/long-buffer.js';
+import { type Range, resolveRange } from '../../internal/range.js';
+import { outOfRange, validateInteger, validateOptions } from '../../internal/validate.js';
+import type { Pages } from '../../mem/pages.js';
+import { soundBuffer } from '../../mem/text/long-buffer.js';
 
 /** Options of {@link FileMapping.windows}: a part of the mapping, and how to go through it. */
 export interface WindowOptions extends Range {
