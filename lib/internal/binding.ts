@@ -352,13 +352,13 @@ function load(): Binding {
   return withLibc(() => (require('node-gyp-build') as (root: string) => Binding)(root));
 }
 
-/** node-gyp-build looks for /etc/alpine-release, which `node --permission` may forbid, unless LIBC says what it would tell. */
-function withLibc(load: () => Binding): Binding {
-  if (!('permission' in process) || process.permission === undefined || process.env['LIBC'] !== undefined) return load();
+/** node-gyp-build reads /etc/alpine-release, which `node --permission` may forbid, unless LIBC names the C library. */
+function withLibc(loadIt: () => Binding): Binding {
+  if (!('permission' in process) || process.permission === undefined || process.env['LIBC'] !== undefined) return loadIt();
   const { header } = process.report.getReport() as { readonly header: { readonly glibcVersionRuntime?: string } };
   process.env['LIBC'] = header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
   try {
-    return load();
+    return loadIt();
   } finally {
     delete process.env['LIBC'];
   }

@@ -90,9 +90,9 @@ struct TouchedFact {
     kNextData,
     kAll
   };
-  static constexpr Names<kAll> kNames = {"errno",     "step",     "size",  "present",
-                                         "read",      "device",   "inodeHigh",
-                                         "inodeLow",  "holes",    "nextData"};
+  static constexpr Names<kAll> kNames = {"errno", "step",    "size",      "present",
+                                         "read",  "device",  "inodeHigh", "inodeLow",
+                                         "holes", "nextData"};
 };
 // Before the runs of a residency, and of each run.
 struct ResidencyFact {

@@ -62,7 +62,7 @@ export function jsonPath(name: string): { path: string; pathBytes?: string } {
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\udc80-\udcff]/u;
 const UNPRINTABLE_RUNS = new RegExp(`(${UNPRINTABLE.source}+)`, 'u');
 
-const LETTERS: ReadonlyMap<number, string> = new Map([...'abtnvfr'].map((letter, i) => [7 + i, letter]));
+const LETTERS: ReadonlyMap<number, string> = new Map(['a', 'b', 't', 'n', 'v', 'f', 'r'].map((letter, i) => [7 + i, letter]));
 
 function octal(text: string): string {
   let escaped = '';

@@ -37,7 +37,8 @@ Napi::Value reserve(const Napi::CallbackInfo& info) {
   return handle_or_error(info.Env(), core::Mapping::reserve(size(info[0])));
 }
 
-// mapFile(path | its bytes | fd, openFlags, offset, length, growTo, prot, flags, address, keepAbove,
+// mapFile(path | its bytes | fd, openFlags, offset, length, growTo, prot, flags, address,
+// keepAbove,
 //         facts: FileFact) -> handle | -errno
 Napi::Value map_file(const Napi::CallbackInfo& info) {
   const auto out = elements<double>(info[9]);

@@ -40,8 +40,8 @@ Napi::Value residency(const Napi::CallbackInfo& info) {
   return to_array(info.Env(), *found);
 }
 
-// residencyOf(path | its bytes | fd, offset, length, facts: Float64Array) -> as residency(). facts:
-// the length, of which -1 means to the end of the file.
+// residencyOf(path | its bytes | fd, offset, length, facts: Float64Array) -> as
+// residency(). facts: the length, of which -1 means to the end of the file.
 Napi::Value residency_of(const Napi::CallbackInfo& info) {
   const auto facts = elements<double>(info[3]);
   if (facts.empty()) return number(info.Env(), -EINVAL);
