@@ -25,8 +25,7 @@ export class SubMappings<M extends { readonly length: number; close(): void }> {
     const found = this.#pieces.findLast(holds);
     if (found !== undefined) return found;
     // Pieces overlap by half, so that no part of at most a step reaches past the end of its piece.
-    const start = Math.min(offset, total - 1);
-    const from = length > STEP ? start : start - (start % STEP);
+    const from = length > STEP ? offset : offset - (offset % STEP);
     const least = offset - from + length;
     const piece = { mapping: this.#map(from, Math.max(least, Math.min(2 * STEP, total - from))), from };
     this.#pieces.push(piece);
