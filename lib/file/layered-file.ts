@@ -7,8 +7,13 @@ import { StateError } from '../errors.js';
 import { type PathName, shownPath } from '../internal/path.js';
 import { check } from '../internal/syscall.js';
 import type { FileIdentity } from './file-identity.js';
+import type { FilePages } from './open-file.js';
 
 const { errno } = constants;
+
+function inNanoseconds({ seconds, nanoseconds }: FilePages['changed']): bigint {
+  return BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
+}
 
 /** Errors after which it would be no use to try again. */
 const REFUSED = new Set(['EACCES', 'EPERM', 'ENOENT']);
@@ -21,15 +26,15 @@ export class LayeredFile {
   /** How often it was mapped anew. */
   renewals = 0;
 
-  constructor(path: PathName, identity: FileIdentity, changed: bigint) {
+  constructor(path: PathName, identity: FileIdentity, changed: FilePages['changed']) {
     this.#path = path;
     this.#identity = identity;
-    this.#changed = changed;
+    this.#changed = inNanoseconds(changed);
   }
 
   /** The file has been opened and mapped again. */
-  mapped(changed: bigint): void {
-    this.#changed = changed;
+  mapped(changed: FilePages['changed']): void {
+    this.#changed = inNanoseconds(changed);
   }
 
   /** Some pages may be of another layer than the others: renew() maps all of them anew. */

@@ -54,8 +54,8 @@ export interface FilePages {
   readonly filesystem: string;
   readonly device: number;
   readonly inode: number;
-  /** When the inode last changed, st_ctime in nanoseconds, as of before the file was opened for mapping. */
-  readonly changed: bigint;
+  /** When the inode last changed, st_ctime, as of before the file was opened for mapping. */
+  readonly changed: { readonly seconds: number; readonly nanoseconds: number };
 }
 
 /** Errors of drivers that refuse a private mapping; perf events and BPF maps give EINVAL. */
@@ -122,7 +122,7 @@ export function openFile(source: FileSource, growTo = -1, at = 0n): FilePages {
     path: shownPath(path),
     device: facts.get('device'),
     inode: facts.get('inode'),
-    changed: BigInt(facts.get('changedSeconds')) * 1_000_000_000n + BigInt(facts.get('changedNanoseconds')),
+    changed: { seconds: facts.get('changedSeconds'), nanoseconds: facts.get('changedNanoseconds') },
     filesystem: FILESYSTEM_NAME.get(filesystem) ?? `0x${filesystem.toString(16)}`,
     byteOffset: offset % binding.pageSize,
     // Huge pages cannot be moved, and drivers such as devdax have requirements on addresses.

@@ -226,6 +226,24 @@ describe('a mapping made of a descriptor', () => {
     mapping.close();
   });
 
+  it('reads lines and windows of more than 4 GiB after the file is renamed', () => {
+    const path = file('large', 'one\n');
+    const at = 2 ** 32 + 2 ** 20;
+    const fd = openSync(path, 'r+');
+    writeSync(fd, 'end\n', at);
+    const before = descriptors();
+    const mapping = mapFile(fd);
+    renameSync(path, `${path}-new`);
+    assert.deepEqual(Array.from(mapping.lines({ offset: at }), String), ['end']);
+    let windows = 0;
+    for (const _ of mapping.windows({ size: 2 ** 30 })) windows += 1;
+    assert.equal(windows, 5);
+    mapping.close();
+    assert.equal(descriptors().size, before.size);
+    closeSync(fd);
+    unlinkSync(`${path}-new`);
+  });
+
   it('that was placed keeps one, too', function () {
     if (!hasExternalBuffers) this.skip();
     const path = file('placed', Buffer.alloc(LENGTH, 'x'));

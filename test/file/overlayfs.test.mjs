@@ -16,7 +16,7 @@ const LENGTH = 8 * PAGE;
 const NAMES = Array.from({ length: 24 }, (_, i) => `f${i}`);
 
 describe('a file that overlayfs copies up while it is mapped', () => {
-  const overlay = mountOverlayfs({ ...Object.fromEntries(NAMES.map((name) => [name, Buffer.alloc(LENGTH, 'A')])), log: 'one\ntwo\n' });
+  const overlay = mountOverlayfs({ ...Object.fromEntries(NAMES.map((name) => [name, Buffer.alloc(LENGTH, 'A')])), log: 'one\ntwo\n', large: 5 * 2 ** 30 });
   const unused = [...NAMES];
   const lower = () => overlay(unused.pop());
 
@@ -117,17 +117,21 @@ describe('a file that overlayfs copies up while it is mapped', () => {
     mapping.close();
   });
 
-  it('is all of one layer after protect() has repaired a part', () => {
+  it('is of the upper layer where protect() has repaired it through the descriptor of before', () => {
     const path = lower();
-    const mapping = mapFile(path);
+    const fd = openSync(path, 'r');
+    const mapping = mapFile(fd);
+    closeSync(fd);
     assert.equal(letter(mapping.bytes), 'A');
     write(path);
-    truncateSync(path, LENGTH); // so that there is something to repair
-    mapping.protect('none', { offset: 4 * PAGE, length: PAGE });
-    assert.equal(mapping.bytes[4 * PAGE], 0);
-    mapping.protect('read', { offset: 4 * PAGE, length: PAGE });
-    mapping.refresh();
-    assert.ok(mapping.bytes.equals(readFileSync(path)));
+    assert.equal(mapping.refresh(), true);
+    truncateSync(path, PAGE);
+    assert.equal(letter(mapping.copyOut(0, 1)), 'B'); // which learns of this change, too
+    assert.equal(mapping.bytes[LENGTH - 1], 0);
+    assert.equal(mapping.faults.truncated, 1);
+    mapping.protect('read');
+    mapping.check();
+    assert.equal(letter(mapping.bytes), 'B');
     mapping.close();
   });
 
@@ -228,6 +232,22 @@ describe('a file that overlayfs copies up while it is mapped', () => {
     write(path, 'more');
     assert.equal(dump(fd).size, LENGTH + 4);
     closeSync(fd);
+  });
+
+  it('of more than 4 GiB is mapped anew with the parts that were read of it', () => {
+    const [path, at] = [overlay('large'), 2 ** 32 + 2 ** 20];
+    const mapping = mapFile(path);
+    const line = () => Array.from(mapping.lines({ offset: at, length: 3 }), String).join();
+    assert.equal(line(), '\0\0\0');
+    const fd = openSync(path, 'r+');
+    writeSync(fd, 'new', at);
+    assert.equal(mapping.refresh(), true);
+    assert.equal(line(), 'new');
+    writeSync(fd, 'two', at);
+    closeSync(fd);
+    assert.equal(mapping.refresh(), true);
+    assert.equal(line(), 'two');
+    mapping.close();
   });
 
   it('is followed by examples/follow: what is appended after the copy, too', async () => {

@@ -1,6 +1,6 @@
 // Small file systems of their own for the calling describe block. Needs root; unmounted after it.
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -34,13 +34,17 @@ export function coverByTmpfs(folder) {
   return { [Symbol.dispose]: () => execFileSync('umount', ['-l', folder]) };
 }
 
-/** Returns path(name), in an overlayfs whose lower layer holds `files`, by name; skips the block without. */
+/** Returns path(name), in an overlayfs whose lower layer holds `files`, by name: bytes, or the length of a hole. Skips the block without. */
 export function mountOverlayfs(files) {
   let layers;
   before(() => {
     layers = mkdtempSync(join(tmpdir(), 'memmap-layers-'));
     for (const layer of ['lower', 'upper', 'work']) mkdirSync(join(layers, layer));
-    for (const [name, content] of Object.entries(files)) writeFileSync(join(layers, 'lower', name), content);
+    for (const [name, content] of Object.entries(files)) {
+      const path = join(layers, 'lower', name);
+      writeFileSync(path, typeof content === 'number' ? '' : content);
+      if (typeof content === 'number') truncateSync(path, content);
+    }
   });
   after(() => rmSync(layers, { recursive: true }));
   return mount('overlay', () => ['lower', 'upper', 'work'].map((layer) => `${layer}dir=${join(layers, layer)}`).join(','));
