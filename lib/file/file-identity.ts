@@ -101,10 +101,10 @@ export class FileIdentity {
   }
 
   /** Runs `act` with `descriptor`, or with one opened for it if that is -1. */
-  open(descriptor: number, flags: 'r' | 'r+', act: (fd: number) => void): void {
+  open<T>(descriptor: number, flags: 'r' | 'r+', act: (fd: number) => T): T {
     const fd = descriptor >= 0 ? descriptor : this.openAgain(flags);
     try {
-      act(fd);
+      return act(fd);
     } finally {
       if (fd !== descriptor) closeSync(fd);
     }

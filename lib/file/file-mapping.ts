@@ -234,15 +234,12 @@ export class FileMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike>
   }
 
   #mapPart(from: number, length: number): FileMapping<TArrayBuffer> {
-    const source = {
-      ...this.#file.source,
-      fd: this.#memory.pages.descriptor,
-      flags: this.#file.source.flags & ~binding.MAP.POPULATE,
-      offset: this.#file.source.offset + from,
-      length,
-    };
-    const { kind, within } = this.#memory.pages;
-    const part = new FileMapping<TArrayBuffer>(OURS, openFile(source), this.#file.writable ? 'read-write' : 'read', source, kind, within + from);
+    const { identity, source: whole, writable } = this.#file;
+    const { descriptor, kind, within } = this.#memory.pages;
+    const part = identity.open(descriptor, writable ? 'r+' : 'r', (fd) => {
+      const source = { ...whole, fd, flags: whole.flags & ~binding.MAP.POPULATE, offset: whole.offset + from, length };
+      return new FileMapping<TArrayBuffer>(OURS, openFile(source), writable ? 'read-write' : 'read', source, kind, within + from);
+    });
     try {
       this.#memory.adopt(part.#memory);
       return part;

@@ -267,6 +267,21 @@ describe('a mapping made of a descriptor', () => {
 describe('a mapping made of a path', () => {
   const file = temporaryFiles();
 
+  it('reads lines past 4 GiB that came after it was made', () => {
+    const path = file('grown', 'abc');
+    const before = descriptors();
+    const mapping = mapFile(path);
+    truncateSync(path, 2 ** 32 + 2 ** 20);
+    const fd = openSync(path, 'r+');
+    writeSync(fd, 'end', 2 ** 32 + 2 ** 20 - 3);
+    closeSync(fd);
+    assert.equal(mapping.refresh(), true);
+    assert.deepEqual(Array.from(mapping.lines({ offset: mapping.length - 3 }), String), ['end']);
+    mapping.close();
+    assert.equal(descriptors().size, before.size);
+    unlinkSync(path);
+  });
+
   it('keeps no descriptor, and follows the path', () => {
     const path = file('path', 'abc');
     const before = descriptors();
