@@ -178,7 +178,7 @@ TEST("a file that was grown and cannot be mapped has its old size again") {
   wanted.fd = file.fd();
   wanted.keep_above = 0;
   Refuse no_descriptor(Call::kFcntl, F_DUPFD_CLOEXEC, EMFILE);
-  CHECK(fails(wanted, Step::kMap, EMFILE));
+  CHECK(fails(wanted, Step::kKeep, EMFILE));
   CHECK(no_descriptor.refused() == 1);
   CHECK(file.size() == 10);
 }

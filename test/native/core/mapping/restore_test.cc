@@ -1,6 +1,8 @@
-// Mapping::restore: what the guard did to the pages is undone, from the file if need be.
+// Mapping::restore: what the guard did to the pages is undone, from the file if need be;
+// Mapping::renew: a file is mapped anew in place.
 #include <sys/mman.h>
 
+#include <cerrno>
 #include <cstring>
 #include <string>
 
@@ -37,6 +39,34 @@ bool lose(const TemporaryFile& file, Subject& subject, size_t kept) {
   const std::string bytes(size - kept * page, 'g');
   return ::pwrite(file.fd(), bytes.data(), bytes.size(),
                   static_cast<off_t>(kept * page)) > 0;
+}
+
+TEST("renew maps another file in place, and can leave the pages that were written") {
+  const size_t page = page_size();
+  for (const bool keep_own : {false, true}) {
+    TemporaryFile lower(8 * page, 'f');
+    TemporaryFile upper(8 * page, 'u');
+    Subject subject(8, kReadWrite, MAP_PRIVATE, lower.fd());
+    subject.at(1)[0] = 'w';
+    CHECK(subject.at(2)[0] == 'f');
+    const Mapping::Source source = {upper.fd(), 0, MAP_PRIVATE, false};
+    CHECK(!subject.mapping().renew(source, kReadWrite, keep_own).failed());
+    CHECK(vma_at(subject.at(7)).inode == upper.inode());
+    CHECK(all_bytes(subject.at(2), 6 * page, 'u') && subject.at(0)[0] == 'u');
+    CHECK(subject.at(1)[0] == (keep_own ? 'w' : 'u'));
+    CHECK(subject.at(1)[1] == (keep_own ? 'f' : 'u'));
+  }
+}
+
+TEST("renew refuses while the guard has replaced pages, and changes nothing") {
+  const size_t page = page_size();
+  TemporaryFile file(8 * page, 'f');
+  Subject subject(8, kReadWrite, MAP_PRIVATE, file.fd());
+  CHECK(lose(file, subject, 3));
+  const Mapping::Source source = {file.fd(), 0, MAP_PRIVATE, false};
+  CHECK(subject.mapping().renew(source, kReadWrite, true).value == EBUSY);
+  CHECK(subject.fixed_up() && subject.lost_from() == 3 * page);
+  CHECK(subject.at(7)[0] == 0);
 }
 
 TEST("a lost end comes back from the file, and what lies before it stays") {
