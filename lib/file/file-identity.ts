@@ -1,7 +1,7 @@
 // FileIdentity: the file that is mapped, even if its path refers to another file now.
 import { type Stats, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
 import { StateError } from '../errors.js';
-import { type FileId, areOf } from '../internal/file-id.js';
+import { type FileId, areOf } from '../internal/descriptors/file-id.js';
 import { blockDeviceSize } from './block-device.js';
 import { type PathName, shownPath } from '../internal/path.js';
 import { maps } from '../mem/maps/maps.js';

@@ -2,8 +2,8 @@
 // keeps the descriptor with the pages.
 import { type PathName, shownPath } from '../internal/path.js';
 import { binding } from '../internal/binding.js';
-import { type FileId, identify, leadsTo, verified } from '../internal/file-id.js';
-import { disown, forsake, own } from '../internal/owned-fd.js';
+import { type FileId, identify, leadsTo, verified } from '../internal/descriptors/file-id.js';
+import { disown, forsake, own } from '../internal/descriptors/owned-fd.js';
 import { check } from '../internal/syscall.js';
 import { descriptorRemedy } from './open-file.js';
 

@@ -4,7 +4,7 @@ import { StateError } from '../errors.js';
 import { type CountsId, type Handle, binding } from '../internal/binding.js';
 import { BUFFER_LIMIT, createBuffer, hasExternalShared, isDetached } from '../internal/buffer.js';
 import type { BufferKind } from '../internal/enums.js';
-import { type FileId, identify, verified } from '../internal/file-id.js';
+import { type FileId, identify, verified } from '../internal/descriptors/file-id.js';
 import { type Range, type Span, resolveRange } from '../internal/range.js';
 import { collectUnderPressure } from '../internal/gc.js';
 import { outOfRange } from '../internal/validate.js';

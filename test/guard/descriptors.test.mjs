@@ -1,5 +1,5 @@
 // Descriptors that mappings keep and others close: nothing is done to the file that has the number then:
-// lib/internal/{file-id,owned-fd}.ts, lib/file/file-identity.ts.
+// lib/internal/descriptors/{file-id,owned-fd}.ts, lib/file/file-identity.ts.
 import assert from 'node:assert/strict';
 import { closeSync, ftruncateSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { mapAnonymous, mapFile } from 'memmap';

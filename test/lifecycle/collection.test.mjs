@@ -1,5 +1,5 @@
 // What is not closed is collected, by /proc/self/maps and /proc/self/fd: lib/mem/pages.ts,
-// lib/internal/owned-fd.ts, src-native/napi/memory/{buffer,mapping}.cc.
+// lib/internal/descriptors/owned-fd.ts, src-native/napi/memory/{buffer,mapping}.cc.
 import { runs } from '../support/process/run.mjs';
 
 const collects = (name) => () => runs('collection', [name], { nodeArgs: ['--expose-gc'] });

@@ -1,4 +1,4 @@
-// hugePagePools() follows the kernel's pools, and errors name an empty one: lib/mem/huge-page-pools.ts,
+// hugePagePools() follows the kernel's pools, and errors name an empty one: lib/mem/machine/huge-page-pools.ts,
 // lib/internal/{kernel-files,remedy}.ts.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';

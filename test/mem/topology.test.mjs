@@ -1,4 +1,4 @@
-// numaNodes() of this machine, and of others by their sysfs: lib/mem/topology.ts, lib/internal/kernel-files.ts.
+// numaNodes() of this machine, and of others by their sysfs: lib/mem/machine/topology.ts, lib/internal/kernel-files.ts.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 

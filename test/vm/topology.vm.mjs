@@ -1,5 +1,5 @@
 // numaNodes(), hugePagePools() and maps() on three nodes, with pages of 1 GiB on node 1 and of 2 MiB on 0 and 1:
-// lib/mem/{topology,huge-page-pools}.ts, lib/mem/maps/usage.ts.
+// lib/mem/machine/{topology,huge-page-pools}.ts, lib/mem/maps/usage.ts.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';

@@ -18,8 +18,8 @@ import {
   validateEnum,
   validateFd,
 } from '../../internal/validate.js';
-import { type FileId, identify, leadsTo, verified } from '../../internal/file-id.js';
-import { disown, forsake, own } from '../../internal/owned-fd.js';
+import { type FileId, identify, leadsTo, verified } from '../../internal/descriptors/file-id.js';
+import { disown, forsake, own } from '../../internal/descriptors/owned-fd.js';
 import type { CreateOptions, FromFdOptions, OpenOptions, SharedMapOptions } from './options.js';
 import { SEAL, type Seal, sealsOf } from './seals.js';
 import { type Segment, list, pathOf, unlink, resolveName } from './named.js';

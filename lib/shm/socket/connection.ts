@@ -6,7 +6,7 @@ import { binding } from '../../internal/binding.js';
 import { CallFacts } from '../../internal/call-facts.js';
 import { showAs } from '../../internal/inspect.js';
 import { OURS, validateOurs } from '../../internal/validate.js';
-import { disown, own } from '../../internal/owned-fd.js';
+import { disown, own } from '../../internal/descriptors/owned-fd.js';
 import { ANY, MessageFrame, HEADER_LENGTH, type Limits, MAX_FDS_AT_ONCE, bareOf, partsOf } from './frame.js';
 import { FdWatch, orAborted } from './epoll.js';
 import { WOKEN } from '../wait/outcome.js';

@@ -9,7 +9,7 @@ import { binding } from '../../internal/binding.js';
 import { OURS, validateFunction, validateInteger, validateOptions, validateOurs, validateSignal } from '../../internal/validate.js';
 import { demandSocket, socketAddress } from './unix-address.js';
 import { type Connection, type Peer, sameUser, takeConnection } from './connection.js';
-import { disown, own } from '../../internal/owned-fd.js';
+import { disown, own } from '../../internal/descriptors/owned-fd.js';
 import { FdWatch } from './epoll.js';
 import type { WaitOptions } from './send-fds.js';
 import { check, systemError } from '../../internal/syscall.js';

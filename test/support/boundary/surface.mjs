@@ -234,6 +234,9 @@ const MAPPING = {
   indexOf: [() => ['x', 0], [needle, optional(integer(0, LENGTH))]],
   lastIndexOf: [() => ['x', 0], [needle, zoo.each(zoo.TYPE, [null, '', '1', true, {}, [], 1n, Symbol('zoo')])]],
   toString: [() => [{}], [zoo.range(LENGTH, { encoding: word })]],
+  stream: [() => [{}], [zoo.range(LENGTH, { highWaterMark: integer(1) })]],
+  blob: [() => [{}, {}], [inside, options({ type: zoo.each(zoo.TYPE, [null, 1, {}, [], 1n, Symbol('zoo')]) })]],
+  response: [() => [{}], [inside]],
   copyOut: [() => [0, 1], [integer(0, LENGTH), integer(0, LENGTH)]],
   copyIn: [() => [0, Buffer.alloc(1)], [
     integer(0, LENGTH),

@@ -1,6 +1,6 @@
 // The pools of huge pages that mmap(2) MAP_HUGETLB takes from.
 // https://docs.kernel.org/admin-guide/mm/hugetlbpage.html
-import { hugePageFolder, hugePageSizes, kilobytesIn, onlineNodes, readNumber, readText } from '../internal/kernel-files.js';
+import { hugePageFolder, hugePageSizes, kilobytesIn, onlineNodes, readNumber, readText } from '../../internal/kernel-files.js';
 
 /** Huge pages of one size on one node, in pages. */
 export interface NodeHugePages {

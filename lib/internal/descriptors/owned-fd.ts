@@ -1,5 +1,5 @@
 // Descriptors that objects own: closed by the garbage collector if close() was not called.
-import { binding } from './binding.js';
+import { binding } from '../binding.js';
 
 const forgotten = new FinalizationRegistry<number>((fd) => binding.closeFd(fd));
 

@@ -1,9 +1,9 @@
 // The NUMA nodes of the machine: where its memory is, and how far from its CPUs.
 // https://docs.kernel.org/admin-guide/mm/numaperf.html
 import { constants, cpus as cpusOf, freemem, totalmem } from 'node:os';
-import { NODES, kilobytesIn, numbersIn, onlineNodes, parseList, readNumber, readText } from '../internal/kernel-files.js';
+import { NODES, kilobytesIn, numbersIn, onlineNodes, parseList, readNumber, readText } from '../../internal/kernel-files.js';
 import { hugePagePools, hugePagesOf } from './huge-page-pools.js';
-import { failure } from '../internal/syscall.js';
+import { failure } from '../../internal/syscall.js';
 
 /** Huge pages of one size that a node has. */
 export interface HugePagesOfNode {

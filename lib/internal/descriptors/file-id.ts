@@ -2,7 +2,7 @@
 // soon gives the number to another file: to map that file would expose it, and to grow it would damage it.
 import { type Stats, fstatSync } from 'node:fs';
 import { constants } from 'node:os';
-import { systemError } from './syscall.js';
+import { systemError } from '../syscall.js';
 
 const { errno } = constants;
 
