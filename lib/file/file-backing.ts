@@ -119,9 +119,11 @@ export class FileBacking implements Backing {
   lease(pages: Pages): Lease | undefined {
     const { copies, offset, path } = this.source;
     if (copies || !this.#regular) return undefined;
-    if (pages.descriptor >= 0) return leaseOfDescriptor(pages, offset);
+    if (pages.descriptor >= 0 && this.#layered === undefined) return leaseOfDescriptor(pages, offset);
     try {
-      return new FileLease(this.identity.openAgain('r'), closeSync, offset, shownPath(path));
+      // On overlayfs the descriptor may be of the layer below.
+      const way = this.#layered === undefined ? undefined : this.identity.reach(pages.descriptor, pages.address);
+      return new FileLease(this.identity.openAgain('r', way), closeSync, offset, shownPath(path));
     } catch {
       return undefined;
     }

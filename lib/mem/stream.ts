@@ -119,6 +119,7 @@ export function stream(memory: MappedMemory, options: ByteStreamOptions = {}): R
 
 function streamOf(memory: MappedMemory, span: Span, chunk: number): ReadableStream<Uint8Array<ArrayBuffer>> {
   refuseUnreadable(memory, span);
+  memory.renew();
   const lease = memory.backing.lease?.(memory.pages) ?? new PagesLease(memory);
   const made = new ReadableStream(new ByteSource(lease, span, chunk), { highWaterMark: chunk });
   releaseWith(made, lease);

@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { appendFileSync, chmodSync, closeSync, openSync, readFileSync, renameSync, statSync, truncateSync, unlinkSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { buffer } from 'node:stream/consumers';
 import { dump, mapFile, reserve } from 'memmap';
 import { PAGE_SIZE as PAGE } from 'memmap/sys';
 import { descriptors, openedSince } from '../support/descriptors.mjs';
@@ -91,6 +92,21 @@ describe('a file that overlayfs copies up while it is mapped', () => {
     assert.ok(mapping.copyOut(0, LENGTH - 100).equals(Buffer.alloc(LENGTH - 100, 'B')));
     assert.equal(letter(mapping.bytes), 'B');
     mapping.close();
+  });
+
+  it('is what stream() and blob() give', async () => {
+    for (const open of [(path) => path, (path) => openSync(path, 'r')]) {
+      const path = lower();
+      const file = open(path);
+      const mapping = mapFile(file, { offset: 100 });
+      assert.equal(letter(mapping.bytes), 'A');
+      write(path);
+      const expected = Buffer.alloc(LENGTH - 100, 'B');
+      assert.ok((await buffer(mapping.stream())).equals(expected));
+      assert.ok(Buffer.from(await mapping.blob().arrayBuffer()).equals(expected));
+      mapping.close();
+      if (typeof file === 'number') closeSync(file);
+    }
   });
 
   it('is found under its new name', () => {
