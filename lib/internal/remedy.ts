@@ -155,7 +155,7 @@ export function lockRemedy(code: string): string | undefined {
   if (code === 'EAGAIN') return 'There is not enough memory to read these pages into';
   if (code !== 'ENOMEM') return undefined;
   if (!locksWithoutLimit()) return lockLimit();
-  return atMappingLimit() ?? 'No limit forbids locking, but some of these pages cannot be read: the file may have become shorter, or memory has no access';
+  return atMappingLimit() ?? 'RLIMIT_MEMLOCK does not forbid it, but some of these pages cannot be read: the file may have become shorter, or memory has no access';
 }
 
 /** Whether the limit on locked memory does not apply to this process. */
