@@ -49,7 +49,8 @@ describe('Arguments', () => {
   function traces() {
     return {
       live: liveRanges(),
-      mapped: maps().filter(({ path }) => path.startsWith(subject.path) || path.startsWith('/memfd:')).length,
+      // Closed pages stay as long as a buffer can reach them, and the collector cuts them in pieces: `live` has their ranges.
+      mapped: maps().filter(({ path }) => path.startsWith(subject.path) || (path.startsWith('/memfd:') && !path.includes(binding.closedPagesName))).length,
       descriptors: readdirSync('/proc/self/fd').length,
     };
   }
