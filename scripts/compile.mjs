@@ -78,8 +78,7 @@ await bundle.write({
   chunkFileNames: 'chunks/[name]-[hash].js',
   codeSplitting: {
     groups: [
-      { name: 'node-fs', test: (id) => id === FS },
-      { name: 'errors', test: /[/]lib[/]errors[.]/, priority: 1 }, // without the addon
+      { name: 'errors', test: (id) => id === FS || /[/]lib[/]errors[.]/.test(id), priority: 1 }, // without the addon
       { name: 'core', test: /[/]lib[/](?:index[.]|(?:internal|mem|file)[/])/ },
       { name: 'common', test: /[/]lib[/]cli[/]common[/]/ },
     ],

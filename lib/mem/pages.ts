@@ -46,19 +46,19 @@ export interface PagesOptions {
 }
 
 /**
- * Response, fetch() and WebSocket convert what is shared to text, and would send that: no error, and other bytes. So the
- * buffer and the Buffer over it are not converted without a call of toString().
+ * Response, fetch() and WebSocket convert what is shared to text, and would send that: no error, and other bytes. A view
+ * that refused it, too, would have a hidden class of its own, and code that is optimised for others would be thrown away.
  */
 function refuseText(): never {
   const error = new TypeError(
-    'Shared memory of a mapping is not converted to text unless you call bytes.toString(). To send it with Response, fetch() or a WebSocket, use ' +
-      'mapping.blob(), response() or stream(), which copy it',
+    'The shared memory of a mapping is not converted to text. To send it with Response, fetch() or a WebSocket, use mapping.blob(), ' +
+      'response() or stream(), which copy it',
   );
   throw Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
 }
 
 /** The buffer of a WebAssembly.Memory, which Node 20 uses, cannot get a property. */
-function refusingText(shared: object): void {
+function refusingText(shared: SharedArrayBuffer): void {
   Reflect.defineProperty(shared, Symbol.toPrimitive, { value: refuseText });
 }
 
@@ -181,7 +181,7 @@ export class Pages {
       buffer = this.kind === 'array' ? new ArrayBuffer(0) : new SharedArrayBuffer(0);
     }
     this.#array = buffer instanceof ArrayBuffer ? buffer : undefined;
-    if (this.#array === undefined) refusingText(buffer);
+    if (buffer instanceof SharedArrayBuffer) refusingText(buffer);
     this.#buffer = buffer;
     return buffer;
   }
@@ -189,7 +189,6 @@ export class Pages {
   get bytes(): Buffer {
     if (this.#bytes === undefined) {
       this.#bytes = soundBuffer(Buffer.from(this.buffer as ArrayBuffer, this.byteOffset, this.#length));
-      if (this.#array === undefined) refusingText(this.#bytes);
     } else if (this.#bytes.length === 0) {
       this.refuseDetached();
     }

@@ -73,7 +73,7 @@ describe('bytes of more than 2 GiB', () => {
     assert.equal(bytes.toString('utf8', 7, 5), '');
     assert.equal(bytes.toString('utf8', LENGTH, 2 * LENGTH), '');
     assert.equal(bytes.toString('utf8', -1, 6), '\0\0\0\0\0n');
-    for (const whole of [() => bytes.toString(), () => bytes.toString('latin1'), () => bytes.toLocaleString()]) {
+    for (const whole of [() => bytes.toString(), () => String(bytes), () => bytes.toString('latin1'), () => bytes.toLocaleString()]) {
       assert.throws(whole, { name: 'RangeError', code: 'ERR_STRING_TOO_LONG', message: /mapping\.toString\(/ });
     }
     assert.throws(() => bytes.toString('utf9'), { code: 'ERR_UNKNOWN_ENCODING' });
