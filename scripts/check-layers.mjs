@@ -69,6 +69,7 @@ const RESERVED = [
   { where: /^src-native\/(core|napi)\//, what: /(?<![\w:])::?(?:mmap|munmap|mremap|mprotect|madvise|msync|open|fstat|ioctl)\(/, only: [], why: 'system calls are made in sys/' },
   { where: /^src-native\/napi\//, what: /\bNapi::\w*Array|napi_get_(?:typedarray|arraybuffer|buffer)_info|napi_create_(?:arraybuffer|typedarray|buffer)\w*\(/, only: ['src-native/napi/convert.h', 'src-native/napi/memory/fault_listener.cc'], why: 'only convert.h makes arrays and looks into them: Node-API fails in a worker that is being ended' },
   { where: /^src-native\//, what: /\bpthread_create\(|\bstd::j?thread\b/, only: ['src-native/core/thread.cc'], why: 'only core/thread starts threads: with all signals blocked' },
+  { where: /^src-native\/napi\//, what: /\.To(?:Boolean|Number|String|Object)\(/, only: [], why: 'As<>() reads a value; a conversion ends the process where a worker is terminated' },
   { where: /^lib\//, what: /createRequire|node-gyp-build/, only: ['lib/internal/binding.ts'], why: 'only binding.ts loads the addon' },
   { where: /^lib\//, what: /\bconsole\.|process\.(stdout|stderr)/, only: ['lib/cli/'], why: 'the library prints nothing' },
   { where: /^lib\//, what: /export default/, only: [], why: 'names, never defaults' },

@@ -20,7 +20,7 @@ Napi::Value fallocate(const Napi::CallbackInfo& info) {
 // syncFile(fd, metadata) -> 0 | -errno: fsync(2), or without metadata fdatasync(2)
 Napi::Value sync_file(const Napi::CallbackInfo& info) {
   const int fd = int32(info[0]);
-  const bool metadata = info[1].ToBoolean().Value();
+  const bool metadata = info[1].As<Napi::Boolean>().Value();
   for (;;) {
     const sys::Errno error = metadata ? sys::fsync(fd) : sys::fdatasync(fd);
     if (error.value != EINTR) return to_js(info.Env(), error);

@@ -65,7 +65,7 @@ Napi::Value touch_async(const Napi::CallbackInfo& info) {
                    {reinterpret_cast<const char*>(paths.data()), paths.size()},
                    part,
                    int64(info[3]),
-                   info[4].ToBoolean().Value(),
+                   info[4].As<Napi::Boolean>().Value(),
                    {}});
   return queue(info.Env(), std::move(job), execute, complete);
 }
