@@ -108,7 +108,7 @@ function isTooMuch(name, args) {
     if (ms === undefined || (typeof ms === 'number' && !(ms <= 2))) return true;
   }
   // Node makes a key of each byte.
-  if (name.includes('inspect.custom')) return args.some((value) => value instanceof Uint8Array && value.length > 2 ** 20);
+  if (name.includes('inspect.custom')) return args.some((value) => ArrayBuffer.isView(value) && value.length > 2 ** 16);
   // Sealed memory can neither be fixed up nor unmapped, as documented.
   if (name === 'sys.mseal') return !args[2];
   if (name.endsWith('Mapping#seal')) return true;
