@@ -63,6 +63,18 @@ describe('the addon', () => {
     assert.equal(new Uint8Array(over)[0], 0);
   });
 
+  it('keeps the pages of a mapping that gets the length it has, when the buffer is dropped', () => {
+    const handle = map();
+    const over = new SharedArrayBuffer(0, { maxByteLength: LENGTH });
+    over.grow(LENGTH);
+    assert.equal(binding.overlay(handle, new Uint8Array(over, 0, LENGTH)), 0);
+    const address = binding.address(handle);
+    assert.equal(binding.resize(handle, LENGTH), 0);
+    assert.notEqual(binding.address(handle), address);
+    binding.close(handle);
+    assert.equal(new Uint8Array(over)[0], 0);
+  });
+
   it('finds no memory where an address and an offset go round the end of all addresses', () => {
     const handle = map();
     const address = binding.address(handle);

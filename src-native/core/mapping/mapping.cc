@@ -198,7 +198,8 @@ bool Mapping::alone() const {
 Errno Mapping::resize(size_t length) {
   length = round_up(length, unit_);
   if (length == 0) return {EINVAL};
-  if (length == length_) return {};
+  // The caller drops its buffer, with which the engine unmaps pages of its own.
+  if (length == length_ && range_->owner() != AddressRange::Owner::kRuntime) return {};
   const PageReplacementLock lock;
   if (!fills_range()) return {EINVAL};  // a placed mapping: its neighbours are not ours
   if (!alone()) {
