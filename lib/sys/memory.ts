@@ -107,6 +107,8 @@ export function mincore(addr: Where, length?: number, vec?: Uint8Array): Uint8Ar
   const range = locate(addr, length);
   const pages = Math.ceil(range.length / binding.pageSize);
   if (vec !== undefined && !(vec instanceof Uint8Array)) throw invalidType('vec', 'a Uint8Array', vec);
+  // Before an array is made for pages that are not there.
+  if (!binding.owns(range.target, 0, range.length)) check(NOT_OURS, 'mincore');
   const out = vec ?? new Uint8Array(pages);
   if (out.length < pages) throw outOfRange('vec.length', `>= ${pages}, one byte per page`, out.length);
   check(binding.mincore(range.target, 0, range.length, out), 'mincore');

@@ -144,6 +144,10 @@ describe('calls on memory', () => {
   });
 
   describe('mincore', () => {
+    it('refuses memory of others before it makes an array for it', () => {
+      assert.throws(() => mincore(2n ** 46n, Number.MAX_SAFE_INTEGER), { code: 'ERR_MEMMAP_FOREIGN_ADDRESS' });
+    });
+
     it('tells the pages that are in memory', () => {
       const { buffer, bytes } = at();
       bytes[0] = 1;
