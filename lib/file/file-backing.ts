@@ -12,7 +12,6 @@ import { type Backing, type MappedMemory, type Place, leaseOfDescriptor } from '
 import type { Pages } from '../mem/pages.js';
 import { readOnlyFile } from '../mem/protections.js';
 import type { FileBehind } from '../mem/residency.js';
-import { blockDeviceSize } from './block-device.js';
 import { FileIdentity } from './file-identity.js';
 import { KeptDescriptor } from './kept-descriptor.js';
 import { LayeredFile } from './layered-file.js';
@@ -111,7 +110,7 @@ export class FileBacking implements Backing {
 
   backed(pages: Pages): number {
     const fd = pages.descriptor;
-    const size = fd >= 0 ? (blockDeviceSize(fd) ?? fstatSync(fd).size) : (this.identity.sizeOf(pages.address) ?? Infinity);
+    const size = fd >= 0 ? this.identity.size(fd) : (this.identity.sizeOf(pages.address) ?? Infinity);
     return Math.max(0, Math.min(pages.length, size - this.source.offset));
   }
 

@@ -1,9 +1,9 @@
 // KeptDescriptor: the file of a mapping made of a descriptor, while the mapping is empty. Otherwise the addon
 // keeps the descriptor with the pages.
-import { type PathName, shownPath } from '../internal/path.js';
 import { binding } from '../internal/binding.js';
 import { type FileId, identify, leadsTo, verified } from '../internal/descriptors/file-id.js';
 import { disown, forsake, own } from '../internal/descriptors/owned-fd.js';
+import type { PathName } from '../internal/path.js';
 import { check } from '../internal/syscall.js';
 import { descriptorRemedy } from './open-file.js';
 
@@ -14,7 +14,7 @@ export class KeptDescriptor {
   /** Duplicates `fd`. @throws {SystemError} EMFILE, EBADF */
   constructor(fd: number, path: PathName) {
     const remedy = (code: string) => (code === 'EMFILE' ? descriptorRemedy : undefined);
-    this.#fd = check(binding.dupFd(fd), 'fcntl', { path: shownPath(path), remedy });
+    this.#fd = check(binding.dupFd(fd), 'fcntl', { path, remedy });
     own(this, this.#fd);
     this.#file = identify(this.#fd);
   }

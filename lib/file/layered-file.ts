@@ -58,7 +58,7 @@ export class LayeredFile {
     try {
       const result = map(fd);
       if (result === -errno.EBUSY) throw this.#stale('pages of it were replaced after faults: call refresh()');
-      check(result, 'mmap', { path: shownPath(this.#path) });
+      check(result, 'mmap', { path: this.#path });
     } finally {
       closeSync(fd);
     }

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { isRestricted } from './path.js';
 
 /** Number of an open mapping of this thread. Never reused. */
 export type Handle = number;
@@ -354,7 +355,7 @@ function load(): Binding {
 
 /** node-gyp-build reads /etc/alpine-release, which `node --permission` may forbid, unless LIBC names the C library. */
 function withLibc(loadIt: () => Binding): Binding {
-  if (!('permission' in process) || process.permission === undefined || process.env['LIBC'] !== undefined) return loadIt();
+  if (!isRestricted() || process.env['LIBC'] !== undefined) return loadIt();
   const { header } = process.report.getReport() as { readonly header: { readonly glibcVersionRuntime?: string } };
   process.env['LIBC'] = header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
   try {

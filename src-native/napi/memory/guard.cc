@@ -83,14 +83,20 @@ Napi::Value fixed_up(const Napi::CallbackInfo& info) {
                                              : static_cast<double>(lost));
 }
 
-// restore(handle, fd, offset, prot, flags, lostEndOnly) -> 0 | -errno
-Napi::Value restore(const Napi::CallbackInfo& info) {
-  core::Mapping* mapping = mapping_of(info);
-  if (mapping == nullptr) return number(info.Env(), -kNotOurs);
+// fd, offset and flags as restore() and renew() have them.
+core::Mapping::Source source_of(const Napi::CallbackInfo& info) {
   core::Mapping::Source source;
   source.file = int32(info[1]);
   source.offset = int64(info[2]);
   source.flags = int32(info[4]);
+  return source;
+}
+
+// restore(handle, fd, offset, prot, flags, lostEndOnly) -> 0 | -errno
+Napi::Value restore(const Napi::CallbackInfo& info) {
+  core::Mapping* mapping = mapping_of(info);
+  if (mapping == nullptr) return number(info.Env(), -kNotOurs);
+  core::Mapping::Source source = source_of(info);
   source.lost_end_only = info[5].As<Napi::Boolean>().Value();
   return to_js(info.Env(), mapping->restore(source, int32(info[3])));
 }
@@ -99,12 +105,8 @@ Napi::Value restore(const Napi::CallbackInfo& info) {
 Napi::Value renew(const Napi::CallbackInfo& info) {
   core::Mapping* mapping = mapping_of(info);
   if (mapping == nullptr) return number(info.Env(), -kNotOurs);
-  core::Mapping::Source source;
-  source.file = int32(info[1]);
-  source.offset = int64(info[2]);
-  source.flags = int32(info[4]);
   const bool keep_own = info[5].As<Napi::Boolean>().Value();
-  return to_js(info.Env(), mapping->renew(source, int32(info[3]), keep_own));
+  return to_js(info.Env(), mapping->renew(source_of(info), int32(info[3]), keep_own));
 }
 
 // copyOut(target, offset, length, to: Uint8Array), copyIn(target, offset, length, from)
