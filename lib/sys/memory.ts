@@ -79,8 +79,8 @@ export function munlock(addr: Where, length?: number): void {
 /**
  * mlockall(2): locks all memory of the process, not only that of memmap: MCL.CURRENT, MCL.FUTURE, MCL.ONFAULT.
  *
- * V8 ends the process (`Check failed: 0 == ret`) when it discards memory of its own that is locked: with any of the flags,
- * on Node 20 to 26, within seconds or at exit. Lock what matters with {@link mlock} or `Mapping.lock()` instead.
+ * V8 ends the process (`Check failed: 0 == ret`) when it discards memory of its own that is locked: seen on Node 20, 24 and 26,
+ * within seconds or at exit, though not with each of the flags on each. Lock what matters with {@link mlock} or `Mapping.lock()` instead.
  *
  * @throws {SystemError} ENOMEM, EPERM
  */
