@@ -8,8 +8,8 @@
 // What needs the processor and looks at no time runs beside the tests, with the least priority, and
 // is printed when it has ended.
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, rmSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
+import { cpSync, existsSync, rmSync, statfsSync } from 'node:fs';
+import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { README, freshMachine } from './fresh-machine.mjs';
@@ -120,6 +120,21 @@ function takeOver() {
   return isWhole;
 }
 
+/** Bytes that may still be written where the project is, and where the temporary files are. */
+function freeSpace() {
+  return Math.min(...['.', tmpdir()].map((path) => {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  }));
+}
+
+const space = freeSpace();
+let leastSpace = space;
+const watch = setInterval(() => {
+  leastSpace = Math.min(leastSpace, freeSpace());
+}, 1000);
+watch.unref();
+
 await runAll(FIRST);
 if (!takeOver() && !existsSync('node_modules')) await run({ command: ['npm', 'ci'] });
 await Promise.all([runAll(BESIDE, { quiet: true, priority: constants.priority.PRIORITY_LOW }), runAll(STEPS)]);
@@ -130,6 +145,8 @@ console.log('\n=== summary');
 for (const { name, passed, failed, seconds } of results) {
   console.log(`${failed === 0 ? 'ok  ' : 'FAIL'} ${name}: ${passed} passed, ${failed} failed, ${seconds} s`);
 }
+const gigabytes = (bytes) => (bytes / 1e9).toFixed(1);
+console.log(`disk: ${gigabytes(space)} GB free at the start, ${gigabytes(leastSpace)} GB at the least`);
 for (const { name, told } of results) {
   if (told.length > 0) console.log([`\n=== ${name}: what failed`, ...told].join('\n'));
 }
