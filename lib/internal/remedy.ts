@@ -103,6 +103,7 @@ export function mapRemedy(flags: number, hugePageSize?: number, prot?: number, n
       return 'The addresses hold memory that memmap did not map; reserve() gives addresses where fixed placement is safe';
     }
     if (code === 'EACCES') return descriptorRemedy(flags, prot);
+    if (code === 'EFAULT') return 'Some of its pages have been unmapped: only whole memory can be resized, moved, or get a buffer';
     if (code === 'ENODEV') return 'This kind of file cannot be mapped; read it with fs.readFile() instead';
     if (code === 'EISDIR') return 'It is a directory; only files can be mapped';
     if (code === 'EAGAIN') return lockLimit();

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
 
 import { mapAnonymous, mapFile } from 'memmap';
-import { PAGE_SIZE } from 'memmap/sys';
+import { SharedMemory } from 'memmap/shm';
+import { PAGE_SIZE, munmap } from 'memmap/sys';
 
 import { hole } from '../support/kernel/addresses.mjs';
 import { readElsewhere } from '../support/process/elsewhere.mjs';
@@ -119,6 +120,22 @@ describe('pages', () => {
         memory.close();
       });
     }
+
+    it('is EFAULT where pages that stay have been unmapped, which read zeros as before', () => {
+      const hole = LENGTH - 2 * PAGE_SIZE;
+      for (const memory of [mapAnonymous({ length: LENGTH }), SharedMemory.create({ length: LENGTH }).map()]) {
+        const { bytes } = memory;
+        bytes.fill(7);
+        munmap(bytes.subarray(hole, hole + PAGE_SIZE));
+        assert.throws(() => memory.resize(LENGTH - PAGE_SIZE), { code: 'EFAULT', syscall: 'mremap', message: /have been unmapped/ });
+        assert.equal(memory.length, LENGTH);
+        assert.equal(memory.bytes.indexOf(0), hole);
+        assert.equal(memory.bytes.indexOf(7, hole), hole + PAGE_SIZE);
+        memory.resize(hole);
+        assert.ok(memory.bytes.every((byte) => byte === 7));
+        memory.close();
+      }
+    });
 
     it('works before there is a buffer', () => {
       const memory = mapAnonymous({ length: LENGTH });

@@ -111,6 +111,17 @@ bool alike(const Extent& a, const Extent& b) {
          !a.fixed_up && !b.fixed_up && a.stash == nullptr && b.stash == nullptr;
 }
 
+// Whether there is an extent at each of the addresses, and `is` each of them.
+template <typename Is>
+bool all_are(uintptr_t start, uintptr_t end, Is is) {
+  while (start < end) {
+    const Extent* extent = find_extent(start);
+    if (extent == nullptr || !is(*extent)) return false;
+    start = extent->end;
+  }
+  return true;
+}
+
 }  // namespace
 
 Extent* first_extent(uintptr_t address) {
@@ -131,12 +142,11 @@ Extent* find_extent(uintptr_t address) {
 }
 
 bool all_in_extents(uintptr_t start, uintptr_t end) {
-  while (start < end) {
-    const Extent* extent = find_extent(start);
-    if (extent == nullptr) return false;
-    start = extent->end;
-  }
-  return true;
+  return all_are(start, end, [](const Extent&) { return true; });
+}
+
+bool all_open(uintptr_t start, uintptr_t end) {
+  return all_are(start, end, [](const Extent& extent) { return !extent.closed; });
 }
 
 Standing standing(Extent& extent, const Vma& vma) {

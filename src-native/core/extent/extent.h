@@ -62,6 +62,9 @@ Extent* find_extent(uintptr_t address);
 // Whether there are extents, open or closed, at all of the addresses: in a reservation
 // there is none where nothing has been placed. With the page replacement lock held.
 bool all_in_extents(uintptr_t start, uintptr_t end);
+// Whether there are open ones at all of the addresses. Closed pages cannot be moved: they
+// are told by their addresses.
+bool all_open(uintptr_t start, uintptr_t end);
 // Whether the kernel's mapping at the address is ours. For a handler.
 Standing standing(Extent& extent, const Vma& vma);
 

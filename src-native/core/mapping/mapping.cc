@@ -158,6 +158,7 @@ Errno Mapping::overlay(void* address) {
   // The engine's reservation around a buffer: guard pages before and behind it.
   if (!claim_mappings(2)) return {ENOMEM};
   const PageReplacementLock lock;
+  if (!has_all(length_)) return {EFAULT};
   if (Errno error = undo_strays_in(address_, length_); error.failed()) {
     return error;
   }
@@ -190,6 +191,11 @@ void Mapping::settle(std::shared_ptr<AddressRange> range) {
   length_ = range_->length();
 }
 
+bool Mapping::has_all(size_t length) const {
+  const auto start = reinterpret_cast<uintptr_t>(address_);
+  return all_open(start, start + length);
+}
+
 bool Mapping::alone() const {
   return fills_range() && range_.use_count() == 1 &&
          range_->owner() == AddressRange::Owner::kMemmap;
@@ -202,6 +208,7 @@ Errno Mapping::resize(size_t length) {
   if (length == length_ && range_->owner() != AddressRange::Owner::kRuntime) return {};
   const PageReplacementLock lock;
   if (!fills_range()) return {EINVAL};  // a placed mapping: its neighbours are not ours
+  if (!has_all(std::min(length, length_))) return {EFAULT};
   if (!alone()) {
     Result<std::shared_ptr<AddressRange>> moved =
         move_out(*range_, address_, length_, length);

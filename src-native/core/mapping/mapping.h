@@ -67,11 +67,13 @@ class Mapping {
   char* at(size_t offset, size_t length) const;
 
   // Moves the pages onto `address`, where the runtime holds a buffer of `length` bytes.
-  // The address must be page aligned, and the pages in one piece as they were created.
+  // The address must be page aligned, and the pages in one piece as they were created:
+  // EFAULT if some have been unmapped.
   sys::Errno overlay(void* address);
 
   // Gives the mapping another length, rounded up to whole pages. Where a buffer can
   // reach the old addresses, the pages move to new ones and the old ones are vacated.
+  // EFAULT if pages that it keeps have been unmapped.
   sys::Errno resize(size_t length);
 
   // Empties the addresses, or unmaps them if nobody else can reach them. On failure
@@ -102,6 +104,8 @@ class Mapping {
   bool fills_range() const { return length_ == range_->length(); }
   // Whether nothing but this object can reach the addresses.
   bool alone() const;
+  // Whether none of its first pages has been unmapped, `length` bytes of them.
+  bool has_all(size_t length) const;
   void settle(std::shared_ptr<AddressRange> range);
   // Closes the pages that are of this mapping: others may have been placed among them.
   sys::Errno vacate();

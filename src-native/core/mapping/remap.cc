@@ -253,9 +253,10 @@ Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
     return Errno{EINVAL};
   }
   const PageReplacementLock lock;
-  // Empty addresses of a reservation, which trap, have no place where a mapping is.
+  // Empty addresses of a reservation trap, which they may not where a mapping is. Closed
+  // pages stay where they are.
   const auto start = reinterpret_cast<uintptr_t>(address);
-  if (!all_in_extents(start, start + old_length)) return Errno{EFAULT};
+  if (!all_open(start, start + old_length)) return Errno{EFAULT};
   if (Errno error = undo_strays_in(address, old_length); error.failed()) {
     return error;
   }

@@ -32,7 +32,8 @@ sys::Errno join_for_move(char* address, size_t length, bool& joined);
 // Gives the pages at an address the protections that are noted.
 void protect_again(char* address, size_t length);
 
-// mremap(2) with its flags. EFAULT where nothing has been placed in a reservation.
+// mremap(2) with its flags. EFAULT where nothing has been placed in a reservation, and
+// where pages have been unmapped.
 // MREMAP_FIXED follows the rule of MAP_FIXED: over memory of this library or over
 // nothing, else EEXIST.
 sys::Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,

@@ -130,6 +130,32 @@ TEST("resize refuses zero, what no rounding can hold, and a placed mapping") {
   CHECK(inner && inner->resize(2 * page_size()).value == EINVAL);
 }
 
+TEST("what has been unmapped cannot be moved, and reads zeros as before") {
+  const size_t page = page_size();
+  char* reserved = map_foreign(4);
+  for (size_t hole : {size_t{0}, size_t{2}, size_t{3}}) {
+    Result<Mapping> mapping = Mapping::create(pages(4));
+    std::memset(mapping->address(), 'a', 4 * page);
+    auto holder = mapping->range();
+    char* address = mapping->address();
+    CHECK(!holder->vacate(hole * page, page).failed());
+    CHECK(mapping->resize(8 * page).value == EFAULT);
+    CHECK(mapping->overlay(reserved).value == EFAULT);
+    CHECK(mapping->address() == address && mapping->length() == 4 * page);
+    CHECK(closed_at(address + hole * page));
+    // Without it they can.
+    CHECK(mapping->resize(hole * page).value == (hole == 0 ? EINVAL : 0));
+    if (hole > 0) CHECK(all_bytes(mapping->address(), hole * page, 'a'));
+    CHECK(address[hole * page] == 0);
+  }
+  // Nobody else reaches this one.
+  Result<Mapping> alone = Mapping::create(pages(2));
+  CHECK(!alone->range()->vacate(page, page).failed());
+  CHECK(alone->resize(3 * page).value == EFAULT);
+  CHECK(alone->address()[page] == 0);
+  ::munmap(reserved, 4 * page);
+}
+
 TEST("overlay moves the pages onto the runtime's addresses") {
   const size_t page = page_size();
   char* reserved = map_foreign(2);

@@ -146,6 +146,19 @@ TEST("a remap onto a range of ours replaces its pages") {
   CHECK(letter(to->begin(), 2, 'c') && letter(from->begin(), 0, 0));
 }
 
+TEST("a remap of what has been unmapped is EFAULT, and replaces nothing") {
+  const size_t page = page_size();
+  for (int flags : {0, MREMAP_MAYMOVE, kFixed}) {
+    Range from = lettered(3);
+    Range to = lettered(3);
+    CHECK(!from->vacate(page, page).failed());
+    auto moved = remap(from, from->begin(), 3 * page, 3 * page, flags, to->begin());
+    CHECK(!moved && moved.error().value == EFAULT);
+    CHECK(letter(from->begin(), 0, 'a') && letter(from->begin(), 2, 'c'));
+    CHECK(letter(from->begin(), 1, 0) && letter(to->begin(), 1, 'b'));
+  }
+}
+
 TEST(
     "a remap of what has not been placed in a reservation is EFAULT, and replaces "
     "nothing") {
