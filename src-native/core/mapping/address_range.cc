@@ -97,6 +97,18 @@ bool look_for_candidates(void* context, const Vma& vma) {
   return sweep.next < all.size();
 }
 
+// Memory without a file at addresses of the runtime is told from others' by where it
+// ends: the kernel must not join it with theirs, which it does where all marks are alike.
+// What a child would see of it is of no consequence: it calls exec.
+void keep_apart(const Extent& extent) {
+  const Backing& backing = extent.backing;
+  if (!extent.engine_owned || backing.shared || backing.kind != Backing::Kind::kAnonymous)
+    return;
+  void* start = reinterpret_cast<void*>(extent.start);
+  static_cast<void>(
+      with_spares([&] { return sys::madvise(start, extent.length(), MADV_WIPEONFORK); }));
+}
+
 }  // namespace
 
 std::shared_ptr<AddressRange> AddressRange::take(void* address, size_t length,
@@ -201,6 +213,7 @@ void AddressRange::fill(char* address, size_t length, Extent extent) {
     learn_shown(extent.backing, extent.start);
     fill_spares();
   }
+  keep_apart(extent);
   add_extent(std::move(extent));
 }
 
@@ -216,6 +229,7 @@ void AddressRange::fill_as(const std::vector<Extent>& before, const char* from, 
     if (extent.start >= extent.end) break;
     extent.range = this;
     extent.engine_owned = owner_ == Owner::kRuntime;
+    keep_apart(extent);
     add_extent(std::move(extent));
   }
 }
@@ -278,13 +292,6 @@ Errno AddressRange::protect(size_t offset, size_t length, int prot) {
   };
   if (Errno error = each_extent(start, end, refuse_closed); error.failed()) return error;
   if (Errno error = each_extent(start, end, undo_strays); error.failed()) return error;
-  // Private memory that may fault must not merge with others', from which it is told by
-  // where it ends. What a child would see of it is of no consequence: it calls exec.
-  if (owner_ == Owner::kRuntime) {
-    const bool apart = (prot & PROT_WRITE) == 0;
-    static_cast<void>(
-        sys::madvise(address, length, apart ? MADV_WIPEONFORK : MADV_KEEPONFORK));
-  }
   const Errno error = with_spares([&] { return sys::mprotect(address, length, prot); });
   if (Errno cut = cut_extents(start, end); cut.failed()) return cut;
   static_cast<void>(each_extent(start, end, [&](Extent& extent) {

@@ -247,6 +247,28 @@ TEST("memory that moves onto the runtime's does not merge with the engine's arou
   ::munmap(around, 4 * page);
 }
 
+TEST("nor with memory around it that has no mark at all, however it is protected") {
+  const size_t page = page_size();
+  for (int prot : {PROT_READ, kReadWrite}) {
+    char* around = map_foreign(4, prot);
+    auto request = memmap::test::pages(2);
+    request.prot = prot;
+    auto mapping = memmap::core::Mapping::create(request);
+    CHECK(mapping && !mapping->overlay(around + page).failed());
+    const auto apart = [&] {
+      const auto vma = vma_at(around + page);
+      return vma.start == number(around + page) && vma.end == number(around + 3 * page);
+    };
+    CHECK(apart());
+    CHECK(standing_at(around + page) == memmap::core::Standing::kOriginal);
+    CHECK(!mapping->range()->protect(0, 2 * page, PROT_NONE).failed());
+    CHECK(!mapping->range()->protect(0, 2 * page, prot).failed());
+    CHECK(apart());
+    *mapping = memmap::core::Mapping();
+    ::munmap(around, 4 * page);
+  }
+}
+
 TEST("ranges that the runtime has unmapped are swept as they become many") {
   const size_t page = page_size();
   AddressRange::sweep();
