@@ -138,6 +138,12 @@ bool stands_behind(Backing& backing, const Vma& vma, uint64_t into) {
   return device_of(vma) == backing.shown_device && vma.inode == backing.shown_inode;
 }
 
+bool alike(const Backing& backing, const Backing& now) {
+  const bool same = backing.device == now.device && backing.inode == now.inode;
+  return backing.kind == now.kind && backing.shared == now.shared &&
+         backing.unit == now.unit && (same || backing.layered);
+}
+
 bool is_file(const Backing& backing, const struct stat& status) {
   return backing.kind == Backing::Kind::kFile && status.st_dev == backing.device &&
          status.st_ino == backing.inode;

@@ -59,6 +59,9 @@ void learn_shown(Backing& backing, uintptr_t address);
 // bytes of which lie before its start. Takes what /proc shows for the truth if it has not
 // been asked before.
 bool stands_behind(Backing& backing, const Vma& vma, uint64_t into);
+// Whether `now` is the same file, and mapped alike; not from which offset. A file in
+// layers may have gone to another of them, with another number.
+bool alike(const Backing& backing, const Backing& now);
 // Whether the descriptor, or what fstat(2) says of one, is the file's.
 bool is_file(const Backing& backing, const struct stat& status);
 

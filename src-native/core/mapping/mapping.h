@@ -89,6 +89,7 @@ class Mapping {
     int flags = 0;  // of mmap(2)
     bool lost_end_only = false;
   };
+  // EINVAL unless it is the same file, mapped alike from the same offset.
   sys::Errno restore(const Source& source, int prot);
   // Maps all pages anew from source.file, in place. `keep_own`: pages that a private
   // mapping has written stay what they are. EBUSY, and nothing has happened, while the
@@ -109,6 +110,7 @@ class Mapping {
   void settle(std::shared_ptr<AddressRange> range);
   // Closes the pages that are of this mapping: others may have been placed among them.
   sys::Errno vacate();
+  sys::Errno refuse_another(const Source& source) const;
   // What restore() does with the pages of [start, end).
   sys::Errno restore_from(const Source& source, int prot, uintptr_t start, uintptr_t end,
                           bool keep_own = false);

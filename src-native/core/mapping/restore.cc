@@ -122,11 +122,25 @@ Errno replace(uintptr_t start, size_t length, int prot, int flags, int file,
 
 }  // namespace
 
+// What the guard knows of the pages must hold for those that come in their place, too.
+Errno Mapping::refuse_another(const Source& source) const {
+  Result<Backing> backing = backing_of(source.file, source.flags, source.offset);
+  if (!backing) return backing.error();
+  const auto start = reinterpret_cast<uintptr_t>(address_);
+  return each_extent(start, start + length_, [&](const Extent& extent) {
+    if (extent.closed || extent.counts != counts_) return Errno{};
+    const uint64_t first = extent.backing.offset + (start - extent.origin);
+    const bool same = alike(extent.backing, *backing) && first == backing->offset;
+    return same ? Errno{} : Errno{EINVAL};
+  });
+}
+
 Errno Mapping::restore(const Source& source, int prot) {
   const PageReplacementLock lock;
   if (Errno error = undo_strays_in(address_, length_); error.failed()) return error;
   size_t from = SIZE_MAX;
   if (source.file < 0 || !fixed_up(from)) return {};
+  if (Errno error = refuse_another(source); error.failed()) return error;
   const auto start = reinterpret_cast<uintptr_t>(address_);
   if (!source.lost_end_only) return restore_from(source, prot, start, start + length_);
   from = std::min(from, length_);
@@ -138,6 +152,7 @@ Errno Mapping::renew(const Source& source, int prot, bool keep_own) {
   const PageReplacementLock lock;
   size_t lost_from = 0;
   if (fixed_up(lost_from)) return {EBUSY};
+  if (Errno error = refuse_another(source); error.failed()) return error;
   const auto start = reinterpret_cast<uintptr_t>(address_);
   return restore_from(source, prot, start, start + length_, keep_own);
 }

@@ -9,6 +9,7 @@
 #include "check.h"
 #include "core/mapping/mapping.h"
 #include "core/page.h"
+#include "core/replacement/page_replacement_lock.h"
 #include "kernel.h"
 #include "mappings.h"
 #include "subject.h"
@@ -24,6 +25,7 @@ using memmap::test::all_bytes;
 using memmap::test::Call;
 using memmap::test::kAnonymous;
 using memmap::test::kReadWrite;
+using memmap::test::number;
 using memmap::test::Refuse;
 using memmap::test::Subject;
 using memmap::test::TemporaryFile;
@@ -41,6 +43,12 @@ bool lose(const TemporaryFile& file, Subject& subject, size_t kept) {
                   static_cast<off_t>(kept * page)) > 0;
 }
 
+// As a file of overlayfs, which may have another number after it was copied up.
+void say_layered(Subject& subject) {
+  const memmap::core::PageReplacementLock lock;
+  memmap::core::find_extent(number(subject.at(0)))->backing.layered = true;
+}
+
 TEST("renew maps another file in place, and can leave the pages that were written") {
   const size_t page = page_size();
   for (const bool keep_own : {false, true}) {
@@ -49,6 +57,7 @@ TEST("renew maps another file in place, and can leave the pages that were writte
     Subject subject(8, kReadWrite, MAP_PRIVATE, lower.fd());
     subject.at(1)[0] = 'w';
     CHECK(subject.at(2)[0] == 'f');
+    say_layered(subject);
     const Mapping::Source source = {upper.fd(), 0, MAP_PRIVATE, false};
     CHECK(!subject.mapping().renew(source, kReadWrite, keep_own).failed());
     CHECK(vma_at(subject.at(7)).inode == upper.inode());
@@ -56,6 +65,24 @@ TEST("renew maps another file in place, and can leave the pages that were writte
     CHECK(subject.at(1)[0] == (keep_own ? 'w' : 'u'));
     CHECK(subject.at(1)[1] == (keep_own ? 'f' : 'u'));
   }
+}
+
+TEST("restore and renew refuse what the guard does not know of the pages") {
+  const size_t page = page_size();
+  const auto wide = static_cast<int64_t>(page);
+  TemporaryFile file(8 * page, 'f');
+  TemporaryFile another(8 * page, 'a');
+  Subject subject(8, kReadWrite, MAP_PRIVATE, file.fd());
+  for (const Mapping::Source& source :
+       {Mapping::Source{another.fd(), 0, MAP_PRIVATE}, {file.fd(), wide, MAP_PRIVATE},
+        {file.fd(), 0, MAP_SHARED}, {file.fd(), 0, MAP_PRIVATE | MAP_ANONYMOUS}}) {
+    CHECK(subject.mapping().renew(source, kReadWrite, false).value == EINVAL);
+  }
+  CHECK(subject.mapping().renew({99'999, 0, MAP_PRIVATE}, 0, false).value == EBADF);
+  CHECK(subject.at(0)[0] == 'f' && vma_at(subject.at(0)).inode == file.inode());
+  CHECK(lose(file, subject, 3));
+  CHECK(subject.mapping().restore({another.fd()}, kReadWrite).value == EINVAL);
+  CHECK(subject.fixed_up() && subject.at(7)[0] == 0);
 }
 
 TEST("renew refuses while the guard has replaced pages, and changes nothing") {
