@@ -122,16 +122,16 @@ describe('pages', () => {
     }
 
     it('is EFAULT where pages that stay have been unmapped, which read zeros as before', () => {
-      const hole = LENGTH - 2 * PAGE_SIZE;
+      const gap = LENGTH - 2 * PAGE_SIZE;
       for (const memory of [mapAnonymous({ length: LENGTH }), SharedMemory.create({ length: LENGTH }).map()]) {
         const { bytes } = memory;
         bytes.fill(7);
-        munmap(bytes.subarray(hole, hole + PAGE_SIZE));
+        munmap(bytes.subarray(gap, gap + PAGE_SIZE));
         assert.throws(() => memory.resize(LENGTH - PAGE_SIZE), { code: 'EFAULT', syscall: 'mremap', message: /have been unmapped/ });
         assert.equal(memory.length, LENGTH);
-        assert.equal(memory.bytes.indexOf(0), hole);
-        assert.equal(memory.bytes.indexOf(7, hole), hole + PAGE_SIZE);
-        memory.resize(hole);
+        assert.equal(memory.bytes.indexOf(0), gap);
+        assert.equal(memory.bytes.indexOf(7, gap), gap + PAGE_SIZE);
+        memory.resize(gap);
         assert.ok(memory.bytes.every((byte) => byte === 7));
         memory.close();
       }

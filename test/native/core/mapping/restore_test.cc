@@ -73,9 +73,10 @@ TEST("restore and renew refuse what the guard does not know of the pages") {
   TemporaryFile file(8 * page, 'f');
   TemporaryFile another(8 * page, 'a');
   Subject subject(8, kReadWrite, MAP_PRIVATE, file.fd());
-  for (const Mapping::Source& source :
-       {Mapping::Source{another.fd(), 0, MAP_PRIVATE}, {file.fd(), wide, MAP_PRIVATE},
-        {file.fd(), 0, MAP_SHARED}, {file.fd(), 0, MAP_PRIVATE | MAP_ANONYMOUS}}) {
+  for (const Mapping::Source& source : {Mapping::Source{another.fd(), 0, MAP_PRIVATE},
+                                        {file.fd(), wide, MAP_PRIVATE},
+                                        {file.fd(), 0, MAP_SHARED},
+                                        {file.fd(), 0, MAP_PRIVATE | MAP_ANONYMOUS}}) {
     CHECK(subject.mapping().renew(source, kReadWrite, false).value == EINVAL);
   }
   CHECK(subject.mapping().renew({99'999, 0, MAP_PRIVATE}, 0, false).value == EBADF);
