@@ -36,11 +36,11 @@ TEST_ALONE(
   const Record spent = recorded([] {
     does = Does::kReturn;
     install(SIGSEGV, SA_SIGINFO | static_cast<int>(SA_RESETHAND));
-    arm_guard();
+    static_cast<void>(arm_guard());
     ::raise(SIGSEGV);
-    arm_guard();
+    static_cast<void>(arm_guard());
     set(SIGSEGV, SIG_IGN);
-    arm_guard();
+    static_cast<void>(arm_guard());
     read_at(wild());
   });
   CHECK(spent.count == 1 && spent.end.signal == SIGSEGV);
@@ -48,7 +48,7 @@ TEST_ALONE(
     does = Does::kReturn;
     for (int i = 0; i < 2; i++) {
       install(SIGSEGV, SA_SIGINFO | static_cast<int>(SA_RESETHAND));
-      arm_guard();
+      static_cast<void>(arm_guard());
       ::raise(SIGSEGV);
     }
     read_at(wild());
@@ -64,7 +64,7 @@ TEST_ALONE("any number of installations with SA_RESETHAND are called, each once"
             action.sa_handler = [](int) { times = times + 1; };
             action.sa_flags = static_cast<int>(SA_RESETHAND);
             ::sigaction(SIGBUS, &action, nullptr);
-            arm_guard();
+            static_cast<void>(arm_guard());
             ::raise(SIGBUS);
             CHECK(times == i);
           }
@@ -114,15 +114,15 @@ Record crashed(F f) {
 TEST_ALONE("handlers that ask whom they found get those before them, each once") {
   CHECK(calls(crashed([] {
                 First::install();
-                arm_guard();
+                static_cast<void>(arm_guard());
                 Second::install();
               }),
               {2, 1}));
   CHECK(calls(crashed([] {
                 First::install();
-                arm_guard();
+                static_cast<void>(arm_guard());
                 Second::install();
-                arm_guard();
+                static_cast<void>(arm_guard());
               }),
               {2, 1}));
 }
@@ -131,21 +131,21 @@ TEST_ALONE("a handler that is installed again, over the guard, is called once") 
   for (bool armed_again : {false, true}) {
     CHECK(calls(crashed([=] {
                   First::install();
-                  arm_guard();
+                  static_cast<void>(arm_guard());
                   First::install();
-                  if (armed_again) arm_guard();
+                  if (armed_again) static_cast<void>(arm_guard());
                 }),
                 {1}));
     CHECK(calls(crashed([=] {
                   First::install();
-                  arm_guard();
+                  static_cast<void>(arm_guard());
                   Second::install();
-                  arm_guard();
+                  static_cast<void>(arm_guard());
                   for (int i = 0; i < 100; i++) {
                     First::install();
-                    arm_guard();
+                    static_cast<void>(arm_guard());
                     Second::install();
-                    if (armed_again || i < 99) arm_guard();
+                    if (armed_again || i < 99) static_cast<void>(arm_guard());
                   }
                 }),
                 {2, 1}));
@@ -155,14 +155,14 @@ TEST_ALONE("a handler that is installed again, over the guard, is called once") 
 TEST_ALONE("handlers that were installed again unnoticed do not go round") {
   CHECK(calls(crashed([] {
                 First::install();
-                arm_guard();
+                static_cast<void>(arm_guard());
                 First::install();
                 Second::install();
               }),
               {2, 1, 1}));
   CHECK(calls(crashed([] {
                 First::install();
-                arm_guard();
+                static_cast<void>(arm_guard());
                 Second::install();
                 First::install();
               }),
@@ -173,18 +173,18 @@ TEST_ALONE("a handler that was uninstalled is not called") {
   for (bool armed_between : {false, true}) {
     CHECK(calls(crashed([=] {
                   First::install();
-                  arm_guard();
+                  static_cast<void>(arm_guard());
                   Second::install();
-                  if (armed_between) arm_guard();
+                  if (armed_between) static_cast<void>(arm_guard());
                   Second::uninstall();
-                  arm_guard();
+                  static_cast<void>(arm_guard());
                 }),
                 {1}));
     CHECK(calls(crashed([=] {
                   First::install();
-                  arm_guard();
+                  static_cast<void>(arm_guard());
                   First::uninstall();
-                  if (armed_between) arm_guard();
+                  if (armed_between) static_cast<void>(arm_guard());
                 }),
                 {}));
   }
@@ -204,25 +204,25 @@ void install_and_unload() {
   action.sa_sigaction = reinterpret_cast<void (*)(int, siginfo_t*, void*)>(code);
   action.sa_flags = SA_SIGINFO;
   ::sigaction(SIGSEGV, &action, nullptr);
-  arm_guard();
+  static_cast<void>(arm_guard());
   ::munmap(code, page_size());
 }
 
 TEST_ALONE("a handler whose library is gone is passed over: to the one before it") {
   CHECK(calls(crashed([] {
                 First::install();
-                arm_guard();
+                static_cast<void>(arm_guard());
                 install_and_unload();
               }),
               {1}));
   // Not to one that was uninstalled.
   CHECK(calls(crashed([] {
                 First::install();
-                arm_guard();
+                static_cast<void>(arm_guard());
                 Second::install();
-                arm_guard();
+                static_cast<void>(arm_guard());
                 Second::uninstall();
-                arm_guard();
+                static_cast<void>(arm_guard());
                 install_and_unload();
               }),
               {1}));
@@ -241,7 +241,7 @@ TEST_ALONE(
                                                  ? reinterpret_cast<const void*>(&note)
                                                  : ::dlsym(RTLD_DEFAULT, "getpid"));
         set(SIGSEGV, handler);
-        arm_guard();
+        static_cast<void>(arm_guard());
         read_at(wild());
       });
       const int asked = handler == +plain ? 1 : 0;

@@ -93,7 +93,7 @@ TEST_ALONE(
   const Record seen = recorded([] {
     does = Does::kReturn;
     install(SIGSEGV, 0);
-    arm_guard();
+    static_cast<void>(arm_guard());
     read_at(wild());
   });
   CHECK(seen.count == 1 && seen.calls[0].handler == 2);
@@ -114,7 +114,7 @@ TEST_ALONE("memory that can be read is not enough for a write") {
   const Record seen = recorded([] {
     does = Does::kReturn;
     install(SIGSEGV, 0);
-    arm_guard();
+    static_cast<void>(arm_guard());
     void* page = ::mmap(nullptr, page_size(), PROT_READ, kAnonymous, -1, 0);
     *static_cast<volatile char*>(page) = 'w';
   });
@@ -132,7 +132,7 @@ TEST_ALONE("a plain handler that mends is called each time") {
   for (bool write : {false, true}) {
     CHECK(recorded([&] {
             set(SIGSEGV, kMends);
-            arm_guard();
+            static_cast<void>(arm_guard());
             hidden = static_cast<char*>(
                 ::mmap(nullptr, page_size(), PROT_NONE, kAnonymous, -1, 0));
             hidden_prot = write ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -192,7 +192,7 @@ TEST_ALONE(
       action.sa_sigaction = look;
       action.sa_flags = SA_SIGINFO | flags;
       ::sigaction(signal, &action, nullptr);
-      arm_guard();
+      static_cast<void>(arm_guard());
       ::raise(signal);
     });
   };
@@ -206,7 +206,7 @@ TEST_ALONE("a handler's jump out of a fault leaves the guard at work") {
   CHECK(recorded([] {
           does = Does::kJump;
           install(SIGSEGV, SA_SIGINFO | SA_NODEFER);
-          arm_guard();
+          static_cast<void>(arm_guard());
           for (int i = 0; i < 3; i++) {
             if (_setjmp(jump) == 0) read_at(wild());
           }

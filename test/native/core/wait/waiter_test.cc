@@ -205,7 +205,7 @@ TEST("waiter: tells of each change of a word that it watches, once it is heard")
 
 TEST_ALONE("waiter: a word whose file is cut off is looked at, and the process lives") {
   CHECK(in_child([] {
-          memmap::core::arm_guard();
+          static_cast<void>(memmap::core::arm_guard());
           const TemporaryFile file(page_size(), 'x');
           Subject words(1, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd());
           auto& word = *reinterpret_cast<Word*>(words.at(0));
