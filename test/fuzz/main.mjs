@@ -33,7 +33,7 @@ const [calls, seed, jobs] = ['calls', 'seed', 'jobs'].map((name) => {
 });
 
 /** Calls in the life of a process. The sanitizer's allocator keeps more with each. */
-const BATCH = values.asan ? 20_000 : 50_000;
+const BATCH = values.asan ? 20_000 : 100_000;
 /** Milliseconds in which a process must have come to its next call. */
 const HANG = 10_000;
 /** In 512 bytes: no file grows beyond 64 MiB. */
