@@ -28,6 +28,7 @@ const BESIDE = {
 };
 const STEPS = {
   [README.test]: onFresh(README.test),
+  'packages of tests': ['npm', 'run', '--silent', 'test:packages'],
   'tests that missed programs': () => ['node', 'scripts/test.mjs', ...(existsSync(missed) ? ['--listed', missed] : [])],
   'long tests': ['npm', 'run', '--silent', 'test:long'],
   fuzz: ['npm', 'run', '--silent', 'fuzz', '--', '--calls', '200000', '--seed', '1'],

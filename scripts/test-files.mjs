@@ -34,7 +34,7 @@ const ALONE = [
  * events; and one file of each room. For engines between the oldest and the newest.
  */
 const SMOKE = [
-  'test/boundary/{loading,no-external-buffers}.test.mjs',
+  'test/boundary/{loading,no-external-buffers,sinks}.test.mjs',
   'test/lifecycle/**',
   'test/guard/{attacked,copy,descriptors,events,handler,identity,not-ours,out-of-reach,refresh,strays,system-calls,threads,unguarded}.test.mjs',
   'test/mem/{anonymous,background,detached,mapping,pages}.test.mjs',

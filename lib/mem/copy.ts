@@ -15,7 +15,8 @@ export function copyOut(memory: MappedMemory, offset: number, length: number): B
   validateInteger(offset, 'offset');
   validateInteger(length, 'length');
   resolveRange({ offset, length }, memory.pages.length);
-  const bytes = Buffer.allocUnsafe(length);
+  // Not of Node's pool: a byte stream takes the whole buffer of a view, and every small Buffer with it.
+  const bytes = Buffer.allocUnsafeSlow(length);
   copy(memory, offset, bytes, false);
   return bytes;
 }

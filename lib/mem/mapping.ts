@@ -188,7 +188,8 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
 
   /**
    * Copies `length` bytes at `offset` out of the mapping, by process_vm_readv(2): bytes that cannot be
-   * read are an error, never zeros. Needs no buffer, and works after a transfer has taken it.
+   * read are an error, never zeros. Needs no buffer, and works after a transfer has taken it. The copy
+   * has an ArrayBuffer of its own, which may be transferred.
    *
    * @throws {FaultError} ERR_MEMMAP_TRUNCATED, ERR_MEMMAP_NO_SPACE, ERR_MEMMAP_MEMORY_FAILURE or
    * ERR_MEMMAP_NO_ACCESS, with the `offset` of the first byte that could not be read

@@ -1,220 +1,91 @@
-// Whatever takes bytes gets those of the mapping, or throws: lib/mem/pages.ts, lib/mem/stream.ts. What is shared and wrong here
-// stands in README.md.
+// Whatever takes bytes gets those of the mapping, or docs/ways-out.md says what becomes of them and what to pass in their
+// place: lib/mem/copy.ts, lib/mem/pages.ts, lib/mem/stream.ts.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import crypto from 'node:crypto';
-import dgram from 'node:dgram';
-import { once } from 'node:events';
-import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
-import { open, writeFile } from 'node:fs/promises';
-import http from 'node:http';
-import http2 from 'node:http2';
-import net from 'node:net';
-import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
-import { StringDecoder } from 'node:string_decoder';
-import v8 from 'node:v8';
-import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
-import zlib from 'node:zlib';
+import { readFileSync } from 'node:fs';
 import { mapFile } from 'memmap';
+import { ADDONS } from './sinks/addons.mjs';
+import { WAYS } from './sinks/ways.mjs';
+import { DOCUMENT, cell, columnOf, parseTable, passFor, tryWaysOut } from '../support/boundary/ways-out.mjs';
+import { needsPackage, runtimeCommand } from '../support/process/packages.mjs';
 import { hasExternalBuffers } from '../support/process/runtime.mjs';
+import { skip } from '../support/hooks.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
-/** Every byte, so that no text has the same. */
-const CONTENT = Buffer.from(Uint8Array.from({ length: 256 }, (_, i) => i));
-const MOST_MS = 5000;
+const { columns, rows } = parseTable(readFileSync(DOCUMENT, 'utf8'));
 
-const sha256 = (bytes) => crypto.createHash('sha256').update(bytes).digest();
-/** Takes what a digest of the bytes says for the bytes. */
-const proved = (digest, of = sha256(CONTENT)) => (Buffer.from(digest).equals(of) ? CONTENT : Buffer.from(digest));
+/** Needs a server of a package. */
+const NEEDS_PACKAGE = new Set([...Object.keys(ADDONS), 'WebSocket.send()']);
 
-async function listening(server) {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return server.address().port;
-}
-
-async function throughServer(server, ask) {
-  try {
-    return await ask(await listening(server));
-  } finally {
-    server.close();
-    server.closeAllConnections?.();
-  }
-}
-
-const echo = () => http.createServer((request, response) => request.pipe(response));
-const posted = (body) => throughServer(echo(), async (port) => {
-  const answer = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body, duplex: 'half' });
-  return answer.arrayBuffer();
-});
-
-async function throughTransform(transform, bytes) {
-  const writer = transform.writable.getWriter();
-  const written = Promise.all([writer.write(bytes), writer.close()]);
-  const [result] = await Promise.all([buffer(transform.readable), written]);
-  return result;
-}
-
-/** (bytes, path of a file to write) => the bytes that arrived. */
-const SINKS = {
-  createHash: (bytes) => proved(sha256(bytes)),
-  createHmac: (bytes) => proved(crypto.createHmac('sha256', bytes).update(bytes).digest(), crypto.createHmac('sha256', CONTENT).update(CONTENT).digest()),
-  'crypto.hash': (bytes) => (crypto.hash === undefined ? CONTENT : proved(Buffer.from(crypto.hash('sha256', bytes), 'hex'))),
-  'crypto.subtle.digest': async (bytes) => proved(await crypto.subtle.digest('SHA-256', bytes)),
-  createCipheriv(bytes) {
-    const [key, iv] = [Buffer.alloc(32), Buffer.alloc(16)];
-    const secret = crypto.createCipheriv('aes-256-ctr', key, iv).update(bytes);
-    return crypto.createDecipheriv('aes-256-ctr', key, iv).update(secret);
-  },
-  sign(bytes) {
-    const { privateKey, publicKey } = crypto.generateKeyPairSync('ed25519');
-    return crypto.verify(null, CONTENT, publicKey, crypto.sign(null, bytes, privateKey)) ? CONTENT : Buffer.alloc(0);
-  },
-  timingSafeEqual: (bytes) => (crypto.timingSafeEqual(bytes, CONTENT) ? CONTENT : Buffer.alloc(0)),
-  gzipSync: (bytes) => zlib.gunzipSync(zlib.gzipSync(bytes)),
-  brotliCompressSync: (bytes) => zlib.brotliDecompressSync(zlib.brotliCompressSync(bytes)),
-  createDeflate: async (bytes) => zlib.inflateSync(await buffer(Readable.from([bytes]).pipe(zlib.createDeflate()))),
-  CompressionStream: async (bytes) => zlib.gunzipSync(await throughTransform(new CompressionStream('gzip'), bytes)),
-  TextDecoder: (bytes) => proved(Buffer.from(new TextDecoder('utf-16le').decode(bytes)), Buffer.from(new TextDecoder('utf-16le').decode(CONTENT))),
-  StringDecoder: (bytes) => Buffer.from(new StringDecoder('latin1').end(bytes), 'latin1'),
-  writeFileSync(bytes, path) {
-    writeFileSync(path, bytes);
-    return readFileSync(path);
-  },
-  async writeFile(bytes, path) {
-    await writeFile(path, bytes);
-    return readFileSync(path);
-  },
-  async 'FileHandle.writev'(bytes, path) {
-    const handle = await open(path, 'w');
-    await handle.writev([bytes]);
-    await handle.close();
-    return readFileSync(path);
-  },
-  async createWriteStream(bytes, path) {
-    await pipeline(Readable.from([bytes]), createWriteStream(path));
-    return readFileSync(path);
-  },
-  'http response.end': (bytes) => throughServer(http.createServer((_, response) => response.end(bytes)), async (port) => {
-    const answer = await fetch(`http://127.0.0.1:${port}/`);
-    return answer.arrayBuffer();
-  }),
-  'http2 stream.end': (bytes) => throughServer(http2.createServer((_, response) => response.end(bytes)), async (port) => {
-    const client = http2.connect(`http://127.0.0.1:${port}`);
-    const request = client.request({ ':path': '/' });
-    request.end();
-    const got = await buffer(request);
-    client.close();
-    return got;
-  }),
-  'net socket.end': (bytes) => throughServer(net.createServer((socket) => socket.end(bytes)), (port) => buffer(net.connect(port, '127.0.0.1'))),
-  async 'dgram send'(bytes) {
-    const socket = dgram.createSocket('udp4');
-    socket.bind(0, '127.0.0.1');
-    await once(socket, 'listening');
-    const got = once(socket, 'message');
-    socket.send(bytes, socket.address().port, '127.0.0.1');
-    const [message] = await got;
-    socket.close();
-    return message;
-  },
-  'child stdin': (bytes) => spawnSync('cat', { input: bytes }).stdout,
-  structuredClone: (bytes) => structuredClone(bytes),
-  'v8.serialize': (bytes) => v8.deserialize(v8.serialize(bytes)),
-  postMessage(bytes) {
-    const { port1, port2 } = new MessageChannel();
-    port1.postMessage(bytes);
-    const { message } = receiveMessageOnPort(port2);
-    port1.close();
-    return message;
-  },
-  'Buffer.from': (bytes) => Buffer.from(bytes),
-  'Buffer.concat': (bytes) => Buffer.concat([bytes]),
-  'Uint8Array set': (bytes) => {
-    const to = new Uint8Array(new WebAssembly.Memory({ initial: 1 }).buffer, 0, CONTENT.length);
-    to.set(bytes);
-    return to;
-  },
-  Blob: (bytes) => new Blob([bytes]).arrayBuffer(),
-  'FormData of a Blob': async (bytes) => {
-    const form = new FormData();
-    form.append('file', new Blob([bytes]));
-    const got = await new Response(form).formData();
-    return got.get('file').arrayBuffer();
-  },
-  Response: (bytes) => new Response(bytes).arrayBuffer(),
-  Request: (bytes) => new Request('http://127.0.0.1/', { method: 'POST', body: bytes }).arrayBuffer(),
-  'fetch body': posted,
-  'fetch body of a stream': (bytes) => posted(Readable.toWeb(Readable.from([bytes]))),
-  'Response of a stream': (bytes) => new Response(new ReadableStream({
-    start(controller) {
-      controller.enqueue(bytes);
-      controller.close();
-    },
-  })).arrayBuffer(),
-  // Last: it takes the memory of an ArrayBuffer.
-  'byte stream': async (bytes) => buffer(new ReadableStream({
-    type: 'bytes',
-    start(controller) {
-      controller.enqueue(bytes);
-      controller.close();
-    },
-  })),
-};
-
-const inTime = (promise) => {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('nothing arrived')), MOST_MS);
+/** What a runtime does with some of the ways out, beside what the table says: [found, said], each { name: text }. */
+function compared(found, column, isMeant) {
+  const names = Object.keys(WAYS).filter((name) => isMeant(name) && found[name].shared !== 'missing');
+  const said = names.map((name) => {
+    const text = rows.get(name).cells[column];
+    return [name, hasExternalBuffers ? text : text.split(' / ')[0]];
   });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-};
+  const seen = names.map((name) => [name, cell(hasExternalBuffers ? found[name] : { shared: found[name].shared, array: found[name].shared })]);
+  return [Object.fromEntries(seen), Object.fromEntries(said)];
+}
 
-/** What arrives of `what`: 'right', 'throws', or 'wrong'. */
-async function outcome(sink, what, path) {
-  try {
-    const got = await inTime((async () => sink(what, path))());
-    return CONTENT.equals(Buffer.from(got.buffer ?? got, got.byteOffset, got.byteLength)) ? 'right' : 'wrong';
-  } catch {
-    return 'throws';
+/** Asserts what the table says of the runtime, and that what it says to pass is right there. */
+function assertSaid(found, column, isMeant) {
+  const [seen, said] = compared(found, column, isMeant);
+  assert.deepEqual(seen, said, `npm run ways-out writes the table anew`);
+  for (const name of Object.keys(seen)) {
+    if (isMeant(name)) assert.deepEqual([name, found[name].call, found[name].stream], [name, 'right', 'right']);
   }
+  return Object.keys(seen).length;
 }
 
 describe('every way out of the process', () => {
   const file = temporaryFiles();
 
-  for (const kind of ['shared', ...(hasExternalBuffers ? ['array'] : [])]) {
-    it(`takes the bytes of a buffer that is ${kind === 'shared' ? 'shared' : 'an ArrayBuffer'}, or throws`, async function () {
-      this.timeout(60_000);
-      const path = file('source', CONTENT);
-      const found = {};
-      for (const [name, sink] of Object.entries(SINKS)) {
-        const mapping = mapFile(path, { buffer: kind });
-        found[name] = await outcome(sink, mapping.bytes, file('target'));
-        mapping.close();
+  it('is in the table of docs/ways-out.md, with what to pass where some runtime is not right', () => {
+    assert.deepEqual([...rows.keys()].toSorted(), Object.keys(WAYS).toSorted());
+    for (const [name, { call, cells }] of rows) {
+      assert.equal(call, passFor(name, cells), name);
+      for (const text of Object.values(cells)) {
+        for (const word of text.split(' / ')) assert.match(word, /^(?:right|throws|taken|–|\*\*(?:wrong|crashes)\*\*)$/, name);
       }
-      // Node 24 and 26 take a view of shared memory for text.
-      const texts = kind === 'shared' ? ['Response', 'Request', 'fetch body'] : [];
-      assert.deepEqual(Object.keys(found).filter((name) => found[name] === 'wrong' && !texts.includes(name)), []);
-      const thrown = Object.keys(found).filter((name) => found[name] === 'throws');
-      if (kind === 'array') assert.deepEqual(thrown, []);
-      // Refused or not by version, for what is shared.
-      const refusing = ['crypto.subtle.digest', 'CompressionStream', 'Response', 'Request', 'fetch body', 'Response of a stream', 'fetch body of a stream', 'byte stream', 'TextDecoder'];
-      assert.deepEqual(thrown.filter((name) => !refusing.includes(name)), []);
+    }
+  });
+
+  describe('on this runtime', () => {
+    const column = columnOf(process.versions);
+    let found;
+
+    before(async function () {
+      if (!columns.includes(column)) skip(this, `docs/ways-out.md has no column for ${column}`);
+      found = await tryWaysOut([process.execPath]);
+    });
+
+    it('does what the table says', () => {
+      const isMeant = (name) => !NEEDS_PACKAGE.has(name);
+      const least = [...rows].filter(([name, { cells }]) => isMeant(name) && cells[column] !== '–').length;
+      assert.equal(assertSaid(found, column, isMeant), least);
+    });
+
+    it('does what the table says, into packages and addons', function () {
+      for (const name of ['ws', 'undici', 'lmdb', 'sharp', 'sodium-native', 'better-sqlite3', '@toondepauw/node-zstd']) needsPackage(this, name);
+      const isMeant = (name) => NEEDS_PACKAGE.has(name);
+      const least = [...rows].filter(([name, { cells }]) => isMeant(name) && cells[column] !== '–').length;
+      assert.equal(assertSaid(found, column, isMeant), least);
+    });
+  });
+
+  for (const name of ['Bun', 'Deno']) {
+    it(`does on ${name} what the table says`, async function () {
+      const command = needsPackage(this, name, runtimeCommand(name));
+      const column = columns.find((one) => one.startsWith(name));
+      const least = [...rows.values()].filter(({ cells }) => cells[column] !== '–').length;
+      assert.equal(assertSaid(await tryWaysOut(command), column, () => true), least);
     });
   }
 
-  it('takes the bytes of blob() and of the copies that stream() makes', async function () {
-    this.timeout(60_000);
-    const mapping = mapFile(file('source', CONTENT));
-    const wrong = [];
-    for (const [name, sink] of Object.entries(SINKS)) {
-      for await (const chunk of mapping.stream()) if (await outcome(sink, chunk, file('target')) !== 'right') wrong.push(name);
-    }
-    assert.deepEqual(wrong, []);
-    for (const name of ['Response', 'Request', 'fetch body']) assert.equal(await outcome(SINKS[name], mapping.blob(), file('target')), 'right', name);
+  it('can be given a copy of copyOut(), whose memory no other Buffer has', () => {
+    const mapping = mapFile(file('source', 'content'));
+    const copy = mapping.copyOut(0, mapping.length);
     mapping.close();
+    assert.equal(copy.buffer.byteLength, copy.length);
   });
 });
