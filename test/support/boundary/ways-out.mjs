@@ -9,12 +9,13 @@ import { runProgram } from '../process/run.mjs';
 export const DOCUMENT = 'docs/ways-out.md';
 const PROGRAM = fileURLToPath(new URL('../../boundary/sinks/main.mjs', import.meta.url));
 const MISSING = '–';
+const TRIALS = ['shared', 'array', 'call', 'stream'];
 
-/** Tries every way out in a runtime: name => { shared, array, call, stream }, each an outcome. */
-export async function tryWaysOut([program, ...args]) {
+/** Tries the ways out in a runtime: name => { shared, array, call, stream }, each an outcome, 'missing' where `isTried` says no. */
+export async function tryWaysOut([program, ...args], isTried = () => true) {
   const folder = mkdtempSync(join(tmpdir(), 'memmap-sinks-'));
-  const found = Object.fromEntries(Object.keys(WAYS).map((name) => [name, {}]));
-  const done = [];
+  const found = Object.fromEntries(Object.keys(WAYS).map((name) => [name, isTried(name) ? {} : { shared: 'missing', array: 'missing' }]));
+  const done = Object.keys(WAYS).filter((name) => !isTried(name)).flatMap((name) => TRIALS.map((what) => [name, what]));
   try {
     for (;;) {
       const { code, signal, stdout, stderr } = await runProgram(program, [...args, PROGRAM, folder, JSON.stringify(done)]);
