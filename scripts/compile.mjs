@@ -23,6 +23,10 @@ const BROWSER = 'lib/cli/picture/html/browser';
 /** What lib imports of it: './browser-text.js'. */
 const BROWSER_TEXT = join(root, '.unbundled/cli/picture/html/browser-text.js');
 
+/** What stands in the place of a global: a vm context may have none of its own. */
+const DISPOSE = join(root, 'lib/internal/realms/dispose.ts');
+const INJECTED = { 'Symbol.dispose': [DISPOSE, 'dispose'], 'Symbol.asyncDispose': [DISPOSE, 'asyncDispose'] };
+
 const RESOLVE = { extensionAlias: { '.js': ['.ts', '.js'] } };
 
 /**
@@ -63,7 +67,7 @@ const bundle = await rolldown({
   input: Object.fromEntries(ENTRIES.map((entry) => [entry, `lib/${entry}.ts`])),
   platform: 'node',
   preserveEntrySignatures: 'allow-extension',
-  transform: { target: 'es2022' },
+  transform: { target: 'es2022', inject: INJECTED },
   external: [/^node:(?!fs$)/, ...Object.keys(dependencies).map((name) => new RegExp(`^${name}(/|$)`))],
   resolve: RESOLVE,
   plugins: [builtinFs, { name: 'browser-text', resolveId: (id) => (id === './browser-text.js' ? BROWSER_TEXT : undefined) }],

@@ -1,9 +1,9 @@
 // Opening a file and mapping its pages, in one native call.
+import { isErrorNamed, isUint8Array, isUrl } from '../internal/realms/kinds.js';
 import { readlinkSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { isUint8Array } from 'node:util/types';
 import { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { CallFacts } from '../internal/call-facts.js';
@@ -71,8 +71,8 @@ const facts = new CallFacts(binding.FACTS.file);
 
 /** The path to open, or the descriptor and the path by which it was opened. */
 export function locateFile(file: FileLike): Pick<FileSource, 'path' | 'fd'> {
-  if (file instanceof URL || typeof file === 'string' || isUint8Array(file)) {
-    const name = file instanceof URL ? nameOf(file) : file;
+  if (isUrl(file) || typeof file === 'string' || isUint8Array(file)) {
+    const name = isUrl(file) ? nameOf(file) : file;
     validateFileName(name, 'file');
     return { path: absolutePath(typeof name === 'string' ? name : pathName(name)), fd: undefined };
   }
@@ -98,7 +98,7 @@ function nameOf(url: URL): PathName {
   try {
     return fileURLToPath(url);
   } catch (error) {
-    if (!(error instanceof URIError)) throw error;
+    if (!isErrorNamed(error, 'URIError')) throw error;
     // Checks everything else about the URL.
     const valid = new URL(url.href);
     valid.pathname = url.pathname.replace(/%[89a-f][0-9a-f]/gi, '');

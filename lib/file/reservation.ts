@@ -1,4 +1,5 @@
 // Reserved address space, without memory, to place mappings in.
+import { disposable } from '../internal/realms/dispose.js';
 import { fstatSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Handle, binding } from '../internal/binding.js';
@@ -118,6 +119,7 @@ export class Reservation implements Disposable {
     this.close();
   }
 }
+disposable(Reservation);
 
 /** Undefined if there is no file. */
 function sizeAt(path: PathName): number | undefined {

@@ -1,4 +1,5 @@
 // Buffers over a mapping's pages, by whatever way this runtime has (docs/memory-model.md).
+import { isErrorNamed } from './realms/kinds.js';
 import { constants } from 'node:buffer';
 import { constants as system } from 'node:os';
 import { UnsupportedError } from '../errors.js';
@@ -38,7 +39,7 @@ function reserveShared(length: number): SharedArrayBuffer {
     try {
       return sharedWasmMemory(pages).buffer;
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
+      if (!isErrorNamed(error, 'RangeError')) throw error;
       withoutWasm = ATTEMPT_AFTER;
     }
   }
@@ -54,7 +55,7 @@ function tryReserveShared(length: number): SharedArrayBuffer | number {
   try {
     return reserveShared(length);
   } catch (error) {
-    if (error instanceof RangeError) return NO_MEMORY;
+    if (isErrorNamed(error, 'RangeError')) return NO_MEMORY;
     throw error;
   }
 }

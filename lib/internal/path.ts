@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { readlinkSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
-import { isUint8Array } from 'node:util/types';
+import { isUint8Array } from './realms/kinds.js';
 import { invalidType, validatePath } from './validate.js';
 
 /** A path: a string if its bytes are UTF-8, otherwise the bytes. */

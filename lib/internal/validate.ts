@@ -1,5 +1,6 @@
 // Argument checks: wrong use is a TypeError or RangeError with Node's codes, before any
 // call is made.
+import { isAbortSignal, isUint8Array } from './realms/kinds.js';
 import { constants } from 'node:buffer';
 import { inspect } from 'node:util';
 
@@ -98,7 +99,7 @@ export function validateBoolean(value: unknown, name: string): asserts value is 
 }
 
 export function validateBytes(value: unknown, name: string): asserts value is Uint8Array {
-  if (!(value instanceof Uint8Array)) throw invalidType(name, 'a Uint8Array', value);
+  if (!isUint8Array(value)) throw invalidType(name, 'a Uint8Array', value);
 }
 
 /** Milliseconds, or Infinity. */
@@ -108,7 +109,7 @@ export function validateTimeout(value: unknown, name = 'options.timeout'): asser
 }
 
 export function validateSignal(value: unknown, name = 'options.signal'): asserts value is AbortSignal | undefined {
-  if (value !== undefined && !(value instanceof AbortSignal)) throw invalidType(name, 'an AbortSignal', value);
+  if (value !== undefined && !isAbortSignal(value)) throw invalidType(name, 'an AbortSignal', value);
 }
 
 export function validateFunction(value: unknown, name: string): asserts value is (...args: never[]) => unknown {
@@ -129,7 +130,7 @@ export function validateEnum<Word extends string>(
 /** The bytes to search for: of a string, a byte array, or one byte. */
 export function validateNeedle(needle: unknown): Uint8Array {
   if (typeof needle === 'string') return Buffer.from(needle);
-  if (needle instanceof Uint8Array) return needle;
+  if (isUint8Array(needle)) return needle;
   if (typeof needle !== 'number') throw invalidType('needle', 'a string, a Uint8Array or a byte', needle);
   validateInteger(needle, 'needle', 0, 255);
   return Uint8Array.of(needle);

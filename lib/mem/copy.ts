@@ -1,4 +1,5 @@
 // Checked copies: an access that would fault through a view is an error here.
+import { isUint8Array } from '../internal/realms/kinds.js';
 import { binding } from '../internal/binding.js';
 import { type Span, resolveRange } from '../internal/range.js';
 import { invalidType, validateInteger } from '../internal/validate.js';
@@ -22,7 +23,7 @@ export function copyOut(memory: MappedMemory, offset: number, length: number): B
 }
 
 export function copyIn(memory: MappedMemory, offset: number, bytes: Uint8Array): void {
-  if (!(bytes instanceof Uint8Array)) throw invalidType('bytes', 'a Uint8Array', bytes);
+  if (!isUint8Array(bytes)) throw invalidType('bytes', 'a Uint8Array', bytes);
   memory.pages.open();
   validateInteger(offset, 'offset');
   resolveRange({ offset, length: bytes.length }, memory.pages.length);

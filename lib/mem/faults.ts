@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { FaultError, type FaultErrorKind, type FaultKind } from '../errors.js';
 import { type CountsId, binding } from '../internal/binding.js';
+import { sharedByCopies } from '../internal/copies.js';
 import { checkStarted } from '../internal/thread.js';
 
 /** How many accesses faulted and were fixed up by the guard, by cause. */
@@ -64,7 +65,7 @@ export function faultCount(): number {
 }
 
 /** Logs with listeners. The mapping holds its log: if the mapping is collected, so are its listeners. */
-const listening = new Set<WeakRef<FaultLog>>();
+const listening = sharedByCopies('faultLogs', () => new Set<WeakRef<FaultLog>>());
 let told = false;
 
 /** Starts reporting faults to this thread. */

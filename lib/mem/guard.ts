@@ -1,4 +1,5 @@
 // The guard as a whole: on or off, and whether any access faulted.
+import { isPromise } from '../internal/realms/kinds.js';
 import { FaultError, StateError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { validateBoolean, validateFunction, validateOptions } from '../internal/validate.js';
@@ -55,7 +56,7 @@ export function guard<T>(f: () => T): T {
   validateFunction(f, 'f');
   const before = faultCount();
   const result = f();
-  if (result instanceof Promise) {
+  if (isPromise(result)) {
     return result.then((value: unknown) => {
       throwIfMore(before);
       return value;

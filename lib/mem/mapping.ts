@@ -1,4 +1,5 @@
 // Mapping: a range of mapped memory as JavaScript sees it.
+import { disposable } from '../internal/realms/dispose.js';
 import { binding } from '../internal/binding.js';
 import { type Hint, PROTECTION, type Protection } from '../internal/enums.js';
 import { showAs } from '../internal/inspect.js';
@@ -535,6 +536,7 @@ export abstract class Mapping<TArrayBuffer extends ArrayBufferLike = ArrayBuffer
     this.close();
   }
 }
+disposable(Mapping);
 
 /** Bytes in a page, if it is a huge one of a pool. */
 function hugePageSize({ pageSize }: MappedMemory['pages']): number | undefined {

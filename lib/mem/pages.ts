@@ -1,5 +1,6 @@
 // Pages: the memory of a Mapping. It owns the native handle and the buffer, and converts
 // between bytes of the mapping and pages of memory.
+import { isArrayBuffer, isSharedArrayBuffer } from '../internal/realms/kinds.js';
 import { StateError } from '../errors.js';
 import { type CountsId, type Handle, binding } from '../internal/binding.js';
 import { BUFFER_LIMIT, createBuffer, hasExternalShared, isDetached } from '../internal/buffer.js';
@@ -180,8 +181,8 @@ export class Pages {
     } else {
       buffer = this.kind === 'array' ? new ArrayBuffer(0) : new SharedArrayBuffer(0);
     }
-    this.#array = buffer instanceof ArrayBuffer ? buffer : undefined;
-    if (buffer instanceof SharedArrayBuffer) refusingText(buffer);
+    this.#array = isArrayBuffer(buffer) ? buffer : undefined;
+    if (isSharedArrayBuffer(buffer)) refusingText(buffer);
     this.#buffer = buffer;
     return buffer;
   }

@@ -1,4 +1,5 @@
 // Opens a store: the file, the lock of the only writer, and recovery if it is needed.
+import { codeOf, isUrl } from '../internal/realms/kinds.js';
 import { closeSync, constants as fsConstants, existsSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
@@ -55,7 +56,7 @@ export interface OpenStore extends StoreParts {
 }
 
 function pathOf(path: unknown): string {
-  if (path instanceof URL) return fileURLToPath(path);
+  if (isUrl(path)) return fileURLToPath(path);
   if (typeof path !== 'string') throw invalidType('path', 'a string or a file: URL', path);
   validatePath(path, 'path');
   return resolve(path);
@@ -196,7 +197,7 @@ function recover(path: string, current: boolean): true | undefined {
     return true;
   } catch (error) {
     if (error instanceof StateError && error.code === 'ERR_MEMMAP_TIMEOUT') return undefined;
-    const denied = error instanceof Error && 'code' in error && ['EACCES', 'EROFS', 'EPERM', 'ENOSPC'].includes(String(error.code));
+    const denied = ['EACCES', 'EROFS', 'EPERM', 'ENOSPC'].includes(codeOf(error));
     if (!denied) throw error;
     if (current) return true;
     throw new PeerError('ERR_MEMMAP_UNCLEAN', `The machine went down while '${path}' was open for writing, and this process may not write to recover it: open it for writing once`, 0);

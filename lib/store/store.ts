@@ -1,4 +1,6 @@
 // Store: a persistent hash table in a mapped file.
+import { disposable } from '../internal/realms/dispose.js';
+import { isUint8Array } from '../internal/realms/kinds.js';
 import { StateError } from '../errors.js';
 import { showAs } from '../internal/inspect.js';
 import { OURS, invalidType, outOfRange, validateFunction, validateOurs } from '../internal/validate.js';
@@ -305,6 +307,7 @@ export class Store implements Disposable {
     return this.#writer;
   }
 }
+disposable(Store);
 
 function validateIterable(pairs: unknown): void {
   const iterates = typeof pairs === 'object' && pairs !== null && Symbol.iterator in pairs;
@@ -312,7 +315,7 @@ function validateIterable(pairs: unknown): void {
 }
 
 function validateValue(value: unknown): asserts value is Uint8Array {
-  if (!(value instanceof Uint8Array)) throw invalidType('value', 'a Uint8Array', value);
+  if (!isUint8Array(value)) throw invalidType('value', 'a Uint8Array', value);
   if (value.length > MOST_VALUE) throw outOfRange('value', `at most ${MOST_VALUE} bytes long`, value.length);
 }
 

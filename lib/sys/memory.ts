@@ -1,6 +1,7 @@
 // System calls on mapped memory, 1:1. Lengths are bytes; the kernel checks alignment itself and
 // returns EINVAL. Each call is described in its man page:
 // https://man7.org/linux/man-pages/dir_section_2.html
+import { isUint8Array } from '../internal/realms/kinds.js';
 import { type Target, binding } from '../internal/binding.js';
 import { lockRemedy, sealRemedy } from '../internal/remedy.js';
 import {
@@ -106,7 +107,7 @@ export function mseal(addr: Where, length?: number, flags = 0): void {
 export function mincore(addr: Where, length?: number, vec?: Uint8Array): Uint8Array {
   const range = locate(addr, length);
   const pages = Math.ceil(range.length / binding.pageSize);
-  if (vec !== undefined && !(vec instanceof Uint8Array)) throw invalidType('vec', 'a Uint8Array', vec);
+  if (vec !== undefined && !isUint8Array(vec)) throw invalidType('vec', 'a Uint8Array', vec);
   // Before an array is made for pages that are not there.
   if (!binding.owns(range.target, 0, range.length)) check(NOT_OURS, 'mincore');
   const out = vec ?? new Uint8Array(pages);

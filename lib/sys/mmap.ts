@@ -1,10 +1,11 @@
 // mmap(2), munmap(2), mremap(2): the calls that create and end buffers.
+import { isAnyBuffer, isArrayBuffer, isSharedArrayBuffer } from '../internal/realms/kinds.js';
 import { type Handle, binding } from '../internal/binding.js';
 import { createBuffer, hasExternalShared, refuseBuffer } from '../internal/buffer.js';
 import { retryAfterGc } from '../internal/gc.js';
 import { mapRemedy } from '../internal/remedy.js';
 import { invalidType, refuseWriteExec, validateBoolean, validateFd, validateInteger, validateOptions } from '../internal/validate.js';
-import { type AnyBuffer, type Where, addressOf, isBuffer, locate } from './where.js';
+import { type AnyBuffer, type Where, addressOf, locate } from './where.js';
 import { check } from '../internal/syscall.js';
 
 const { PROT, MAP, MREMAP } = binding;
@@ -131,7 +132,7 @@ function hugePageSize(flags: number): number | undefined {
 export function munmap(addr: Where, length?: number): void {
   const { target, length: bytes } = locate(addr, length);
   check(binding.munmap(target, 0, bytes), 'munmap');
-  if (addr instanceof ArrayBuffer && bytes === addr.byteLength) binding.detach(addr);
+  if (isArrayBuffer(addr) && bytes === addr.byteLength) binding.detach(addr);
 }
 
 /**
@@ -152,18 +153,18 @@ export function mremap<B extends AnyBuffer>(
   flags: number,
   newAddr: Where | null = null,
 ): B {
-  if (!isBuffer(old)) throw invalidType('old', 'an ArrayBuffer or a SharedArrayBuffer', old);
+  if (!isAnyBuffer(old)) throw invalidType('old', 'an ArrayBuffer or a SharedArrayBuffer', old);
   const { target, length } = locate(old, oldLength);
   validateInteger(newLength, 'newLength');
   validateInteger(flags, 'flags', 0, MAX_FLAGS);
   const address = addressOf(newAddr);
-  const shared = old instanceof SharedArrayBuffer;
+  const shared = isSharedArrayBuffer(old);
   const movable = (flags & MREMAP.FIXED) === 0;
   refuseBuffer(newLength, shared ? 'shared' : 'array', movable);
   const handle = check(binding.mremap(target, 0, length, newLength, flags, address), 'mremap', {
     remedy: mapRemedy(0),
   });
   const buffer = bufferOf(handle, newLength, shared, movable);
-  if (old instanceof ArrayBuffer && (flags & MREMAP.DONTUNMAP) === 0) binding.detach(old);
+  if (isArrayBuffer(old) && (flags & MREMAP.DONTUNMAP) === 0) binding.detach(old);
   return buffer as B;
 }

@@ -1,5 +1,6 @@
 // System calls for NUMA placement, 1:1. Nodes are arrays of their numbers, 0 to 1023, in place of
 // the bit masks of C. https://man7.org/linux/man-pages/man7/numa.7.html
+import { isBigUint64Array } from '../internal/realms/kinds.js';
 import { constants } from 'node:os';
 import { binding } from '../internal/binding.js';
 import { MAX_NODE, nodesRemedy, validateNodes } from '../internal/nodes.js';
@@ -89,10 +90,10 @@ export function move_pages(
   flags: number,
 ): Int32Array {
   validatePid(pid, 'pid', 0);
-  if (!Array.isArray(addresses) && !(addresses instanceof BigUint64Array)) {
+  if (!Array.isArray(addresses) && !isBigUint64Array(addresses)) {
     throw invalidType('addresses', 'an array of addresses or a BigUint64Array', addresses);
   }
-  const pages = addresses instanceof BigUint64Array
+  const pages = isBigUint64Array(addresses)
     ? addresses
     : BigUint64Array.from(addresses as readonly Where[], (where) => addressOf(where));
   const to = maskOf(nodes);

@@ -1,4 +1,5 @@
 // The address argument of a system call: a buffer or a view of mapped memory, or a number.
+import { isAnyBuffer } from '../internal/realms/kinds.js';
 import { type Target, binding } from '../internal/binding.js';
 import { outOfRange, validateAddress, validateInteger } from '../internal/validate.js';
 import { foreignAddress } from '../internal/syscall.js';
@@ -12,16 +13,12 @@ export type AnyBuffer = ArrayBuffer | SharedArrayBuffer;
  */
 export type Where = AnyBuffer | NodeJS.ArrayBufferView | bigint | number;
 
-export function isBuffer(value: unknown): value is AnyBuffer {
-  return value instanceof ArrayBuffer || value instanceof SharedArrayBuffer;
-}
-
 /** The bytes of a buffer or view. Undefined for anything else. */
 export function bufferBytes(where: unknown): Uint8Array | undefined {
-  if (!isBuffer(where) && !ArrayBuffer.isView(where)) return undefined;
+  if (!isAnyBuffer(where) && !ArrayBuffer.isView(where)) return undefined;
   try {
     // An explicit length: see overlay() in internal/buffer.ts.
-    if (isBuffer(where)) return new Uint8Array(where as ArrayBuffer, 0, where.byteLength);
+    if (!ArrayBuffer.isView(where)) return new Uint8Array(where as ArrayBuffer, 0, where.byteLength);
     return new Uint8Array(where.buffer as ArrayBuffer, where.byteOffset, where.byteLength);
   } catch {
     // Node 20 has no other way to ask.

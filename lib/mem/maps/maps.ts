@@ -144,7 +144,7 @@ function read(whose: Whose, parser: EntryParser, reader: UsageReader | undefined
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException & { errno: number; syscall: string } {
-  return error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number';
+  return typeof (error as Partial<NodeJS.ErrnoException> | null)?.errno === 'number';
 }
 
 /** For a zombie or a kernel thread some kernels give an empty map, others ESRCH. */

@@ -1,5 +1,6 @@
 // Buffers of more than 2 GiB, with methods that are right there: those of Node 20 to 26 return wrong
 // offsets and wrong text.
+import { isUint8Array } from '../../internal/realms/kinds.js';
 import { UnsupportedError } from '../../errors.js';
 import { decode } from './decode.js';
 import { findLast, lastStart } from './search.js';
@@ -23,7 +24,7 @@ export function soundBuffer<B extends Buffer>(buffer: B): B {
 /** The bytes to search for, from what Buffer's methods accept. */
 function needleOf(value: unknown, encoding: unknown): Uint8Array {
   const isText = typeof value === 'string';
-  if (isText || value instanceof Uint8Array) {
+  if (isText || isUint8Array(value)) {
     // Throws for an unknown encoding.
     const bytes = isText ? Buffer.from(value, encoding as BufferEncoding) : value;
     if (typeof encoding === 'string' && /^(?:ucs|utf-?16)/i.test(encoding)) {

@@ -1,4 +1,5 @@
 // Channel: a ring of messages in shared memory.
+import { disposable } from '../../internal/realms/dispose.js';
 import { showAs } from '../../internal/inspect.js';
 import { OURS, validateInteger, validateOptions, validateOurs, validateEnum } from '../../internal/validate.js';
 import type { EndOptions } from './end.js';
@@ -141,6 +142,7 @@ export class Channel implements Disposable {
     this.close();
   }
 }
+disposable(Channel);
 
 showAs(Channel.prototype, {
   kind: ({ kind }) => kind,

@@ -1,4 +1,5 @@
 // Consumer: the receiving end of a channel.
+import { disposable } from '../../internal/realms/dispose.js';
 import type { Readable } from 'node:stream';
 import { StateError } from '../../errors.js';
 import { Bytes } from '../../internal/bytes.js';
@@ -324,5 +325,6 @@ export class Consumer implements AsyncIterable<Buffer>, Disposable {
     this.close();
   }
 }
+disposable(Consumer);
 
 showAs(Consumer.prototype, { closed: ({ closed }) => closed });

@@ -1,5 +1,6 @@
 // DuplexChannel: two channels between two processes, one for each direction, and the socket over
 // which they were made. The socket stays open as long as both live: when it ends, the other process has.
+import { disposable } from '../../internal/realms/dispose.js';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { showAs } from '../../internal/inspect.js';
 import { OURS, validateFunction, validateOptions, validateOurs, validateSignal, validateTimeout } from '../../internal/validate.js';
@@ -172,6 +173,7 @@ export class DuplexChannel implements AsyncIterable<Buffer>, AsyncDisposable, Di
     this.close();
   }
 }
+disposable(DuplexChannel);
 
 /** Ends a stream, and waits until it has written everything or is destroyed. */
 function finished(stream: Writable): Promise<void> {

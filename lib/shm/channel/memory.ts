@@ -1,4 +1,5 @@
 // ChannelMemory: the memory of a channel, from which its ends are made.
+import { disposable } from '../../internal/realms/dispose.js';
 import { OURS } from '../../internal/validate.js';
 import { type EndOptions, RECEIVING, SENDING } from './end.js';
 import { CAPACITY, HEADER_LENGTH, type Shape, readHeader, writeHeader } from './header.js';
@@ -68,3 +69,4 @@ export class ChannelMemory implements Disposable {
     this.close();
   }
 }
+disposable(ChannelMemory);

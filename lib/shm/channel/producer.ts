@@ -1,4 +1,5 @@
 // Producer: the sending end of a channel.
+import { disposable } from '../../internal/realms/dispose.js';
 import type { Writable } from 'node:stream';
 import { PeerError, StateError } from '../../errors.js';
 import { Bytes } from '../../internal/bytes.js';
@@ -275,5 +276,6 @@ export class Producer implements Disposable {
     this.close();
   }
 }
+disposable(Producer);
 
 showAs(Producer.prototype, { closed: ({ closed }) => closed });

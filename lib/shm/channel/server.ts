@@ -1,4 +1,6 @@
 // ChannelServer: a listening socket that gives each client a pair of channels.
+import { disposable } from '../../internal/realms/dispose.js';
+import { codeOf } from '../../internal/realms/kinds.js';
 import { PeerError, StateError } from '../../errors.js';
 import { OURS, validateFunction, validateInteger, validateOptions, validateOurs, validateSignal, validateTimeout } from '../../internal/validate.js';
 import { type EndOptions, validateSpin } from './end.js';
@@ -117,7 +119,7 @@ export class ChannelServer implements AsyncDisposable, Disposable {
   }
 
   #failed(error: unknown, peer: Peer): void {
-    if (this.closed && error instanceof Error && 'code' in error && ENDED.test(String(error.code))) return;
+    if (this.closed && ENDED.test(codeOf(error))) return;
     if (this.#settings.onError === undefined && !(error instanceof PeerError)) throwAlone(error);
     this.#tell(error, peer);
   }
@@ -168,3 +170,4 @@ export class ChannelServer implements AsyncDisposable, Disposable {
     this.close();
   }
 }
+disposable(ChannelServer);

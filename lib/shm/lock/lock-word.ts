@@ -1,4 +1,5 @@
 // LockRunner: the words of one lock in real memory. Runs the algorithms over them.
+import { isSharedArrayBuffer } from '../../internal/realms/kinds.js';
 import { constants } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { PeerError, SystemError } from '../../errors.js';
@@ -43,7 +44,7 @@ export class LockRunner {
   /** @param length bytes of the lock, a multiple of 4 */
   constructor(memory: LockMemory, offset: number, length: number) {
     const mapped = memory instanceof Mapping;
-    if (!mapped && !(memory instanceof SharedArrayBuffer)) {
+    if (!mapped && !isSharedArrayBuffer(memory)) {
       throw invalidType('memory', 'a Mapping or a SharedArrayBuffer of one', memory);
     }
     const size = mapped ? memory.length : memory.byteLength;

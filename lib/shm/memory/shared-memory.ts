@@ -1,4 +1,5 @@
 // SharedMemory: memory that several processes can map. It is a descriptor; map() makes mappings.
+import { disposable } from '../../internal/realms/dispose.js';
 import { existsSync, fstatSync, lstatSync } from 'node:fs';
 import { PeerError, StateError, SystemError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
@@ -306,6 +307,7 @@ export class SharedMemory implements Disposable {
     this.close();
   }
 }
+disposable(SharedMemory);
 
 /** Reads a field of open memory; undefined if it is closed. */
 const ifOpen = <T>(read: (memory: SharedMemory) => T) => (memory: SharedMemory): T | undefined => (memory.closed ? undefined : read(memory));

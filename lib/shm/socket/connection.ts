@@ -1,4 +1,5 @@
 // Connection: sends descriptors and bytes to another process, and receives them, over a Unix socket.
+import { disposable } from '../../internal/realms/dispose.js';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PeerError, StateError } from '../../errors.js';
@@ -236,6 +237,7 @@ export class Connection implements Disposable {
     }
   }
 }
+disposable(Connection);
 
 /** The message; its descriptors belong to the caller from here on. */
 function given(fds: readonly number[], payload: Buffer): Message {

@@ -1,6 +1,7 @@
 // Waiting for descriptors to be ready outside the event loop: one native thread waits for all of
 // them, and calls this file.
 import { binding } from '../../internal/binding.js';
+import { sharedByCopies } from '../../internal/copies.js';
 import { checkStarted } from '../../internal/thread.js';
 import { check } from '../../internal/syscall.js';
 
@@ -14,8 +15,8 @@ interface Waiter {
 const MAX_NUMBER = 2 ** 32;
 
 /** Watches that wait, by number. */
-const waiting = new Map<number, FdWatch>();
-let last = 0;
+const waiting = sharedByCopies('watches', () => new Map<number, FdWatch>());
+const numbers = sharedByCopies('watchNumbers', () => ({ last: 0 }));
 let listens = false;
 
 function report(): void {
@@ -48,10 +49,10 @@ export class FdWatch {
 
   constructor(fd: number) {
     listenToThread();
-    do last = (last + 1) % MAX_NUMBER;
-    while (waiting.has(last));
+    do numbers.last = (numbers.last + 1) % MAX_NUMBER;
+    while (waiting.has(numbers.last));
     this.#fd = fd;
-    this.#number = last;
+    this.#number = numbers.last;
   }
 
   /** Resolves when a call may succeed or fail without waiting. */

@@ -1,4 +1,6 @@
 // Listener: a Unix socket that accepts connections. It replaces a socket that a dead process has left.
+import { disposable } from '../../internal/realms/dispose.js';
+import { codeOf } from '../../internal/realms/kinds.js';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, linkSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -48,10 +50,6 @@ function isAt({ path, dev, ino }: SocketInode): boolean {
   return now !== undefined && now.dev === dev && now.ino === ino;
 }
 
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
-
 /** A random name in the same folder. */
 function besides(path: string): string {
   return join(dirname(path), `.${randomBytes(6).toString('hex')}`);
@@ -72,7 +70,7 @@ function removeStale(path: string): void {
   try {
     renameSync(path, aside);
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return; // another process has removed it
+    if (codeOf(error) === 'ENOENT') return; // another process has removed it
     throw error;
   }
   try {
@@ -97,7 +95,7 @@ function bindAt(fd: number, path: string, mode: number): SocketInode {
         linkSync(first, path);
         return placeOf(path);
       } catch (error) {
-        if (!isCode(error, 'EEXIST')) throw error;
+        if (codeOf(error) !== 'EEXIST') throw error;
         if (!isStale(path)) throw systemError(-errno.EADDRINUSE, 'bind', { path });
         removeStale(path);
       }
@@ -182,7 +180,7 @@ export class Listener implements Disposable {
       const connection = takeConnection(fd, allow);
       queueMicrotask(() => onConnection(connection));
     } catch (error) {
-      if (isCode(error, 'ERR_MEMMAP_PEER_REFUSED')) this.#refused += 1;
+      if (codeOf(error) === 'ERR_MEMMAP_PEER_REFUSED') this.#refused += 1;
       else throwAlone(error);
     }
   }
@@ -211,6 +209,7 @@ export class Listener implements Disposable {
     this.close();
   }
 }
+disposable(Listener);
 
 /** Throws an error of a user's callback as an uncaught exception, outside the present call. */
 export function throwAlone(error: unknown): void {

@@ -1,5 +1,6 @@
 // Sending descriptors between processes: SCM_RIGHTS over a Unix socket.
 // https://man7.org/linux/man-pages/man7/unix.7.html
+import { isUint8Array } from '../../internal/realms/kinds.js';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { binding } from '../../internal/binding.js';
@@ -55,7 +56,7 @@ export async function sendFds(
   if (!Array.isArray(fds)) throw invalidType('fds', 'an Array', fds);
   if (fds.length > MAX_FDS) throw outOfRange('fds.length', `<= ${MAX_FDS}`, fds.length);
   const numbers = Int32Array.from(fds as readonly unknown[], numberOf);
-  if (typeof payload !== 'string' && !(payload instanceof Uint8Array)) {
+  if (typeof payload !== 'string' && !isUint8Array(payload)) {
     throw invalidType('payload', 'of type string or a Uint8Array', payload);
   }
   const data = typeof payload === 'string' ? Buffer.from(payload) : payload;

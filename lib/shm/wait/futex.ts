@@ -1,12 +1,13 @@
 // Sleeping on a word without blocking the thread: the waiter thread of the process sleeps, and
 // calls back (src-native/core/wait/waiter.h).
 import { binding } from '../../internal/binding.js';
+import { sharedByCopies } from '../../internal/copies.js';
 import { checkStarted } from '../../internal/thread.js';
 import { check } from '../../internal/syscall.js';
 import { POLL_INTERVAL } from './outcome.js';
 
 /** The callback of each wait of this thread, by its number. */
-const waits = new Map<number, () => void>();
+const waits = sharedByCopies('waits', () => new Map<number, () => void>());
 let listening = false;
 
 /** Bun and Deno have only parts of libuv, under its names. */

@@ -1,4 +1,5 @@
 // Key: the key of the present operation, as words, so that it can be compared and copied word by word.
+import { isUint8Array } from '../../internal/realms/kinds.js';
 import { invalidType, invalidValue, outOfRange } from '../../internal/validate.js';
 import { xxh32 } from '../file/checksum.js';
 import { KEY_HASH, KEY_LENGTH, MOST_KEY, RECORD_WORDS, TYPE_AND_LENGTH, TEXT, UNIT } from '../file/layout.js';
@@ -76,7 +77,7 @@ export class Key {
   }
 
   #takeBytes(key: Uint8Array): void {
-    if (!(key instanceof Uint8Array)) throw invalidType('key', 'a string or a Uint8Array', key);
+    if (!isUint8Array(key)) throw invalidType('key', 'a string or a Uint8Array', key);
     const { length } = key;
     if (length > MOST_KEY) throw tooLong(length);
     this.text = false;
