@@ -37,7 +37,7 @@ const { timeout } = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')
 const IGNORED = [
   'test/package/**',
   'test/shm/**/*model.test.mjs',
-  'test/boundary/{arguments,check-layers,errors,loading,refusals,syscalls,types,undefined-options}.test.mjs', // TypeScript; the fuzz has wrong values
+  'test/boundary/{arguments,check-layers,errors,loading,refusals,runners,syscalls,types,undefined-options}.test.mjs', // TypeScript; the fuzz has wrong values
   'test/guard/matrix.test.mjs',
   'test/guard/{crash,handler-stack}.test.mjs', // a sanitizer takes stack, and handles crashes
   'test/guard/soak.test.mjs',

@@ -8,7 +8,7 @@ const LONG = [
   'test/file/long-lines.test.mjs', // reads gigabytes
   'test/guard/{matrix,soak}.test.mjs',
   'test/lifecycle/{churn,exhaustion}.test.mjs',
-  'test/boundary/fuzz.test.mjs',
+  'test/boundary/{fuzz,runners}.test.mjs', // jest and vitest, five times
   'test/shm/**/{*model,distances,mutex,channel-death,lock-death,missing-calls}.test.mjs', // models, and hundreds of processes killed
   'test/store/{failing-disk,fuzz,kill,large,power-loss}.test.mjs',
   'test/cli/**/{bench,maps}.test.mjs', // figures; as many mappings as there may be

@@ -1,0 +1,3 @@
+import { checkHere } from './checks.mjs';
+
+checkHere();
