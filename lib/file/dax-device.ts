@@ -1,6 +1,7 @@
 // Persistent memory as a character device, devdax: its length and alignment. The kernel checks these
 // only when a page is accessed, or returns EINVAL without a reason.
-import { fstatSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
+import { fstat } from '../internal/descriptor-calls.js';
 import type { PathName } from '../internal/path.js';
 import { readNumber } from '../internal/kernel-files.js';
 
@@ -20,7 +21,7 @@ export function numbersOf(rdev: bigint): string {
 
 /** Undefined for any other file, or if sysfs is not mounted. */
 export function daxDevice(file: PathName | number): DaxDevice | undefined {
-  const stats = typeof file === 'number' ? fstatSync(file, { bigint: true }) : statSync(file, { bigint: true });
+  const stats = typeof file === 'number' ? fstat(file, { bigint: true }) : statSync(file, { bigint: true });
   if (!stats.isCharacterDevice()) return undefined;
   const folder = `/sys/dev/char/${numbersOf(stats.rdev)}`;
   const [size, align] = [readNumber(`${folder}/size`), readNumber(`${folder}/align`)];

@@ -1,6 +1,7 @@
 // FileBacking: the file behind a mapping. It is opened again by its path whenever a descriptor is needed, unless
 // the mapping was made of a descriptor, of which it keeps a duplicate.
-import { closeSync, fstatSync } from 'node:fs';
+import { closeSync } from 'node:fs';
+import { fstat } from '../internal/descriptor-calls.js';
 import { constants } from 'node:os';
 import type { FaultErrorKind } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
@@ -102,7 +103,7 @@ export class FileBacking implements Backing {
     }
     try {
       const offset = this.#start(pages);
-      return act(this.filesystem === 'hugetlbfs' ? { fd, offset, hugeSize: fstatSync(fd).blksize } : { fd, offset });
+      return act(this.filesystem === 'hugetlbfs' ? { fd, offset, hugeSize: fstat(fd).blksize } : { fd, offset });
     } finally {
       if (fd !== descriptor) closeSync(fd);
     }

@@ -1,5 +1,6 @@
 // FileIdentity: the file that is mapped, even if its path refers to another file now.
-import { type Stats, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
+import { type Stats, closeSync, constants, openSync, statSync } from 'node:fs';
+import { fstat } from '../internal/descriptor-calls.js';
 import { StateError } from '../errors.js';
 import { type FileId, areOf } from '../internal/descriptors/file-id.js';
 import { blockDeviceSize } from './block-device.js';
@@ -56,7 +57,7 @@ export class FileIdentity {
 
   /** @param descriptor - of the file, or -1. @throws {StateError} ERR_MEMMAP_FILE_REPLACED */
   stat(descriptor: number): Stats {
-    return this.#verify(descriptor >= 0 ? fstatSync(descriptor) : statSync(this.#path));
+    return this.#verify(descriptor >= 0 ? fstat(descriptor) : statSync(this.#path));
   }
 
   /**
@@ -92,7 +93,7 @@ export class FileIdentity {
   openAgain(flags: 'r' | 'r+', path: PathName = this.#path): number {
     const fd = openSync(path, (flags === 'r' ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY);
     try {
-      this.#verify(fstatSync(fd));
+      this.#verify(fstat(fd));
       return fd;
     } catch (error) {
       closeSync(fd);

@@ -1,6 +1,7 @@
 // Reserved address space, without memory, to place mappings in.
 import { disposable } from '../internal/realms/dispose.js';
-import { fstatSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
+import { fstat } from '../internal/descriptor-calls.js';
 import { constants } from 'node:os';
 import { type Handle, binding } from '../internal/binding.js';
 import { HUGE_PAGES } from '../internal/enums.js';
@@ -130,7 +131,7 @@ function sizeAt(path: PathName): number | undefined {
 /** Bytes from `offset` to the end of the file, once it has grown to `size`. */
 function lengthOf(file: FileLike, offset: number, size = 0): number {
   const { path, fd } = locateFile(file);
-  const now = fd === undefined ? sizeAt(path) : (blockDeviceSize(fd) ?? fstatSync(fd).size);
+  const now = fd === undefined ? sizeAt(path) : (blockDeviceSize(fd) ?? fstat(fd).size);
   // If there is no file, open(2) will report it.
   if (now === undefined && size === 0) return 1;
   const has = Math.max(size, now ?? 0);

@@ -1,5 +1,5 @@
 // MappedMemory: the internal part of a Mapping, which its users do not see.
-import { fstatSync } from 'node:fs';
+import { fstat } from '../internal/descriptor-calls.js';
 import { type FaultErrorKind } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';
 import { BUFFER_LIMIT } from '../internal/buffer.js';
@@ -58,7 +58,7 @@ export function leaseOfDescriptor(pages: Pages, start = 0): Lease | undefined {
 export const ANONYMOUS: Backing = {
   backed(pages) {
     const fd = pages.descriptor;
-    return fd < 0 ? pages.length : Math.min(pages.length, fstatSync(fd).size);
+    return fd < 0 ? pages.length : Math.min(pages.length, fstat(fd).size);
   },
   lease: leaseOfDescriptor,
   restore(pages, handle, prot) {

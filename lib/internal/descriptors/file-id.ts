@@ -1,6 +1,7 @@
 // FileId: which file a descriptor refers to. Other code can close a descriptor by its number, and the kernel
 // soon gives the number to another file: to map that file would expose it, and to grow it would damage it.
-import { type Stats, fstatSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { fstat } from '../descriptor-calls.js';
 import { constants } from 'node:os';
 import { systemError } from '../syscall.js';
 
@@ -12,7 +13,7 @@ export interface FileId {
 }
 
 export function identify(fd: number): FileId {
-  const { dev: device, ino: inode } = fstatSync(fd);
+  const { dev: device, ino: inode } = fstat(fd);
   return { device, inode };
 }
 
@@ -24,7 +25,7 @@ export function areOf(stats: Stats, file: FileId): boolean {
 /** Whether the descriptor still refers to the file. */
 export function leadsTo(fd: number, file: FileId): boolean {
   try {
-    return areOf(fstatSync(fd), file);
+    return areOf(fstat(fd), file);
   } catch {
     return false;
   }

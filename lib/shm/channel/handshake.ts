@@ -1,5 +1,6 @@
 // How two processes with a socket between them make a pair of channels: docs/abi.md.
-import { closeSync, fchmodSync } from 'node:fs';
+import { binding } from '../../internal/binding.js';
+import { fchmod } from '../../internal/descriptor-calls.js';
 import { PeerError, StateError, SystemError } from '../../errors.js';
 import type { EndOptions } from './end.js';
 import { ChannelMemory } from './memory.js';
@@ -51,13 +52,13 @@ async function say(connection: Connection, saying: Saying, fds: readonly number[
   await sendMessage(connection, Int32Array.from(fds), bytesOf(saying), signal);
 }
 
-/** Receives a message and returns the descriptors that came with it, which the caller must close. */
+/** Receives a message and returns the descriptors that came with it, which the caller must close: the thread holds them. */
 async function hear(connection: Connection, saying: Saying, signal: AbortSignal): Promise<readonly number[]> {
   const message = await receiveMessage(connection, signal, { fds: saying.fds, payload: LENGTH });
   if (message === undefined) throw hungUp();
   const { fds, payload } = message;
   if (fds.length === saying.fds && payload.equals(bytesOf(saying))) return fds;
-  for (const fd of fds) closeSync(fd);
+  for (const fd of fds) binding.closeFd(fd);
   throw badMessage(`expected step ${saying.step} of the channel handshake, version ${VERSION}`);
 }
 
@@ -82,7 +83,7 @@ async function withEnds(out: ChannelMemory, back: ChannelMemory, options: EndOpt
  */
 function made(capacity: number, { peer }: Connection): ChannelMemory {
   const memory = ChannelMemory.create({ kind: 'spsc', slow: 'wait', capacity });
-  if (peer.uid !== process.geteuid?.()) fchmodSync(memory.fd, 0o666);
+  if (peer.uid !== process.geteuid?.()) fchmod(memory.fd, 0o666);
   return memory;
 }
 
@@ -117,7 +118,7 @@ export async function accept(connection: Connection, options: EndOptions, signal
       using out = taken(ours);
       return await withEnds(out, back, options, () => say(connection, READY, [], signal));
     } finally {
-      for (const fd of fds) closeSync(fd);
+      for (const fd of fds) binding.closeFd(fd);
     }
   } catch (error) {
     throw named(error);

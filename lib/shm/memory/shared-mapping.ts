@@ -1,5 +1,5 @@
 // SharedMapping: a mapping of shared memory.
-import { fstatSync } from 'node:fs';
+import { fstat } from '../../internal/descriptor-calls.js';
 import { constants } from 'node:os';
 import { type Handle, binding } from '../../internal/binding.js';
 import { CallFacts } from '../../internal/call-facts.js';
@@ -47,7 +47,7 @@ function flagsOf(access: SharedAccess, { secret, pageSize }: Region): number {
 function backingOf(access: SharedAccess, flags: number, secret: boolean): Backing {
   return {
     secret,
-    backed: (pages) => fstatSync(pages.descriptor).size,
+    backed: (pages) => fstat(pages.descriptor).size,
     // read(2) refuses secret memory.
     lease: (pages) => (secret || access === 'copy-on-write' ? undefined : leaseOfDescriptor(pages)),
     // Private pages would accept writes that do not reach the memory. The same rule applies to secret memory
@@ -106,7 +106,7 @@ export class SharedMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLik
    * @throws {RangeError} ERR_OUT_OF_RANGE past the end of the memory
    */
   override resize(length: number): void {
-    const has = fstatSync(this.#memory.pages.descriptor).size;
+    const has = fstat(this.#memory.pages.descriptor).size;
     validateInteger(length, 'length', 1);
     if (length > has) throw outOfRange('length', `<= ${has}, the length of the memory`, length);
     this.#memory.repair();
@@ -125,7 +125,7 @@ export class SharedMapping<TArrayBuffer extends ArrayBufferLike = ArrayBufferLik
    */
   refresh(): boolean {
     this.#memory.repair();
-    const has = fstatSync(this.#memory.pages.descriptor).size;
+    const has = fstat(this.#memory.pages.descriptor).size;
     if (has >= this.length || has === 0) return false;
     this.resize(has);
     return true;

@@ -1,6 +1,7 @@
 // SharedMemory: memory that several processes can map. It is a descriptor; map() makes mappings.
 import { disposable } from '../../internal/realms/dispose.js';
-import { existsSync, fstatSync, lstatSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
+import { fstat } from '../../internal/descriptor-calls.js';
 import { PeerError, StateError, SystemError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { CallFacts } from '../../internal/call-facts.js';
@@ -214,7 +215,7 @@ export class SharedMemory implements Disposable {
 
   /** The length now, in bytes. Without the seals `'grow'` and `'shrink'` a peer may change it. */
   get length(): number {
-    return fstatSync(this.#open()).size;
+    return fstat(this.#open()).size;
   }
 
   /** Whether `close()` was called. */
@@ -287,7 +288,7 @@ export class SharedMemory implements Disposable {
     const fd = this.#open();
     const { name } = this;
     if (name === undefined) throw new StateError('ERR_MEMMAP_NO_NAME', 'The memory has no name: it is freed with its last descriptor and mapping');
-    const [ours, named] = [fstatSync(fd), lstatSync(pathOf(name), { throwIfNoEntry: false })];
+    const [ours, named] = [fstat(fd), lstatSync(pathOf(name), { throwIfNoEntry: false })];
     if (named !== undefined && (named.ino !== ours.ino || named.dev !== ours.dev)) {
       throw new StateError('ERR_MEMMAP_FILE_REPLACED', `'${name}' is now the name of other memory. To remove it anyway, call SharedMemory.unlink()`);
     }

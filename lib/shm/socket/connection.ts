@@ -176,7 +176,7 @@ export class Connection implements Disposable {
         const seen = binding.peek(fd, head);
         if (seen === -errno.EAGAIN) return 'wait';
         if (check(seen, 'recv') === 0) return undefined;
-        if (!MessageFrame.starts(head.subarray(0, seen))) return this.#takeBare(fd);
+        if (!MessageFrame.starts(head.subarray(0, seen))) return this.#takeBare(fd, limits);
         this.#frame = new MessageFrame(limits);
       }
       while (!this.#frame.complete) {
@@ -187,17 +187,17 @@ export class Connection implements Disposable {
       }
       const { fds, payload } = this.#frame;
       this.#frame = undefined;
-      return given(fds, payload);
+      return given(fds, payload, limits);
     } catch (error) {
       this.close();
       throw error;
     }
   }
 
-  #takeBare(fd: number): Message | 'wait' {
+  #takeBare(fd: number, limits: Limits): Message | 'wait' {
     const fds: number[] = [];
     const count = this.#part(fd, bytes, fds);
-    return count === undefined ? 'wait' : given(fds, bareOf(bytes.subarray(0, count), fds));
+    return count === undefined ? 'wait' : given(fds, bareOf(bytes.subarray(0, count), fds), limits);
   }
 
   /** Receives bytes and returns how many; undefined if none have arrived. The thread holds the descriptors. */
@@ -239,9 +239,9 @@ export class Connection implements Disposable {
 }
 disposable(Connection);
 
-/** The message; its descriptors belong to the caller from here on. */
-function given(fds: readonly number[], payload: Buffer): Message {
-  for (const fd of fds) binding.giveFd(fd);
+/** The message. Its descriptors belong to the user from here on; those of a message of the package's own, which has limits, to the thread. */
+function given(fds: readonly number[], payload: Buffer, limits: Limits): Message {
+  if (limits === ANY) for (const fd of fds) binding.giveFd(fd);
   return { fds, payload };
 }
 

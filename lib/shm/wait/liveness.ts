@@ -4,7 +4,8 @@
 // byte of the file, past its end, which the kernel releases when the thread's descriptor is closed
 // for whatever reason (src-native/core/wait/liveness.h).
 import { randomInt } from 'node:crypto';
-import { fstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { fstat } from '../../internal/descriptor-calls.js';
 import { constants } from 'node:os';
 import { binding } from '../../internal/binding.js';
 import { CallFacts } from '../../internal/call-facts.js';
@@ -26,7 +27,7 @@ function* descriptors(path: string, inode: number): Generator<string> {
   for (const name of readdirSync('/proc/self/fd')) {
     const link = `/proc/self/fd/${name}`;
     try {
-      if (readlinkSync(link) !== path || fstatSync(Number(name)).ino !== inode) continue;
+      if (readlinkSync(link) !== path || fstat(Number(name)).ino !== inode) continue;
     } catch {
       continue; // closed meanwhile, like that of readdir
     }
@@ -57,7 +58,7 @@ function openBehind(path: string): number {
 
 function openLocal(): number {
   const fd = check(binding.localLivenessFile(), 'memfd_create');
-  return check(binding.openLivenessFile(`/proc/self/fd/${fd}`, fstatSync(fd).ino), 'open');
+  return check(binding.openLivenessFile(`/proc/self/fd/${fd}`, fstat(fd).ino), 'open');
 }
 
 /** Liveness objects in use, by file. */

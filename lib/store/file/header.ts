@@ -1,6 +1,7 @@
 // Header: block 0. It identifies the store, and has the state of its writer and the catalog of extents.
 import { randomInt } from 'node:crypto';
-import { fstatSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { fstat } from '../../internal/descriptor-calls.js';
 import { PeerError, StateError } from '../../errors.js';
 import { xxh32 } from './checksum.js';
 import type { StoreFile } from './store-file.js';
@@ -32,7 +33,7 @@ function stampOf(fd: number): Int32Array {
   const stamp = new Int32Array(STAMP_WORDS);
   const boot = bootId();
   for (let i = 0; i < 4; i++) stamp[i] = boot.readInt32LE(4 * i);
-  const { dev, ino } = fstatSync(fd, { bigint: true });
+  const { dev, ino } = fstat(fd, { bigint: true });
   stamp.set([Number(BigInt.asIntN(32, dev)), Number(BigInt.asIntN(32, dev >> 32n))], 4);
   stamp.set([Number(BigInt.asIntN(32, ino)), Number(BigInt.asIntN(32, ino >> 32n))], 6);
   return stamp;

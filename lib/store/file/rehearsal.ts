@@ -1,6 +1,5 @@
 // Checks, before the file of a store is created, whether the process has what it takes to open it. A file that
 // was created cannot be removed again: another process may wait for it.
-import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { binding } from '../../internal/binding.js';
 import { check, systemError } from '../../internal/syscall.js';
@@ -19,13 +18,13 @@ export function rehearse(path: string): void {
     while (held.length < DESCRIPTORS) held.push(placeholder(path));
     bootId();
   } finally {
-    for (const fd of held) if (fd >= 0) closeSync(fd);
+    for (const fd of held) if (fd >= 0) binding.closeFd(fd);
   }
 }
 
-/** A descriptor of an empty memfd; -1 if memfd_create(2) fails for another reason than a limit. */
+/** A descriptor of a memfd, which the thread holds; -1 if there is none for another reason than a limit. */
 function placeholder(path: string): number {
-  const fd = binding.memfdCreate('memmap-rehearsal', binding.MFD.CLOEXEC);
+  const fd = binding.createSharedMemory(null, binding.MFD.CLOEXEC, false, 1, new Float64Array(1));
   if (fd === -errno.EMFILE || fd === -errno.ENFILE) throw systemError(fd, 'open', { path });
   return Math.max(fd, -1);
 }

@@ -2,7 +2,8 @@
 // when it chooses, and at sync() and syncAll() at the latest.
 //
 // Tests replace it with one that fails, or that records what is durable.
-import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { fstat } from '../../internal/descriptor-calls.js';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { binding } from '../../internal/binding.js';
@@ -28,12 +29,12 @@ export class StoreFile {
 
   /** The length of the file now, in bytes. */
   size(): number {
-    return fstatSync(this.fd).size;
+    return fstat(this.fd).size;
   }
 
   /** Bytes of disk or memory that the file occupies. */
   allocated(): number {
-    return fstatSync(this.fd).blocks * 512;
+    return fstat(this.fd).blocks * 512;
   }
 
   /** Allocates the blocks of a part, so that writing there cannot fail for lack of space. Grows the file if needed. */
