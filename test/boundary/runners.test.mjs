@@ -7,7 +7,7 @@ import { needsPackage } from '../support/process/packages.mjs';
 import { runProgram } from '../support/process/run.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
-/** They assert neither classes of errors, which differ there, nor how many descriptors or threads a whole process has. */
+/** They assert neither classes of what Node and the addon make, which differ there, nor how many descriptors a whole process has. */
 const FILES = [
   // Twice: jest gives each file a copy of the package, in one thread.
   'test/boundary/runners/first.mjs',
@@ -16,7 +16,6 @@ const FILES = [
   'test/file/map-file.test.mjs',
   'test/guard/strays.test.mjs',
   'test/mem/mapping.test.mjs',
-  'test/mem/pages.test.mjs',
   'test/shm/lock/locks.test.mjs',
   'test/shm/socket/send-fds.test.mjs',
   'test/sys/munmap.test.mjs',
