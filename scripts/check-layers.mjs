@@ -35,6 +35,7 @@ const ROOMS = {
   'lib/mem': ['lib/internal/descriptors', 'lib/mem/lease', 'lib/mem/machine', 'lib/mem/maps', 'lib/mem/text'],
   'lib/file/reading': ['lib/mem'],
   'lib/file': ['lib/file/reading'],
+  'lib/file/many': ['lib/file'],
   'lib/shm/memory': ['lib/mem'],
   'lib/shm/wait': ['lib/internal'],
   'lib/shm/socket': ['lib/internal/descriptors', 'lib/shm/wait'],

@@ -18,6 +18,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   memmap::napi::export_sync(env, exports);
   memmap::napi::export_maps(env, exports);
   memmap::napi::export_work(env, exports);
+  memmap::napi::export_survey(env, exports);
   memmap::napi::export_touch(env, exports);
   memmap::napi::export_shared_memory(env, exports);
   memmap::napi::export_socket(env, exports);

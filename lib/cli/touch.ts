@@ -6,7 +6,7 @@ import { UsageError, messageOf } from './common/exit.js';
 import { nameOf, pathNamed } from './common/names.js';
 import { ProgressBar } from './common/progress.js';
 import { formatBytes, formatCount, formatFiles, formatTime, parseSize } from './common/units.js';
-import { type TargetOptions, Targets, clip, withTargets } from './common/targets.js';
+import { HardLinks, type TargetOptions, Targets, clip, withTargets } from './common/targets.js';
 import type { Terminal } from './common/terminal.js';
 import { type SummaryOptions, summarize, untilInterrupted, withSummary } from './common/batch.js';
 
@@ -47,16 +47,14 @@ class TouchJob {
   readonly #terminal: Terminal;
   /** Files found so far. */
   #found = 0;
-  /** Whether each name of a file counts. */
-  readonly #everyName: boolean;
   /** Files with several names that were counted. */
-  readonly #seen = new Set<string>();
+  readonly #links: HardLinks;
   /** Bytes of files under way that the bar has counted. */
   readonly #counted = new Map<string, number>();
 
   constructor(terminal: Terminal, everyName: boolean) {
     this.#terminal = terminal;
-    this.#everyName = everyName;
+    this.#links = new HardLinks(everyName);
     this.bar = new ProgressBar(terminal, 'reading', 0);
   }
 
@@ -80,21 +78,13 @@ class TouchJob {
     this.#counted.set(name, done);
   }
 
-  /** Whether the file was counted before under another name. */
-  #again(identity: string | undefined): boolean {
-    if (identity === undefined || this.#everyName) return false;
-    if (this.#seen.has(identity)) return true;
-    this.#seen.add(identity);
-    return false;
-  }
-
   /** Called when a file is done. `length`: bytes of the requested part. */
   end({ path, read, present = 0, holes = 0, identity, error }: Touched<string | Uint8Array>, length: number): void {
     this.#ended.bytes += length;
     this.#ended.read += read;
     this.#ended.present += present;
     this.#ended.holes += holes;
-    const again = this.#again(identity);
+    const again = this.#links.again(identity);
     const name = nameOf(path);
     this.#count(name, again ? 0 : length);
     this.#counted.delete(name);

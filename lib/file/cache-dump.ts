@@ -2,7 +2,7 @@
 // restore() reads the missing ones again.
 import { UnsupportedError } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import { type PathName, validateFileName } from '../internal/path.js';
+import { type PathName, shownPath, validateFileName } from '../internal/path.js';
 import { type Span, clippedSpans, intersectSpans, mergedSpans, spansLength, splitSpan } from '../internal/range.js';
 import { invalidType, invalidValue, validateInteger, validateOptions } from '../internal/validate.js';
 import { type Progress, validateBackground } from '../mem/background.js';
@@ -152,19 +152,23 @@ export function dump(file: FileLike): CacheDump {
   const mapping = mapFile(file, { noReserve: true });
   try {
     const residency = mapping.residency();
-    if (residency.trust === 'claimed') {
-      throw new UnsupportedError(
-        'ERR_MEMMAP_UNSUPPORTED',
-        `The kernel does not report which pages of '${mapping.path}' are in memory, because this process neither owns the file nor may write to it`,
-      );
-    }
-    return { ...pathsOf(mapping), size: mapping.length, modified: statsOf(mapping).mtimeMs, runs: runsOf(residency, true) };
+    if (residency.trust === 'claimed') throw notReported(mapping.path);
+    return { ...pathsOf(mapping.path), size: mapping.length, modified: statsOf(mapping).mtimeMs, runs: runsOf(residency, true) };
   } finally {
     mapping.close();
   }
 }
 
-function pathsOf({ path }: FileMapping): Pick<CacheDump, 'path' | 'pathBytes'> {
+/** The error for a file whose pages the kernel only claims to be in memory. */
+export function notReported(path: PathName): UnsupportedError {
+  return new UnsupportedError(
+    'ERR_MEMMAP_UNSUPPORTED',
+    `The kernel does not report which pages of '${shownPath(path)}' are in memory, because this process neither owns the file nor may write to it`,
+  );
+}
+
+/** The fields of a dump for an absolute path. */
+export function pathsOf(path: PathName): Pick<CacheDump, 'path' | 'pathBytes'> {
   return typeof path === 'string' ? { path } : { path: path.toString(), pathBytes: path.toString('base64') };
 }
 

@@ -1,9 +1,10 @@
 // One call of the thread pool that reads files into the page cache, and its results.
 import type { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
-import { shownPath } from '../internal/path.js';
+import { shownPath, validateFileName } from '../internal/path.js';
 import type { Span } from '../internal/range.js';
 import { check, systemError } from '../internal/syscall.js';
+import { invalidType } from '../internal/validate.js';
 
 /** Bytes in a piece. A call returns after reading about as many: milliseconds of disk. */
 export const PIECE: number = 2 ** 22;
@@ -29,8 +30,18 @@ export interface TouchedFile<Path extends string | Uint8Array = string> {
   readonly error?: SystemError;
 }
 
+/** Throws unless it is an iterable of paths; an array is checked completely. */
+export function validateFiles(files: unknown): asserts files is Iterable<string | Uint8Array> {
+  if (Array.isArray(files)) {
+    for (const [index, file] of (files as unknown[]).entries()) validateFileName(file, `files[${index}]`);
+    return;
+  }
+  const iterable = typeof files === 'object' && files !== null && Symbol.iterator in files;
+  if (!iterable || ArrayBuffer.isView(files)) throw invalidType('files', 'an iterable of paths', files);
+}
+
 /** The bytes of the paths, a NUL after each. */
-function listOf(paths: readonly (string | Uint8Array)[]): Uint8Array {
+export function listOf(paths: readonly (string | Uint8Array)[]): Uint8Array {
   if (paths.every((path) => typeof path === 'string')) return Buffer.from(`${paths.join('\0')}\0`);
   return Buffer.concat(paths.flatMap((path) => [typeof path === 'string' ? Buffer.from(path) : path, Uint8Array.of(0)]));
 }
@@ -62,9 +73,12 @@ export function touchedIn<Path extends string | Uint8Array>(found: Float64Array,
 /** The identity of file number `i` of a call, if it has several names. */
 export function identityIn(found: Float64Array, i: number): string | undefined {
   const at = i * FIELDS;
-  const high = found[at + INODE_HIGH] ?? 0;
-  const low = found[at + INODE_LOW] ?? 0;
-  return high === 0 && low === 0 ? undefined : `${found[at + DEVICE]}:${(BigInt(high) << 32n) | BigInt(low)}`;
+  return identityOf(found[at + DEVICE] ?? 0, found[at + INODE_HIGH] ?? 0, found[at + INODE_LOW] ?? 0);
+}
+
+/** 'device:inode', or undefined if the inode is 0: the file has one name. */
+export function identityOf(device: number, inodeHigh: number, inodeLow: number): string | undefined {
+  return inodeHigh === 0 && inodeLow === 0 ? undefined : `${device}:${(BigInt(inodeHigh) << 32n) | BigInt(inodeLow)}`;
 }
 
 /** Where the data after the part of file number `i` begins, if the part ends in a hole that was not read; otherwise 0. */

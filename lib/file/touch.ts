@@ -4,10 +4,10 @@ import type { SystemError } from '../errors.js';
 import { binding } from '../internal/binding.js';
 import { demandAccess, validateFileName } from '../internal/path.js';
 import type { Range, Span } from '../internal/range.js';
-import { invalidType, validateBoolean, validateFunction, validateInteger } from '../internal/validate.js';
+import { validateBoolean, validateFunction, validateInteger } from '../internal/validate.js';
 import { type Progress, validateBackground } from '../mem/background.js';
 import { type RateOption, RateLimiter, validateRate, wholePages } from './rate-limiter.js';
-import { FIELDS, PIECE, type TouchedFile, identityIn, nextDataIn, readIn, touchedIn, touchAll } from './touch-call.js';
+import { FIELDS, PIECE, type TouchedFile, identityIn, nextDataIn, readIn, touchedIn, touchAll, validateFiles } from './touch-call.js';
 
 /** The result of {@link touch} for one file. */
 export interface Touched<Path extends string | Uint8Array = string> extends TouchedFile<Path> {
@@ -318,15 +318,6 @@ function leaveTotals(reason: unknown, totals: TouchTotals): void {
 
 function pagesOf({ offset, length }: Span): number {
   return length === 0 ? 0 : wholePages((offset % binding.pageSize) + length) / binding.pageSize;
-}
-
-function validateFiles(files: unknown): asserts files is Iterable<string | Uint8Array> {
-  if (Array.isArray(files)) {
-    for (const [index, file] of (files as unknown[]).entries()) validateFileName(file, `files[${index}]`);
-    return;
-  }
-  const iterable = typeof files === 'object' && files !== null && Symbol.iterator in files;
-  if (!iterable || ArrayBuffer.isView(files)) throw invalidType('files', 'an iterable of paths', files);
 }
 
 /**

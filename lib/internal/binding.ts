@@ -45,6 +45,8 @@ interface FactTables {
   readonly cachestat: Constants<'cached' | 'dirty' | 'writeback' | 'evicted' | 'recentlyEvicted'>;
   /** Of each file. */
   readonly touched: Constants<'errno' | 'step' | 'size' | 'present' | 'read' | 'device' | 'inodeHigh' | 'inodeLow' | 'holes' | 'nextData'>;
+  /** Of each file. */
+  readonly surveyed: Constants<'errno' | 'size' | 'modifiedSeconds' | 'modifiedNanoseconds' | 'device' | 'inodeHigh' | 'inodeLow' | 'known' | 'faked' | 'runs'>;
   /** Before the runs: which bits of PAGE_STATE the kernel reported, and whether residency is only claimed. */
   readonly residency: Constants<'known' | 'faked'>;
   /** Of each run of pages that are alike. */
@@ -96,6 +98,13 @@ export interface Binding {
    * `length` -1: to the end of the file. Writes the length into `facts`.
    */
   residencyOf(file: NativeFile, offset: number, length: number, facts: Float64Array): Float64Array | number;
+  /**
+   * The residency of that part of each file, as far as the file has it. `paths`: each ends with a NUL. Starts no
+   * further file after 1 GiB. FACTS.surveyed for each file it got to, at least one, each followed by FACTS.run of each of
+   * its runs. errno: only a mapping can answer, or give the right error. Device and inode are zeros unless the file has
+   * several names.
+   */
+  surveyAsync(paths: Uint8Array, offset: number, length: number): Promise<Float64Array> | number;
   /** The instruction that writes cache lines back to persistent memory, if there is one. */
   writeBackInstruction(): string | undefined;
   /** Bytes, not pages. Only with a {@link writeBackInstruction}. */

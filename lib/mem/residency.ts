@@ -96,17 +96,34 @@ const RUNS = Object.keys(binding.FACTS.residency).length;
 const FIELDS = Object.keys(binding.FACTS.run).length;
 const { length: LENGTH, state: STATE, node: NODE } = binding.FACTS.run;
 
-/** The result of the native call: known bits, whether residency is claimed, then the runs. */
+/** What a native call found of a range. */
+export interface Found {
+  /** Has FACTS.run of each run, from `start` up to, but without, `end`. */
+  readonly numbers: Float64Array;
+  readonly start: number;
+  readonly end: number;
+  /** The bits of PAGE_STATE that the kernel reported. */
+  readonly known: number;
+  /** Whether residency is only claimed. */
+  readonly faked: boolean;
+}
+
+/** The result of residency(): known bits, whether residency is claimed, then the runs. */
+function foundIn(numbers: Float64Array): Found {
+  const { known, faked } = binding.FACTS.residency;
+  return { numbers, start: RUNS, end: numbers.length, known: numbers[known] ?? 0, faked: numbers[faked] !== 0 };
+}
+
 class FoundPages {
-  readonly #numbers: Float64Array;
+  readonly #found: Found;
   readonly #known: number;
   readonly claimed: boolean;
 
-  constructor(numbers: Float64Array, lost: boolean) {
-    this.#numbers = numbers;
-    this.#known = numbers[binding.FACTS.residency.known] ?? 0;
+  constructor(found: Found, lost: boolean) {
+    this.#found = found;
+    this.#known = found.known;
     // Without the file it cannot be tested whether the kernel looks; but if it reports a missing page, it has looked.
-    this.claimed = numbers[binding.FACTS.residency.faked] !== 0 || (lost && this.runs.every(({ state }) => (state & BIT.resident) !== 0));
+    this.claimed = found.faked || (lost && this.runs.every(({ state }) => (state & BIT.resident) !== 0));
   }
 
   tell(state: number, bit: number): boolean | undefined {
@@ -114,9 +131,9 @@ class FoundPages {
   }
 
   get runs(): { readonly size: number; readonly state: number; readonly node: number }[] {
-    const numbers = this.#numbers;
+    const { numbers, start, end } = this.#found;
     const runs = [];
-    for (let i = RUNS; i < numbers.length; i += FIELDS) {
+    for (let i = start; i < end; i += FIELDS) {
       runs.push({ size: numbers[i + LENGTH] ?? 0, state: numbers[i + STATE] ?? 0, node: numbers[i + NODE] ?? -1 });
     }
     return runs;
@@ -125,9 +142,9 @@ class FoundPages {
   /** How many pages have the bit; undefined if the kernel does not report it. */
   count(bit: number): number | undefined {
     if ((this.#known & bit) === 0) return undefined;
-    const numbers = this.#numbers;
+    const { numbers, start, end } = this.#found;
     let bytes = 0;
-    for (let i = RUNS; i < numbers.length; i += FIELDS) if (((numbers[i + STATE] ?? 0) & bit) !== 0) bytes += numbers[i + LENGTH] ?? 0;
+    for (let i = start; i < end; i += FIELDS) if (((numbers[i + STATE] ?? 0) & bit) !== 0) bytes += numbers[i + LENGTH] ?? 0;
     return bytes / binding.pageSize;
   }
 }
@@ -144,9 +161,9 @@ interface Question {
   readonly lost?: boolean;
 }
 
-function describe(numbers: Float64Array, { range, from, hugeSize, lost = false }: Question, only: number | undefined): Residency {
+function describe(result: Found, { range, from, hugeSize, lost = false }: Question, only: number | undefined): Residency {
   const { pageSize } = binding;
-  const found = new FoundPages(numbers, lost);
+  const found = new FoundPages(result, lost);
   const parts = found.runs;
   const transparent = parts.some(({ state }) => (state & BIT.huge) !== 0) ? transparentSize() : 0;
   const end = range.offset + range.length;
@@ -197,7 +214,7 @@ export function residency(pages: Pages, range: Span, file: FileBehind): Residenc
   const only = onlyNode();
   const numbers = range.length === 0 ? NOTHING : binding.residency(handle, from, length, file.fd, file.offset + from, only === undefined);
   const hugeSize = file.hugeSize ?? (pages.pageSize === pageSize ? undefined : pages.pageSize);
-  return describe(check(numbers, 'mincore'), { range, from: from - pages.byteOffset, hugeSize, lost: file.lost === true }, only);
+  return describe(foundIn(check(numbers, 'mincore')), { range, from: from - pages.byteOffset, hugeSize, lost: file.lost === true }, only);
 }
 
 /** Filled by the native call, read right after it. */
@@ -211,5 +228,11 @@ export function unmappedResidency(file: NativeFile, offset: number, length: numb
   const numbers = binding.residencyOf(file, offset, length, facts);
   if (typeof numbers === 'number') return undefined;
   const range = { offset, length: facts[0] ?? 0 };
-  return describe(numbers, { range, from: offset - (offset % binding.pageSize) }, onlyNode());
+  return describe(foundIn(numbers), { range, from: offset - (offset % binding.pageSize) }, onlyNode());
+}
+
+/** What a survey found of a part of a file. */
+export function surveyedResidency(found: Found, range: Span): Residency {
+  if (range.length === 0) return describe(foundIn(NOTHING), { range, from: range.offset }, undefined);
+  return describe(found, { range, from: range.offset - (range.offset % binding.pageSize) }, onlyNode());
 }

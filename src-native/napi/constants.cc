@@ -53,6 +53,7 @@ void export_tables(Napi::Env env, Napi::Object exports) {
   facts.Set("migration", places(env, MigrationFact::kNames));
   facts.Set("cachestat", places(env, CachestatFact::kNames));
   facts.Set("touched", places(env, TouchedFact::kNames));
+  facts.Set("surveyed", places(env, SurveyedFact::kNames));
   facts.Set("residency", places(env, ResidencyFact::kNames));
   facts.Set("run", places(env, RunFact::kNames));
   facts.Set("census", places(env, CensusFact::kNames));

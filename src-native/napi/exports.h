@@ -17,6 +17,7 @@ void export_scan(Napi::Env env, Napi::Object exports);   // search
 void export_sync(Napi::Env env, Napi::Object exports);   // waiting, liveness
 void export_maps(Napi::Env env, Napi::Object exports);   // the map of the process
 void export_work(Napi::Env env, Napi::Object exports);   // calls off the main thread
+void export_survey(Napi::Env env, Napi::Object exports);  // what of files is in memory
 void export_touch(Napi::Env env, Napi::Object exports);  // files into memory
 void export_shared_memory(Napi::Env env, Napi::Object exports);  // memory, and its seals
 void export_socket(Napi::Env env, Napi::Object exports);     // Unix sockets, descriptors

@@ -103,6 +103,25 @@ struct RunFact {
   enum : size_t { kLength, kState, kNode, kAll };
   static constexpr Names<kAll> kNames = {"length", "state", "node"};
 };
+// Of each file of a survey, before the RunFact of each of its runs.
+struct SurveyedFact {
+  enum : size_t {
+    kErrno,
+    kSize,
+    kModifiedSeconds,
+    kModifiedNanoseconds,
+    kDevice,
+    kInodeHigh,
+    kInodeLow,
+    kKnown,
+    kFaked,
+    kRuns,
+    kAll
+  };
+  static constexpr Names<kAll> kNames = {
+      "errno",     "size",     "modifiedSeconds", "modifiedNanoseconds", "device",
+      "inodeHigh", "inodeLow", "known",           "faked",               "runs"};
+};
 struct CensusFact {
   enum : size_t { kLive, kRetired, kRetiredBytes, kAll };
   static constexpr Names<kAll> kNames = {"live", "retired", "retiredBytes"};

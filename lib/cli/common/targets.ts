@@ -117,6 +117,11 @@ export class Targets {
     return this.#walk(follow || oneFileSystem || maxSize !== undefined || (range !== undefined && range.offset > 0));
   }
 
+  /** The paths of unseen(), for the package. */
+  *paths(): Generator<string | Buffer, void, undefined> {
+    for (const { path } of this.unseen()) yield pathNamed(path);
+  }
+
   /** @param look - whether the size of each file is needed */
   *#walk(look: boolean): Generator<UnseenTarget, void, undefined> {
     for (const path of this.#paths) {
@@ -198,6 +203,25 @@ export class Targets {
         yield* this.#file(path, one);
       }
     }
+  }
+}
+
+/** Recognizes files that were found under another name, by their `identity`. */
+export class HardLinks {
+  readonly #everyName: boolean;
+  readonly #seen = new Set<string>();
+
+  /** @param everyName - whether each name of a file counts */
+  constructor(everyName: boolean) {
+    this.#everyName = everyName;
+  }
+
+  /** Whether the file was found before. `identity`: undefined if it has one name. */
+  again(identity: string | undefined): boolean {
+    if (identity === undefined || this.#everyName) return false;
+    if (this.#seen.has(identity)) return true;
+    this.#seen.add(identity);
+    return false;
   }
 }
 

@@ -1,14 +1,13 @@
 // memmap dump: records which pages of files are in memory, for memmap restore.
-import { setImmediate } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { type CacheDump, dump } from '../../index.js';
+import { type CacheDump, dumpAll } from '../../index.js';
 import { acts, describe, newCommand } from '../common/command.js';
 import { DumpWriter } from './file.js';
 import { UsageError, messageOf } from '../common/exit.js';
-import { pathNamed } from '../common/names.js';
+import { nameOf, pathNamed } from '../common/names.js';
 import { ProgressBar } from '../common/progress.js';
 import { type ByteRange, formatBytes, formatCount, formatFiles, formatTime } from '../common/units.js';
-import { type TargetOptions, Targets, clip, withTargets } from '../common/targets.js';
+import { HardLinks, type TargetOptions, Targets, clip, withTargets } from '../common/targets.js';
 import type { Terminal } from '../common/terminal.js';
 import { type SummaryOptions, summarize, untilInterrupted, withSummary } from '../common/batch.js';
 
@@ -57,29 +56,36 @@ async function dumpTargets(terminal: Terminal, paths: string[], options: DumpOpt
     failed += 1;
     bar.aside(() => terminal.complainOf(path, messageOf(error)));
   };
+  const add = (whole: CacheDump, writer: DumpWriter): void => {
+    const cached = range === undefined ? whole : within(whole, range);
+    sums.files += 1;
+    if (cached.runs.length === 0) return;
+    writer.add(cached);
+    sums.cached += 1;
+    for (const { length } of cached.runs) sums.bytes += length;
+  };
   const targets = new Targets(paths, options, fail);
   const interrupted = await untilInterrupted(bar, async (signal) => {
     // From here on a signal removes the unfinished file.
     const writer = new DumpWriter(output, (text) => terminal.write(text));
     signal.addEventListener('abort', () => writer.abandon());
-    for (const target of targets) {
-      // Lets a signal be handled.
-      await setImmediate();
-      signal.throwIfAborted();
-      bar.grow(target.size);
-      try {
-        const cached = within(dump(pathNamed(target.path)), range);
-        sums.files += 1;
-        if (cached.runs.length > 0) {
-          writer.add(cached);
-          sums.cached += 1;
-          for (const { length } of cached.runs) sums.bytes += length;
-        }
-      } catch (error) {
-        fail(target.path, error);
+    const links = new HardLinks(options.hardLinks === true);
+    /** Further files are searched for while the first are looked at. Only the bar needs their sizes. */
+    function* found(): Generator<string | Buffer, void, undefined> {
+      for (const { path, size = 0 } of terminal.showsProgress ? targets : targets.unseen()) {
+        bar.grow(size);
+        yield pathNamed(path);
       }
-      bar.advance(target.size);
     }
+    await dumpAll(found(), {
+      signal,
+      onFile: ({ path, identity, cached, error }) => {
+        if (links.again(identity)) return;
+        bar.advance(cached?.size ?? 0);
+        if (cached === undefined) fail(nameOf(path), error);
+        else add(cached, writer);
+      },
+    });
     writer.end();
   });
   const text =

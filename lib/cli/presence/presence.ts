@@ -2,15 +2,15 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import { type Residency, mapFile, residencyOf } from '../../index.js';
+import { type Residency, mapFile, residencyOfAll } from '../../index.js';
 import { acts, describe, newCommand } from '../common/command.js';
 import { EXIT, UsageError, interruptible, messageOf } from '../common/exit.js';
 import { type Picture, pictureOf } from '../picture/picture.js';
 import { JsonReport, type Presence, type Report, TextReport } from './report.js';
-import { pathNamed } from '../common/names.js';
+import { nameOf, pathNamed } from '../common/names.js';
 import { mappingsOf } from './process.js';
 import { type ByteRange, parseCount, parseTime } from '../common/units.js';
-import { type Target, type TargetOptions, Targets, clip, withTargets } from '../common/targets.js';
+import { HardLinks, type TargetOptions, Targets, clip, withTargets } from '../common/targets.js';
 import type { Terminal } from '../common/terminal.js';
 
 interface PresenceOptions extends TargetOptions {
@@ -72,25 +72,35 @@ async function presence(terminal: Terminal, paths: string[], options: PresenceOp
   validate(options);
   if (options.watch === true) return showAgain(terminal, paths, options);
   const report = options.json === true ? new JsonReport(terminal, options.summary === true) : new TextReport(terminal, options.summary === true);
-  const pictures = tell(report, paths, options);
+  const pictures = await tell(report, paths, options);
   await draw(pictures, options);
   return report.failures > 0 ? EXIT.failed : EXIT.done;
 }
 
-function* found(paths: readonly string[], options: PresenceOptions, report: Report): Generator<Presence, void, undefined> {
+/** Calls `tell` for each file, or each mapping of a process, in order. */
+async function find(paths: readonly string[], options: PresenceOptions, report: Report, tell: (one: Presence) => void, signal?: AbortSignal): Promise<void> {
+  const { pid, range, hardLinks = false } = options;
   const fail = (path: string, error: unknown): void => report.failure(path, messageOf(error));
-  if (options.pid !== undefined) {
-    yield* mappingsOf(options.pid, paths, options.all === true, fail);
+  if (pid !== undefined) {
+    for (const one of mappingsOf(pid, paths, options.all === true, fail)) tell(one);
     return;
   }
-  for (const target of new Targets(paths, options, fail, deviceSize)) {
-    try {
-      const one = presenceOf(target, options.range);
-      if (one !== undefined) yield one;
-    } catch (error) {
-      fail(target.path, error);
-    }
-  }
+  const targets = new Targets(paths, options, fail, deviceSize);
+  const links = new HardLinks(hardLinks);
+  await residencyOfAll(targets.paths(), {
+    ...range,
+    signal,
+    onFile: (found) => {
+      const path = nameOf(found.path);
+      if (found.error !== undefined) {
+        fail(path, found.error);
+        return;
+      }
+      if (links.again(found.identity)) return;
+      const one = presenceOf(path, found as Known, range);
+      if (one !== undefined) tell(one);
+    },
+  });
 }
 
 function deviceSize(path: string): number {
@@ -102,26 +112,28 @@ function deviceSize(path: string): number {
   }
 }
 
-const EMPTY = { pageSize: 4096, runs: [], trust: 'exact', dirty: 0 } as unknown as Residency;
+interface Known {
+  readonly size: number;
+  readonly residency: Residency;
+}
 
 /** Undefined if the file ends before the range. */
-function presenceOf(target: Target, range: ByteRange | undefined): Presence | undefined {
-  const part = clip(target, range);
-  if (part === undefined) return undefined;
-  const residency = target.size === 0 ? EMPTY : residencyOf(pathNamed(target.path), part);
-  const picture = pictureOf(target.path, residency, residency.trust === 'claimed' ? CLAIMED : undefined);
-  return { path: target.path, size: target.size, picture, detailed: residency.dirty !== undefined };
+function presenceOf(path: string, { size, residency }: Known, range: ByteRange | undefined): Presence | undefined {
+  if (clip({ size }, range) === undefined) return undefined;
+  const picture = pictureOf(path, residency, residency.trust === 'claimed' ? CLAIMED : undefined);
+  return { path, size, picture, detailed: residency.dirty !== undefined };
 }
 
 /** Reports all files, and returns the pictures to draw. */
-function tell(report: Report, paths: readonly string[], options: PresenceOptions): readonly Picture[] {
+async function tell(report: Report, paths: readonly string[], options: PresenceOptions, signal?: AbortSignal): Promise<readonly Picture[]> {
   const { png, svg, html } = options;
   const keep = png !== undefined || svg !== undefined || html !== undefined;
   const pictures: Picture[] = [];
-  for (const one of found(paths, options, report)) {
+  const told = (one: Presence): void => {
     report.file(one);
     if (keep) pictures.push(one.picture);
-  }
+  };
+  await find(paths, options, report, told, signal);
   report.end();
   return pictures;
 }
@@ -145,7 +157,7 @@ function showAgain(terminal: Terminal, paths: readonly string[], options: Presen
   const shown = interruptible(async (signal) => {
     for (;;) {
       const frame = terminal.frame();
-      tell(new TextReport(frame, options.summary === true), paths, options);
+      await tell(new TextReport(frame, options.summary === true), paths, options, signal);
       if (interactive) {
         const lines = frame.text.split('\n').slice(0, terminal.rows - 1);
         terminal.write(`${HOME}${lines.map((line) => `${line}${CLEAR_LINE}`).join('\n')}${CLEAR_BELOW}`);

@@ -48,11 +48,17 @@ sys::Errno cachestat(int fd, const sys::CachestatRange& range, sys::Cachestat& c
   return sys::cachestat(fd, &range, &counts, flags);
 }
 
-PageCache::PageCache(int fd) : fd_(fd), evicted_(kEvicted) {
+FileTraits traits_of(int fd) {
   struct statfs system = {};
-  if (fd_ < 0 || may_be_dax(fd_) || sys::fstatfs(fd_, &system).failed()) {
-    fd_ = -1;
-  } else if (system.f_type == TMPFS_MAGIC) {
+  if (fd < 0 || may_be_dax(fd) || sys::fstatfs(fd, &system).failed()) return {};
+  return {.dax = false, .file_system = system.f_type};
+}
+
+PageCache::PageCache(int fd) : PageCache(fd, traits_of(fd)) {}
+
+PageCache::PageCache(int fd, FileTraits traits)
+    : fd_(traits.dax ? -1 : fd), evicted_(kEvicted) {
+  if (fd_ >= 0 && traits.file_system == TMPFS_MAGIC) {
     evicted_ |= kSwapped;  // a page of tmpfs has nowhere else to go
   }
 }

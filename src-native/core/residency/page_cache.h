@@ -15,9 +15,19 @@ namespace memmap::core {
 sys::Errno cachestat(int fd, const sys::CachestatRange& range, sys::Cachestat& counts,
                      unsigned flags);
 
+// What decides how the page cache of a file can be asked.
+struct FileTraits {
+  bool dax = true;       // its pages are, or may be, persistent memory
+  long file_system = 0;  // the magic number of statfs(2)
+};
+
+// DAX if the kernel does not say.
+FileTraits traits_of(int fd);
+
 class PageCache {
  public:
   explicit PageCache(int fd);
+  PageCache(int fd, FileTraits traits);
 
   // Adds what it knows of the file's pages from `offset` on, and says which bits that can
   // be: none where the kernel does not tell, or not us. Not of pages that a mapping has

@@ -36,7 +36,8 @@ bool all_resident(const PageStates& pages, const Vector& vec) {
 
 class Survey {
  public:
-  Survey(FileBehind file, bool nodes) : file_(file), cache_(file.fd), nodes_(nodes) {
+  Survey(FileBehind file, bool nodes, Vector& vec)
+      : file_(file), cache_(cache_of(file)), nodes_(nodes), vec_(vec) {
     if (!file.fresh) table_.emplace();
   }
 
@@ -69,12 +70,17 @@ class Survey {
  private:
   static constexpr int kUnknownNode = -1;
 
+  static PageCache cache_of(const FileBehind& file) {
+    return file.traits == nullptr ? PageCache(file.fd)
+                                  : PageCache(file.fd, *file.traits);
+  }
+
   // mincore(2) knows pages that are being read in for such, the page cache does not. But
   // where it does not look the page cache is right, if that can be asked. `cached`: that
   // says that all are.
   Errno find_resident(PageStates& pages, int64_t offset, bool cached) {
-    if (Errno error = mincore(pages, *vec_); error.failed()) return error;
-    const bool all = all_resident(pages, *vec_);
+    if (Errno error = mincore(pages, vec_); error.failed()) return error;
+    const bool all = all_resident(pages, vec_);
     // Both say the same: which is right does not matter.
     if (all && cached) return {};
     // A page that is not there is the truth; only where all are need the kernel be
@@ -86,7 +92,7 @@ class Survey {
     if (fakes && !told) found_.faked = true;
     for (size_t page = 0; page < pages.count; ++page) {
       unsigned& bits = pages.bits[page];
-      const bool resident = told ? (bits & kResident) != 0 : ((*vec_)[page] & 1) != 0;
+      const bool resident = told ? (bits & kResident) != 0 : (vec_[page] & 1) != 0;
       bits &= ~kResident;
       if (resident || (bits & kMapped) != 0) bits |= kResident;
     }
@@ -118,22 +124,36 @@ class Survey {
   PageCache cache_;
   const bool nodes_;
   std::optional<bool> fakes_;
-  std::unique_ptr<Vector> vec_ = std::make_unique_for_overwrite<Vector>();
+  Vector& vec_;
   Residency found_ = {.known = ~0U, .faked = false, .runs = {}};
 };
 
 }  // namespace
 
+struct ResidencyScratch::Parts {
+  PageStates pages;
+  Vector vec;
+};
+
+ResidencyScratch::ResidencyScratch() : parts_(std::make_unique_for_overwrite<Parts>()) {}
+ResidencyScratch::~ResidencyScratch() = default;
+
 sys::Result<Residency> residency(char* address, size_t length, FileBehind file,
                                  bool nodes) {
+  ResidencyScratch scratch;
+  return residency(address, length, file, nodes, scratch);
+}
+
+sys::Result<Residency> residency(char* address, size_t length, FileBehind file,
+                                 bool nodes, ResidencyScratch& scratch) {
   constexpr size_t kSlice = PageStates::kMost;
-  const auto pages = std::make_unique_for_overwrite<PageStates>();
-  Survey survey(file, nodes);
+  auto& [pages, vec] = scratch.parts();
+  Survey survey(file, nodes, vec);
   const size_t total = length / page_size() + (length % page_size() != 0 ? 1 : 0);
-  for (size_t done = 0; done < total; done += pages->count) {
-    pages->address = address + done * page_size();
-    pages->count = std::min(kSlice, total - done);
-    Errno error = survey.look_at(*pages, done * page_size());
+  for (size_t done = 0; done < total; done += pages.count) {
+    pages.address = address + done * page_size();
+    pages.count = std::min(kSlice, total - done);
+    Errno error = survey.look_at(pages, done * page_size());
     if (error.failed()) return error;
   }
   return survey.take();

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "sys/result.h"
@@ -37,16 +38,36 @@ struct Residency {
       runs;  // one after the other, from the start to the end of the range
 };
 
+struct FileTraits;
+
 // The file behind a range; fd -1: none, or none that can be opened.
 struct FileBehind {
   int fd = -1;
   int64_t offset = 0;  // of the first page, bytes into the file
   bool fresh = false;  // the range was mapped for this: no page table holds any of it
+  const FileTraits* traits = nullptr;  // null: the kernel is asked
+};
+
+// Memory to work in, 200 KiB, for many calls of residency() on one thread.
+class ResidencyScratch {
+ public:
+  ResidencyScratch();
+  ~ResidencyScratch();
+  ResidencyScratch(const ResidencyScratch&) = delete;
+  ResidencyScratch& operator=(const ResidencyScratch&) = delete;
+
+  struct Parts;
+  Parts& parts() { return *parts_; }
+
+ private:
+  std::unique_ptr<Parts> parts_;
 };
 
 // The pages of [address, address + length). Looks at a slice at a time, so that a sparse
 // 100 GiB mapping takes no memory of its own. `nodes`: also where mapped pages are.
 sys::Result<Residency> residency(char* address, size_t length, FileBehind file,
                                  bool nodes);
+sys::Result<Residency> residency(char* address, size_t length, FileBehind file,
+                                 bool nodes, ResidencyScratch& scratch);
 
 }  // namespace memmap::core

@@ -24,15 +24,12 @@ Result<UniqueFd> open_regular(const char* path) {
   return sys::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
 }
 
-// The files of /proc and /sys have no pages.
-bool has_small_pages(int fd) {
-  struct statfs system = {};
-  if (sys::fstatfs(fd, &system).failed()) return false;
-  return system.f_type != PROC_SUPER_MAGIC && system.f_type != SYSFS_MAGIC &&
-         system.f_type != HUGETLBFS_MAGIC;
-}
-
 }  // namespace
+
+// The files of /proc and /sys have none.
+bool has_small_pages(long magic) {
+  return magic != PROC_SUPER_MAGIC && magic != SYSFS_MAGIC && magic != HUGETLBFS_MAGIC;
+}
 
 Result<Residency> residency_of(FileQuestion& question) {
   UniqueFd opened;
@@ -49,7 +46,9 @@ Result<Residency> residency_of(FileQuestion& question) {
   const int64_t left = file.st_size - question.offset;
   if (question.length < 0) question.length = left;
   if (question.length == 0 || question.length > left) return Errno{EINVAL};
-  if (!has_small_pages(fd)) return Errno{EINVAL};
+  struct statfs system = {};
+  if (sys::fstatfs(fd, &system).failed()) return Errno{EINVAL};
+  if (!has_small_pages(system.f_type)) return Errno{EINVAL};
 
   const auto start =
       static_cast<int64_t>(round_down(static_cast<size_t>(question.offset), page_size()));

@@ -22,4 +22,7 @@ struct FileQuestion {
 // files: to open a device or a fifo can do something.
 sys::Result<Residency> residency_of(FileQuestion& question);
 
+// Whether files of the file system have pages, of the usual size. `magic`: statfs(2).
+bool has_small_pages(long magic);
+
 }  // namespace memmap::core
