@@ -173,7 +173,7 @@ export function pathsOf(path: PathName): Pick<CacheDump, 'path' | 'pathBytes'> {
 }
 
 /** The path of a dump, from its bytes if it has them. */
-function pathIn({ path, pathBytes }: CacheDump): PathName {
+export function pathIn({ path, pathBytes }: CacheDump): PathName {
   return pathBytes === undefined ? path : Buffer.from(pathBytes, 'base64');
 }
 
@@ -182,23 +182,26 @@ function runsOf({ runs }: Residency, inMemory: boolean): Span[] {
   return mergedSpans(runs.filter(({ resident }) => resident === inMemory));
 }
 
-function validateBase64(value: unknown): void {
-  if (typeof value !== 'string') throw invalidType('cached.pathBytes', 'of type string', value);
-  if (Buffer.from(value, 'base64').toString('base64') !== value) throw invalidValue('cached.pathBytes', 'must be a path in base64', value);
-  validateFileName(Buffer.from(value, 'base64'), 'cached.pathBytes');
+const KEYS = ['path', 'pathBytes', 'size', 'modified', 'runs'] as const;
+
+function validateBase64(value: unknown, name: string): void {
+  if (typeof value !== 'string') throw invalidType(name, 'of type string', value);
+  if (Buffer.from(value, 'base64').toString('base64') !== value) throw invalidValue(name, 'must be a path in base64', value);
+  validateFileName(Buffer.from(value, 'base64'), name);
 }
 
-function validateDump(cached: unknown): asserts cached is CacheDump {
-  validateOptions<CacheDump>(cached, ['path', 'pathBytes', 'size', 'modified', 'runs'], 'cached');
-  if (typeof cached.path !== 'string') throw invalidType('cached.path', 'of type string', cached.path);
-  if (cached.pathBytes !== undefined) validateBase64(cached.pathBytes);
-  validateInteger(cached.size, 'cached.size');
-  if (typeof cached.modified !== 'number') throw invalidType('cached.modified', 'of type number', cached.modified);
-  if (!Array.isArray(cached.runs)) throw invalidType('cached.runs', 'an Array', cached.runs);
+/** Throws unless it is a dump. `name`: of the argument. */
+export function validateDump(cached: unknown, name = 'cached'): asserts cached is CacheDump {
+  validateOptions<CacheDump>(cached, KEYS, name);
+  if (typeof cached.path !== 'string') throw invalidType(`${name}.path`, 'of type string', cached.path);
+  if (cached.pathBytes !== undefined) validateBase64(cached.pathBytes, `${name}.pathBytes`);
+  validateInteger(cached.size, `${name}.size`);
+  if (typeof cached.modified !== 'number') throw invalidType(`${name}.modified`, 'of type number', cached.modified);
+  if (!Array.isArray(cached.runs)) throw invalidType(`${name}.runs`, 'an Array', cached.runs);
   for (const [i, run] of (cached.runs as unknown[]).entries()) {
-    validateOptions<Span>(run, ['offset', 'length'], `cached.runs[${i}]`);
-    validateInteger(run.offset, `cached.runs[${i}].offset`, 0, cached.size);
-    validateInteger(run.length, `cached.runs[${i}].length`, 1, cached.size - run.offset);
+    validateOptions<Span>(run, ['offset', 'length'], `${name}.runs[${i}]`);
+    validateInteger(run.offset, `${name}.runs[${i}].offset`, 0, cached.size);
+    validateInteger(run.length, `${name}.runs[${i}].length`, 1, cached.size - run.offset);
   }
 }
 

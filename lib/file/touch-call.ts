@@ -9,7 +9,7 @@ import { invalidType } from '../internal/validate.js';
 /** Bytes in a piece. A call returns after reading about as many: milliseconds of disk. */
 export const PIECE: number = 2 ** 22;
 
-const { errno: ERRNO, step: STEP, size: SIZE, present: PRESENT, read: READ, device: DEVICE, inodeHigh: INODE_HIGH, inodeLow: INODE_LOW, holes: HOLES, nextData: NEXT_DATA } = binding.FACTS.touched;
+const { errno: ERRNO, step: STEP, size: SIZE, present: PRESENT, read: READ, device: DEVICE, inodeHigh: INODE_HIGH, inodeLow: INODE_LOW, holes: HOLES, nextData: NEXT_DATA, modifiedSeconds: SECONDS, modifiedNanoseconds: NANOSECONDS } = binding.FACTS.touched;
 
 /** How many numbers a call returns for each file. */
 export const FIELDS: number = Object.keys(binding.FACTS.touched).length;
@@ -49,6 +49,55 @@ export function listOf(paths: readonly (string | Uint8Array)[]): Uint8Array {
 /** @returns FIELDS numbers for each file that it got to */
 export async function touchAll(paths: readonly (string | Uint8Array)[], { offset, length }: Span, budget: number, holes: boolean): Promise<Float64Array> {
   return check(await binding.touchAsync(listOf(paths), offset, length, budget, holes), 'touch');
+}
+
+/** The parts of a file to read, ascending. */
+export interface WantedParts {
+  readonly path: string | Uint8Array;
+  readonly parts: readonly Span[];
+}
+
+/** Reads the parts of each file, holes too. @returns FIELDS numbers for each file that it got to */
+export async function touchAllParts(files: readonly WantedParts[], budget: number): Promise<Float64Array> {
+  const numbers = new Float64Array(files.reduce((sum, { parts }) => sum + 1 + 2 * parts.length, 0));
+  let at = 0;
+  for (const { parts } of files) {
+    numbers[at++] = parts.length;
+    for (const { offset, length } of parts) {
+      numbers[at++] = offset;
+      numbers[at++] = length;
+    }
+  }
+  return check(await binding.touchPartsAsync(listOf(files.map(({ path }) => path)), numbers, budget), 'touch');
+}
+
+/** What a call of touchAllParts() did with a file: bytes. */
+export interface TouchedParts {
+  /** Whether the file was not read, or not to its end. */
+  readonly failed: boolean;
+  readonly size: number;
+  /** Milliseconds since 1970. */
+  readonly modified: number;
+  readonly present: number;
+  readonly read: number;
+}
+
+/** The result for file number `i`; undefined if the call did not get to it. */
+export function touchedPartsIn(found: Float64Array, i: number): TouchedParts | undefined {
+  const at = i * FIELDS;
+  if (at >= found.length) return undefined;
+  return {
+    failed: found[at + ERRNO] !== 0,
+    size: found[at + SIZE] ?? 0,
+    modified: milliseconds(found[at + SECONDS] ?? 0, found[at + NANOSECONDS] ?? 0),
+    present: found[at + PRESENT] ?? 0,
+    read: found[at + READ] ?? 0,
+  };
+}
+
+/** Milliseconds since 1970, rounded as `mtimeMs` of `node:fs` is. */
+export function milliseconds(seconds: number, nanoseconds: number): number {
+  return seconds * 1000 + nanoseconds / 1_000_000;
 }
 
 /** Reads the part of the file, at most a piece, into memory, holes too, and waits for it. */

@@ -44,7 +44,7 @@ interface FactTables {
   readonly migration: Constants<'moved' | 'absent' | 'failed'>;
   readonly cachestat: Constants<'cached' | 'dirty' | 'writeback' | 'evicted' | 'recentlyEvicted'>;
   /** Of each file. */
-  readonly touched: Constants<'errno' | 'step' | 'size' | 'present' | 'read' | 'device' | 'inodeHigh' | 'inodeLow' | 'holes' | 'nextData'>;
+  readonly touched: Constants<'errno' | 'step' | 'size' | 'present' | 'read' | 'device' | 'inodeHigh' | 'inodeLow' | 'holes' | 'nextData' | 'modifiedSeconds' | 'modifiedNanoseconds'>;
   /** Of each file. */
   readonly surveyed: Constants<'errno' | 'size' | 'modifiedSeconds' | 'modifiedNanoseconds' | 'device' | 'inodeHigh' | 'inodeLow' | 'known' | 'faked' | 'runs'>;
   /** Before the runs: which bits of PAGE_STATE the kernel reported, and whether residency is only claimed. */
@@ -207,6 +207,11 @@ export interface Binding {
    * `holes`: whether to read holes. Next data is 0 unless the part ends in a hole that was not read.
    */
   touchAsync(paths: Uint8Array, offset: number, length: number, budget: number, holes: boolean): Promise<Float64Array> | number;
+  /**
+   * The same for parts of each file, holes too. `parts`: of each file the number of its parts, then the offset and length
+   * of each, ascending. EOPNOTSUPP for a file of which the kernel does not report what is present: nothing of it is read.
+   */
+  touchPartsAsync(paths: Uint8Array, parts: Float64Array, budget: number): Promise<Float64Array> | number;
 
   /** 0 if the kernel has the feature of that name (lib/internal/features.ts), otherwise the reason as -errno. */
   probe(feature: string): number;

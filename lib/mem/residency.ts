@@ -114,39 +114,28 @@ function foundIn(numbers: Float64Array): Found {
   return { numbers, start: RUNS, end: numbers.length, known: numbers[known] ?? 0, faked: numbers[faked] !== 0 };
 }
 
-class FoundPages {
-  readonly #found: Found;
-  readonly #known: number;
-  readonly claimed: boolean;
+/** Whether residency is only claimed. Without the file that cannot be tested; but if a page is missing, the kernel has looked. */
+function isClaimed({ numbers, start, end, faked }: Found, lost: boolean): boolean {
+  if (faked || !lost) return faked;
+  for (let at = start; at < end; at += FIELDS) if (((numbers[at + STATE] ?? 0) & BIT.resident) === 0) return false;
+  return true;
+}
 
-  constructor(found: Found, lost: boolean) {
-    this.#found = found;
-    this.#known = found.known;
-    // Without the file it cannot be tested whether the kernel looks; but if it reports a missing page, it has looked.
-    this.claimed = found.faked || (lost && this.runs.every(({ state }) => (state & BIT.resident) !== 0));
-  }
+function tell(known: number, state: number, bit: number): boolean | undefined {
+  return (known & bit) === 0 ? undefined : (state & bit) !== 0;
+}
 
-  tell(state: number, bit: number): boolean | undefined {
-    return (this.#known & bit) === 0 ? undefined : (state & bit) !== 0;
-  }
+/** How many pages have the bit; undefined if the kernel does not report it. */
+function count({ numbers, start, end, known }: Found, bit: number): number | undefined {
+  if ((known & bit) === 0) return undefined;
+  let bytes = 0;
+  for (let at = start; at < end; at += FIELDS) if (((numbers[at + STATE] ?? 0) & bit) !== 0) bytes += numbers[at + LENGTH] ?? 0;
+  return bytes / binding.pageSize;
+}
 
-  get runs(): { readonly size: number; readonly state: number; readonly node: number }[] {
-    const { numbers, start, end } = this.#found;
-    const runs = [];
-    for (let i = start; i < end; i += FIELDS) {
-      runs.push({ size: numbers[i + LENGTH] ?? 0, state: numbers[i + STATE] ?? 0, node: numbers[i + NODE] ?? -1 });
-    }
-    return runs;
-  }
-
-  /** How many pages have the bit; undefined if the kernel does not report it. */
-  count(bit: number): number | undefined {
-    if ((this.#known & bit) === 0) return undefined;
-    const { numbers, start, end } = this.#found;
-    let bytes = 0;
-    for (let i = start; i < end; i += FIELDS) if (((numbers[i + STATE] ?? 0) & bit) !== 0) bytes += numbers[i + LENGTH] ?? 0;
-    return bytes / binding.pageSize;
-  }
+function hasHugePages({ numbers, start, end }: Found): boolean {
+  for (let at = start; at < end; at += FIELDS) if (((numbers[at + STATE] ?? 0) & BIT.huge) !== 0) return true;
+  return false;
 }
 
 /** What a native call was asked for. */
@@ -161,45 +150,50 @@ interface Question {
   readonly lost?: boolean;
 }
 
-function describe(result: Found, { range, from, hugeSize, lost = false }: Question, only: number | undefined): Residency {
+function describe(found: Found, { range, from, hugeSize, lost = false }: Question, only: number | undefined): Residency {
   const { pageSize } = binding;
-  const found = new FoundPages(result, lost);
-  const parts = found.runs;
-  const transparent = parts.some(({ state }) => (state & BIT.huge) !== 0) ? transparentSize() : 0;
+  const { numbers, known } = found;
+  const claimed = isClaimed(found, lost);
+  const transparent = hasHugePages(found) ? transparentSize() : 0;
   const end = range.offset + range.length;
   const runs: ResidencyRun[] = [];
+  let trust: Trust = 'exact';
   let at = from;
-  for (const { size, state, node } of parts) {
+  for (let i = found.start; i < found.end; i += FIELDS) {
+    const state = numbers[i + STATE] ?? 0;
+    const node = numbers[i + NODE] ?? -1;
     const resident = (state & BIT.resident) !== 0;
-    const huge = found.tell(state, BIT.huge);
+    const huge = tell(known, state, BIT.huge);
+    const isClaim = claimed && (state & BIT.mapped) === 0;
+    if (isClaim) trust = 'claimed';
     const offset = Math.max(at, range.offset);
-    at += size;
+    at += numbers[i + LENGTH] ?? 0;
     runs.push({
       offset,
       length: Math.min(at, end) - offset,
       resident,
-      mapped: found.tell(state, BIT.mapped),
-      swapped: found.tell(state, BIT.swapped),
-      dirty: found.tell(state, BIT.dirty),
-      writeback: found.tell(state, BIT.writeback),
-      evicted: found.tell(state, BIT.evicted),
-      recentlyEvicted: found.tell(state, BIT.recentlyEvicted),
+      mapped: tell(known, state, BIT.mapped),
+      swapped: tell(known, state, BIT.swapped),
+      dirty: tell(known, state, BIT.dirty),
+      writeback: tell(known, state, BIT.writeback),
+      evicted: tell(known, state, BIT.evicted),
+      recentlyEvicted: tell(known, state, BIT.recentlyEvicted),
       hugeSize: hugeSize ?? (huge === true ? transparent : huge === false ? 0 : undefined),
       node: node >= 0 ? node : resident ? only : undefined,
-      trust: found.claimed && (state & BIT.mapped) === 0 ? 'claimed' : 'exact',
+      trust: isClaim ? 'claimed' : 'exact',
     });
   }
   return {
     pageSize,
     pages: range.length === 0 ? 0 : Math.ceil((end - from) / pageSize),
-    resident: found.count(BIT.resident) ?? 0,
-    trust: runs.some((run) => run.trust === 'claimed') ? 'claimed' : 'exact',
-    mapped: found.count(BIT.mapped),
-    swapped: found.count(BIT.swapped),
-    dirty: found.count(BIT.dirty),
-    writeback: found.count(BIT.writeback),
-    evicted: found.count(BIT.evicted),
-    recentlyEvicted: found.count(BIT.recentlyEvicted),
+    resident: count(found, BIT.resident) ?? 0,
+    trust,
+    mapped: count(found, BIT.mapped),
+    swapped: count(found, BIT.swapped),
+    dirty: count(found, BIT.dirty),
+    writeback: count(found, BIT.writeback),
+    evicted: count(found, BIT.evicted),
+    recentlyEvicted: count(found, BIT.recentlyEvicted),
     runs,
   };
 }

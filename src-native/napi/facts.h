@@ -88,11 +88,13 @@ struct TouchedFact {
     kInodeLow,
     kHoles,
     kNextData,
+    kModifiedSeconds,
+    kModifiedNanoseconds,
     kAll
   };
-  static constexpr Names<kAll> kNames = {"errno", "step",    "size",      "present",
-                                         "read",  "device",  "inodeHigh", "inodeLow",
-                                         "holes", "nextData"};
+  static constexpr Names<kAll> kNames = {
+      "errno",     "step",     "size",  "present",  "read",            "device",
+      "inodeHigh", "inodeLow", "holes", "nextData", "modifiedSeconds", "modifiedNanoseconds"};
 };
 // Before the runs of a residency, and of each run.
 struct ResidencyFact {

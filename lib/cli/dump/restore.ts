@@ -1,7 +1,7 @@
 // memmap restore: reads the pages of a dump into memory again.
 import { isatty } from 'node:tty';
 import { type Command, Option } from 'commander';
-import { type CacheDump, type RestoreOptions, type Restored, restore } from '../../index.js';
+import { type CacheDump, type RestoreProgress, type Restored, type RestoredFile, restoreAll } from '../../index.js';
 import { acts, describe, newCommand } from '../common/command.js';
 import { readDump } from './file.js';
 import { UsageError, messageOf } from '../common/exit.js';
@@ -39,9 +39,6 @@ export function restoreCommand(terminal: Terminal): Command {
 /** The descriptor of standard input. */
 const STDIN = 0;
 
-/** Files at a time. */
-const AT_ONCE = 4;
-
 class RestoreJob {
   readonly bar: ProgressBar;
   readonly sums = { files: 0, read: 0, present: 0, lost: 0 };
@@ -51,6 +48,8 @@ class RestoreJob {
   readonly #terminal: Terminal;
   readonly #total: number;
   readonly #quiet: boolean;
+  /** Bytes of files under way that the bar shows. */
+  readonly #shown = new Map<CacheDump, number>();
 
   constructor(terminal: Terminal, dumps: readonly CacheDump[], quiet: boolean) {
     this.#terminal = terminal;
@@ -59,20 +58,16 @@ class RestoreJob {
     this.bar = new ProgressBar(terminal, 'restoring', dumps.reduce((sum, cached) => sum + bytesOf(cached), 0));
   }
 
-  /** Restores one file, and reports a failure. @throws the signal's reason */
-  async restore(cached: CacheDump, signal: AbortSignal, limit: Pick<RestoreOptions, 'rate'>): Promise<void> {
-    let shown = 0;
-    const show = (done: number): void => {
-      this.bar.advance(done - shown);
-      shown = done;
-    };
-    try {
-      this.#end(cached, await restore(cached, { ...limit, signal, onProgress: ({ done }) => show(done) }));
-    } catch (error) {
-      signal.throwIfAborted();
-      this.#fail(cached, error);
-    }
-    show(bytesOf(cached));
+  progress({ cached, done }: RestoreProgress): void {
+    this.bar.advance(done - (this.#shown.get(cached) ?? 0));
+    this.#shown.set(cached, done);
+  }
+
+  end({ cached, restored, error }: RestoredFile): void {
+    if (restored !== undefined) this.#end(cached, restored);
+    else this.#fail(cached, error);
+    this.progress({ cached, done: bytesOf(cached), total: 0 });
+    this.#shown.delete(cached);
   }
 
   #end(cached: CacheDump, { read, present, gone, changed }: Restored): void {
@@ -139,16 +134,13 @@ async function restoreFiles(terminal: Terminal, file: string | undefined, option
   if (file === undefined && isatty(STDIN)) throw new UsageError('no dump given: name a file, or redirect one to standard input');
   const dumps = readDump(file);
   const work = new RestoreJob(terminal, dumps, options.quiet === true || options.json === true);
-  const limit = rate === undefined ? {} : { rate };
   const interrupted = await untilInterrupted(work.bar, async (signal) => {
-    const rest = dumps.values();
-    const worker = async (): Promise<void> => {
-      for (const cached of rest) {
-        signal.throwIfAborted();
-        await work.restore(cached, signal, limit);
-      }
-    };
-    await Promise.all(Array.from({ length: rate === undefined ? AT_ONCE : 1 }, worker));
+    await restoreAll(dumps, {
+      ...(rate !== undefined && { rate }),
+      signal,
+      onFile: (restored) => work.end(restored),
+      onProgress: (progress) => work.progress(progress),
+    });
   });
   return summarize(terminal, options, { text: work.text(interrupted), data: work.data, failed: work.failed, interrupted });
 }

@@ -3,10 +3,12 @@ import { demandAccess, validateFileName } from '../../internal/path.js';
 import { validateFunction, validateOptions, validateSignal } from '../../internal/validate.js';
 
 /** Files in a batch: enough to make the cost of a call small. */
-const BATCH = 64;
+const BATCH = 256;
 
-/** Batches at a time: as many as libuv has threads, and one whose results are being delivered. */
-const AT_ONCE = 5;
+/** Threads of libuv. */
+const THREADS = 4;
+/** Batches at a time: one for each thread, and one whose results are being delivered. */
+const AT_ONCE = THREADS + 1;
 
 export type PathLike = string | Uint8Array;
 
@@ -37,16 +39,19 @@ export function validateMany<O extends ManyOptions>(options: O, known: readonly 
 /** Takes paths from an iterable, and checks each. */
 class Paths<Path extends PathLike> {
   readonly #files: Iterator<Path>;
+  readonly #batch: number;
   taken = 0;
   atEnd = false;
 
   constructor(files: Iterable<Path>) {
     this.#files = files[Symbol.iterator]();
+    // Split even a few files between all threads.
+    this.#batch = Array.isArray(files) ? Math.min(BATCH, Math.ceil(files.length / THREADS)) : BATCH;
   }
 
   take(): Path[] {
     const paths: Path[] = [];
-    while (paths.length < BATCH && !this.atEnd) {
+    while (paths.length < this.#batch && !this.atEnd) {
       // An iterator that throws must not be called again, not even its return().
       this.atEnd = true;
       const { done, value } = this.#files.next();

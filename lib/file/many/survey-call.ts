@@ -3,7 +3,7 @@ import { binding } from '../../internal/binding.js';
 import type { Span } from '../../internal/range.js';
 import { check } from '../../internal/syscall.js';
 import type { Found } from '../../mem/residency.js';
-import { identityOf, listOf } from '../touch-call.js';
+import { identityOf, listOf, milliseconds } from '../touch-call.js';
 import type { PathLike } from './in-order.js';
 
 const {
@@ -23,11 +23,6 @@ export interface Surveyed extends Found {
   readonly modified: number;
   /** For a file with several names: 'device:inode'. */
   readonly identity: string | undefined;
-}
-
-/** Milliseconds since 1970, rounded as `mtimeMs` of `node:fs` is. */
-export function milliseconds(seconds: number, nanoseconds: number): number {
-  return seconds * 1000 + nanoseconds / 1_000_000;
 }
 
 /** Looks at the part of each file, as far as the file has it. */

@@ -1,5 +1,7 @@
 #include "core/mapping/scratch_pages.h"
 
+#include <sys/mman.h>
+
 #include "sys/memory.h"
 
 namespace memmap::core {
@@ -12,6 +14,13 @@ ScratchPages::ScratchPages(size_t length, int prot, int flags, int fd, int64_t o
   } else {
     error_ = mapped.error();
   }
+}
+
+sys::Errno ScratchPages::show(size_t at, size_t length, int prot, int flags, int fd,
+                              int64_t offset) {
+  sys::Result<void*> mapped =
+      sys::mmap(address() + at, length, prot, flags | MAP_FIXED, fd, offset);
+  return mapped ? sys::Errno{} : mapped.error();
 }
 
 ScratchPages::~ScratchPages() {

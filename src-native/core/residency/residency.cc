@@ -22,15 +22,11 @@ using Vector = std::array<unsigned char, PageStates::kMost>;
 
 // mincore(2), bit 0 of each byte.
 Errno mincore(const PageStates& pages, Vector& vec) {
-  Errno error;
-  do {
-    error = sys::mincore(pages.address, pages.length(), vec.data());
-  } while (error.value == EAGAIN);  // the kernel is short of memory for a moment
-  return error;
+  return residents(pages.address, pages.length(), vec.data());
 }
 
-bool all_resident(const PageStates& pages, const Vector& vec) {
-  return std::all_of(vec.begin(), vec.begin() + static_cast<ptrdiff_t>(pages.count),
+bool all_resident(const PageStates& pages, const unsigned char* vec) {
+  return std::all_of(vec, vec + pages.count,
                      [](unsigned char page) { return (page & 1) != 0; });
 }
 
@@ -79,8 +75,14 @@ class Survey {
   // where it does not look the page cache is right, if that can be asked. `cached`: that
   // says that all are.
   Errno find_resident(PageStates& pages, int64_t offset, bool cached) {
-    if (Errno error = mincore(pages, vec_); error.failed()) return error;
-    const bool all = all_resident(pages, vec_);
+    const unsigned char* vec = file_.seen;
+    if (vec != nullptr) {
+      vec += static_cast<size_t>(offset - file_.offset) / page_size();
+    } else {
+      if (Errno error = mincore(pages, vec_); error.failed()) return error;
+      vec = vec_.data();
+    }
+    const bool all = all_resident(pages, vec);
     // Both say the same: which is right does not matter.
     if (all && cached) return {};
     // A page that is not there is the truth; only where all are need the kernel be
@@ -90,11 +92,13 @@ class Survey {
     const bool fakes = fakes_.value_or(false);
     const bool told = fakes && (cache_.read(pages, offset, true) & kResident) != 0;
     if (fakes && !told) found_.faked = true;
+    // A page may have been written since mincore(2) was asked.
+    const unsigned sure = kMapped | (file_.seen != nullptr ? kDirty | kWriteback : 0);
     for (size_t page = 0; page < pages.count; ++page) {
       unsigned& bits = pages.bits[page];
-      const bool resident = told ? (bits & kResident) != 0 : (vec_[page] & 1) != 0;
+      const bool resident = told ? (bits & kResident) != 0 : (vec[page] & 1) != 0;
       bits &= ~kResident;
-      if (resident || (bits & kMapped) != 0) bits |= kResident;
+      if (resident || (bits & sure) != 0) bits |= kResident;
     }
     return {};
   }
@@ -129,6 +133,14 @@ class Survey {
 };
 
 }  // namespace
+
+Errno residents(char* address, size_t length, unsigned char* vec) {
+  Errno error;
+  do {
+    error = sys::mincore(address, length, vec);
+  } while (error.value == EAGAIN);  // the kernel is short of memory for a moment
+  return error;
+}
 
 struct ResidencyScratch::Parts {
   PageStates pages;

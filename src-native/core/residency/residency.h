@@ -46,6 +46,8 @@ struct FileBehind {
   int64_t offset = 0;  // of the first page, bytes into the file
   bool fresh = false;  // the range was mapped for this: no page table holds any of it
   const FileTraits* traits = nullptr;  // null: the kernel is asked
+  // What mincore(2) has said of the range a moment ago; null: it is asked.
+  const unsigned char* seen = nullptr;
 };
 
 // Memory to work in, 200 KiB, for many calls of residency() on one thread.
@@ -62,6 +64,9 @@ class ResidencyScratch {
  private:
   std::unique_ptr<Parts> parts_;
 };
+
+// mincore(2): a byte for each page, of which bit 0 counts.
+sys::Errno residents(char* address, size_t length, unsigned char* vec);
 
 // The pages of [address, address + length). Looks at a slice at a time, so that a sparse
 // 100 GiB mapping takes no memory of its own. `nodes`: also where mapped pages are.

@@ -55,19 +55,31 @@ Result<UniqueFd> open_quietly(const char* path) {
 struct Kind {
   mode_t mode = 0;
   int64_t size = 0;
+  int64_t modified_seconds = 0;
+  uint32_t modified_nanoseconds = 0;
   bool dax = false;
   bool may_be_dax = false;
 };
 
 Result<Kind> kind_of(int fd) {
   struct statx facts = {};
-  if (!sys::statx(fd, STATX_TYPE | STATX_SIZE, &facts).failed()) {
+  if (!sys::statx(fd, STATX_TYPE | STATX_SIZE | STATX_MTIME, &facts).failed()) {
     const bool dax = (facts.stx_attributes & STATX_ATTR_DAX) != 0;
-    return Kind{facts.stx_mode, static_cast<int64_t>(facts.stx_size), dax, dax};
+    return Kind{facts.stx_mode,
+                static_cast<int64_t>(facts.stx_size),
+                facts.stx_mtime.tv_sec,
+                facts.stx_mtime.tv_nsec,
+                dax,
+                dax};
   }
   struct stat file = {};
   if (Errno error = sys::fstat(fd, &file); error.failed()) return error;
-  return Kind{file.st_mode, file.st_size, false, true};
+  return Kind{file.st_mode,
+              file.st_size,
+              file.st_mtim.tv_sec,
+              static_cast<uint32_t>(file.st_mtim.tv_nsec),
+              false,
+              true};
 }
 
 Errno not_regular(mode_t mode) { return {S_ISDIR(mode) ? EISDIR : EINVAL}; }
@@ -119,17 +131,16 @@ int64_t present(int fd, const std::vector<FilePart>& parts) {
   return sum;
 }
 
-// Opens the file and asks what is missing; leaves it open in `missing` if anything is.
-Touched look(const char* path, FilePart part, bool holes, Missing& missing) {
+// Opens a regular file. What failed is in `found`.
+UniqueFd open_regular(const char* path, Touched& found, Kind& kind) {
   using Step = Touched::Step;
-  Touched found;
   struct stat named = {};
   found.error = sys::stat(path, &named);
-  if (found.error.failed()) return found;
+  if (found.error.failed()) return {};
   if (!S_ISREG(named.st_mode)) {
     found.step = Step::kRead;
     found.error = not_regular(named.st_mode);
-    return found;
+    return {};
   }
   if (named.st_nlink > 1) {
     found.device = named.st_dev;
@@ -139,44 +150,83 @@ Touched look(const char* path, FilePart part, bool holes, Missing& missing) {
   Result<UniqueFd> fd = open_quietly(path);
   if (!fd) {
     found.error = fd.error();
-    return found;
+    return {};
   }
-  Result<Kind> kind = kind_of(fd->get());
-  if (!kind) {
-    found.error = kind.error();
-    return found;
+  Result<Kind> asked = kind_of(fd->get());
+  if (!asked) {
+    found.error = asked.error();
+    return {};
   }
+  kind = *asked;
   found.step = Step::kRead;
-  if (!S_ISREG(kind->mode)) {  // another one since
-    found.error = not_regular(kind->mode);
-    return found;
+  if (!S_ISREG(kind.mode)) {  // another one since
+    found.error = not_regular(kind.mode);
+    return {};
   }
-  found.size = kind->size;
-  // Subtract, never add: offset + length can wrap.
-  part.length = std::min(part.length, found.size - std::min(found.size, part.offset));
-  if (part.length <= 0 || kind->dax) {
+  found.size = kind.size;
+  found.modified_seconds = kind.modified_seconds;
+  found.modified_nanoseconds = kind.modified_nanoseconds;
+  return std::move(*fd);
+}
+
+// What the file has of a part. Subtracts, never adds: offset + length can wrap.
+FilePart clipped(FilePart part, int64_t size) {
+  return {part.offset, std::min(part.length, size - std::min(size, part.offset))};
+}
+
+int64_t length_of(const std::vector<FilePart>& parts) {
+  int64_t length = 0;
+  for (const FilePart& part : parts) length += part.length;
+  return length;
+}
+
+// Opens the file and asks what is missing; leaves it open in `missing` if anything is.
+Touched look(const char* path, FilePart part, bool holes, Missing& missing) {
+  Touched found;
+  Kind kind;
+  UniqueFd fd = open_regular(path, found, kind);
+  if (!fd.valid()) return found;
+  part = clipped(part, found.size);
+  if (part.length <= 0 || kind.dax) {
     found.present = std::max(part.length, int64_t{0});
     return found;
   }
-  if (!kind->may_be_dax) found.present = present(fd->get(), part);
+  if (!kind.may_be_dax) found.present = present(fd.get(), part);
   if (found.present >= part.length) return found;
   std::vector<FilePart> parts = {part};
   if (!holes) {
     Touched sparse = found;
-    parts = data_of(fd->get(), part, sparse);
+    parts = data_of(fd.get(), part, sparse);
     if (parts.size() != 1 || parts[0].length != part.length) {
       found.holes = sparse.holes;
       found.next_data = sparse.next_data;
-      found.present = kind->may_be_dax ? -1 : present(fd->get(), parts);
+      found.present = kind.may_be_dax ? -1 : present(fd.get(), parts);
     }
   }
-  int64_t length = 0;
-  for (const FilePart& data : parts) length += data.length;
-  if (found.present < length) {
-    missing.fd = std::move(*fd);
-    missing.parts = std::move(parts);
-    missing.length = length;
+  const int64_t length = length_of(parts);
+  if (found.present < length) missing = {std::move(fd), std::move(parts), length, 0};
+  return found;
+}
+
+// The same for several parts, holes too.
+Touched look(const char* path, const std::vector<FilePart>& wanted, Missing& missing) {
+  Touched found;
+  Kind kind;
+  UniqueFd fd = open_regular(path, found, kind);
+  if (!fd.valid()) return found;
+  std::vector<FilePart> parts;
+  parts.reserve(wanted.size());
+  for (FilePart part : wanted) {
+    part = clipped(part, found.size);
+    if (part.length > 0) parts.push_back(part);
   }
+  found.present = kind.may_be_dax ? -1 : present(fd.get(), parts);
+  if (found.present < 0) {
+    found.error = {EOPNOTSUPP};
+    return found;
+  }
+  const int64_t length = length_of(parts);
+  if (found.present < length) missing = {std::move(fd), std::move(parts), length, 0};
   return found;
 }
 
@@ -218,10 +268,10 @@ void wait_for(const Missing& missing, char* scratch, Touched& found) {
   found.read = std::max(done - std::max(found.present, int64_t{0}), int64_t{0});
 }
 
-}  // namespace
-
-std::vector<Touched> touch(const std::string& paths, FilePart part, int64_t budget,
-                           bool holes) {
+// Looks at each path with `look_at(path, index, missing)`, and reads what is missing.
+template <typename Look>
+std::vector<Touched> touch_all(const std::string& paths, int64_t budget,
+                               const Look& look_at) {
   std::vector<Touched> found;
   std::unique_ptr<char[]> scratch;
   const char* const end = paths.c_str() + paths.size();
@@ -231,7 +281,7 @@ std::vector<Touched> touch(const std::string& paths, FilePart part, int64_t budg
     std::array<Missing, kAtOnce> missing;
     size_t open = 0;
     while (path < end && open < kAtOnce && (found.empty() || asked < budget)) {
-      Touched file = look(path, part, holes, missing[open]);
+      Touched file = look_at(path, found.size(), missing[open]);
       // Too many are open: those that are here will be closed.
       if (file.error.value == EMFILE && open > 0) break;
       path += std::strlen(path) + 1;
@@ -251,6 +301,23 @@ std::vector<Touched> touch(const std::string& paths, FilePart part, int64_t budg
     }
   }
   return found;
+}
+
+}  // namespace
+
+std::vector<Touched> touch(const std::string& paths, FilePart part, int64_t budget,
+                           bool holes) {
+  return touch_all(paths, budget, [&](const char* path, size_t, Missing& missing) {
+    return look(path, part, holes, missing);
+  });
+}
+
+std::vector<Touched> touch_parts(const std::string& paths,
+                                 const std::vector<std::vector<FilePart>>& parts,
+                                 int64_t budget) {
+  return touch_all(paths, budget, [&](const char* path, size_t index, Missing& missing) {
+    return look(path, parts[index], missing);
+  });
 }
 
 }  // namespace memmap::core

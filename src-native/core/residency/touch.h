@@ -29,6 +29,8 @@ struct Touched {
   int64_t holes = 0;     // of the part, bytes in holes, which were left alone
   // Where the data after the part begins, or the file ends, if the part ends in a hole.
   int64_t next_data = 0;
+  int64_t modified_seconds = 0;
+  uint32_t modified_nanoseconds = 0;
   // Which file it is, of one that has several names; of others 0.
   uint64_t device = 0;
   uint64_t inode = 0;
@@ -40,5 +42,12 @@ struct Touched {
 // read holes, too, which makes pages of zeros.
 std::vector<Touched> touch(const std::string& paths, FilePart part, int64_t budget,
                            bool holes);
+
+// The same for parts of each file, holes too: `parts` has as many entries as there are
+// paths, each ascending. Of a file of which the kernel does not tell what is present
+// nothing is read: EOPNOTSUPP.
+std::vector<Touched> touch_parts(const std::string& paths,
+                                 const std::vector<std::vector<FilePart>>& parts,
+                                 int64_t budget);
 
 }  // namespace memmap::core
