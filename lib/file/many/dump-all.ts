@@ -6,7 +6,7 @@ import { locateFile } from '../open-file.js';
 import { validateFiles } from '../touch-call.js';
 import { type PathLike, inOrder, validateMany } from './in-order.js';
 import type { FileCounts } from './residency-of-all.js';
-import { type Surveyed, survey } from './survey-call.js';
+import { type Surveyed, eachSurveyed, survey } from './survey-call.js';
 
 /** The result of {@link dumpAll} for one file. */
 export interface DumpedFile<Path extends string | Uint8Array = string> {
@@ -91,12 +91,12 @@ export async function dumpAll<Path extends string | Uint8Array>(files: Iterable<
     signal,
     (paths) => survey(paths, WHOLE),
     (paths, results, index) => {
-      for (const [i, found] of results.entries()) {
+      eachSurveyed(results, (found, i) => {
         const one = dumpFound(paths[i] as Path, found);
         counts.files += 1;
         if (one.error !== undefined) counts.failed += 1;
         onFile?.(one, index + i);
-      }
+      });
     },
   );
   return counts;

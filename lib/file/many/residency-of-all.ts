@@ -6,7 +6,7 @@ import { statsOf } from '../file-mapping.js';
 import { mapFile } from '../map-file.js';
 import { validateFiles } from '../touch-call.js';
 import { type PathLike, inOrder, validateMany } from './in-order.js';
-import { type Surveyed, survey } from './survey-call.js';
+import { type Surveyed, eachSurveyed, survey } from './survey-call.js';
 
 /** The result of {@link residencyOfAll} for one file. */
 export interface FileResidency<Path extends string | Uint8Array = string> {
@@ -98,13 +98,13 @@ export async function residencyOfAll<Path extends string | Uint8Array>(files: It
     signal,
     (paths) => survey(paths, part),
     (paths, results, index) => {
-      for (const [i, found] of results.entries()) {
+      eachSurveyed(results, (found, i) => {
         const path = paths[i] as Path;
         const one = found.failed ? describeMapped(path, part) : describe(path, found, part);
         counts.files += 1;
         if (one.error !== undefined) counts.failed += 1;
         onFile?.(one, index + i);
-      }
+      });
     },
   );
   return counts;

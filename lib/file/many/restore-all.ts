@@ -194,9 +194,7 @@ class Thrown extends Error {
  * @throws whatever `dumps`, `onFile` or `onProgress` throws, which stops the call as `signal` does
  */
 export async function restoreAll(dumps: Iterable<CacheDump>, options: RestoreAllOptions = {}): Promise<FileCounts> {
-  if (Array.isArray(dumps)) {
-    for (const [i, cached] of dumps.entries()) validateDump(cached, `dumps[${i}]`);
-  } else if (typeof dumps !== 'object' || dumps === null || !(Symbol.iterator in dumps) || ArrayBuffer.isView(dumps)) {
+  if (typeof dumps !== 'object' || dumps === null || !(Symbol.iterator in dumps) || ArrayBuffer.isView(dumps)) {
     throw invalidType('dumps', 'an iterable of dumps', dumps);
   }
   const { rate, signal, onFile, onProgress } = validateMany(options, ['rate', 'signal', 'onFile', 'onProgress']);

@@ -25,31 +25,41 @@ export interface Surveyed extends Found {
   readonly identity: string | undefined;
 }
 
-/** Looks at the part of each file, as far as the file has it. */
-export async function survey(paths: readonly PathLike[], { offset, length }: Span): Promise<Surveyed[]> {
-  const all: Surveyed[] = [];
-  while (all.length < paths.length) {
-    const rest = all.length === 0 ? paths : paths.slice(all.length);
-    read(check(await binding.surveyAsync(listOf(rest), offset, length), 'open'), all);
+/** Looks at the part of each file, as far as the file has it. @returns what {@link eachSurveyed} reads */
+export async function survey(paths: readonly PathLike[], { offset, length }: Span): Promise<readonly Float64Array[]> {
+  const all: Float64Array[] = [];
+  for (let done = 0; done < paths.length; ) {
+    const rest = done === 0 ? paths : paths.slice(done);
+    const numbers = check(await binding.surveyAsync(listOf(rest), offset, length), 'open');
+    for (let at = 0; at < numbers.length; at = endOf(numbers, at)) done += 1;
+    all.push(numbers);
   }
   return all;
 }
 
-function read(numbers: Float64Array, all: Surveyed[]): void {
-  for (let at = 0; at < numbers.length; ) {
-    const start = at + FIELDS;
-    const end = start + (numbers[at + RUNS] ?? 0) * RUN_FIELDS;
-    all.push({
-      failed: numbers[at + ERRNO] !== 0,
-      size: numbers[at + SIZE] ?? 0,
-      modified: milliseconds(numbers[at + SECONDS] ?? 0, numbers[at + NANOSECONDS] ?? 0),
-      identity: identityOf(numbers[at + DEVICE] ?? 0, numbers[at + INODE_HIGH] ?? 0, numbers[at + INODE_LOW] ?? 0),
-      numbers,
-      start,
-      end,
-      known: numbers[at + KNOWN] ?? 0,
-      faked: numbers[at + FAKED] !== 0,
-    });
-    at = end;
+/** Where the results of the file end that begin at `at`. */
+function endOf(numbers: Float64Array, at: number): number {
+  return at + FIELDS + (numbers[at + RUNS] ?? 0) * RUN_FIELDS;
+}
+
+/** Calls `tell` for each file. One by one: objects that live long cost more than everything else here. */
+export function eachSurveyed(results: readonly Float64Array[], tell: (found: Surveyed, i: number) => void): void {
+  let i = 0;
+  for (const numbers of results) {
+    for (let at = 0; at < numbers.length; at = endOf(numbers, at)) tell(surveyedAt(numbers, at), i++);
   }
+}
+
+function surveyedAt(numbers: Float64Array, at: number): Surveyed {
+  return {
+    failed: numbers[at + ERRNO] !== 0,
+    size: numbers[at + SIZE] ?? 0,
+    modified: milliseconds(numbers[at + SECONDS] ?? 0, numbers[at + NANOSECONDS] ?? 0),
+    identity: identityOf(numbers[at + DEVICE] ?? 0, numbers[at + INODE_HIGH] ?? 0, numbers[at + INODE_LOW] ?? 0),
+    numbers,
+    start: at + FIELDS,
+    end: endOf(numbers, at),
+    known: numbers[at + KNOWN] ?? 0,
+    faked: numbers[at + FAKED] !== 0,
+  };
 }
