@@ -145,7 +145,17 @@ describe('the addon', () => {
     const paths = Buffer.from(`${file('touched', Buffer.alloc(8192))}\0`);
     for (const [offset, length] of [[-1, 1], [-(2 ** 53), 2 ** 53 - 1], [0, -1]]) {
       assert.equal(binding.touchAsync(paths, offset, length, 0, false), -EINVAL, `${offset}, ${length}`);
+      assert.equal(binding.surveyAsync(paths, offset, length), -EINVAL, `${offset}, ${length}`);
     }
+  });
+
+  it('reads no parts but those of each path', () => {
+    const paths = Buffer.from(`${file('parts', Buffer.alloc(8192))}\0`);
+    for (const parts of [[], [1], [1, 0], [0, 0], [0, 0, 1], [2, 0, 1], [-1], [NaN], [0.5, 0, 1], [2 ** 60], [1, -1, 1], [1, 0, -1], [1, NaN, 1], [1, 0, 2 ** 53]]) {
+      assert.equal(binding.touchPartsAsync(paths, Float64Array.from(parts), 1), -EINVAL, `${parts}`);
+    }
+    for (const other of [[], new Uint8Array(24), null]) assert.equal(binding.touchPartsAsync(paths, other, 1), -EINVAL);
+    assert.equal(binding.touchPartsAsync(Buffer.from('a\0b'), Float64Array.of(0), 1), -EINVAL);
   });
 
   it('is called before what must come first', () => runs('unannounced'));

@@ -17,8 +17,8 @@ describe('The package', () => {
   it('exports functions, classes and errors by these names, and nothing else', () => {
     assert.deepEqual(Object.keys(memmap).toSorted(), [
       'AnonymousMapping', 'FaultError', 'FileMapping', 'Mapping', 'Reservation', 'StateError', 'SystemError', 'UnsupportedError',
-      'configure', 'dump', 'features', 'guard', 'hugePagePools', 'mapAnonymous', 'mapFile', 'maps', 'memoryPolicy',
-      'numaNodes', 'reserve', 'residencyOf', 'restore', 'setMemoryPolicy', 'touch',
+      'configure', 'dump', 'dumpAll', 'features', 'guard', 'hugePagePools', 'mapAnonymous', 'mapFile', 'maps', 'memoryPolicy',
+      'numaNodes', 'reserve', 'residencyOf', 'residencyOfAll', 'restore', 'restoreAll', 'setMemoryPolicy', 'touch',
     ]);
     assert.deepEqual(Object.keys(shm).toSorted(), [
       'Barrier', 'Channel', 'ChannelServer', 'Connection', 'Consumer', 'DuplexChannel', 'Event', 'FaultError', 'Listener', 'Mutex', 'PeerError',

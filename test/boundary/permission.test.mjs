@@ -70,7 +70,7 @@ describe('node --permission', function () {
   it('reading needs fs.read, for each form of a path', () => {
     const [secret, open] = [file('secret'), allowed('open')];
     const told = run(outcomes(`
-      const { mapFile, residencyOf, touch, dump, restore, reserve } = await at('index');
+      const { mapFile, residencyOf, residencyOfAll, touch, dump, dumpAll, restore, restoreAll, reserve } = await at('index');
       const bytes = (path) => Buffer.concat([Buffer.from(path), Buffer.of(255)]);
       const forms = (path) => ({ string: path, buffer: Buffer.from(path), bytes: new Uint8Array(Buffer.from(path)), notUtf8: bytes(path) });
       for (const [where, path] of [['secret', ${JSON.stringify(secret)}], ['open', ${JSON.stringify(open)}]]) {
@@ -80,10 +80,13 @@ describe('node --permission', function () {
           await named(where + ' touch ' + form, () => touch([one]));
           await named(where + ' touch generated ' + form, () => touch(new Set([one])));
           await named(where + ' dump ' + form, () => { dump(one); });
+          await named(where + ' residencyOfAll ' + form, () => residencyOfAll([one]));
+          await named(where + ' dumpAll ' + form, () => dumpAll(new Set([one])));
         }
         await named(where + ' mapFile url', () => mapFile(new URL('file://' + path)));
         await named(where + ' mapFile notUtf8 url', () => mapFile(new URL('file://' + path + '%FF')));
         await named(where + ' restore', () => restore({ path, size: 4, modified: 1, runs: [] }));
+        await named(where + ' restoreAll', () => restoreAll([{ path, size: 4, modified: 1, runs: [] }]));
       }
       for (const dots of ['../secret', './../allowed/../secret']) {
         const path = ${JSON.stringify(file('allowed'))} + '/' + dots;
@@ -105,7 +108,7 @@ describe('node --permission', function () {
         assert.equal(outcome, 'done', name);
       }
     }
-    assert.equal(Object.keys(told).length, 55);
+    assert.equal(Object.keys(told).length, 73);
   });
 
   it('writing needs fs.write', () => {

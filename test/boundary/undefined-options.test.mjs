@@ -1,6 +1,6 @@
 // An option that is undefined is as if it were absent: lib/internal/validate.ts, lib/internal/resolved.ts.
 import assert from 'node:assert/strict';
-import { dump, mapAnonymous, mapFile, maps, reserve, restore, touch } from 'memmap';
+import { dump, dumpAll, mapAnonymous, mapFile, maps, reserve, residencyOfAll, restore, restoreAll, touch } from 'memmap';
 import { Channel, Mutex, SharedMemory } from 'memmap/shm';
 import { Store } from 'memmap/store';
 import { endKept, keep } from '../support/shm/keep.mjs';
@@ -32,6 +32,9 @@ describe('options that are undefined', () => {
     assert.equal(space.place(0, { file: path, ...fileOptions }).length, 8192);
     await touch([path], none('offset', 'length', 'rate', 'signal', 'onFile', 'onProgress'));
     await restore(dump(path), none('rate', 'signal', 'onProgress'));
+    await residencyOfAll([path], none('offset', 'length', 'signal', 'onFile'));
+    await dumpAll([path], none('signal', 'onFile'));
+    await restoreAll([dump(path)], none('rate', 'signal', 'onFile', 'onProgress'));
     const shared = keep(SharedMemory.create({ length: 4096, ...none('name', 'hugePages', 'secret') }));
     const lock = new Mutex(keep(shared.map(none('access', 'buffer'))), 0);
     lock.lock(none('timeout'));

@@ -83,7 +83,7 @@ function argumentsOf({ right, wrong }) {
 const anything = (scene) => Array.from({ length: scene.next(4) }, () => scene.one(scene.next(2) === 0 ? ANYTHING : WRONG));
 
 /** Called rarely: they take long, or ask the whole system. */
-const SLOW = /^(memmap\.(features|numaNodes|hugePagePools|maps|touch|dump|restore)|sys\.(mlockall|migrate_pages|move_pages)|shm\.(listen|connect)|Channel\.(serve|connect)|SharedMemory\.list|Store\.open)$|Mapping#(migrate|collapse|persist)$/;
+const SLOW = /^(memmap\.(features|numaNodes|hugePagePools|maps|touch|dump|dumpAll|residencyOfAll|restore|restoreAll)|sys\.(mlockall|migrate_pages|move_pages)|shm\.(listen|connect)|Channel\.(serve|connect)|SharedMemory\.list|Store\.open)$|Mapping#(migrate|collapse|persist)$/;
 /** Those take what takes turns of the event loop from the scene. */
 const NEEDS = { 'shm.sendFds': ['connection'], 'shm.receiveFds': ['connection'], 'shm.connect': ['connection'], 'Channel.connect': ['connection'] };
 

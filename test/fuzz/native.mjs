@@ -27,6 +27,7 @@ const SIGNATURES = {
   nodesOf: `${RANGE} unit status`, migrate: `${RANGE} unit node counts`,
   ftruncate: 'fd fileLength', syncFile: 'fd boolean', syncFileRange: 'fd offset length', fallocate: 'fd flags offset fileLength', posixFadvise: 'fd offset length advice',
   cachestat: 'fd offset length flags counts', memfdCreate: 'name flags', pidfdOpen: 'pid flags', touchAsync: 'paths offset fileLength fileLength boolean',
+  touchPartsAsync: 'paths facts fileLength', surveyAsync: 'paths offset fileLength',
   probe: 'feature', shmOpen: 'name openFlags mode', shmUnlink: 'name', memfdSecret: 'flags', addSeals: 'fd flags', getSeals: 'fd',
   createSharedMemory: 'nameOrNull flags boolean fileLength facts', examineSharedMemory: 'fd facts', openSharedMemory: 'name openFlags',
   openFd: 'path openFlags', dupFd: 'fd', closeFd: 'ownFd', giveFd: 'ownFd',

@@ -46,7 +46,7 @@ class Paths<Path extends PathLike> {
   constructor(files: Iterable<Path>) {
     this.#files = files[Symbol.iterator]();
     // Split even a few files between all threads.
-    this.#batch = Array.isArray(files) ? Math.min(BATCH, Math.ceil(files.length / THREADS)) : BATCH;
+    this.#batch = Array.isArray(files) ? Math.max(1, Math.min(BATCH, Math.ceil(files.length / THREADS))) : BATCH;
   }
 
   take(): Path[] {
@@ -90,7 +90,11 @@ export async function inOrder<Path extends PathLike, Result>(
       while (started.length < AT_ONCE && !paths.atEnd) {
         const index = paths.taken;
         const batch = paths.take();
-        if (batch.length > 0) started.push({ paths: batch, index, result: work(batch) });
+        if (batch.length === 0) continue;
+        const result = work(batch);
+        // It is waited for later: until then a failure is nobody's.
+        result.catch(() => undefined);
+        started.push({ paths: batch, index, result });
       }
       const first = started[0];
       if (first === undefined) return;

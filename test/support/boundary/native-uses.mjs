@@ -26,7 +26,7 @@ export const GIVES = ['memfdCreate', 'pidfdOpen', 'openFd', 'shmOpen', 'memfdSec
 /** Those that make objects, or promises, in native code: where a thread that is ended is in most danger. */
 export const MAKES = [
   'residency', 'residencyOf', 'getMempolicy', 'takeReady', 'census', 'arrayBuffer', 'sharedBuffer', 'faultCounter', 'mapAt', 'behind',
-  'touchAsync', 'msyncAsync', 'madviseAsync', 'onFault', 'onReady', 'onWake', 'waitAsync', 'watch', 'writeBackInstruction', 'addressOf',
+  'touchAsync', 'touchPartsAsync', 'surveyAsync', 'msyncAsync', 'madviseAsync', 'onFault', 'onReady', 'onWake', 'waitAsync', 'watch', 'writeBackInstruction', 'addressOf',
 ];
 
 export function uses(binding, { path, key, map, mapFile, memory, file, fd, server, client, view, words }) {
@@ -130,6 +130,8 @@ export function uses(binding, { path, key, map, mapFile, memory, file, fd, serve
     cachestat: () => binding.cachestat(fd, 0, LENGTH, 0, numbers),
     memfdCreate: () => given(binding.memfdCreate('given', MFD.CLOEXEC)),
     pidfdOpen: () => given(binding.pidfdOpen(process.pid, 0)),
+    surveyAsync: () => binding.surveyAsync(Buffer.from(`${path}\0`), 0, LENGTH),
+    touchPartsAsync: () => binding.touchPartsAsync(Buffer.from(`${path}\0`), Float64Array.of(1, 0, LENGTH), LENGTH),
     touchAsync: () => binding.touchAsync(Buffer.from(`${path}\0`), 0, LENGTH, LENGTH, false),
 
     createSharedMemory: () => held(binding.createSharedMemory(null, MFD.CLOEXEC, false, LENGTH, numbers)),

@@ -150,6 +150,10 @@ const FILES = [
 ];
 
 const [NOT_TEXT, NOT_NUMBERS, NOT_LISTS] = [[1], ['1'], ['x', {}]].map((values) => zoo.each(zoo.TYPE, [null, true, 1n, ...values]));
+const MANY = [
+  ...zoo.each(zoo.TYPE, [undefined, null, 1, 'x', {}, Symbol('zoo'), new Uint8Array(1), [1], [null], ['x', undefined]]),
+  ...zoo.each(zoo.VALUE, [[''], ['a\0b']]), [{ get [Symbol.iterator]() { throw zoo.BOOM; } }, 'BOOM'],
+];
 const DUMP = { path: '/no/such/file', size: 4, modified: 1, runs: [] };
 const FACADE = {
   ...FACADE_NUMA,
@@ -185,11 +189,18 @@ const FACADE = {
     options({ rate: integer(1), signal: zoo.callback, onProgress: zoo.callback }),
   ]],
   touch: [({ path }) => [[path], {}], [
-    [
-      ...zoo.each(zoo.TYPE, [undefined, null, 1, 'x', {}, Symbol('zoo'), new Uint8Array(1), [1], [null], ['x', undefined]]),
-      ...zoo.each(zoo.VALUE, [[''], ['a\0b']]), [{ get [Symbol.iterator]() { throw zoo.BOOM; } }, 'BOOM'],
-    ],
+    MANY,
     options({ offset: bytes, length: bytes, rate: integer(1), signal: zoo.callback, onFile: zoo.callback, onProgress: zoo.callback }),
+  ]],
+  residencyOfAll: [({ path }) => [[path], {}], [MANY, options({ offset: bytes, length: bytes, signal: zoo.callback, onFile: zoo.callback })]],
+  dumpAll: [({ path }) => [[path], {}], [MANY, options({ signal: zoo.callback, onFile: zoo.callback })]],
+  restoreAll: [({ path }) => [[memmap.dump(path)], {}], [
+    [
+      ...zoo.each(zoo.TYPE, [undefined, null, 1, 'x', {}, Symbol('zoo'), new Uint8Array(1), [1], [null], [{}], [{ ...DUMP, runs: [null] }]]),
+      ...zoo.each(zoo.RANGE, [[{ ...DUMP, size: -1 }], [{ ...DUMP, runs: [{ offset: 5, length: 1 }] }]]),
+      [{ get [Symbol.iterator]() { throw zoo.BOOM; } }, 'BOOM'],
+    ],
+    options({ rate: integer(1), signal: zoo.callback, onFile: zoo.callback, onProgress: zoo.callback }),
   ]],
   guard: [() => [() => 1], [zoo.each(zoo.TYPE, [undefined, null, 1, 'f', {}, Symbol('zoo')])]],
 };
