@@ -97,7 +97,7 @@ const FIELDS = Object.keys(binding.FACTS.run).length;
 const { length: LENGTH, state: STATE, node: NODE } = binding.FACTS.run;
 
 /** What a native call found of a range. */
-export interface Found {
+export interface FoundRuns {
   /** Has FACTS.run of each run, from `start` up to, but without, `end`. */
   readonly numbers: Float64Array;
   readonly start: number;
@@ -109,13 +109,13 @@ export interface Found {
 }
 
 /** The result of residency(): known bits, whether residency is claimed, then the runs. */
-function foundIn(numbers: Float64Array): Found {
+function foundIn(numbers: Float64Array): FoundRuns {
   const { known, faked } = binding.FACTS.residency;
   return { numbers, start: RUNS, end: numbers.length, known: numbers[known] ?? 0, faked: numbers[faked] !== 0 };
 }
 
 /** Whether residency is only claimed. Without the file that cannot be tested; but if a page is missing, the kernel has looked. */
-function isClaimed({ numbers, start, end, faked }: Found, lost: boolean): boolean {
+function isClaimed({ numbers, start, end, faked }: FoundRuns, lost: boolean): boolean {
   if (faked || !lost) return faked;
   for (let at = start; at < end; at += FIELDS) if (((numbers[at + STATE] ?? 0) & BIT.resident) === 0) return false;
   return true;
@@ -126,14 +126,14 @@ function tell(known: number, state: number, bit: number): boolean | undefined {
 }
 
 /** How many pages have the bit; undefined if the kernel does not report it. */
-function count({ numbers, start, end, known }: Found, bit: number): number | undefined {
+function count({ numbers, start, end, known }: FoundRuns, bit: number): number | undefined {
   if ((known & bit) === 0) return undefined;
   let bytes = 0;
   for (let at = start; at < end; at += FIELDS) if (((numbers[at + STATE] ?? 0) & bit) !== 0) bytes += numbers[at + LENGTH] ?? 0;
   return bytes / binding.pageSize;
 }
 
-function hasHugePages({ numbers, start, end }: Found): boolean {
+function hasHugePages({ numbers, start, end }: FoundRuns): boolean {
   for (let at = start; at < end; at += FIELDS) if (((numbers[at + STATE] ?? 0) & BIT.huge) !== 0) return true;
   return false;
 }
@@ -150,7 +150,7 @@ interface Question {
   readonly lost?: boolean;
 }
 
-function describe(found: Found, { range, from, hugeSize, lost = false }: Question, only: number | undefined): Residency {
+function describe(found: FoundRuns, { range, from, hugeSize, lost = false }: Question, only: number | undefined): Residency {
   const { pageSize } = binding;
   const { numbers, known } = found;
   const claimed = isClaimed(found, lost);
@@ -226,7 +226,7 @@ export function unmappedResidency(file: NativeFile, offset: number, length: numb
 }
 
 /** What a survey found of a part of a file. */
-export function surveyedResidency(found: Found, range: Span): Residency {
+export function surveyedResidency(found: FoundRuns, range: Span): Residency {
   if (range.length === 0) return describe(foundIn(NOTHING), { range, from: range.offset }, undefined);
   return describe(found, { range, from: range.offset - (range.offset % binding.pageSize) }, onlyNode());
 }

@@ -77,12 +77,12 @@ async function presence(terminal: Terminal, paths: string[], options: PresenceOp
   return report.failures > 0 ? EXIT.failed : EXIT.done;
 }
 
-/** Calls `tell` for each file, or each mapping of a process, in order. */
-async function find(paths: readonly string[], options: PresenceOptions, report: Report, tell: (one: Presence) => void, signal?: AbortSignal): Promise<void> {
+/** Calls `show` for each file, or each mapping of a process, in order. */
+async function find(paths: readonly string[], options: PresenceOptions, report: Report, show: (one: Presence) => void, signal?: AbortSignal): Promise<void> {
   const { pid, range, hardLinks = false } = options;
   const fail = (path: string, error: unknown): void => report.failure(path, messageOf(error));
   if (pid !== undefined) {
-    for (const one of mappingsOf(pid, paths, options.all === true, fail)) tell(one);
+    for (const one of mappingsOf(pid, paths, options.all === true, fail)) show(one);
     return;
   }
   const targets = new Targets(paths, options, fail, deviceSize);
@@ -98,7 +98,7 @@ async function find(paths: readonly string[], options: PresenceOptions, report: 
       }
       if (links.again(found.identity)) return;
       const one = presenceOf(path, found as Known, range);
-      if (one !== undefined) tell(one);
+      if (one !== undefined) show(one);
     },
   });
 }

@@ -13,7 +13,7 @@ const AT_ONCE = THREADS + 1;
 export type PathLike = string | Uint8Array;
 
 /** A batch, and where it is in the list. */
-interface Batch<Path extends PathLike, Result> {
+interface PathBatch<Path extends PathLike, Result> {
   readonly paths: readonly Path[];
   /** The index of the first path. */
   readonly index: number;
@@ -83,7 +83,7 @@ export async function inOrder<Path extends PathLike, Result>(
   deliver: (paths: readonly Path[], result: Result, index: number) => void,
 ): Promise<void> {
   const paths = new Paths(files);
-  const started: Batch<Path, Result>[] = [];
+  const started: PathBatch<Path, Result>[] = [];
   try {
     for (;;) {
       signal?.throwIfAborted();

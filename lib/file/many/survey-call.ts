@@ -2,7 +2,7 @@
 import { binding } from '../../internal/binding.js';
 import type { Span } from '../../internal/range.js';
 import { check } from '../../internal/syscall.js';
-import type { Found } from '../../mem/residency.js';
+import type { FoundRuns } from '../../mem/residency.js';
 import { identityOf, listOf, milliseconds } from '../touch-call.js';
 import type { PathLike } from './in-order.js';
 
@@ -14,7 +14,7 @@ const FIELDS = Object.keys(binding.FACTS.surveyed).length;
 const RUN_FIELDS = Object.keys(binding.FACTS.run).length;
 
 /** What a survey found of a file. */
-export interface Surveyed extends Found {
+export interface Surveyed extends FoundRuns {
   /** Whether only a mapping can answer, or give the right error. The rest means nothing then. */
   readonly failed: boolean;
   /** Bytes in the file. */

@@ -72,6 +72,15 @@ class Surveyor {
     struct stat named = {};
     if (Errno error = sys::stat(path, &named); error.failed()) return error;
     if (!S_ISREG(named.st_mode)) return {EINVAL};
+    if (named.st_size == 0) {  // it has no pages, whoever may read it
+      found.modified_seconds = named.st_mtim.tv_sec;
+      found.modified_nanoseconds = static_cast<uint32_t>(named.st_mtim.tv_nsec);
+      if (named.st_nlink > 1) {
+        found.device = named.st_dev;
+        found.inode = named.st_ino;
+      }
+      return {};
+    }
     Result<UniqueFd> fd = sys::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
     if (!fd) return fd.error();
     struct statx facts = {};

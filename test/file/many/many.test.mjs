@@ -1,6 +1,5 @@
 // residencyOfAll(), dumpAll() and restoreAll() are residencyOf(), dump() and restore() of many files, in order:
-// lib/file/many/residency-of-all.ts, dump-all.ts, restore-all.ts, in-order.ts, survey-call.ts, lib/file/touch-call.ts,
-// src-native/core/residency/survey.cc, touch.cc.
+// lib/file/many/, lib/file/touch-call.ts, src-native/core/residency/survey.cc, touch.cc.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, chmodSync, linkSync, mkdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
@@ -230,15 +229,20 @@ describe('many files', function () {
       const path = file('others', Buffer.alloc(PAGE_SIZE));
       chmodSync(path, 0o644);
       chmodSync(file('.'), 0o755);
+      const empty = file('others-empty', '');
+      chmodSync(empty, 0);
       const script = `
         process.setgid(65534); process.setuid(65534);
         const { dump, dumpAll, residencyOfAll } = await import('memmap');
         let message;
         try { dump(${JSON.stringify(path)}); } catch (error) { message = error.message; }
         await dumpAll([${JSON.stringify(path)}], { onFile: ({ error }) => console.log(error.code, error.message === message) });
-        await residencyOfAll([${JSON.stringify(path)}], { onFile: ({ residency }) => console.log(residency.trust) });`;
+        await residencyOfAll([${JSON.stringify(path)}], { onFile: ({ residency }) => console.log(residency.trust) });
+        // There is nothing to read.
+        await residencyOfAll([${JSON.stringify(empty)}], { onFile: ({ size, residency }) => console.log(size, residency.trust) });
+        await dumpAll([${JSON.stringify(empty)}], { onFile: ({ error }) => console.log(error.code) });`;
       const told = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
-      assert.equal(told, 'ERR_MEMMAP_UNSUPPORTED true\nclaimed\n');
+      assert.equal(told, 'ERR_MEMMAP_UNSUPPORTED true\nclaimed\n0 exact\nEACCES\n');
     });
 
     it('bring back just the pages that were in memory, of small files and large', async function () {
