@@ -92,9 +92,18 @@ struct TouchedFact {
     kModifiedNanoseconds,
     kAll
   };
-  static constexpr Names<kAll> kNames = {
-      "errno",     "step",     "size",  "present",  "read",            "device",
-      "inodeHigh", "inodeLow", "holes", "nextData", "modifiedSeconds", "modifiedNanoseconds"};
+  static constexpr Names<kAll> kNames = {"errno",
+                                         "step",
+                                         "size",
+                                         "present",
+                                         "read",
+                                         "device",
+                                         "inodeHigh",
+                                         "inodeLow",
+                                         "holes",
+                                         "nextData",
+                                         "modifiedSeconds",
+                                         "modifiedNanoseconds"};
 };
 // Before the runs of a residency, and of each run.
 struct ResidencyFact {
@@ -121,8 +130,9 @@ struct SurveyedFact {
     kAll
   };
   static constexpr Names<kAll> kNames = {
-      "errno",     "size",     "modifiedSeconds", "modifiedNanoseconds", "device",
-      "inodeHigh", "inodeLow", "known",           "faked",               "runs"};
+      "errno",  "size",      "modifiedSeconds", "modifiedNanoseconds",
+      "device", "inodeHigh", "inodeLow",        "known",
+      "faked",  "runs"};
 };
 struct CensusFact {
   enum : size_t { kLive, kRetired, kRetiredBytes, kAll };

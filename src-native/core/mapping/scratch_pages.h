@@ -19,8 +19,9 @@ class ScratchPages {
   ScratchPages& operator=(const ScratchPages&) = delete;
   ~ScratchPages();
 
-  // Maps a part of a file at `at`, over what was mapped there before: one system call where
-  // munmap(2) and mmap(2) are two. `at` begins a page, and the pages from there are enough.
+  // Maps a part of a file at `at`, over what was mapped there before: one system call
+  // where munmap(2) and mmap(2) are two. `at` begins a page, and the pages from there are
+  // enough.
   sys::Errno show(size_t at, size_t length, int prot, int flags, int fd, int64_t offset);
 
   sys::Errno error() const { return error_; }

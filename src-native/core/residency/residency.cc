@@ -67,8 +67,7 @@ class Survey {
   static constexpr int kUnknownNode = -1;
 
   static PageCache cache_of(const FileBehind& file) {
-    return file.traits == nullptr ? PageCache(file.fd)
-                                  : PageCache(file.fd, *file.traits);
+    return file.traits == nullptr ? PageCache(file.fd) : PageCache(file.fd, *file.traits);
   }
 
   // mincore(2) knows pages that are being read in for such, the page cache does not. But

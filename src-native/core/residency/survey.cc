@@ -25,8 +25,8 @@ using sys::UniqueFd;
 
 constexpr int64_t kMostBytes = int64_t{1} << 30;
 
-// Without access the kernel brings nothing in, even where a process has locked all that it
-// will map.
+// Without access the kernel brings nothing in, even where a process has locked all that
+// it will map.
 constexpr int kFlags = MAP_PRIVATE | MAP_NORESERVE;
 
 // Small files are mapped side by side, so that mincore(2) is asked about many at once.
@@ -81,7 +81,8 @@ class Surveyor {
       }
       return {};
     }
-    Result<UniqueFd> fd = sys::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+    Result<UniqueFd> fd =
+        sys::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
     if (!fd) return fd.error();
     struct statx facts = {};
     if (Errno error = sys::statx(fd->get(), STATX_BASIC_STATS, &facts); error.failed()) {

@@ -26,10 +26,10 @@ struct Surveyed {
   Residency residency;
 };
 
-// Looks at `part` of each file, as far as the file has it. `paths`: each with a NUL behind
-// it. Once as many pages as in 1 GiB were looked at, no further file is begun, so the
-// result may be shorter than the list; it has one file at least. Nothing is read in, and
-// nothing but regular files is opened: to open a device or a fifo can do something.
+// Looks at `part` of each file, as far as the file has it. `paths`: each with a NUL
+// behind it. Once as many pages as in 1 GiB were looked at, no further file is begun, so
+// the result may be shorter than the list; it has one file at least. Nothing is read in,
+// and nothing but regular files is opened: to open a device or a fifo can do something.
 std::vector<Surveyed> survey(const std::string& paths, FilePart part);
 
 }  // namespace memmap::core

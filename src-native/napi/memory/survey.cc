@@ -1,5 +1,5 @@
-// What of many files is in memory, on libuv's pool: each job does a bounded piece of work.
-// It has copies of all it needs, and holds nothing of JavaScript's.
+// What of many files is in memory, on libuv's pool: each job does a bounded piece of
+// work. It has copies of all it needs, and holds nothing of JavaScript's.
 #include "core/residency/survey.h"
 
 #include <cerrno>
