@@ -36,6 +36,7 @@ const ROOMS = {
   'lib/file/reading': ['lib/mem'],
   'lib/file': ['lib/file/reading'],
   'lib/file/many': ['lib/file'],
+  'lib/http': ['lib/file'],
   'lib/shm/memory': ['lib/mem'],
   'lib/shm/wait': ['lib/internal'],
   'lib/shm/socket': ['lib/internal/descriptors', 'lib/shm/wait'],

@@ -16,7 +16,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const { dependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
 /** Files of lib that package.json, a worker or the executable leads to. */
-const ENTRIES = ['index', 'errors', 'shm/index', 'store/index', 'sys/index', 'cli/main', 'cli/bench/peer'];
+const ENTRIES = ['index', 'errors', 'http/index', 'shm/index', 'store/index', 'sys/index', 'cli/main', 'cli/bench/peer'];
 
 /** Code of the browser, with a tsconfig.json of its own. */
 const BROWSER = 'lib/cli/picture/html/browser';

@@ -117,10 +117,15 @@ export function stream(memory: MappedMemory, options: ByteStreamOptions = {}): R
   return streamOf(memory, span, highWaterMark);
 }
 
-function streamOf(memory: MappedMemory, span: Span, chunk: number): ReadableStream<Uint8Array<ArrayBuffer>> {
+/** The caller releases it. @throws {FaultError} if a byte of the span must not be read */
+export function leaseOf(memory: MappedMemory, span: Span): Lease {
   refuseUnreadable(memory, span);
   memory.renew();
-  const lease = memory.backing.lease?.(memory.pages) ?? new PagesLease(memory);
+  return memory.backing.lease?.(memory.pages) ?? new PagesLease(memory);
+}
+
+function streamOf(memory: MappedMemory, span: Span, chunk: number): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const lease = leaseOf(memory, span);
   const made = new ReadableStream(new ByteSource(lease, span, chunk), { highWaterMark: chunk });
   releaseWith(made, lease);
   return made as ReadableStream<Uint8Array<ArrayBuffer>>;

@@ -11,10 +11,10 @@ export interface Lease {
 }
 
 /** Releases the leases of streams that were collected before they ended. */
-const forgotten = new FinalizationRegistry<Lease>((lease) => lease.release());
+const forgotten = new FinalizationRegistry<Pick<Lease, 'release'>>((lease) => lease.release());
 
 /** A lease that ends with `owner` at the latest. */
-export function releaseWith(owner: object, lease: Lease): void {
+export function releaseWith(owner: object, lease: Pick<Lease, 'release'>): void {
   forgotten.register(owner, lease);
 }
 
