@@ -1,5 +1,6 @@
 // Departure: whether the client has gone away, or the response has ended.
-import type { Reply } from './reply.js';
+import type { Http2ServerResponse } from 'node:http2';
+import { type Reply, isHttp2 } from './reply.js';
 
 /** Who waits for the end of a connection. A response that waits for earlier ones of its connection is not told. */
 const waiting = new WeakMap<object, Set<() => void>>();
@@ -24,6 +25,7 @@ function waitersOf(connection: SocketLike): Set<() => void> {
 
 export class Departure {
   readonly #reply: Reply;
+  readonly #stream: Http2ServerResponse['stream'] | undefined;
   readonly #waiters: Set<() => void> | undefined;
   #waiter: (() => void) | undefined;
   hasEnded = false;
@@ -33,6 +35,9 @@ export class Departure {
     this.#reply = reply;
     reply.on('close', this.#end);
     reply.on('finish', this.#end);
+    // Its stream may wait with 'close' for bytes that nobody reads any more.
+    this.#stream = isHttp2(reply) ? reply.stream : undefined;
+    this.#stream?.on('aborted', this.#end);
     this.#waiters = connection && waitersOf(connection);
     this.#waiters?.add(this.#end);
     if (reply.destroyed || connection?.destroyed === true) this.hasEnded = true;
@@ -59,5 +64,7 @@ export class Departure {
     this.#reply.off('close', this.#end);
     this.#reply.off('finish', this.#end);
     this.#waiters?.delete(this.#end);
+    this.#stream?.off('aborted', this.#end);
+    if (this.#stream?.aborted === true) this.#stream.destroy();
   }
 }

@@ -35,7 +35,7 @@ function openToRead(path: PathName): number {
 function statsOfRegular(fd: number, path: PathName): BigIntStats {
   const stats = fstatSync(fd, { bigint: true });
   if (stats.isFile()) return stats;
-  mapFile(path).close();
+  if (!stats.isCharacterDevice()) mapFile(path).close();
   throw systemError(-system.errno.ENODEV, 'mmap', { path, remedy: () => 'Only regular files can be served' });
 }
 
@@ -68,8 +68,9 @@ export class SharedFile implements Content {
     this.size = length;
     this.version = version;
     this.etag = part === undefined ? version.etag : `${version.etag.slice(0, -1)}-${offset.toString(36)}-${length.toString(36)}"`;
-    // An empty file too: others that report no length, in /proc for example, are refused.
-    this.#mapping = mapFile(fd, part === undefined && length === 0 ? {} : { offset, length });
+    // Files in /proc, for example, report no length and cannot be mapped: the error is to name the path.
+    if (version.size === 0) mapFile(path).close();
+    this.#mapping = mapFile(fd, { offset, length });
   }
 
   /** @param reopen - opens the file again if no path leads to it */
@@ -81,7 +82,8 @@ export class SharedFile implements Content {
       } catch (error) {
         closeSync(fd);
         // It has shrunk since its length was read.
-        if (!(error instanceof RangeError) || part !== undefined || tries === MOST_TRIES) throw error;
+        const again = error instanceof RangeError && part === undefined;
+        if (!again || tries === MOST_TRIES) throw error;
       }
     }
   }
