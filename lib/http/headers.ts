@@ -1,11 +1,10 @@
 // The headers that the caller gives.
 import { extname } from 'node:path';
-import { contentType } from 'mime-types';
 import { shownPath } from '../internal/path.js';
 import { invalidType, invalidValue } from '../internal/validate.js';
 
 /** An object, entries, or a Headers. */
-export type HeadersLike = Readonly<Record<string, string | number | readonly string[]>> | Iterable<readonly [string, string]>;
+export type HeadersLike = Readonly<Record<string, string | number | readonly string[]>> | Iterable<readonly [string, string]> | Headers;
 
 /** What to send besides the file. */
 export interface HttpOptions {
@@ -49,13 +48,24 @@ function validValue(name: string, value: unknown): string | readonly string[] {
 }
 
 const known = new Map<string, string>();
+let lookUp: ((extension: string) => string | false) | undefined;
+
+export function hasTypes(): boolean {
+  return lookUp !== undefined;
+}
+
+/** To be called before {@link contentTypeOf}: an import of this package does not load the table of types. */
+export async function loadTypes(): Promise<void> {
+  const { default: { contentType } } = await import('mime-types');
+  lookUp = contentType;
+}
 
 /** By the extension of the name. */
 export function contentTypeOf(path: string | Uint8Array): string {
   const extension = extname(shownPath(path));
   let type = known.get(extension);
   if (type === undefined) {
-    type = (extension !== '' && contentType(extension)) || 'application/octet-stream';
+    type = (extension !== '' && lookUp?.(extension)) || 'application/octet-stream';
     // Names come from requests.
     if (known.size < 1000) known.set(extension, type);
   }

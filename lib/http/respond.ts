@@ -4,7 +4,7 @@ import { invalidType, validateOptions } from '../internal/validate.js';
 import { type AnswerHeaders, NOT_ALLOWED, type Segment, answer, isAllowed } from './answer.js';
 import type { Content } from './content.js';
 import { type Servable, openContent, servable } from './files.js';
-import { type HttpOptions, givenHeaders } from './headers.js';
+import { type HttpOptions, givenHeaders, hasTypes, loadTypes } from './headers.js';
 import { COPY, piecesOf } from './pieces.js';
 import { SMALL, copyBody } from './small-body.js';
 import { releaseWith } from '../mem/lease/file-lease.js';
@@ -104,6 +104,7 @@ export async function respond(request: RequestLike, file: Servable, options: Htt
   const content = openContent(name);
   const hold = new ContentHold(content);
   try {
+    if (!hasTypes()) await loadTypes();
     const reply = answer({ method, header: (key) => headers.get(key) ?? undefined, given }, content);
     const init = { status: reply.status, headers: headersOf(reply.headers) };
     if (reply.length <= SMALL) {

@@ -5,7 +5,7 @@ import { sendBody } from './body.js';
 import type { Content } from './content.js';
 import { Departure } from './departure.js';
 import { type Servable, openContent, servable } from './files.js';
-import { type GivenHeaders, OURS_ALONE, type HttpOptions, givenHeaders } from './headers.js';
+import { type GivenHeaders, OURS_ALONE, type HttpOptions, givenHeaders, hasTypes, loadTypes } from './headers.js';
 import { type Ask, type Reply, breakOff, isHttp2 } from './reply.js';
 import { SMALL, copyBody } from './small-body.js';
 
@@ -46,6 +46,7 @@ export async function serve(request: Ask, response: Reply, file: Servable, optio
   }
   const content = openContent(name);
   try {
+    if (!hasTypes()) await loadTypes();
     await send(request, response, content, method, withEarlier(response, given));
   } finally {
     content.release();

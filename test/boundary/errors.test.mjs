@@ -159,7 +159,7 @@ describe('Errors', () => {
   }
 
   it('ERR_MEMMAP_PLATFORM is what the import throws elsewhere than on Linux', () => {
-    for (const name of ['memmap', 'memmap/shm', 'memmap/store', 'memmap/sys']) {
+    for (const name of ['memmap', 'memmap/http', 'memmap/shm', 'memmap/store', 'memmap/sys']) {
       const program = `
         Object.defineProperty(process, 'platform', { value: 'darwin' });
         await import('${name}').then(() => process.exit(1), (error) => {

@@ -1,5 +1,5 @@
 // How many files an import loads, and which entry points share classes: lib/{index,errors}.ts,
-// lib/{shm,store,sys}/index.ts, lib/cli/run.ts.
+// lib/{http,shm,store,sys}/index.ts, lib/cli/run.ts.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -10,7 +10,7 @@ import { misses } from '../support/hooks.mjs';
 import { MEMMAP } from '../support/cli/cli.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
-const ENTRIES = ['memmap', 'memmap/errors', 'memmap/shm', 'memmap/store', 'memmap/sys'];
+const ENTRIES = ['memmap', 'memmap/errors', 'memmap/http', 'memmap/shm', 'memmap/store', 'memmap/sys'];
 const require = createRequire(import.meta.url);
 
 /** Runs Node, and tells the files that it opened; undefined without strace(1). */

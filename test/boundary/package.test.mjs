@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import * as memmap from 'memmap';
 import * as shm from 'memmap/shm';
+import * as http from 'memmap/http';
 import * as store from 'memmap/store';
 import * as sys from 'memmap/sys';
 
@@ -25,6 +26,7 @@ describe('The package', () => {
       'Producer', 'RwLock', 'Semaphore', 'SharedMapping', 'SharedMemory', 'StateError', 'SystemError', 'UnsupportedError',
       'connect', 'listen', 'receiveFds', 'sendFds',
     ]);
+    assert.deepEqual(Object.keys(http).toSorted(), ['FaultError', 'StateError', 'SystemError', 'UnsupportedError', 'respond', 'serve']);
     assert.deepEqual(Object.keys(store).toSorted(), ['FaultError', 'PeerError', 'StateError', 'Store', 'SystemError', 'UnsupportedError']);
   });
 
@@ -42,7 +44,7 @@ describe('The package', () => {
   });
 
   it('prints nothing when it is imported', () => {
-    const { status, stdout, stderr } = node('--input-type=module', '-e', "import 'memmap'; import 'memmap/shm'; import 'memmap/store'; import 'memmap/sys';");
+    const { status, stdout, stderr } = node('--input-type=module', '-e', "import 'memmap'; import 'memmap/http'; import 'memmap/shm'; import 'memmap/store'; import 'memmap/sys';");
     assert.deepEqual([status, stdout, stderr], [0, '', '']);
   });
 

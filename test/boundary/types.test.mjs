@@ -1,5 +1,5 @@
 // The declarations of all entry points, as TypeScript sees them, in test/boundary/types: lib/index.ts,
-// lib/errors.ts, lib/{shm,store,sys}/index.ts.
+// lib/errors.ts, lib/{http,shm,store,sys}/index.ts.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
