@@ -10,6 +10,7 @@ const LONG = [
   'test/lifecycle/{churn,exhaustion}.test.mjs',
   'test/boundary/{fuzz,runners}.test.mjs', // jest and vitest, five times
   'test/shm/**/{*model,distances,mutex,channel-death,lock-death,missing-calls}.test.mjs', // models, and hundreds of processes killed
+  'test/http/wrk.test.mjs', // tens of thousands of requests
   'test/store/{failing-disk,fuzz,kill,large,power-loss}.test.mjs',
   'test/cli/**/{bench,maps}.test.mjs', // figures; as many mappings as there may be
 ];
@@ -42,6 +43,7 @@ const SMOKE = [
   'test/sys/{mmap,mremap,munmap,where}.test.mjs',
   'test/shm/{lock/{locks,lost-memory},memory/shared-memory,socket/{listener,send-fds},wait/ring}.test.mjs',
   'test/shm/channel/{channel,duplex-channel,streams}.test.mjs',
+  'test/http/respond.test.mjs',
   'test/store/{store,transaction}.test.mjs',
   'test/cli/touch.test.mjs',
 ];
