@@ -2,7 +2,7 @@
 // lib/file/many/, lib/file/touch-call.ts, src-native/core/residency/survey.cc, touch.cc.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, chmodSync, linkSync, mkdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, linkSync, mkdirSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { dump, dumpAll, mapFile, residencyOf, residencyOfAll, restoreAll } from 'memmap';
 import { PAGE_SIZE } from 'memmap/sys';
@@ -277,17 +277,18 @@ describe('many files', function () {
     });
 
     it('report files that have changed, have become shorter or are gone', async function () {
-      const names = ['same', 'grown', 'shorter', 'gone', 'empty'];
+      const names = ['same', 'grown', 'shorter', 'gone', 'empty', 'rewritten'];
       const paths = names.map((name) => file(name, Buffer.alloc(4 * PAGE_SIZE, 'c')));
       const dumps = (await dumpsOf(paths)).map(({ cached }) => cached);
       appendFileSync(paths[1], 'more');
       truncateSync(paths[2], PAGE_SIZE);
       rmSync(paths[3]);
       truncateSync(paths[4], 0);
+      utimesSync(paths[5], 1, 2);
       const found = [];
       const counts = await restoreAll(new Set(dumps), { onFile: ({ restored, error }, index) => (found[index] = error?.code ?? [restored.gone / PAGE_SIZE, restored.changed]) });
-      assert.deepEqual(counts, { files: 5, failed: 1 });
-      assert.deepEqual(found, [[0, false], [0, true], [3, true], 'ENOENT', [4, true]]);
+      assert.deepEqual(counts, { files: 6, failed: 1 });
+      assert.deepEqual(found, [[0, false], [0, true], [3, true], 'ENOENT', [4, true], [0, true]]);
     });
 
     it('restore at a rate, one after the other', async function () {
