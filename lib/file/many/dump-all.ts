@@ -1,8 +1,8 @@
 // Dumps of many files: as dump() of each, but in a few calls of the thread pool.
 import { binding } from '../../internal/binding.js';
+import { absolutePath, pathName } from '../../internal/path.js';
 import type { Span } from '../../internal/range.js';
 import { type CacheDump, dump, notReported, pathsOf } from '../cache-dump.js';
-import { locateFile } from '../open-file.js';
 import { validateFiles } from '../touch-call.js';
 import { type PathLike, inOrder, validateMany } from './in-order.js';
 import type { FileCounts } from './residency-of-all.js';
@@ -57,9 +57,11 @@ function dumpFound<Path extends PathLike>(path: Path, found: Surveyed): DumpedFi
   try {
     // Only a mapping knows whether an empty file can be mapped.
     if (found.failed || size === 0) return { path, ...(identity !== undefined && { identity }), cached: dump(path) };
-    const located = locateFile(path).path;
+    const located = absolutePath(typeof path === 'string' ? path : pathName(path));
     if (found.faked) throw notReported(located);
-    const cached = { ...pathsOf(located), size, modified, runs: residentSpans(found) };
+    const runs = residentSpans(found);
+    // Not copied with `...`, which takes longer than everything else here.
+    const cached = typeof located === 'string' ? { path: located, size, modified, runs } : { ...pathsOf(located), size, modified, runs };
     return identity === undefined ? { path, cached } : { path, identity, cached };
   } catch (error) {
     return { path, ...(identity !== undefined && { identity }), cached: undefined, error: error as Error };
