@@ -31,6 +31,8 @@ mkdirSync(cache, { recursive: true });
 const folder = mkdtempSync(join(cache, 'http-'));
 const nameOf = (size) => `${size.replace(' ', '')}.bin`;
 
+const wrk = (...args) => promisify(execFile)('wrk', args);
+
 const UNITS = { KB: 1 / 1024, MB: 1, GB: 1024 };
 
 /** Requests and MiB a second, MiB of growth, and milliseconds of processor time for a MiB. */
@@ -46,8 +48,11 @@ async function measure(server, protocol, size) {
     const ended = once(child, 'exit').then(() => Promise.reject(new Error(`the server ${server} has ended`)));
     const [port] = await Promise.race([once(child, 'message'), ended]);
     ended.catch(() => {});
+    const url = `${protocol}://localhost:${port}/${nameOf(size)}`;
+    // What is loaded for the first request is not growth.
+    await wrk('-t1', '-c1', '-d1s', `${protocol}://localhost:${port}/${nameOf('4 KiB')}`);
     const idle = await ask();
-    const { stdout } = await promisify(execFile)('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s', `${protocol}://localhost:${port}/${nameOf(size)}`]);
+    const { stdout } = await wrk('-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s', url);
     const busy = await ask();
     if (/Non-2xx/.test(stdout)) throw new Error(stdout);
     const [, number, unit] = /Transfer\/sec:\s+([\d.]+)(\w+)/.exec(stdout);
