@@ -168,6 +168,7 @@ export const KINDS = {
     const length = scene.one([LENGTH, LENGTH, 2 * LENGTH, PAGE]);
     const buffer = new SharedArrayBuffer(0, { maxByteLength: length });
     buffer.grow(length);
+    scene.reserved.push(buffer);
     return scene.one([new Uint8Array(buffer, 0, length), new Uint8Array(buffer, 0, length), new Uint8Array(buffer, 0, 0), new Uint8Array(0), new Uint8Array(4)]);
   },
   overOrNone: (scene) => (scene.next(2) === 0 ? undefined : KINDS.over(scene)),

@@ -87,6 +87,8 @@ export class Scene {
   #raw = new Set();
   #held = new Set();
   #handles = [];
+  /** Buffers of the engine that pages may be moved onto: whoever does so keeps them as long as the pages. */
+  reserved = [];
 
   /** @param next of a seed @param folder empty; relative paths of hostile calls lead there, too */
   constructor(next, folder, number) {

@@ -111,7 +111,8 @@ Napi::Value shared_buffer(const Napi::CallbackInfo& info) {
   return made(info.Env(), status, buffer, reference);
 }
 
-// overlay(handle, view: Uint8Array) -> 0 | -errno. Moves the pages under the view.
+// overlay(handle, view: Uint8Array) -> 0 | -errno. Moves the pages under the view. The
+// caller keeps its buffer as long as the mapping: the engine unmaps the pages with it.
 Napi::Value overlay(const Napi::CallbackInfo& info) {
   core::Mapping* mapping = mapping_of(info);
   if (mapping == nullptr) return number(info.Env(), -kNotOurs);
