@@ -1,6 +1,6 @@
 // Block devices: disks, their partitions and loop devices. fstat(2) gives them no length.
 import { statSync } from 'node:fs';
-import { fstat } from '../internal/descriptor-calls.js';
+import { fstat } from '../internal/descriptors/calls.js';
 import { readNumber } from '../internal/kernel-files.js';
 import type { PathName } from '../internal/path.js';
 import { numbersOf } from './dax-device.js';

@@ -1,7 +1,7 @@
 // Persistent memory as a character device, devdax: its length and alignment. The kernel checks these
 // only when a page is accessed, or returns EINVAL without a reason.
 import { statSync } from 'node:fs';
-import { fstat } from '../internal/descriptor-calls.js';
+import { fstat } from '../internal/descriptors/calls.js';
 import type { PathName } from '../internal/path.js';
 import { readNumber } from '../internal/kernel-files.js';
 

@@ -1,7 +1,7 @@
 // FileBacking: the file behind a mapping. It is opened again by its path whenever a descriptor is needed, unless
 // the mapping was made of a descriptor, of which it keeps a duplicate.
 import { closeSync } from 'node:fs';
-import { fstat } from '../internal/descriptor-calls.js';
+import { fstat } from '../internal/descriptors/calls.js';
 import { constants } from 'node:os';
 import type { FaultErrorKind } from '../errors.js';
 import { type Handle, binding } from '../internal/binding.js';

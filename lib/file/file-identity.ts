@@ -1,6 +1,6 @@
 // FileIdentity: the file that is mapped, even if its path refers to another file now.
 import { type Stats, closeSync, constants, openSync, statSync } from 'node:fs';
-import { fstat } from '../internal/descriptor-calls.js';
+import { fstat } from '../internal/descriptors/calls.js';
 import { StateError } from '../errors.js';
 import { type FileId, areOf } from '../internal/descriptors/file-id.js';
 import { blockDeviceSize } from './block-device.js';

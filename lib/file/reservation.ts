@@ -1,7 +1,7 @@
 // Reserved address space, without memory, to place mappings in.
 import { disposable } from '../internal/realms/dispose.js';
 import { statSync } from 'node:fs';
-import { fstat } from '../internal/descriptor-calls.js';
+import { fstat } from '../internal/descriptors/calls.js';
 import { constants } from 'node:os';
 import { type Handle, binding } from '../internal/binding.js';
 import { HUGE_PAGES } from '../internal/enums.js';

@@ -1,4 +1,4 @@
-// Deno and Bun map files, share memory, connect and keep stores as Node does: lib/internal/descriptor-calls.ts,
+// Deno and Bun map files, share memory, connect and keep stores as Node does: lib/internal/descriptors/calls.ts,
 // lib/store/file/rehearsal.ts, lib/shm/channel/handshake.ts.
 import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';

@@ -17,6 +17,7 @@ const PRINTS = {
     /^(\d+ \[[^\]]*\] \d+ .*\n)+$/,
     /^\{ mode: 'bind', nodes: \[ 0 \] \} true\n\{ moved: \d+, absent: 0, failed: 0 \}\n$/,
     /^\d+ of \d+ pages in memory, \d+ mapped, (0|undefined) dirty \(exact\)\n(absent \d+ \d+\n)*\d+\n$/,
+    /^\d+ pages are on the disk only\n$/,
     undefined, // takes persistent memory: test/vm/dax.vm.mjs
     /^(cachestat\(2\) needs Linux 6.5\n)?$/,
     /^(\d+ of \d+ are to be had\n(on node \d+: \d+\n)+)?$/,

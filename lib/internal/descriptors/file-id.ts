@@ -1,7 +1,7 @@
 // FileId: which file a descriptor refers to. Other code can close a descriptor by its number, and the kernel
 // soon gives the number to another file: to map that file would expose it, and to grow it would damage it.
 import type { Stats } from 'node:fs';
-import { fstat } from '../descriptor-calls.js';
+import { fstat } from './calls.js';
 import { constants } from 'node:os';
 import { systemError } from '../syscall.js';
 

@@ -1,6 +1,6 @@
 // How two processes with a socket between them make a pair of channels: docs/abi.md.
 import { binding } from '../../internal/binding.js';
-import { fchmod } from '../../internal/descriptor-calls.js';
+import { fchmod } from '../../internal/descriptors/calls.js';
 import { PeerError, StateError, SystemError } from '../../errors.js';
 import type { EndOptions } from './end.js';
 import { ChannelMemory } from './memory.js';

@@ -1,5 +1,5 @@
 // SharedMapping: a mapping of shared memory.
-import { fstat } from '../../internal/descriptor-calls.js';
+import { fstat } from '../../internal/descriptors/calls.js';
 import { constants } from 'node:os';
 import { type Handle, binding } from '../../internal/binding.js';
 import { CallFacts } from '../../internal/call-facts.js';

@@ -1,7 +1,7 @@
 // SharedMemory: memory that several processes can map. It is a descriptor; map() makes mappings.
 import { disposable } from '../../internal/realms/dispose.js';
 import { existsSync, lstatSync } from 'node:fs';
-import { fstat } from '../../internal/descriptor-calls.js';
+import { fstat } from '../../internal/descriptors/calls.js';
 import { PeerError, StateError, SystemError } from '../../errors.js';
 import { binding } from '../../internal/binding.js';
 import { CallFacts } from '../../internal/call-facts.js';

@@ -5,7 +5,7 @@
 // for whatever reason (src-native/core/wait/liveness.h).
 import { randomInt } from 'node:crypto';
 import { readdirSync, readlinkSync } from 'node:fs';
-import { fstat } from '../../internal/descriptor-calls.js';
+import { fstat } from '../../internal/descriptors/calls.js';
 import { constants } from 'node:os';
 import { binding } from '../../internal/binding.js';
 import { CallFacts } from '../../internal/call-facts.js';

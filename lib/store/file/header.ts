@@ -1,7 +1,7 @@
 // Header: block 0. It identifies the store, and has the state of its writer and the catalog of extents.
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { fstat } from '../../internal/descriptor-calls.js';
+import { fstat } from '../../internal/descriptors/calls.js';
 import { PeerError, StateError } from '../../errors.js';
 import { xxh32 } from './checksum.js';
 import type { StoreFile } from './store-file.js';

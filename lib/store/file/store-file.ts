@@ -3,7 +3,7 @@
 //
 // Tests replace it with one that fails, or that records what is durable.
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import { fstat } from '../../internal/descriptor-calls.js';
+import { fstat } from '../../internal/descriptors/calls.js';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { binding } from '../../internal/binding.js';
