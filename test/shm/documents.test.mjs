@@ -21,7 +21,7 @@ const PRINTS = {
     undefined, // takes persistent memory: test/vm/dax.vm.mjs
     /^(cachestat\(2\) needs Linux 6.5\n)?$/,
     /^(\d+ of \d+ are to be had\n(on node \d+: \d+\n)+)?$/,
-    /^\d+ of \d+ mappings, \d+ with memory of memmap\n\d+ \[ [\s\S]*\]\n$/,
+    /^\d+ of \d+ mappings, \d+ with memory of memmap\n\d+ \[\s[\s\S]*\]\n$/,
   ],
   'docs/channels.md': [/^hello\n$/, /^65536\n$/, /^hello\n$/, new RegExp(`^${statSync('README.md').size}\n$`)],
 };
