@@ -1,5 +1,4 @@
 // Answer: what the response to a request is, before anything of it is sent.
-import { randomUUID } from 'node:crypto';
 import type { Span } from '../internal/range.js';
 import { type HeaderReader, type Validators, evaluateConditions, permitsRange } from './conditions.js';
 import type { Content } from './content.js';
@@ -104,7 +103,7 @@ function contentRange({ offset, length }: Span, size: number): string {
 
 /** Undefined if the headers of its many parts were longer than the file: the whole file is sent instead. */
 function multipart(spans: readonly Span[], type: string, size: number): { boundary: string; body: Segment[]; length: number } | undefined {
-  const boundary = randomUUID();
+  const boundary = crypto.randomUUID();
   const body: Segment[] = [];
   let length = 0;
   for (const span of spans) {

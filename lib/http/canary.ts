@@ -1,5 +1,4 @@
 // Canary: tells whether a file has ever shrunk since it was mapped, even if it has its old length again.
-import { randomFillSync } from 'node:crypto';
 import { binding } from '../internal/binding.js';
 import type { FileMapping } from '../file/file-mapping.js';
 import { mapFile } from '../file/map-file.js';
@@ -24,7 +23,7 @@ export class Canary {
     this.guarded = Math.floor((size - LENGTH) / binding.pageSize) * binding.pageSize;
     this.#mapping = mapFile(fd, { access: 'copy-on-write', offset: this.guarded, length: LENGTH });
     this.#page = this.#mapping.view(Uint32Array);
-    this.#mark = randomFillSync(new Uint32Array(this.#page.length));
+    this.#mark = crypto.getRandomValues(new Uint32Array(this.#page.length));
     this.#page.set(this.#mark);
   }
 
