@@ -60,7 +60,7 @@ export const isAlone = matches(ALONE);
 export function testFiles({ length = 'short', ignore = [], smoke = false } = {}) {
   const [isLong, isIgnored, isSmoke] = [matches(LONG), matches(ignore), matches(smoke ? SMOKE : ['**'])];
   return readdirSync('test', { recursive: true })
-    .filter((path) => path.endsWith('.test.mjs'))
+    .filter((path) => path.endsWith('.test.mjs') && !path.includes('node_modules/'))
     .map((path) => `test/${path}`)
     .filter((path) => isSmoke(path) && !isIgnored(path) && (length === 'all' || isLong(path) === (length === 'long')))
     .toSorted();
