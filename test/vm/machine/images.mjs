@@ -2,7 +2,7 @@
 // systems of the NVDIMMs. All are made without mounting anything.
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 
 import { digest, keep } from './cache.mjs';
 import { closure } from './closure.mjs';
@@ -85,7 +85,9 @@ export function buildProject(image, project, { addon, script }) {
   rmSync(files, { recursive: true, force: true });
   mkdirSync(join(files, 'build/Release'), { recursive: true });
   if (!existsSync(join(project, 'dist'))) throw new Error('the project is not built: npm run build');
-  for (const name of ['dist', '.unbundled', 'test', 'package.json']) cpSync(join(project, name), join(files, name), { recursive: true });
+  for (const name of ['dist', '.unbundled', 'test', 'package.json']) {
+    cpSync(join(project, name), join(files, name), { recursive: true, filter: (from) => basename(from) !== 'node_modules' });
+  }
   copyFileSync(addon, join(files, 'build/Release/memmap.node'));
   writeFileSync(join(files, 'command'), script);
   makeImage(image, files, 16 * MIB);
