@@ -9,7 +9,7 @@ const FAULTS = {
     while (scene.next(50) === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   },
   leak: (scene) => scene.next(50) === 0 && openSync('/dev/null'),
-  memory: () => void kept.push(Buffer.alloc(100_000, 1)),
+  memory: () => void kept.push(Buffer.alloc(200_000, 1)),
 };
 
 /** @param fault one of them, or undefined for none */
