@@ -167,8 +167,21 @@ Errno Mapping::overlay(void* address) {
   const bool leave = !alone();
   const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (leave ? MREMAP_DONTUNMAP : 0);
   const std::vector<Extent> extents = extents_in(address_, length_);
+  // Before Linux 6.17 what is protected differently cannot be moved at once.
+  bool joined = false;
+  if (Errno error = join_for_move(address_, length_, joined); error.failed()) {
+    return error;
+  }
   Result<void*> moved = sys::mremap(address_, length_, length_, flags, address);
-  if (!moved) return moved.error();
+  if (!moved) {
+    // The kernel may have unmapped what was there, which the engine will unmap: by then
+    // it could be another's.
+    constexpr int kFlags =
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    static_cast<void>(sys::mmap(address, length_, PROT_READ | PROT_WRITE, kFlags, -1, 0));
+    if (joined) protect_again(address_, length_);
+    return moved.error();
+  }
   if (leave) {
     // Where it fails, empty pages of the same kind stay there, under the guard.
     static_cast<void>(
@@ -179,6 +192,7 @@ Errno Mapping::overlay(void* address) {
   }
   auto moved_to = AddressRange::take(address, length_, AddressRange::Owner::kRuntime);
   moved_to->fill_as(extents, address_, moved_to->begin(), length_);
+  if (joined) protect_again(moved_to->begin(), length_);
   settle(std::move(moved_to));
   return {};
 }
