@@ -174,6 +174,22 @@ TEST("overlay moves the pages onto the runtime's addresses") {
   ::munmap(reserved, 2 * page);
 }
 
+TEST("overlay moves parts that are protected differently") {
+  const size_t page = page_size();
+  char* reserved = map_foreign(4);
+  Result<Mapping> mapping = Mapping::create(pages(4));
+  std::memset(mapping->address(), 'a', 4 * page);
+  CHECK(!mapping->range()->protect(page, page, PROT_READ).failed());
+  CHECK(!mapping->range()->protect(2 * page, page, PROT_NONE).failed());
+  CHECK(!mapping->overlay(reserved).failed());
+  CHECK(std::strcmp(vma_at(reserved).permissions, "rw-p") == 0);
+  CHECK(std::strcmp(vma_at(reserved + page).permissions, "r--p") == 0);
+  CHECK(std::strcmp(vma_at(reserved + 2 * page).permissions, "---p") == 0);
+  CHECK(reserved[0] == 'a' && reserved[page] == 'a' && reserved[3 * page] == 'a');
+  CHECK(!mapping->close().failed());
+  ::munmap(reserved, 4 * page);
+}
+
 TEST("overlay under a holder leaves zeros where the pages were") {
   char* reserved = map_foreign(1);
   Result<Mapping> mapping = Mapping::create(pages(1));
