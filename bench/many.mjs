@@ -7,15 +7,15 @@
 // stands the processor time, of the process and the kernel, which other work on the machine changes less.
 // Exits 1 if a bar is missed. --quick makes 2,000 files and two rounds, and has no bars.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { makeSmallFiles, median } from './harness/small-files.mjs';
 
 const TMPFS_MAGIC = 0x01021994;
-const FILES_IN_A_DIRECTORY = 100;
 /** Bytes of the files, in turn. */
 const SIZES = [4096, 4096, 4096, 8192, 16_384, 4096, 2000, 65_536];
 
@@ -58,21 +58,6 @@ function time(command) {
   return { wall, cpu: (user + system) * 1000 };
 }
 
-function makeFiles(directory, count) {
-  for (let i = 0; i < count; i++) {
-    const below = join(directory, String(Math.floor(i / FILES_IN_A_DIRECTORY)));
-    if (i % FILES_IN_A_DIRECTORY === 0) mkdirSync(below);
-    writeFileSync(join(below, `${i}`), Buffer.alloc(SIZES[i % SIZES.length], 'memmap'));
-  }
-  time(['sync', '-f', directory]);
-}
-
-function median(numbers) {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
 /** Times of each command in each round. */
 function measure(directory, dump) {
   const commands = commandsFor(directory, dump);
@@ -95,7 +80,7 @@ const directory = mkdtempSync(join(values.dir, 'memmap-many-'));
 let times;
 try {
   mkdirSync(join(directory, 'files'));
-  makeFiles(join(directory, 'files'), files);
+  makeSmallFiles(join(directory, 'files'), files, SIZES);
   times = measure(join(directory, 'files'), join(directory, 'dump'));
 } finally {
   rmSync(directory, { recursive: true });

@@ -6,16 +6,16 @@
 // is most of what a warm run of ours takes. Rounds go around both commands; a ratio is of one round.
 // Exits 1 if a bar is missed.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { makeSmallFiles, median } from './harness/small-files.mjs';
 
 const MOST_OVER_VMTOUCH = 1.2;
 const TMPFS_MAGIC = 0x01021994;
-const FILES_IN_A_DIRECTORY = 100;
 /** Bytes of the files, in turn: 117 MB of 10,000. */
 const SIZES = [100, 2000, 4096, 7000, 12_000, 45_000];
 
@@ -42,21 +42,6 @@ function time([command, ...args]) {
   return performance.now() - begun;
 }
 
-function makeFiles(directory, count) {
-  for (let i = 0; i < count; i++) {
-    const below = join(directory, String(Math.floor(i / FILES_IN_A_DIRECTORY)));
-    if (i % FILES_IN_A_DIRECTORY === 0) mkdirSync(below);
-    writeFileSync(join(below, `${i}`), Buffer.alloc(SIZES[i % SIZES.length], 'memmap'));
-  }
-  time(['sync', '-f', directory]);
-}
-
-function median(numbers) {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
 /** Times of each command in each round, by state. */
 function measure(directory) {
   const times = { cold: {}, warm: {} };
@@ -78,7 +63,7 @@ if (statfsSync(values.dir).type === TMPFS_MAGIC) throw new Error(`${values.dir} 
 const directory = mkdtempSync(join(values.dir, 'memmap-touch-'));
 let times;
 try {
-  makeFiles(directory, Number(values.files));
+  makeSmallFiles(directory, Number(values.files), SIZES);
   times = measure(directory);
 } finally {
   rmSync(directory, { recursive: true });

@@ -2,7 +2,8 @@
 export { FaultError, StateError, SystemError, UnsupportedError, type FaultErrorKind, type FaultKind } from './errors.js';
 export { type CacheDump, type RestoreOptions, type Restored, dump, restore } from './file/cache-dump.js';
 export { type DumpAllOptions, type DumpedFile, dumpAll } from './file/many/dump-all.js';
-export { type FileCounts, type FileResidency, type ResidencyOfAllOptions, residencyOfAll } from './file/many/residency-of-all.js';
+export { type FileResidency, type ResidencyOfAllOptions, residencyOfAll } from './file/many/residency-of-all.js';
+export type { FileCounts } from './file/many/survey-call.js';
 export { type RestoreAllOptions, type RestoredFile, type RestoreProgress, restoreAll } from './file/many/restore-all.js';
 export { type FileAccess, FileMapping } from './file/file-mapping.js';
 export { type MapFileOptions, mapFile } from './file/map-file.js';

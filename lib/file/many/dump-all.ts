@@ -4,9 +4,8 @@ import { absolutePath, pathName } from '../../internal/path.js';
 import type { Span } from '../../internal/range.js';
 import { type CacheDump, dump, notReported, pathsOf } from '../cache-dump.js';
 import { validateFiles } from '../touch-call.js';
-import { type PathLike, inOrder, validateMany } from './in-order.js';
-import type { FileCounts } from './residency-of-all.js';
-import { type Surveyed, eachSurveyed, survey } from './survey-call.js';
+import { type PathLike, validateMany } from './in-order.js';
+import { type FileCounts, type Surveyed, surveyAll } from './survey-call.js';
 
 /** The result of {@link dumpAll} for one file. */
 export interface DumpedFile<Path extends string | Uint8Array = string> {
@@ -86,20 +85,5 @@ function dumpFound<Path extends PathLike>(path: Path, found: Surveyed): DumpedFi
  */
 export async function dumpAll<Path extends string | Uint8Array>(files: Iterable<Path>, options: DumpAllOptions<Path> = {}): Promise<FileCounts> {
   validateFiles(files);
-  const { signal, onFile } = validateMany(options, ['signal', 'onFile']);
-  const counts = { files: 0, failed: 0 };
-  await inOrder(
-    files,
-    signal,
-    (paths) => survey(paths, WHOLE),
-    (paths, results, index) => {
-      eachSurveyed(results, (found, i) => {
-        const one = dumpFound(paths[i] as Path, found);
-        counts.files += 1;
-        if (one.error !== undefined) counts.failed += 1;
-        onFile?.(one, index + i);
-      });
-    },
-  );
-  return counts;
+  return surveyAll(files, WHOLE, validateMany(options, ['signal', 'onFile']), dumpFound);
 }

@@ -21,7 +21,7 @@ interface PathBatch<Path extends PathLike, Result> {
 }
 
 /** Options of calls for many files. */
-interface ManyOptions {
+export interface ManyOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onFile?: ((found: never, index: number) => void) | undefined;
 }

@@ -5,8 +5,8 @@ import type { Span } from '../../internal/range.js';
 import { statsOf } from '../file-mapping.js';
 import { mapFile } from '../map-file.js';
 import { validateFiles } from '../touch-call.js';
-import { type PathLike, inOrder, validateMany } from './in-order.js';
-import { type Surveyed, eachSurveyed, survey } from './survey-call.js';
+import { type PathLike, validateMany } from './in-order.js';
+import { type FileCounts, type Surveyed, surveyAll } from './survey-call.js';
 
 /** The result of {@link residencyOfAll} for one file. */
 export interface FileResidency<Path extends string | Uint8Array = string> {
@@ -34,13 +34,6 @@ export interface ResidencyOfAllOptions<Path extends string | Uint8Array = string
   readonly signal?: AbortSignal | undefined;
   /** Called for each file, in the order of `files`; `index` is its place there. */
   readonly onFile?: ((found: FileResidency<Path>, index: number) => void) | undefined;
-}
-
-/** Numbers of files. */
-export interface FileCounts {
-  /** All files, including those that failed. */
-  readonly files: number;
-  readonly failed: number;
 }
 
 function describe<Path extends PathLike>(path: Path, found: Surveyed, part: Span): FileResidency<Path> {
@@ -92,20 +85,5 @@ export async function residencyOfAll<Path extends string | Uint8Array>(files: It
   validateInteger(offset, 'options.offset');
   validateInteger(length, 'options.length');
   const part = { offset, length };
-  const counts = { files: 0, failed: 0 };
-  await inOrder(
-    files,
-    signal,
-    (paths) => survey(paths, part),
-    (paths, results, index) => {
-      eachSurveyed(results, (found, i) => {
-        const path = paths[i] as Path;
-        const one = found.failed ? describeMapped(path, part) : describe(path, found, part);
-        counts.files += 1;
-        if (one.error !== undefined) counts.failed += 1;
-        onFile?.(one, index + i);
-      });
-    },
-  );
-  return counts;
+  return surveyAll(files, part, { signal, onFile }, (path, found) => (found.failed ? describeMapped(path, part) : describe(path, found, part)));
 }

@@ -8,7 +8,7 @@ import { locateFile } from '../open-file.js';
 import { type RateOption, validateRate } from '../rate-limiter.js';
 import { PIECE, touchAllParts, touchedPartsIn } from '../touch-call.js';
 import { validateMany } from './in-order.js';
-import type { FileCounts } from './residency-of-all.js';
+import type { FileCounts } from './survey-call.js';
 
 /** The result of {@link restoreAll} for one file. */
 export interface RestoredFile {

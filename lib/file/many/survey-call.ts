@@ -4,7 +4,7 @@ import type { Span } from '../../internal/range.js';
 import { check } from '../../internal/syscall.js';
 import type { FoundRuns } from '../../mem/residency.js';
 import { identityOf, listOf, milliseconds } from '../touch-call.js';
-import type { PathLike } from './in-order.js';
+import { type ManyOptions, type PathLike, inOrder } from './in-order.js';
 
 const {
   errno: ERRNO, size: SIZE, modifiedSeconds: SECONDS, modifiedNanoseconds: NANOSECONDS, device: DEVICE,
@@ -25,8 +25,15 @@ export interface Surveyed extends FoundRuns {
   readonly identity: string | undefined;
 }
 
+/** Numbers of files. */
+export interface FileCounts {
+  /** All files, including those that failed. */
+  readonly files: number;
+  readonly failed: number;
+}
+
 /** Looks at the part of each file, as far as the file has it. @returns what {@link eachSurveyed} reads */
-export async function survey(paths: readonly PathLike[], { offset, length }: Span): Promise<readonly Float64Array[]> {
+async function survey(paths: readonly PathLike[], { offset, length }: Span): Promise<readonly Float64Array[]> {
   const all: Float64Array[] = [];
   for (let done = 0; done < paths.length; ) {
     const rest = done === 0 ? paths : paths.slice(done);
@@ -43,7 +50,7 @@ function endOf(numbers: Float64Array, at: number): number {
 }
 
 /** Calls `tell` for each file. One by one: objects that live long cost more than everything else here. */
-export function eachSurveyed(results: readonly Float64Array[], tell: (found: Surveyed, i: number) => void): void {
+function eachSurveyed(results: readonly Float64Array[], tell: (found: Surveyed, i: number) => void): void {
   let i = 0;
   for (const numbers of results) {
     for (let at = 0; at < numbers.length; at = endOf(numbers, at)) tell(surveyedAt(numbers, at), i++);
@@ -62,4 +69,28 @@ function surveyedAt(numbers: Float64Array, at: number): Surveyed {
     known: numbers[at + KNOWN] ?? 0,
     faked: numbers[at + FAKED] !== 0,
   };
+}
+
+/** Surveys the files in batches, and tells `options.onFile` in their order what `describe` makes of each. */
+export async function surveyAll<Path extends PathLike, Found extends { readonly error?: Error }>(
+  files: Iterable<Path>,
+  part: Span,
+  { signal, onFile }: { readonly signal?: ManyOptions['signal']; readonly onFile?: ((found: Found, index: number) => void) | undefined },
+  describe: (path: Path, found: Surveyed) => Found,
+): Promise<FileCounts> {
+  const counts = { files: 0, failed: 0 };
+  await inOrder(
+    files,
+    signal,
+    (paths) => survey(paths, part),
+    (paths, results, index) => {
+      eachSurveyed(results, (found, i) => {
+        const one = describe(paths[i] as Path, found);
+        counts.files += 1;
+        if (one.error !== undefined) counts.failed += 1;
+        onFile?.(one, index + i);
+      });
+    },
+  );
+  return counts;
 }
