@@ -167,7 +167,7 @@ Errno Mapping::overlay(void* address) {
   const bool leave = !alone();
   const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (leave ? MREMAP_DONTUNMAP : 0);
   const std::vector<Extent> extents = extents_in(address_, length_);
-  // Before Linux 6.17 what is protected differently cannot be moved at once.
+  // Linux 6.1 and 6.12 do not move at once what is protected differently; 6.18 does.
   bool joined = false;
   if (Errno error = join_for_move(address_, length_, joined); error.failed()) {
     return error;

@@ -67,8 +67,7 @@ class Mapping {
   char* at(size_t offset, size_t length) const;
 
   // Moves the pages onto `address`, where the runtime holds a buffer of `length` bytes.
-  // The address must be page aligned, and the pages in one piece as they were created:
-  // EFAULT if some have been unmapped.
+  // The address must be page aligned. EFAULT if some of the pages have been unmapped.
   sys::Errno overlay(void* address);
 
   // Gives the mapping another length, rounded up to whole pages. Where a buffer can
@@ -110,6 +109,7 @@ class Mapping {
   void settle(std::shared_ptr<AddressRange> range);
   // Closes the pages that are of this mapping: others may have been placed among them.
   sys::Errno vacate();
+  // EINVAL unless the source is what the guard knows of the pages.
   sys::Errno refuse_another(const Source& source) const;
   // What restore() does with the pages of [start, end).
   sys::Errno restore_from(const Source& source, int prot, uintptr_t start, uintptr_t end,
