@@ -1,8 +1,9 @@
 // A body that is sent piece by piece.
 import type { Segment } from './answer.js';
 import type { Content } from './content.js';
+import { giveCopy, takeCopy } from './copies.js';
 import type { Departure } from './departure.js';
-import { COPY, piecesOf } from './pieces.js';
+import { piecesOf } from './pieces.js';
 import { type Ask, type Reply, callsBack, isPlain } from './reply.js';
 
 /** write() and end() as both kinds of responses have them. */
@@ -35,11 +36,18 @@ export async function sendBody(request: Ask, response: Reply, body: readonly Seg
       await write(content.view(piece.offset, piece.length), true);
     } else {
       // Written once Node has called back; otherwise nobody knows when it can be used again.
-      if (copy === undefined || !tellsEnd) copy = Buffer.allocUnsafeSlow(COPY);
+      if (copy === undefined || !tellsEnd) copy = takeCopy();
       next = copy.subarray(0, piece.length);
       await content.read(next, piece.offset);
     }
     if (departure.hasEnded) return;
+  }
+  if (copy !== undefined && tellsEnd) {
+    // Of a response that did not come to its end, the connection may still read.
+    if (next !== undefined) await write(next, false);
+    if (departure.hasEnded) return;
+    giveCopy(copy);
+    next = undefined;
   }
   writable.end(next ?? '');
 

@@ -1,10 +1,9 @@
 // Pieces: in which writes a body is sent.
 import type { Segment } from './answer.js';
+import { COPY } from './copies.js';
 
 /** Bytes of a write of a view. */
 const VIEW = 2 ** 20;
-/** Bytes of a copy. */
-export const COPY: number = 2 ** 17;
 /** Bytes at the end of a body, which are copied. */
 const LAST = 2 ** 12;
 

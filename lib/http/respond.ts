@@ -3,10 +3,10 @@ import type { ReadableByteStreamController, UnderlyingByteSource } from 'node:st
 import { invalidType, validateOptions } from '../internal/validate.js';
 import { type AnswerHeaders, NOT_ALLOWED, type Segment, answer, isAllowed } from './answer.js';
 import type { Content } from './content.js';
+import { COPY, SMALL, copyBody } from './copies.js';
 import { type Servable, openContent, servable } from './files.js';
 import { type HttpOptions, givenHeaders, hasTypes, loadTypes } from './headers.js';
-import { COPY, piecesOf } from './pieces.js';
-import { SMALL, copyBody } from './small-body.js';
+import { piecesOf } from './pieces.js';
 import { releaseWith } from '../mem/lease/file-lease.js';
 
 /** What respond() reads of a request: all that a `Request` has. */

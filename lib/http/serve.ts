@@ -3,11 +3,11 @@ import { validateOptions } from '../internal/validate.js';
 import { type Answer, NOT_ALLOWED, answer, isAllowed } from './answer.js';
 import { sendBody } from './body.js';
 import type { Content } from './content.js';
+import { SMALL, copyBody } from './copies.js';
 import { Departure } from './departure.js';
 import { type Servable, openContent, servable } from './files.js';
 import { type GivenHeaders, OURS_ALONE, type HttpOptions, givenHeaders, hasTypes, loadTypes } from './headers.js';
 import { type Ask, type Reply, breakOff, isHttp2 } from './reply.js';
-import { SMALL, copyBody } from './small-body.js';
 
 /**
  * Answers a request with a file, as RFC 9110 says: ranges, conditions, HEAD; 405 to other methods. All requests share

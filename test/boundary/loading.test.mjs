@@ -57,6 +57,13 @@ describe('Loading', () => {
     memory.close();
   });
 
+  it('what is loaded is text of one byte a character', () => {
+    const dist = new URL('../../dist/', import.meta.url);
+    const scripts = readdirSync(dist, { recursive: true }).filter((name) => name.endsWith('.js'));
+    assert.ok(scripts.length > ENTRIES.length);
+    for (const name of scripts) assert.ok(readFileSync(new URL(name, dist)).every((byte) => byte < 0x80), name);
+  });
+
   it('an entry point opens at most 10 files', function () {
     const before = opened([file('empty.mjs', '')]);
     if (before === undefined) return misses('strace', this);

@@ -1,4 +1,4 @@
-// The parts of a file that a request asks for: lib/http/{ranges,answer,pieces,small-body}.ts.
+// The parts of a file that a request asks for: lib/http/{ranges,answer,pieces,copies}.ts.
 import assert from 'node:assert/strict';
 import { serve } from 'memmap/http';
 import { serversOfTest } from '../support/http/servers.mjs';
