@@ -1,6 +1,7 @@
 // Every function, method, getter and constructor of the package, found by looking at its four
 // modules. The tables of test/support/boundary/surface.mjs say what arguments are right and which wrong;
 // what is not in them gets anything.
+import { readdirSync } from 'node:fs';
 import { inspect } from 'node:util';
 import * as memmap from 'memmap';
 import * as shm from 'memmap/shm';
@@ -95,6 +96,9 @@ const isLong = (value) => typeof value === 'number' && value > 2 ** 24 && value 
 const isName = (value) => typeof value === 'string' && /^[^/\0]{1,255}$/.test(value) && !/^\.{1,2}$/.test(value);
 const FDS = /^sys\.(ftruncate|fallocate|posix_fadvise|cachestat|fcntl)|\.fromFd$|^memmap\.(mapFile|residencyOf|dump)$/;
 
+/** What the engine has open. */
+const ENGINES_FDS = new Set(readdirSync('/proc/self/fd').map(Number));
+
 /** What the machine or this process would suffer from, in ways that no library can prevent. */
 function isTooMuch(name, args) {
   if (name.endsWith('madvise') && args.some((value) => typeof value === 'number' && ((value | 0) === 100 || (value | 0) === 101))) return true;
@@ -116,6 +120,8 @@ function isTooMuch(name, args) {
   if (/shm_|SharedMemory\.(open|create|unlink)$/.test(name)) {
     if ([args[0], isPlain(args[0]) ? Object.getOwnPropertyDescriptor(args[0], 'name')?.value : undefined].some((one) => isName(one) && !one.startsWith('memmap-'))) return true;
   }
+  // The rings of libuv are memory that can be mapped, and written.
+  if (name === 'sys.mmap' && ENGINES_FDS.has(args[4])) return true;
   if (FDS.test(name) && typeof args[0] === 'number' && args[0] > 0 && args[0] < 3) return true;
   const lengths = args.flatMap((value) => (isPlain(value) ? Object.entries(Object.getOwnPropertyDescriptors(value)).map(([, { value: inner }]) => inner) : [value]));
   return lengths.some(isLong);
