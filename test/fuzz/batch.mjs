@@ -8,6 +8,7 @@ import { Event, Mutex } from 'memmap/shm';
 import { seeded } from '../support/random.mjs';
 import { native } from './addon.mjs';
 import { facadeTargets, show } from './facade.mjs';
+import { isOfClass } from './kinds.mjs';
 import { nativeTargets } from './native.mjs';
 import { plantedTargets } from './planted.mjs';
 import { Scene } from './scene.mjs';
@@ -32,7 +33,8 @@ const PATIENCE = 5000;
 
 // A file cannot grow beyond `ulimit -f`: the calls get EFBIG.
 process.on('SIGXFSZ', () => {});
-process.on('uncaughtException', (error) => fail(`uncaught: ${error?.stack ?? show(error)}`));
+// A listener may be a class, which throws whenever it is called.
+process.on('uncaughtException', (error) => isOfClass(error) || fail(`uncaught: ${error?.stack ?? show(error)}`));
 process.on('warning', () => {});
 
 mkdirSync(folder, { recursive: true });

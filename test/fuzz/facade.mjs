@@ -8,7 +8,7 @@ import * as shm from 'memmap/shm';
 import * as store from 'memmap/store';
 import * as sys from 'memmap/sys';
 import { SURFACE } from '../support/boundary/surface.mjs';
-import { ANYTHING } from './kinds.mjs';
+import { ANYTHING, isOfClass } from './kinds.mjs';
 import { LENGTH } from './scene.mjs';
 
 const MODULES = { memmap, shm, store, sys };
@@ -130,8 +130,7 @@ function isTooMuch(name, args) {
 /** @internal ones take what they get: an exception of any kind will do. */
 const mayThrow = (listed) => (error) =>
   !(error instanceof Error) || !listed || typeof error.code === 'string' || error.name === 'AbortError' || error.code === 20 ||
-  // A class that was given as a callback.
-  / requires 'new'$| without 'new'$/.test(error.message);
+  isOfClass(error);
 
 const GIVE_FDS = new Set(['sys.memfd_create', 'sys.pidfd_open', 'sys.shm_open', 'sys.memfd_secret', 'SharedMemory#readOnlyFd']);
 

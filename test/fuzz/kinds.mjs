@@ -26,6 +26,9 @@ export const ANYTHING = [
   new DataView(new ArrayBuffer(8)), new Proxy({}, {}), Promise.resolve(),
 ];
 
+/** What a class throws that was given as a callback. */
+export const isOfClass = (error) => error instanceof TypeError && / requires 'new'$| without 'new'$/.test(error.message);
+
 function detached(TypedArray) {
   const array = new TypedArray(8);
   structuredClone(array.buffer, { transfer: [array.buffer] });

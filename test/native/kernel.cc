@@ -158,6 +158,9 @@ void* __wrap_mremap(void* address, size_t old_length, size_t length, int flags, 
   void* to = va_arg(arguments, void*);  // sys::mremap always passes it
   va_end(arguments);
   if (refuses(Call::kMremap, static_cast<unsigned>(flags))) {
+    const int error = errno;
+    if ((flags & MREMAP_FIXED) != 0 && error == EFAULT) ::munmap(to, length);
+    errno = error;
     return MAP_FAILED;
   }
   void* result = __real_mremap(address, old_length, length, flags, to);

@@ -30,7 +30,8 @@ enum class Call {
 
 // Fails the calls whose flags (of fallocate: mode; of fcntl and ioctl: command; of
 // madvise: advice) contain `flags`, but lets the first `after` of them pass, and no more
-// than `times`.
+// than `times`. A mremap(2) that replaces what is at an address has unmapped it before it
+// fails with EFAULT, as on Linux 6.1 and 6.12.
 class Refuse {
  public:
   Refuse(Call call, unsigned flags, int error, int after = 0, int times = INT_MAX);

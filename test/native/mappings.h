@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -52,12 +53,30 @@ inline char* map_foreign(size_t count, int prot = kReadWrite) {
       ::mmap(nullptr, count * core::page_size(), prot, kAnonymous, -1, 0));
 }
 
-// Addresses that were free a moment ago.
+// Addresses that were free a moment ago, amid more of them: the kernel gives away the
+// highest first.
 inline char* free_addresses(size_t count) {
-  char* address = map_foreign(count, PROT_NONE);
-  ::munmap(address, count * core::page_size());
-  return address;
+  constexpr size_t kAround = 1024;
+  char* address = map_foreign(kAround + count + kAround, PROT_NONE);
+  ::munmap(address, (kAround + count + kAround) * core::page_size());
+  return address + kAround * core::page_size();
 }
+
+// While it lives, the kernel lets this process have no more addresses.
+class NoAddressSpace {
+ public:
+  NoAddressSpace() {
+    ::getrlimit(RLIMIT_AS, &before_);
+    const rlimit none = {1, before_.rlim_max};
+    ::setrlimit(RLIMIT_AS, &none);
+  }
+  ~NoAddressSpace() { ::setrlimit(RLIMIT_AS, &before_); }
+  NoAddressSpace(const NoAddressSpace&) = delete;
+  NoAddressSpace& operator=(const NoAddressSpace&) = delete;
+
+ private:
+  rlimit before_ = {};
+};
 
 // What is noted of a mapping with these arguments of mmap(2).
 inline core::Extent extent_of(int prot, int flags, int fd = -1) {

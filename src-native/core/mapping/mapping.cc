@@ -165,22 +165,15 @@ Errno Mapping::overlay(void* address) {
   // Where an earlier buffer can reach the old addresses they stay mapped, as closed
   // pages.
   const bool leave = !alone();
-  const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (leave ? MREMAP_DONTUNMAP : 0);
   const std::vector<Extent> extents = extents_in(address_, length_);
   // Linux 6.1 and 6.12 do not move at once what is protected differently; 6.18 does.
   bool joined = false;
   if (Errno error = join_for_move(address_, length_, joined); error.failed()) {
     return error;
   }
-  Result<void*> moved = sys::mremap(address_, length_, length_, flags, address);
-  if (!moved) {
-    // The kernel may have unmapped what was there, which the engine will unmap: by then
-    // it could be another's.
-    constexpr int kFlags =
-        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
-    static_cast<void>(sys::mmap(address, length_, PROT_READ | PROT_WRITE, kFlags, -1, 0));
+  if (Errno error = move_onto_engine(address_, length_, leave, address); error.failed()) {
     if (joined) protect_again(address_, length_);
-    return moved.error();
+    return error;
   }
   if (leave) {
     // Where it fails, empty pages of the same kind stay there, under the guard.

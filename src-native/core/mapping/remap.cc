@@ -20,11 +20,7 @@ using Owner = AddressRange::Owner;
 // where nothing is mapped.
 Result<std::shared_ptr<AddressRange>> destination(void* address, size_t length) {
   const auto start = reinterpret_cast<uintptr_t>(address);
-  auto host = AddressRange::find(start, length, false);
-  if (host != nullptr) {
-    if (Errno error = cut_extents(start, start + length); error.failed()) return error;
-    return host;
-  }
+  if (auto host = AddressRange::find(start, length, false); host != nullptr) return host;
   constexpr int kFlags =
       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
   Result<void*> claimed = sys::mmap(address, length, PROT_NONE, kFlags, -1, 0);
@@ -150,22 +146,56 @@ Result<Mapping> remap_anywhere(const std::shared_ptr<AddressRange>& range, char*
   return Mapping(std::move(*moved), begin, new_length);
 }
 
-// With MREMAP_DONTUNMAP: the old pages stay as the kernel leaves them.
-Result<Mapping> remap_copying(char* address, size_t old_length, size_t new_length,
-                              int flags, void* new_address) {
-  std::shared_ptr<AddressRange> host;
-  if ((flags & MREMAP_FIXED) != 0) {
-    auto claimed = destination(new_address, new_length);
-    if (!claimed) return claimed.error();
-    host = std::move(*claimed);
-  }
-  const std::vector<Extent> extents = extents_in(address, old_length);
-  Result<void*> moved = sys::mremap(address, old_length, new_length, flags, new_address);
+// With MREMAP_DONTUNMAP alone: the old pages stay as the kernel leaves them.
+Result<Mapping> remap_copying(char* address, size_t length, int flags) {
+  const std::vector<Extent> extents = extents_in(address, length);
+  Result<void*> moved = sys::mremap(address, length, length, flags);
   if (!moved) return moved.error();
-  if (host == nullptr) host = AddressRange::take(*moved, new_length, Owner::kMemmap);
-  char* to = static_cast<char*>(*moved);
-  host->fill_as(extents, address, to, new_length);
-  return Mapping(std::move(host), to, new_length);
+  auto range = AddressRange::take(*moved, length, Owner::kMemmap);
+  range->fill_as(extents, address, range->begin(), length);
+  return Mapping(range, range->begin(), length);
+}
+
+// Moves detached pages onto [to, to + length) of `host`, in place of what is there.
+Errno land(AddressRange& host, void* detached, size_t length, void* to) {
+  const auto start = reinterpret_cast<uintptr_t>(to);
+  if (Errno error = cut_extents(start, start + length); error.failed()) return error;
+  Result<void*> landed =
+      move_pages(static_cast<char*>(detached), length, length, false, to);
+  if (landed) return {};
+  // The kernel may have unmapped what was there, and nothing guards what it left.
+  const auto offset = static_cast<size_t>(static_cast<char*>(to) - host.begin());
+  static_cast<void>(host.vacate(offset, length));
+  return landed.error();
+}
+
+// What mremap(2) does with MREMAP_FIXED.
+Result<Mapping> remap_onto(AddressRange& range, char* address, size_t old_length,
+                           size_t new_length, bool keeps, void* to) {
+  auto host = destination(to, new_length);
+  if (!host) return host.error();
+  const std::vector<Extent> extents = extents_in(address, old_length);
+  bool joined = false;
+  if (!keeps) {
+    Errno error = join_for_move(address, old_length, joined);
+    if (error.failed()) return error;
+  }
+  Result<void*> detached = detach_pages(address, old_length, new_length);
+  Errno error = detached ? land(**host, *detached, new_length, to) : detached.error();
+  if (error.failed()) {
+    if (detached) reattach_pages(*detached, address, old_length, new_length);
+    if (joined) protect_again(address, old_length);
+    return error;
+  }
+  char* const landed = static_cast<char*>(to);
+  (*host)->fill_as(extents, address, landed, new_length);
+  if (joined) protect_again(landed, new_length);
+  // Where it fails, empty pages of the same kind stay there, under the guard.
+  if (!keeps) {
+    static_cast<void>(
+        range.vacate(static_cast<size_t>(address - range.begin()), old_length));
+  }
+  return Mapping(std::move(*host), landed, new_length);
 }
 
 }  // namespace
@@ -187,6 +217,21 @@ Result<void*> move_pages(char* from, size_t old_length, size_t new_length, bool 
       move_pieces(from, old_length, new_length, keeps, static_cast<char*>(*claimed));
   if (!moved) static_cast<void>(sys::munmap(*claimed, new_length));
   return moved;
+}
+
+Errno move_onto_engine(char* address, size_t length, bool keeps, void* to) {
+  // With MREMAP_DONTUNMAP the kernel may find that it lacks address space only after it
+  // has unmapped what was there: not from a third place.
+  Result<void*> from = keeps ? detach_pages(address, length, length) : address;
+  if (!from) return from.error();
+  constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
+  Result<void*> moved = sys::mremap(*from, length, length, kFlags, to);
+  if (moved) return {};
+  // The engine would unmap its addresses later, which could be another's by then.
+  constexpr int kHold = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+  static_cast<void>(sys::mmap(to, length, PROT_READ | PROT_WRITE, kHold, -1, 0));
+  if (keeps) reattach_pages(*from, address, length, length);
+  return moved.error();
 }
 
 Errno join_for_move(char* address, size_t length, bool& joined) {
@@ -260,36 +305,13 @@ Result<Mapping> remap(const std::shared_ptr<AddressRange>& range, char* address,
   if (Errno error = undo_strays_in(address, old_length); error.failed()) {
     return error;
   }
-  if ((flags & MREMAP_DONTUNMAP) != 0) {
-    return remap_copying(address, old_length, new_length, flags, new_address);
+  const bool keeps = (flags & MREMAP_DONTUNMAP) != 0;
+  if (keeps && old_length != new_length) return Errno{EINVAL};
+  if (fixed) {
+    return remap_onto(*range, address, old_length, new_length, keeps, new_address);
   }
-  if (!fixed) return remap_anywhere(range, address, old_length, new_length, may_move);
-
-  auto host = destination(new_address, new_length);
-  if (!host) return host.error();
-  const std::vector<Extent> extents = extents_in(address, old_length);
-  bool joined = false;
-  if (Errno error = join_for_move(address, old_length, joined); error.failed()) {
-    return error;
-  }
-  Result<void*> landed = detach_pages(address, old_length, new_length);
-  if (landed) {
-    void* detached = *landed;
-    landed = move_pages(static_cast<char*>(detached), new_length, new_length, false,
-                        new_address);
-    if (!landed) reattach_pages(detached, address, old_length, new_length);
-  }
-  if (!landed) {
-    if (joined) protect_again(address, old_length);
-    return landed.error();
-  }
-  char* to = static_cast<char*>(*landed);
-  (*host)->fill_as(extents, address, to, new_length);
-  if (joined) protect_again(to, new_length);
-  // Where it fails, empty pages of the same kind stay there, under the guard.
-  static_cast<void>(
-      range->vacate(static_cast<size_t>(address - range->begin()), old_length));
-  return Mapping(std::move(*host), to, new_length);
+  if (keeps) return remap_copying(address, old_length, flags);
+  return remap_anywhere(range, address, old_length, new_length, may_move);
 }
 
 }  // namespace memmap::core

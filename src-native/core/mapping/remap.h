@@ -25,6 +25,11 @@ sys::Result<std::shared_ptr<AddressRange>> move_out(AddressRange& range, char* a
 sys::Result<void*> move_pages(char* from, size_t old_length, size_t new_length,
                               bool keeps = false, void* to = nullptr);
 
+// Moves the pages onto addresses of a buffer of the engine; with `keeps`, their own stay
+// mapped. On failure nothing has changed, except that the buffer may hold zeros. With the
+// page replacement lock held.
+sys::Errno move_onto_engine(char* address, size_t length, bool keeps, void* to);
+
 // The kernel moves one of its mappings at a time, and pages that are protected in parts
 // are several: they are one, without access, while they are moved. `joined`: whether they
 // had to be. On failure nothing has changed. With the page replacement lock held.

@@ -207,8 +207,8 @@ TEST("what was stashed of an extent is put back before it is cut, and freed with
     if (cut) {
       {
         // One that cannot be put back is not cut.
-        Refuse full(Call::kMremap, MREMAP_FIXED, EFAULT);
-        CHECK(cut_extents(number(address) + page, extent.end).value == EFAULT);
+        Refuse full(Call::kMremap, MREMAP_FIXED, ENOMEM);
+        CHECK(cut_extents(number(address) + page, extent.end).value == ENOMEM);
       }
       CHECK(added->end == extent.end && added->stash != nullptr);
       CHECK(!cut_extents(number(address) + page, extent.end).failed());

@@ -25,6 +25,7 @@ using memmap::test::closed_at;
 using memmap::test::counts_at;
 using memmap::test::map_foreign;
 using memmap::test::mapped;
+using memmap::test::NoAddressSpace;
 using memmap::test::Owner;
 using memmap::test::pages;
 using memmap::test::pages_of;
@@ -217,6 +218,30 @@ TEST("overlay that the kernel refuses changes nothing") {
   CHECK(mapping->address() == old && mapping->range() == holder && old[0] == 'a');
   CHECK(reserved[0] == 0);
   ::munmap(reserved, 2 * page_size());
+}
+
+TEST("overlay that the kernel refuses late leaves no hole in the engine's buffer") {
+  const size_t page = page_size();
+  char* reserved = map_foreign(2);
+  Result<Mapping> mapping = Mapping::create(pages(2));
+  char* old = mapping->address();
+  old[0] = 'a';
+  {
+    Refuse late(Call::kMremap, MREMAP_FIXED, EFAULT, 0, 1);
+    CHECK(mapping->overlay(reserved).value == EFAULT && late.refused() == 1);
+  }
+  CHECK(mapping->address() == old && old[0] == 'a');
+  CHECK(mapped(reserved, 2 * page) && all_bytes(reserved, 2 * page, 0));
+  {
+    const auto holder = mapping->range();
+    const NoAddressSpace full;
+    CHECK(mapping->overlay(reserved).value == ENOMEM);
+  }
+  CHECK(mapping->address() == old && old[0] == 'a');
+  CHECK(mapped(reserved, 2 * page) && all_bytes(reserved, 2 * page, 0));
+  CHECK(!mapping->overlay(reserved).failed() && reserved[0] == 'a');
+  CHECK(!mapping->close().failed());
+  ::munmap(reserved, 2 * page);
 }
 
 TEST("overlay of a placed mapping does not retire the range around it") {

@@ -30,9 +30,11 @@ using memmap::test::kAnonymous;
 using memmap::test::kReadWrite;
 using memmap::test::map_foreign;
 using memmap::test::mapped;
+using memmap::test::NoAddressSpace;
 using memmap::test::note;
 using memmap::test::Owner;
 using memmap::test::Refuse;
+using memmap::test::TemporaryFile;
 using memmap::test::vma_at;
 
 using Range = std::shared_ptr<AddressRange>;
@@ -207,6 +209,41 @@ TEST("a remap that fails half-way puts the pages back") {
     CHECK(letter(at, 0, 'a') && letter(at, 1, 'b'));
     CHECK(!vma_at(to).mapped());
   }
+}
+
+TEST("a remap onto a range of ours that fails half-way leaves no hole there") {
+  const size_t page = page_size();
+  for (int flags : {kFixed, kFixed | MREMAP_DONTUNMAP}) {
+    Range range = lettered(2);
+    TemporaryFile file(4 * page, 'f');
+    Result<Mapping> target = Mapping::create(memmap::test::pages_of(file));
+    char* to = target->address();
+    {
+      // As a whole, and piece by piece.
+      Refuse no_landing(Call::kMremap, MREMAP_FIXED, EFAULT, 0, 2);
+      auto moved = remap(range, range->begin(), 2 * page, 2 * page, flags, to + page);
+      CHECK(!moved && moved.error().value == EFAULT && no_landing.refused() == 2);
+    }
+    CHECK(letter(range->begin(), 0, 'a') && letter(range->begin(), 1, 'b'));
+    CHECK(to[0] == 'f' && to[3 * page] == 'f');
+    CHECK(closed_at(to + page) && all_bytes(to + page, 2 * page, 0));
+  }
+}
+
+TEST("a remap for which the kernel lacks address space changes nothing") {
+  const size_t page = page_size();
+  Range range = lettered(2);
+  Result<Mapping> target = Mapping::create(memmap::test::pages(2));
+  char* to = target->address();
+  to[0] = to[page] = 't';
+  {
+    const NoAddressSpace full;
+    auto moved =
+        remap(range, range->begin(), 2 * page, 2 * page, kFixed | MREMAP_DONTUNMAP, to);
+    CHECK(!moved && moved.error().value == ENOMEM);
+  }
+  CHECK(letter(range->begin(), 0, 'a') && letter(range->begin(), 1, 'b'));
+  CHECK(letter(to, 0, 't') && letter(to, 1, 't'));
 }
 
 TEST("MREMAP_DONTUNMAP moves the pages and leaves the old addresses mapped") {
