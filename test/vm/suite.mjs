@@ -16,6 +16,7 @@ const TESTS = [
   'test/file/file-mapping.test.mjs',
   'test/file/cache-dump.test.mjs',
   'test/shm/memory/secret.test.mjs',
+  'test/http/canary.test.mjs',
 ];
 
 /** Left out of the short form: they start many processes, or the machine's own tests go as far. */

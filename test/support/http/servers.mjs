@@ -29,7 +29,7 @@ async function gather(stream, meanwhile) {
 }
 
 async function get1(module, port, { method = 'GET', path = '/', headers, meanwhile, agent = false }) {
-  const request = module.request({ port, host: 'localhost', agent, method, path, headers, ...TRUST }).end();
+  const request = module.request({ port, host: '127.0.0.1', agent, method, path, headers, ...TRUST }).end();
   const [response] = await once(request, 'response');
   const body = await gather(response, meanwhile);
   return { status: response.statusCode, headers: response.headers, body, complete: response.complete };
@@ -52,8 +52,8 @@ async function get2(origin, { method = 'GET', path = '/', headers, meanwhile }) 
 export const KINDS = {
   http: { create: (handler) => http.createServer(handler), get: (port, options) => get1(http, port, options) },
   https: { create: (handler) => https.createServer(SECRET, handler), get: (port, options) => get1(https, port, options) },
-  http2: { create: (handler) => http2.createSecureServer(SECRET, handler), get: (port, options) => get2(`https://localhost:${port}`, options) },
-  'http2 without TLS': { create: (handler) => http2.createServer(handler), get: (port, options) => get2(`http://localhost:${port}`, options) },
+  http2: { create: (handler) => http2.createSecureServer(SECRET, handler), get: (port, options) => get2(`https://127.0.0.1:${port}`, options) },
+  'http2 without TLS': { create: (handler) => http2.createServer(handler), get: (port, options) => get2(`http://127.0.0.1:${port}`, options) },
 };
 
 /** Returns start(handler, kind) -> get(options), of servers that are closed after each test of the calling describe block. */
