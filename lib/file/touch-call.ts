@@ -4,7 +4,7 @@ import { binding } from '../internal/binding.js';
 import { shownPath, validateFileName } from '../internal/path.js';
 import type { Span } from '../internal/range.js';
 import { check, systemError } from '../internal/syscall.js';
-import { invalidType } from '../internal/validate.js';
+import { validateIterable } from '../internal/validate.js';
 
 /** Bytes in a piece. A call returns after reading about as many: milliseconds of disk. */
 export const PIECE: number = 2 ** 22;
@@ -36,8 +36,7 @@ export function validateFiles(files: unknown): asserts files is Iterable<string 
     for (const [index, file] of (files as unknown[]).entries()) validateFileName(file, `files[${index}]`);
     return;
   }
-  const iterable = typeof files === 'object' && files !== null && Symbol.iterator in files;
-  if (!iterable || ArrayBuffer.isView(files)) throw invalidType('files', 'an iterable of paths', files);
+  validateIterable(files, 'files', 'paths');
 }
 
 /** The bytes of the paths, a NUL after each. */

@@ -26,7 +26,7 @@ const NONE: GivenHeaders = new Map();
 
 export function givenHeaders(headers: unknown): GivenHeaders {
   if (headers === undefined) return NONE;
-  if (typeof headers !== 'object' || headers === null) throw invalidType('options.headers', 'an object, entries or a Headers', headers);
+  if (typeof headers !== 'object' || headers === null || ArrayBuffer.isView(headers)) throw invalidType('options.headers', 'an object, entries or a Headers', headers);
   const entries: Iterable<unknown> = Symbol.iterator in headers ? (headers as Iterable<unknown>) : Object.entries(headers);
   const given = new Map<string, string | readonly string[]>();
   for (const entry of entries) {

@@ -112,6 +112,12 @@ export function validateSignal(value: unknown, name = 'options.signal'): asserts
   if (value !== undefined && !isAbortSignal(value)) throw invalidType(name, 'an AbortSignal', value);
 }
 
+/** Bytes are refused: they are numbers, one by one, and a detached view throws what has no code. */
+export function validateIterable(value: unknown, name: string, of: string): asserts value is Iterable<unknown> {
+  const iterable = typeof value === 'object' && value !== null && Symbol.iterator in value && !ArrayBuffer.isView(value);
+  if (!iterable) throw invalidType(name, `an iterable of ${of}`, value);
+}
+
 export function validateFunction(value: unknown, name: string): asserts value is (...args: never[]) => unknown {
   if (typeof value !== 'function') throw invalidType(name, 'of type function', value);
 }

@@ -3,7 +3,7 @@ import { disposable } from '../internal/realms/dispose.js';
 import { isUint8Array } from '../internal/realms/kinds.js';
 import { StateError } from '../errors.js';
 import { showAs } from '../internal/inspect.js';
-import { OURS, invalidType, outOfRange, validateFunction, validateOurs } from '../internal/validate.js';
+import { OURS, invalidType, outOfRange, validateFunction, validateIterable, validateOurs } from '../internal/validate.js';
 import { type CheckReport, verifyAll } from './check.js';
 import { type CompactOptions, type Compacted, compact } from './compaction.js';
 import { entries } from './scan.js';
@@ -156,7 +156,7 @@ export class Store implements Disposable {
    */
   putMany(pairs: Iterable<readonly [StoreKey, Uint8Array]>): number {
     const writer = this.#writing();
-    validateIterable(pairs);
+    validateIterable(pairs, 'pairs', 'pairs');
     let count = 0;
     for (const pair of pairs) {
       if (!Array.isArray(pair)) throw invalidType('pair', 'an array of key and value', pair);
@@ -308,11 +308,6 @@ export class Store implements Disposable {
   }
 }
 disposable(Store);
-
-function validateIterable(pairs: unknown): void {
-  const iterates = typeof pairs === 'object' && pairs !== null && Symbol.iterator in pairs;
-  if (!iterates) throw invalidType('pairs', 'an iterable of pairs', pairs);
-}
 
 function validateValue(value: unknown): asserts value is Uint8Array {
   if (!isUint8Array(value)) throw invalidType('value', 'a Uint8Array', value);

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { PAGE_SIZE } from 'memmap/sys';
 import { mapFile } from 'memmap';
-import { Canary } from '../../.unbundled/http/canary.js';
+import { Canary } from '../support/http/canary.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
 
 const PAGES = 64;
@@ -34,7 +34,7 @@ describe('Canary', () => {
     }
   });
 
-  it('is dead by the time a byte of a view reads wrong', async function () {
+  it('is dead by the time a byte reads wrong without a fault', async function () {
     const path = file('served', CONTENT);
     const turn = new SharedArrayBuffer(4);
     const state = new Int32Array(turn);
@@ -47,14 +47,18 @@ describe('Canary', () => {
       // Anew: where it had no page the guard has put zeros.
       const mapping = mapFile(path);
       const { bytes } = mapping;
+      for (let at = 0; at < bytes.length; at += PAGE_SIZE) assert.equal(bytes[at], CONTENT[at]);
       const canary = new Canary(fd, CONTENT.length);
       Atomics.store(state, 0, 1);
       Atomics.notify(state, 0);
       for (let page = 3; Atomics.load(state, 0) === 1; page = page === PAGES - 1 ? 3 : page + 1) {
         const at = page * PAGE_SIZE + 7;
         if (bytes[at] === CONTENT[at]) continue;
-        seen += 1;
-        assert.equal(canary.lives, false, `byte ${at} of round ${rounds}`);
+        // A page that is not there is a fault, or EFAULT, from the moment the file is shorter.
+        if (mapping.faults.truncated === 0) {
+          seen += 1;
+          assert.equal(canary.lives, false, `byte ${at} of round ${rounds}`);
+        }
       }
       assert.equal(canary.lives, false);
       canary.close();
@@ -64,6 +68,6 @@ describe('Canary', () => {
     Atomics.notify(state, 0);
     await once(cutter, 'exit');
     closeSync(fd);
-    if (seen === 0) this.skip(); // one processor: the bytes were right again each time
+    if (seen === 0) this.skip(); // the bytes were right again each time
   });
 });

@@ -217,7 +217,7 @@ describe('serve()', () => {
   it('refuses wrong arguments before anything happens', async () => {
     for (const [what, options, code] of [
       [5, {}, 'ERR_INVALID_ARG_TYPE'], [undefined, {}, 'ERR_INVALID_ARG_TYPE'], ['', {}, 'ERR_INVALID_ARG_VALUE'],
-      ['x', { header: {} }, 'ERR_INVALID_ARG_VALUE'], ['x', { headers: 5 }, 'ERR_INVALID_ARG_TYPE'], ['x', { headers: { a: {} } }, 'ERR_INVALID_ARG_TYPE'],
+      ['x', { header: {} }, 'ERR_INVALID_ARG_VALUE'], ['x', { headers: 5 }, 'ERR_INVALID_ARG_TYPE'], ['x', { headers: new Uint8Array(2) }, 'ERR_INVALID_ARG_TYPE'], ['x', { headers: { a: {} } }, 'ERR_INVALID_ARG_TYPE'],
       ['x', { headers: [['a']] }, 'ERR_INVALID_ARG_VALUE'], ['x', { headers: { 'Content-Length': '5' } }, 'ERR_INVALID_ARG_VALUE'],
     ]) {
       await assert.rejects(serve({}, {}, what, options), { code });

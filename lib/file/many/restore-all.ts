@@ -1,7 +1,7 @@
 // Restores many dumps: as restore() of each, but small files in a few calls of the thread pool.
 import { demandAccess } from '../../internal/path.js';
 import { clippedSpans, spansLength } from '../../internal/range.js';
-import { invalidType, validateFunction } from '../../internal/validate.js';
+import { validateFunction, validateIterable } from '../../internal/validate.js';
 import type { Progress } from '../../mem/background.js';
 import { type CacheDump, type Restored, pathIn, restore, validateDump } from '../cache-dump.js';
 import { locateFile } from '../open-file.js';
@@ -194,9 +194,7 @@ class Thrown extends Error {
  * @throws whatever `dumps`, `onFile` or `onProgress` throws, which stops the call as `signal` does
  */
 export async function restoreAll(dumps: Iterable<CacheDump>, options: RestoreAllOptions = {}): Promise<FileCounts> {
-  if (typeof dumps !== 'object' || dumps === null || !(Symbol.iterator in dumps) || ArrayBuffer.isView(dumps)) {
-    throw invalidType('dumps', 'an iterable of dumps', dumps);
-  }
+  validateIterable(dumps, 'dumps', 'dumps');
   const { rate, signal, onFile, onProgress } = validateMany(options, ['rate', 'signal', 'onFile', 'onProgress']);
   validateRate(rate);
   if (onProgress !== undefined) validateFunction(onProgress, 'options.onProgress');

@@ -43,7 +43,7 @@ const METHODS = {
   put: [['key', Buffer.alloc(1)], [KEYS, VALUES]],
   delete: [['other'], [KEYS]],
   putMany: [[[['key', Buffer.alloc(1)]]], [[
-    ...zoo.each(zoo.TYPE, [undefined, null, 1, 'x', {}, [1], [null], ['x']]),
+    ...zoo.each(zoo.TYPE, [undefined, null, 1, 'x', {}, [1], [null], ['x'], ...zoo.detached()]),
     ...KEYS.map(([key, code]) => [[[key, Buffer.alloc(1)]], code]), ...VALUES.map(([value, code]) => [[['key', value]], code]),
   ]]],
   transaction: [[() => 1], [CALLBACKS]],

@@ -39,7 +39,8 @@ export const hint = [
   ...all(RANGE, [...NOT_INTEGERS, -1, 2 ** 53, -1n, 2n ** 64n]),
 ];
 
-function detached() {
+/** A buffer, and views over it: what iterates over one gets an error of the engine. */
+export function detached() {
   const buffer = new ArrayBuffer(MUCH);
   const view = new Uint8Array(buffer);
   const words = new DataView(buffer);
