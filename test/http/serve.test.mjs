@@ -228,7 +228,9 @@ describe('serve()', () => {
     const path = file('pipelined.bin', LARGE.subarray(0, 2 ** 20));
     const get = await start((request, response) => void serve(request, response, path));
     const count = 30;
-    const socket = connect(get.port).end('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(count - 1) + 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    const socket = connect(get.port);
+    // Not end(): Node ends a connection whose client has, whatever is still to be sent.
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(count - 1) + 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
     const chunks = [];
     for await (const chunk of socket) chunks.push(chunk);
     const all = Buffer.concat(chunks);

@@ -17,10 +17,10 @@ const VERSION = 1;
 const LENGTH = 16;
 
 /** The messages, in this order, and how many descriptors come with each. */
-const HELLO = { step: 1, fds: 0 } as const;
-const OFFER = { step: 2, fds: 2 } as const;
-const READY = { step: 3, fds: 0 } as const;
-type Saying = typeof HELLO | typeof OFFER | typeof READY;
+const HELLO = { number: 1, fds: 0 } as const;
+const OFFER = { number: 2, fds: 2 } as const;
+const READY = { number: 3, fds: 0 } as const;
+type Step = typeof HELLO | typeof OFFER | typeof READY;
 
 /** This process's end of each direction. */
 export interface ChannelEnds {
@@ -28,10 +28,10 @@ export interface ChannelEnds {
   readonly consumer: Consumer;
 }
 
-function bytesOf({ step }: Saying): Buffer {
+function bytesOf({ number }: Step): Buffer {
   const bytes = Buffer.alloc(LENGTH);
   bytes.write(MAGIC, 'latin1');
-  bytes.set(new Uint8Array(Uint32Array.of(VERSION, step).buffer), MAGIC.length);
+  bytes.set(new Uint8Array(Uint32Array.of(VERSION, number).buffer), MAGIC.length);
   return bytes;
 }
 
@@ -48,18 +48,18 @@ function named(error: unknown): unknown {
   return error instanceof SystemError && codes.includes(error.code) ? hungUp() : error;
 }
 
-async function say(connection: Connection, saying: Saying, fds: readonly number[], signal: AbortSignal): Promise<void> {
-  await sendMessage(connection, Int32Array.from(fds), bytesOf(saying), signal);
+async function sendStep(connection: Connection, step: Step, fds: readonly number[], signal: AbortSignal): Promise<void> {
+  await sendMessage(connection, Int32Array.from(fds), bytesOf(step), signal);
 }
 
 /** Receives a message and returns the descriptors that came with it, which the caller must close: the thread holds them. */
-async function hear(connection: Connection, saying: Saying, signal: AbortSignal): Promise<readonly number[]> {
-  const message = await receiveMessage(connection, signal, { fds: saying.fds, payload: LENGTH });
+async function receiveStep(connection: Connection, step: Step, signal: AbortSignal): Promise<readonly number[]> {
+  const message = await receiveMessage(connection, signal, { fds: step.fds, payload: LENGTH });
   if (message === undefined) throw hungUp();
   const { fds, payload } = message;
-  if (fds.length === saying.fds && payload.equals(bytesOf(saying))) return fds;
+  if (fds.length === step.fds && payload.equals(bytesOf(step))) return fds;
   for (const fd of fds) binding.closeFd(fd);
-  throw badMessage(`expected step ${saying.step} of the channel handshake, version ${VERSION}`);
+  throw badMessage(`expected step ${step.number} of the channel handshake, version ${VERSION}`);
 }
 
 /** Makes the ends, and closes them if `go` fails. */
@@ -94,12 +94,12 @@ export async function offer(
   signal: AbortSignal,
 ): Promise<ChannelEnds> {
   try {
-    await hear(connection, HELLO, signal);
+    await receiveStep(connection, HELLO, signal);
     using out = made(capacity, connection);
     using back = made(capacity, connection);
     return await withEnds(out, back, { spin }, async () => {
-      await say(connection, OFFER, [out.fd, back.fd], signal);
-      await hear(connection, READY, signal);
+      await sendStep(connection, OFFER, [out.fd, back.fd], signal);
+      await receiveStep(connection, READY, signal);
     });
   } catch (error) {
     throw named(error);
@@ -109,14 +109,14 @@ export async function offer(
 /** The client's part: checks and takes the channels. */
 export async function accept(connection: Connection, options: EndOptions, signal: AbortSignal): Promise<ChannelEnds> {
   try {
-    await say(connection, HELLO, [], signal);
-    const fds = await hear(connection, OFFER, signal);
+    await sendStep(connection, HELLO, [], signal);
+    const fds = await receiveStep(connection, OFFER, signal);
     try {
       // The channel that the server sends through comes first.
       const [theirs = -1, ours = -1] = fds;
       using back = taken(theirs);
       using out = taken(ours);
-      return await withEnds(out, back, options, () => say(connection, READY, [], signal));
+      return await withEnds(out, back, options, () => sendStep(connection, READY, [], signal));
     } finally {
       for (const fd of fds) binding.closeFd(fd);
     }
