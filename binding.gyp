@@ -34,6 +34,7 @@
       "src-native/core/extent/fault_counts.cc",
       "src-native/core/guard/fault_fixup.cc",
       "src-native/core/guard/fault_news.cc",
+      "src-native/core/extent/advice.cc",
       "src-native/core/mapping/closing.cc",
       "src-native/core/mapping/file.cc",
       "src-native/core/wait/futex_ring.cc",

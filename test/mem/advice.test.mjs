@@ -80,6 +80,22 @@ describe('advice', () => {
       });
     }
 
+    it("'keeponfork' leaves another mark on memory at addresses of the engine, which tells it from the engine's own", function () {
+      const memory = mapAnonymous({ length: LENGTH });
+      memory.bytes.fill(7);
+      const flags = () => smapsAt(memory.address).VmFlags;
+      if (!flags().includes('wf')) skip(this, 'this runtime puts buffers over memory at any address');
+      for (const hint of ['keeponfork', 'normal', 'sequential', 'normal']) {
+        memory.advise(hint);
+        assert.ok(!flags().includes('wf') && (flags().includes('rr') || flags().includes('sr')), hint);
+      }
+      memory.protect('none');
+      assert.equal(memory.bytes[0], 0);
+      memory.protect('read-write');
+      assert.ok(memory.bytes.every((byte) => byte === 7));
+      memory.close();
+    });
+
     it("'willneed' and 'cold' change no byte", () => {
       const memory = mapAnonymous({ length: LENGTH });
       memory.bytes.fill(7);

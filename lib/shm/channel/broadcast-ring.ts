@@ -104,7 +104,8 @@ export class BroadcastWriter {
   }
 
   put(message: Uint8Array): void {
-    this.#parts.memory.bytes.set(message, this.offset);
+    // What has been detached is empty, and cannot be read at all.
+    if (message.length > 0) this.#parts.memory.bytes.set(message, this.offset);
     this.end(message.length);
   }
 

@@ -74,7 +74,8 @@ export class RingWriter {
 
   /** Copies a message that fits. {@link publish} makes it visible. */
   put(message: Uint8Array): void {
-    this.#memory.bytes.set(message, this.offset);
+    // What has been detached is empty, and cannot be read at all.
+    if (message.length > 0) this.#memory.bytes.set(message, this.offset);
     this.end(message.length);
   }
 

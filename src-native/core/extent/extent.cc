@@ -50,8 +50,8 @@ void split(uintptr_t address) {
   table().emplace(address, std::move(rest));
 }
 
-// An extent of the runtime, or what has been stashed of one, around the address: what it
-// could be joined with by the kernel. False if there is neither.
+// An extent, or what has been stashed of one, around the address: what the kernel could
+// have joined with pages of ours. False if there is neither.
 bool find_joined(uintptr_t address, uintptr_t& start, uintptr_t& end) {
   const Extent* beside = find_extent(address);
   const Stash* stash = beside == nullptr ? find_stash(address) : nullptr;
@@ -60,14 +60,14 @@ bool find_joined(uintptr_t address, uintptr_t& start, uintptr_t& end) {
     end = start + stash->length;
     return true;
   }
-  if (beside == nullptr || !beside->engine_owned) return false;
+  if (beside == nullptr) return false;
   start = beside->start;
   end = beside->end;
   return true;
 }
 
 // Whether kernel's mappings from `first` to `last` are of more than the extent and what
-// the kernel has joined with it of the runtime's.
+// the kernel has joined with it of ours.
 bool reach_out(const Extent& extent, uintptr_t first, uintptr_t last) {
   uintptr_t start = extent.start;
   uintptr_t end = extent.end;
@@ -108,7 +108,8 @@ bool alike(const Extent& a, const Extent& b) {
   return a.end == b.start && a.origin == b.origin && a.range == b.range &&
          a.counts == b.counts && a.prot == b.prot && a.pristine == b.pristine &&
          a.closed == b.closed && a.stays == b.stays && a.backing.unit == b.backing.unit &&
-         !a.fixed_up && !b.fixed_up && a.stash == nullptr && b.stash == nullptr;
+         a.kept_on_fork == b.kept_on_fork && !a.fixed_up && !b.fixed_up &&
+         a.stash == nullptr && b.stash == nullptr;
 }
 
 // Whether there is an extent at each of the addresses, and `is` each of them.
@@ -176,6 +177,33 @@ Standing standing(Extent& extent, const Vma& vma) {
     return replaced && !vma.shared ? Standing::kReplaced : Standing::kForeign;
   }
   return replaced && anonymous ? Standing::kReplaced : Standing::kForeign;
+}
+
+void keep_apart(const Extent& extent) {
+  const Backing& backing = extent.backing;
+  if (backing.shared || backing.kind != Backing::Kind::kAnonymous) return;
+  keep_apart(extent, extent.start, extent.length());
+}
+
+void keep_apart_again(const Extent& extent) {
+  if (!extent.engine_owned) return;
+  if (!extent.fixed_up) return keep_apart(extent);
+  static VmaText text;  // under the page replacement lock
+  Vma vma = {};
+  for (uintptr_t next = extent.start; next < extent.end; next = vma.end) {
+    if (!find_vma(next, vma, text)) return;
+    const bool anonymous = vma.inode == 0 && !vma.shared;
+    if (anonymous) keep_apart(extent, next, std::min(vma.end, extent.end) - next);
+  }
+}
+
+// What a child would see of wiped memory is of no consequence, since Node's call exec.
+// Whoever wants it kept nevertheless has it marked by a hint, which means nothing to such
+// memory.
+void keep_apart(const Extent& extent, uintptr_t start, size_t length) {
+  if (!extent.engine_owned) return;
+  const int mark = extent.kept_on_fork ? MADV_RANDOM : MADV_WIPEONFORK;
+  static_cast<void>(with_spares([&] { return sys::madvise(at(start), length, mark); }));
 }
 
 void add_extent(Extent extent) {
@@ -252,6 +280,7 @@ Errno undo_strays(Extent& extent) {
   // Pages that are back have the protection they had when they were taken.
   if (stashed) {
     if (Errno error = protect(); error.failed()) return error;
+    keep_apart(extent);
   }
   extent.opened = false;
   if (extent.broken) return {};

@@ -32,6 +32,9 @@ struct Extent {
   int fd = -1;  // a descriptor of the file, while its mapping keeps one
   std::shared_ptr<FaultCounts> counts;
 
+  // The advice MADV_KEEPONFORK was given, for a part of it at least.
+  bool kept_on_fork = false;
+
   bool closed = false;
   bool stays = false;  // closed, but its pages could not be replaced
   // Private, and never to be written: without a page of its own.
@@ -67,6 +70,16 @@ bool all_in_extents(uintptr_t start, uintptr_t end);
 bool all_open(uintptr_t start, uintptr_t end);
 // Whether the kernel's mapping at the address is ours. For a handler.
 Standing standing(Extent& extent, const Vma& vma);
+
+// Marks the memory without a file at addresses of the engine, which is told from others'
+// by where it ends: the kernel must not join it with theirs, which it does where all
+// marks are alike.
+void keep_apart(const Extent& extent);
+// The same after an advice that may have taken the marks away.
+void keep_apart_again(const Extent& extent);
+// The same of pages that the guard has put in place of others: always without a file.
+// For a handler.
+void keep_apart(const Extent& extent, uintptr_t start, size_t length);
 
 // Notes what has just been mapped, in place of the extents that were there.
 void add_extent(Extent extent);

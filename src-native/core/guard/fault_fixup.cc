@@ -67,6 +67,24 @@ void count(const FaultContext& context, FaultKind kind, Span replaced) {
   count_fault(*extent.counts, kind, replaced.start - extent.origin, replaced.length());
 }
 
+// Replacements of pages, which the kernel must not join with others' either.
+bool marked(const FaultContext& context, Span span, bool replaced) {
+  if (replaced) keep_apart(*context.extent, span.start, span.length());
+  return replaced;
+}
+
+bool put_zeros(const FaultContext& context, Span span) {
+  return marked(context, span, replace_by_zeros(span));
+}
+
+bool put_copy(const FaultContext& context, Span span) {
+  return marked(context, span, replace_by_copy(span, context.unit));
+}
+
+bool put_whole_zeros(const FaultContext& context, Span span) {
+  return marked(context, span, give_up(span));
+}
+
 Fixup done(bool fixed) { return fixed ? Fixup::kNow : Fixup::kNot; }
 
 // The block around the faulting page, of at least `least` bytes: so large that a mapping
@@ -90,7 +108,7 @@ int64_t file_size(const FaultContext& context) {
 // Gives the whole up to zeros: at the limit of mappings, in place of the process.
 bool lose(const FaultContext& context, Span whole) {
   context.extent->broken = true;
-  return give_up(whole);
+  return put_whole_zeros(context, whole);
 }
 
 bool in_the_file(const FaultContext& context, FaultKind kind) {
@@ -98,7 +116,7 @@ bool in_the_file(const FaultContext& context, FaultKind kind) {
   context.extent->broken = true;
   count_block(*context.extent);
   count(context, kind, block);
-  return replace_by_copy(block, context.unit) || replace_by_zeros(block) ||
+  return put_copy(context, block) || put_zeros(context, block) ||
          lose(context, context.common());
 }
 
@@ -160,10 +178,10 @@ Fixup past_the_end(const FaultContext& context) {
   };
   lost_from(tail.start);
   count(context, FaultKind::kTruncated, tail);
-  if (replace_by_zeros(tail)) return Fixup::kNow;
+  if (put_zeros(context, tail)) return Fixup::kNow;
   // The limit of mappings: whole ones can still be replaced.
   lost_from(common.start);
-  return done(replace_by_zeros(common) || give_up(common));
+  return done(put_zeros(context, common) || put_whole_zeros(context, common));
 }
 
 bool memory_failure(const FaultContext& context) {
@@ -176,7 +194,7 @@ bool memory_failure(const FaultContext& context) {
   context.extent->broken = true;
   count_block(*context.extent);
   count(context, FaultKind::kMemoryFailure, block);
-  return replace_by_zeros(block) || lose(context, common);
+  return put_zeros(context, block) || lose(context, common);
 }
 
 bool allow(Span span, int prot) {
@@ -201,7 +219,7 @@ bool write_to_shared(const FaultContext& context) {
   if (whole) return true;
   count_block(extent);
   if (!stash_shared(extent.stash, span.start, span.length())) extent.broken = true;
-  if (replace_by_copy(span, context.unit)) return true;
+  if (put_copy(context, span)) return true;
   // The limit of mappings. The whole can still be replaced, and is the file's to restore.
   extent.lost_from = extent.start;
   return (file_size(context) >= 0 &&
@@ -217,7 +235,7 @@ bool read_only(const FaultContext& context) {
   if (is_secret(context.vma)) {
     count(context, FaultKind::kReadOnly, common);
     if (!stash_shared(extent.stash, common.start, common.length())) extent.broken = true;
-    return replace_by_zeros(common);
+    return put_zeros(context, common);
   }
   if (context.vma.shared) return write_to_shared(context);
   // Nothing is in the pages that is not behind them: they can be dropped later.
@@ -233,7 +251,7 @@ bool read_only(const FaultContext& context) {
                     stash_copy(extent.stash, block.start, block.length(), context.unit);
   if (kept && allow(block, kReadWrite)) return true;
   extent.broken = true;
-  return replace_by_copy(block, context.unit) || allow(common, kReadWrite);
+  return put_copy(context, block) || allow(common, kReadWrite);
 }
 
 // Pages that this kernel cannot move, huge ones say: a copy of a block is kept, and the
@@ -262,16 +280,17 @@ bool no_access(const FaultContext& context, Span span) {
   if (!kept && !context.vma.shared) return let_through(context, span);
   if (!kept) extent.broken = true;
   // What JavaScript maps has a descriptor or a path to come back from.
-  if (kept || extent.fd >= 0) return replace_by_zeros(span) || allow(span, kReadWrite);
+  if (kept || extent.fd >= 0) return put_zeros(context, span) || allow(span, kReadWrite);
   return allow(span, PROT_READ);
 }
 
 bool after_close(const FaultContext& context) {
   const Span common = context.common();
   count(context, FaultKind::kAfterClose, common);
-  if (replace_by_zeros(common) || give_up(common)) return true;
+  if (put_zeros(context, common) || put_whole_zeros(context, common)) return true;
   // The limit of mappings. Closed pages around them have nothing to lose.
-  return is_closed(context.vma) && replace_by_zeros({context.vma.start, context.vma.end});
+  return is_closed(context.vma) &&
+         put_zeros(context, {context.vma.start, context.vma.end});
 }
 
 Fixup act(const FaultContext& context, Cause cause) {

@@ -97,18 +97,6 @@ bool look_for_candidates(void* context, const Vma& vma) {
   return sweep.next < all.size();
 }
 
-// Memory without a file at addresses of the runtime is told from others' by where it
-// ends: the kernel must not join it with theirs, which it does where all marks are alike.
-// What a child would see of it is of no consequence: it calls exec.
-void keep_apart(const Extent& extent) {
-  const Backing& backing = extent.backing;
-  if (!extent.engine_owned || backing.shared || backing.kind != Backing::Kind::kAnonymous)
-    return;
-  void* start = reinterpret_cast<void*>(extent.start);
-  static_cast<void>(
-      with_spares([&] { return sys::madvise(start, extent.length(), MADV_WIPEONFORK); }));
-}
-
 }  // namespace
 
 std::shared_ptr<AddressRange> AddressRange::take(void* address, size_t length,

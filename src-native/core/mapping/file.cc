@@ -188,6 +188,7 @@ Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& 
   }
 
   facts.step = Step::kRange;
+  if (request.offset < 0) return Errno{EINVAL};
   const bool sized = S_ISREG(status.st_mode);
   int64_t end = request.grow_to > facts.size ? request.grow_to : facts.size;
   facts.length = request.length;
@@ -238,7 +239,8 @@ Result<Mapping> map_open_file(int fd, sys::UniqueFd& opened, const FileRequest& 
   backing.offset = start;
   Mapping::Request pages;
   pages.address = request.address;
-  pages.length = static_cast<size_t>(request.offset + facts.length) - start;
+  pages.length =
+      static_cast<size_t>(request.offset) - start + static_cast<size_t>(facts.length);
   pages.prot = request.prot;
   pages.flags = request.flags;
   pages.fd = fd;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/extent/advice.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
 #include "napi/pool_job.h"
@@ -48,7 +49,7 @@ Napi::Value in_background(const Napi::CallbackInfo& info) {
 
 void export_work(Napi::Env env, Napi::Object exports) {
   add<in_background<sys::msync>>(env, exports, "msyncAsync");
-  add<in_background<sys::madvise>>(env, exports, "madviseAsync");
+  add<in_background<core::advise>>(env, exports, "madviseAsync");
 }
 
 }  // namespace memmap::napi

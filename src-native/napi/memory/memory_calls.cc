@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/extent/advice.h"
 #include "core/mapping/remap.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
@@ -108,6 +109,8 @@ Napi::Value munlockall(const Napi::CallbackInfo& info) {
 // processMadvise(pidfd, ranges: BigUint64Array [address, length, ...], advice, flags)
 // -> bytes advised | -errno
 Napi::Value process_madvise(const Napi::CallbackInfo& info) {
+  // It would take away what tells memory of ours from others'.
+  if (int32(info[2]) == MADV_KEEPONFORK) return number(info.Env(), -EINVAL);
   const auto numbers = elements<uint64_t>(info[1]);
   std::vector<iovec> ranges;
   for (size_t i = 0; i + 1 < numbers.size(); i += 2) {
@@ -129,7 +132,7 @@ void export_calls(Napi::Env env, Napi::Object exports) {
   add<mincore>(env, exports, "mincore");
   add<mprotect>(env, exports, "mprotect");
   add<on_range_with<sys::msync>>(env, exports, "msync");
-  add<on_range_with<sys::madvise>>(env, exports, "madvise");
+  add<on_range_with<core::advise>>(env, exports, "madvise");
   add<on_range<sys::mlock>>(env, exports, "mlock");
   add<on_range_with<sys::mlock2, unsigned>>(env, exports, "mlock2");
   add<on_range<sys::munlock>>(env, exports, "munlock");

@@ -1,7 +1,9 @@
 // What stops the guard's handler: a stack that is too small for it, and nothing else.
 #include <signal.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdint>
 
 #include "check.h"
 #include "child.h"
@@ -27,18 +29,37 @@ void stand_on(size_t size) {
       ::mmap(nullptr, whole, PROT_READ | PROT_WRITE, kAnonymous, -1, 0));
   ::mprotect(memory, page_size(), PROT_NONE);
   stack_t stack = {};
-  stack.ss_sp = memory + page_size();
-  stack.ss_size = size;
+  // The kernel takes none below that size: the rest of it is nobody's.
+  stack.ss_size = std::max<size_t>(size, MINSIGSTKSZ);
+  stack.ss_sp = memory + page_size() + size - stack.ss_size;
   CHECK(::sigaltstack(&stack, nullptr) == 0);
 }
 
+volatile uintptr_t reached = 0;
+
+void note_frame(int, siginfo_t*, void*) {
+  reached = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+}
+
+// Bytes that the kernel itself puts there, and an empty handler: on some processors far
+// fewer than AT_MINSIGSTKSZ, which is for all of their registers.
+size_t frame_size() {
+  constexpr size_t kRoom = size_t{1} << 16;
+  stand_on(kRoom);
+  struct sigaction action = {};
+  action.sa_sigaction = note_frame;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  ::sigaction(SIGUSR1, &action, nullptr);
+  ::raise(SIGUSR1);
+  stack_t stack = {};
+  ::sigaltstack(nullptr, &stack);
+  return reinterpret_cast<uintptr_t>(stack.ss_sp) + stack.ss_size - reached;
+}
+
 TEST_ALONE("a guard that has no room to work in ends the process, it does not go round") {
-  // What the kernel itself puts there, and next to nothing.
-  const size_t frame = ::getauxval(AT_MINSIGSTKSZ);
-  if (frame == 0) SKIP("this kernel does not say how large a signal's frame is");
-  CHECK(in_child([=] {
+  CHECK(in_child([] {
           Subject subject(1, PROT_READ, kAnonymous);
-          stand_on(round_up(frame, 16) + 64);
+          stand_on(round_up(frame_size(), 16) + 64);
           *static_cast<volatile char*>(subject.at(0)) = 'w';
         }).signal == SIGSEGV);
 }

@@ -3,10 +3,12 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include <cerrno>
 #include <cstring>
 #include <memory>
 
 #include "check.h"
+#include "core/extent/advice.h"
 #include "core/guard/fault_fixup.h"
 #include "core/mapping/address_range.h"
 #include "core/mapping/mapping.h"
@@ -267,6 +269,37 @@ TEST("nor with memory around it that has no mark at all, however it is protected
     *mapping = memmap::core::Mapping();
     ::munmap(around, 4 * page);
   }
+}
+
+TEST("no advice takes away what tells them from the memory around them") {
+  const size_t page = page_size();
+  char* around = map_foreign(4);
+  auto mapping = memmap::core::Mapping::create(memmap::test::pages(2));
+  CHECK(mapping && !mapping->overlay(around + page).failed());
+  for (int advice : {MADV_WIPEONFORK, MADV_NORMAL, MADV_KEEPONFORK, MADV_NORMAL}) {
+    CHECK(!memmap::core::advise(around + page, 2 * page, advice).failed());
+    const auto vma = vma_at(around + page);
+    CHECK(vma.start == number(around + page) && vma.end == number(around + 3 * page));
+  }
+  CHECK(!mapping->range()->protect(0, 2 * page, PROT_NONE).failed());
+  CHECK(stray(around + 2 * page));
+  *mapping = memmap::core::Mapping();
+  ::munmap(around, 4 * page);
+}
+
+TEST("zeros that the guard has put there stay apart, too") {
+  const size_t page = page_size();
+  // As the zeros are.
+  auto* around = static_cast<char*>(
+      ::mmap(nullptr, 4 * page, kReadWrite, kAnonymous | MAP_NORESERVE, -1, 0));
+  auto mapping = memmap::core::Mapping::create(memmap::test::pages(2));
+  CHECK(mapping && !mapping->overlay(around + page).failed());
+  CHECK(!mapping->close().failed());
+  CHECK(stray(around + page));
+  const auto vma = vma_at(around + page);
+  CHECK(vma.start == number(around + page) && vma.end == number(around + 3 * page));
+  CHECK(memmap::core::advise(around + page, 2 * page, MADV_KEEPONFORK).value == ENOMEM);
+  ::munmap(around, 4 * page);
 }
 
 TEST("ranges that the runtime has unmapped are swept as they become many") {
