@@ -271,22 +271,6 @@ TEST("nor with memory around it that has no mark at all, however it is protected
   }
 }
 
-TEST("no advice takes away what tells them from the memory around them") {
-  const size_t page = page_size();
-  char* around = map_foreign(4);
-  auto mapping = memmap::core::Mapping::create(memmap::test::pages(2));
-  CHECK(mapping && !mapping->overlay(around + page).failed());
-  for (int advice : {MADV_WIPEONFORK, MADV_NORMAL, MADV_KEEPONFORK, MADV_NORMAL}) {
-    CHECK(!memmap::core::advise(around + page, 2 * page, advice).failed());
-    const auto vma = vma_at(around + page);
-    CHECK(vma.start == number(around + page) && vma.end == number(around + 3 * page));
-  }
-  CHECK(!mapping->range()->protect(0, 2 * page, PROT_NONE).failed());
-  CHECK(stray(around + 2 * page));
-  *mapping = memmap::core::Mapping();
-  ::munmap(around, 4 * page);
-}
-
 TEST("zeros that the guard has put there stay apart, too") {
   const size_t page = page_size();
   // As the zeros are.
