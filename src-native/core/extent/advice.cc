@@ -18,7 +18,6 @@ Errno advise(void* address, size_t length, int advice) {
   {
     const PageReplacementLock lock;
     if (!all_open(start, start + length)) return {ENOMEM};
-    if (Errno error = undo_strays_in(address, length); error.failed()) return error;
     if (advice == MADV_KEEPONFORK || advice == MADV_NORMAL) {
       const Errno error = sys::madvise(address, length, advice);
       // Part of it may have been changed.

@@ -7,8 +7,9 @@
 
 namespace memmap::core {
 
-// After the pages have got back what stray accesses took from them. What
-// tells memory at addresses of the engine from others' stays, whatever the advice.
+// ENOMEM over closed pages, as over what is not mapped. What tells memory at addresses of
+// the engine from others' stays, whatever the advice. The caller has given the pages back
+// what stray accesses took: own_pages_in().
 sys::Errno advise(void* address, size_t length, int advice);
 
 }  // namespace memmap::core
