@@ -31,11 +31,6 @@ void* at(uintptr_t address) { return reinterpret_cast<void*>(address); }
 // What /proc shows of a protection. Others are PROT_SEM, PROT_GROWSDOWN, PROT_BTI.
 constexpr int kAccess = PROT_READ | PROT_WRITE | PROT_EXEC;
 
-int protection_of(const Vma& vma) {
-  return (vma.readable ? PROT_READ : 0) | (vma.writable ? PROT_WRITE : 0) |
-         (vma.executable ? PROT_EXEC : 0);
-}
-
 // Splits the extent that has `address` inside, if there is one. Nothing of it is stashed.
 void split(uintptr_t address) {
   Extent* whole = find_extent(address);

@@ -3,6 +3,8 @@
 // Async-signal-safe: a handler asks before it touches anything.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <climits>
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +35,12 @@ struct Vma {
   size_t page_size;  // 0: this kernel does not say
   const char* path;  // "" without a name; in the VmaText
 };
+
+// As mprotect(2) has it.
+inline int protection_of(const Vma& vma) {
+  return (vma.readable ? PROT_READ : 0) | (vma.writable ? PROT_WRITE : 0) |
+         (vma.executable ? PROT_EXEC : 0);
+}
 
 // Memory of memfd_secret(2).
 inline bool is_secret(const Vma& vma) {

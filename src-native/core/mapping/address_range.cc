@@ -97,6 +97,15 @@ bool look_for_candidates(void* context, const Vma& vma) {
   return sweep.next < all.size();
 }
 
+// Whether the kernel's mapping, which ends at `end` or later, is of MAP_GROWSDOWN: there
+// alone mprotect(2) takes PROT_GROWSDOWN, and the protection that is there changes
+// nothing.
+bool may_grow_down(const Vma& vma, uintptr_t end) {
+  const int prot = protection_of(vma) | PROT_GROWSDOWN;
+  void* last = reinterpret_cast<void*>(end - page_size());
+  return vma.inode == 0 && !sys::mprotect(last, page_size(), prot).failed();
+}
+
 }  // namespace
 
 std::shared_ptr<AddressRange> AddressRange::take(void* address, size_t length,
@@ -222,28 +231,33 @@ void AddressRange::fill_as(const std::vector<Extent>& before, const char* from, 
   }
 }
 
-// What the kernel has added below the first page, as it does for MAP_GROWSDOWN: it may be
-// one mapping with a neighbour of ours.
-void AddressRange::note_below() {
-  if (!grows_down_ || prepare_find_vma().failed()) return;
+// The first address of what the kernel has added below the first page, as it does for
+// MAP_GROWSDOWN. It may be one mapping with a neighbour of ours; and once other pages
+// have come in place of ours, what others map may lie below them without a gap.
+uintptr_t AddressRange::start_with_growth() const {
+  const uintptr_t begin = number(begin_);
+  if (!grows_down_ || prepare_find_vma().failed()) return begin;
   const std::unique_ptr<VmaText> text(new (std::nothrow) VmaText);
-  Vma vma = {};
-  const uintptr_t lowest = number(begin_) - below_;
-  if (text == nullptr || !find_vma(lowest, vma, *text)) return;
-  if (vma.start >= lowest || vma.inode != 0) return;
-  uintptr_t start = vma.start;
+  if (text == nullptr) return begin;
+  uintptr_t floor = 0;
   auto& ranges = registry().ranges;
-  const auto self = ranges.lower_bound(number(begin_));
+  const auto self = ranges.lower_bound(begin);
   if (self != ranges.begin()) {
-    const auto& [begin, entry] = *std::prev(self);
-    start = std::max(start, begin + entry.range->length());
+    const auto& [start, entry] = *std::prev(self);
+    floor = start + entry.range->length();
   }
-  if (start < lowest) below_ = number(begin_) - start;
+  uintptr_t lowest = begin;
+  Vma vma = {};
+  while (lowest > floor && find_vma(lowest - 1, vma, *text) &&
+         may_grow_down(vma, lowest)) {
+    lowest = std::max(vma.start, floor);
+  }
+  return lowest;
 }
 
 void AddressRange::unmap_below() {
-  note_below();
-  const size_t below = std::exchange(below_, 0);
+  const uintptr_t lowest = start_with_growth();
+  const size_t below = number(begin_) - lowest;
   if (below > 0) static_cast<void>(sys::munmap(begin_ - below, below));
 }
 
@@ -272,7 +286,6 @@ Errno AddressRange::protect(size_t offset, size_t length, int prot) {
   if (start % page_size() != 0) return {EINVAL};
   if (length == 0) return {};
   const PageReplacementLock lock;
-  note_below();
   // The kernel then begins where its own mapping does.
   if ((prot & PROT_GROWSDOWN) != 0) start = start_of_mapping(start);
   const auto refuse_closed = [](Extent& extent) {

@@ -119,7 +119,7 @@ class AddressRange {
   // The closed pages of a part that nobody reaches, nor any other part, are without a
   // mapping again.
   void clear(const PlacedPart& part);
-  void note_below();
+  uintptr_t start_with_growth() const;
   uintptr_t start_of_mapping(uintptr_t address) const;
 
   char* const begin_;
@@ -131,7 +131,6 @@ class AddressRange {
   bool retired_ = false;
   bool disowned_ = false;
   std::vector<const PlacedPart*> parts_;
-  size_t below_ = 0;  // bytes that the kernel has added below the first page
 };
 
 }  // namespace memmap::core

@@ -67,6 +67,39 @@ TEST("closing memory that grows down leaves a neighbour of ours that it is joine
 }
 
 TEST(
+    "what others map below memory that grew down stays, once the guard has zeros there") {
+  const size_t page = page_size();
+  const auto stays = [&](bool closed, bool grown) {
+    char* at = memmap::test::free_addresses(2);
+    Result<Mapping> above = grows_down(1, at + page);
+    CHECK(bool{above});
+    auto range = above->range();
+    if (grown) store(at, 'g');
+    if (closed) {
+      CHECK(!above->close().failed());
+    } else {
+      CHECK(!range->protect(0, page, PROT_NONE).failed());
+    }
+    store(at + page,
+          'w');  // is fixed up: the kernel may join the zeros with what is below
+    constexpr int kTheirs = kAnonymous | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    char* theirs = at - 3 * page;
+    const size_t length = (grown && !closed ? 3 : 4) * page;
+    CHECK(::mmap(theirs, length, kReadWrite, kTheirs, -1, 0) == theirs);
+    std::memset(theirs, 't', length);
+    above = Mapping();
+    range.reset();
+    CHECK(!mapped(at + page, page));
+    CHECK(vma_at(theirs).mapped() && all_bytes(theirs, length, 't'));
+    if (grown) CHECK(!mapped(theirs + length, 4 * page - length));
+    ::munmap(theirs, length);
+  };
+  for (const bool closed : {false, true}) {
+    for (const bool grown : {false, true}) stays(closed, grown);
+  }
+}
+
+TEST(
     "PROT_GROWSDOWN takes access from all the kernel takes it from, and the guard "
     "knows") {
   const size_t page = page_size();
