@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "sys/abi.h"
+#include "witness.h"
 
 namespace memmap::test {
 namespace {
@@ -62,6 +63,13 @@ struct Pinned {
 
 Pinned pinned = {};
 
+bool moves_one = false;
+std::function<void()> on_several;
+
+uintptr_t end_of(const void* address, size_t length) {
+  return reinterpret_cast<uintptr_t>(address) + length;
+}
+
 // The number of pages that a call to move_pages(2) does not come to.
 unsigned long held_up(unsigned long count, void* const* pages, const int* nodes) {
   if (pinned.page == nullptr || nodes == nullptr) return 0;
@@ -106,6 +114,13 @@ Meanwhile::Meanwhile(Call call, unsigned flags, std::function<void()> act, int a
 Meanwhile::~Meanwhile() { interrupts = false; }
 bool Meanwhile::happened() const { return !interrupts; }
 
+MoveOne::MoveOne(std::function<void()> act) {
+  on_several = std::move(act);
+  moves_one = true;
+}
+MoveOne::~MoveOne() { moves_one = false; }
+bool MoveOne::happened() const { return on_several == nullptr; }
+
 Pin::Pin(const void* page) { pinned = {page, 0, 0}; }
 Pin::~Pin() { pinned.page = nullptr; }
 int Pin::met() const { return pinned.met; }
@@ -145,7 +160,12 @@ ssize_t __real_process_vm_readv(pid_t pid, const iovec* local, unsigned long loc
 void* __wrap_mmap(void* address, size_t length, int prot, int flags, int fd,
                   off_t offset) {
   auto bits = static_cast<unsigned>(flags);
-  if (refuses(Call::kMmap, bits)) return MAP_FAILED;
+  if (refuses(Call::kMmap, bits)) {
+    const int error = errno;
+    if ((flags & MAP_FIXED) != 0 && error == EFAULT) ::munmap(address, length);
+    errno = error;
+    return MAP_FAILED;
+  }
   void* result = __real_mmap(address, length, prot,
                              static_cast<int>(bits & ~memmap::test::ignored), fd, offset);
   interrupt(Call::kMmap, bits);
@@ -161,6 +181,13 @@ void* __wrap_mremap(void* address, size_t old_length, size_t length, int flags, 
     const int error = errno;
     if ((flags & MREMAP_FIXED) != 0 && error == EFAULT) ::munmap(to, length);
     errno = error;
+    return MAP_FAILED;
+  }
+  if (memmap::test::moves_one && (flags & MREMAP_FIXED) != 0 &&
+      memmap::test::vma_at(address).end < memmap::test::end_of(address, old_length)) {
+    ::munmap(to, length);
+    if (auto act = std::exchange(memmap::test::on_several, nullptr)) act();
+    errno = EFAULT;
     return MAP_FAILED;
   }
   void* result = __real_mremap(address, old_length, length, flags, to);

@@ -30,8 +30,8 @@ enum class Call {
 
 // Fails the calls whose flags (of fallocate: mode; of fcntl and ioctl: command; of
 // madvise: advice) contain `flags`, but lets the first `after` of them pass, and no more
-// than `times`. A mremap(2) that replaces what is at an address has unmapped it before it
-// fails with EFAULT, as on Linux 6.1 and 6.12.
+// than `times`. A mmap(2) or mremap(2) that replaces what is at an address has unmapped
+// it before it fails with EFAULT, as on Linux 6.1 and 6.12.
 class Refuse {
  public:
   Refuse(Call call, unsigned flags, int error, int after = 0, int times = INT_MAX);
@@ -51,6 +51,18 @@ class Meanwhile {
   ~Meanwhile();
   Meanwhile(const Meanwhile&) = delete;
   Meanwhile& operator=(const Meanwhile&) = delete;
+  bool happened() const;
+};
+
+// Makes mremap(2) move one mapping at a time, as Linux before 6.17 does: where there are
+// several it fails with EFAULT, once it has unmapped what they would have replaced. Runs
+// `act` the first time, before the caller knows.
+class MoveOne {
+ public:
+  explicit MoveOne(std::function<void()> act);
+  ~MoveOne();
+  MoveOne(const MoveOne&) = delete;
+  MoveOne& operator=(const MoveOne&) = delete;
   bool happened() const;
 };
 

@@ -204,7 +204,14 @@ bool allow(Span span, int prot) {
 
 constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 
-// The old pages are kept, and the file is mapped anew, privately; without a way to the
+// Maps the file anew, privately.
+bool show_file(const FaultContext& context, Span span) {
+  constexpr int kFlags = MAP_PRIVATE | MAP_NORESERVE;
+  const auto offset = static_cast<int64_t>(context.file_offset(span.start));
+  return !replace_by_file(span, kReadWrite, kFlags, context.file, offset).failed();
+}
+
+// The old pages are kept, and the file is mapped anew; without a way to the
 // file, the block is copied.
 bool write_to_shared(const FaultContext& context) {
   Extent& extent = *context.extent;
@@ -212,7 +219,7 @@ bool write_to_shared(const FaultContext& context) {
   bool whole = false;
   if (file_size(context) >= 0 &&
       stash_shared(extent.stash, common.start, common.length())) {
-    whole = replace_by_file(common, context.file, context.file_offset(common.start));
+    whole = show_file(context, common);
   }
   const Span span = whole ? common : block_of(context, 0);
   count(context, FaultKind::kReadOnly, span);
@@ -222,9 +229,7 @@ bool write_to_shared(const FaultContext& context) {
   if (put_copy(context, span)) return true;
   // The limit of mappings. The whole can still be replaced, and is the file's to restore.
   extent.lost_from = extent.start;
-  return (file_size(context) >= 0 &&
-          replace_by_file(common, context.file, context.file_offset(common.start))) ||
-         lose(context, common);
+  return (file_size(context) >= 0 && show_file(context, common)) || lose(context, common);
 }
 
 bool read_only(const FaultContext& context) {
@@ -273,10 +278,9 @@ bool no_access(const FaultContext& context, Span span) {
   count(context, FaultKind::kNoAccess, span);
   // Code: it may be read, or else it could not go on to be run.
   if (context.vma.executable) return allow(span, PROT_READ | PROT_EXEC);
-  const bool kept =
-      context.vma.shared
-          ? stash_shared(extent.stash, span.start, span.length())
-          : stash_pages(extent.stash, span.start, span.length(), context.unit);
+  const bool kept = context.vma.shared
+                        ? stash_shared(extent.stash, span.start, span.length())
+                        : stash_pages(extent.stash, span.start, span.length());
   if (!kept && !context.vma.shared) return let_through(context, span);
   if (!kept) extent.broken = true;
   // What JavaScript maps has a descriptor or a path to come back from.

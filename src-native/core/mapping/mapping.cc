@@ -7,9 +7,11 @@
 #include "core/guard/guard.h"
 #include "core/mapping/placed_part.h"
 #include "core/mapping/remap.h"
+#include "core/mapping/scratch_pages.h"
 #include "core/page.h"
 #include "core/replacement/headroom.h"
 #include "core/replacement/page_replacement_lock.h"
+#include "core/replacement/replacement.h"
 #include "core/replacement/spare_mappings.h"
 #include "sys/abi.h"
 #include "sys/memory.h"
@@ -20,11 +22,15 @@ namespace {
 using sys::Errno;
 using sys::Result;
 
-// A map over other pages that failed may have removed them.
-void keep_from_holes(AddressRange& range, void* address, size_t length) {
-  if (sys::msync(address, length, MS_ASYNC).value != ENOMEM) return;
-  const auto offset = static_cast<size_t>(static_cast<char*>(address) - range.begin());
-  static_cast<void>(range.vacate(offset, length));
+// Whether mmap(2) takes the request at any address. What is not of a disk the kernel may
+// refuse, by a seal or for want of huge or locked pages, only after it has unmapped what
+// was at the address.
+Errno try_elsewhere(const Mapping::Request& request, const Backing& backing,
+                    size_t length) {
+  const bool small = backing.unit == page_size();
+  if (small && (request.fd < 0 || (backing.regular && !backing.in_memory))) return {};
+  const int flags = request.flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_POPULATE);
+  return ScratchPages(length, request.prot, flags, request.fd, request.offset).error();
 }
 
 }  // namespace
@@ -53,6 +59,8 @@ Result<Mapping> Mapping::create(const Request& request) {
     if (host == nullptr) {
       flags = (flags & ~MAP_FIXED) | MAP_FIXED_NOREPLACE;
       lock.reset();
+    } else if (Errno no = try_elsewhere(request, *backing, length); no.failed()) {
+      return no;
     } else if (Errno cut = cut_extents(address, address + length); cut.failed()) {
       return cut;
     }
@@ -61,12 +69,18 @@ Result<Mapping> Mapping::create(const Request& request) {
   }
   // Inside a range it may split the mapping that is there.
   if (!claim_mappings(host == nullptr ? 1 : 2)) return Errno{ENOMEM};
-  Result<void*> mapped = sys::mmap(request.address, request.length, request.prot, flags,
-                                   request.fd, request.offset);
-  if (!mapped) {
-    if (host != nullptr) keep_from_holes(*host, request.address, length);
-    return mapped.error();
+  const auto start = reinterpret_cast<uintptr_t>(request.address);
+  bool emptied = false;
+  Result<void*> mapped =
+      host == nullptr ? sys::mmap(request.address, request.length, request.prot, flags,
+                                  request.fd, request.offset)
+                      : replace_by_mapping({start, start + length}, request.prot, flags,
+                                           request.fd, request.offset, emptied);
+  if (emptied) {
+    const auto begin = reinterpret_cast<uintptr_t>(host->begin());
+    static_cast<void>(host->vacate(start - begin, length));
   }
+  if (!mapped) return mapped.error();
   char* address = static_cast<char*>(*mapped);
   auto range = std::move(host);
   if (range == nullptr) {

@@ -51,23 +51,48 @@ std::vector<Piece> pieces_of(char* address, size_t length) {
   return pieces;
 }
 
+// Whether the kernel has one mapping at all of the addresses. Before Linux 6.17 a move
+// that replaces other pages has unmapped these by the time it fails for that. Asked to
+// make the mapping grow beyond all addresses, the kernel looks at it first, and only then
+// finds no room, or too much to be locked.
+bool is_one_mapping(char* address, size_t length) {
+  constexpr size_t kBeyond = size_t{1} << (sizeof(size_t) * 8 - 2);
+  const Result<void*> grown = sys::mremap(address, length, kBeyond, 0);
+  if (grown) return false;
+  const int error = grown.error().value;
+  return error == ENOMEM || error == EAGAIN || pieces_of(address, length).size() == 1;
+}
+
 Result<void*> move_to(char* from, size_t old_length, size_t new_length, void* to) {
   return with_spares([&] {
     return sys::mremap(from, old_length, new_length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
   });
 }
 
-// Moves a piece of `length` bytes, which then has `more`.
+// Moves a piece, which then has `more` bytes. Where the old addresses are kept it has
+// grown before anything is replaced.
 Result<void*> move_piece(const Piece& piece, size_t more, bool keeps, char* to) {
-  if (!keeps) return move_to(piece.address, piece.length, piece.length + more, to);
+  const size_t length = piece.length + more;
+  if (!keeps) return move_to(piece.address, piece.length, length, to);
   constexpr int kKeeps = MREMAP_MAYMOVE | MREMAP_DONTUNMAP;
-  Result<void*> moved = with_spares(
+  Result<void*> away = with_spares(
       [&] { return sys::mremap(piece.address, piece.length, piece.length, kKeeps); });
-  if (!moved) return moved;
-  char* const away = static_cast<char*>(*moved);
-  Result<void*> landed = move_to(away, piece.length, piece.length + more, to);
-  if (!landed)
-    static_cast<void>(move_to(away, piece.length, piece.length, piece.address));
+  if (!away) return away;
+  Result<void*> landed = away;
+  size_t has = piece.length;
+  if (more > 0) landed = sys::mremap(*away, has, length, MREMAP_MAYMOVE);
+  if (landed) {
+    away = landed;
+    has = length;
+    landed = move_to(static_cast<char*>(*away), length, length, to);
+  }
+  if (!landed) {
+    char* const from = static_cast<char*>(*away);
+    if (has > piece.length) {
+      static_cast<void>(sys::munmap(from + piece.length, has - piece.length));
+    }
+    static_cast<void>(move_to(from, piece.length, piece.length, piece.address));
+  }
   return landed;
 }
 
@@ -99,9 +124,10 @@ Result<void*> move_pieces(char* from, size_t old_length, size_t new_length, bool
 void reattach_pages(void* detached, char* address, size_t old_length, size_t new_length) {
   const size_t kept = std::min(old_length, new_length);
   char* const from = static_cast<char*>(detached);
-  if (!move_to(from, new_length, kept, address)) {
-    static_cast<void>(move_pages(from, kept, kept, false, address));
+  if (new_length > kept) {
+    static_cast<void>(sys::munmap(from + kept, new_length - kept));
   }
+  static_cast<void>(move_pages(from, kept, kept, false, address));
 }
 
 // Moves the pages to where nobody can see them, `new_length` long; the old addresses stay
@@ -202,7 +228,7 @@ Result<Mapping> remap_onto(AddressRange& range, char* address, size_t old_length
 
 Result<void*> move_pages(char* from, size_t old_length, size_t new_length, bool keeps,
                          void* to) {
-  if (!keeps) {
+  if (!keeps && (to == nullptr || is_one_mapping(from, old_length))) {
     const int flags = MREMAP_MAYMOVE | (to != nullptr ? MREMAP_FIXED : 0);
     Result<void*> moved = sys::mremap(from, old_length, new_length, flags, to);
     if (moved || moved.error().value != EFAULT) return moved;
@@ -220,6 +246,7 @@ Result<void*> move_pages(char* from, size_t old_length, size_t new_length, bool 
 }
 
 Errno move_onto_engine(char* address, size_t length, bool keeps, void* to) {
+  if (!keeps && !is_one_mapping(address, length)) return {EFAULT};
   // With MREMAP_DONTUNMAP the kernel may find that it lacks address space only after it
   // has unmapped what was there: not from a third place.
   Result<void*> from = keeps ? detach_pages(address, length, length) : address;

@@ -14,6 +14,7 @@
 #include "core/mapping/mapping.h"
 #include "core/page.h"
 #include "core/replacement/page_replacement_lock.h"
+#include "core/replacement/replacement.h"
 #include "core/replacement/spare_mappings.h"
 #include "sys/abi.h"
 #include "sys/file.h"
@@ -38,26 +39,22 @@ Errno write_page(char* to, std::vector<char>& bytes) {
   return put ? Errno{} : put.error();
 }
 
+// Of mmap(2), without an address.
+int elsewhere(int flags) { return flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE); }
+
 // The file's pages, in place of what is at [start, start + length). `keep(made)` copies
 // what shall stay into them, before they are there.
 template <typename Keep>
 Errno replace_keeping(uintptr_t start, size_t length, int prot, int flags, int file,
                       int64_t offset, Keep keep) {
   Result<void*> made = with_spares([&] {
-    return sys::mmap(nullptr, length, PROT_READ | PROT_WRITE,
-                     flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE), file, offset);
+    return sys::mmap(nullptr, length, PROT_READ | PROT_WRITE, elsewhere(flags), file,
+                     offset);
   });
   if (!made) return made.error();
   Errno error = keep(static_cast<char*>(*made));
   if (!error.failed()) error = sys::mprotect(*made, length, prot);
-  if (!error.failed()) {
-    constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
-    Result<void*> moved = with_spares([&] {
-      return sys::mremap(*made, length, length, kFlags, reinterpret_cast<void*>(start));
-    });
-    if (moved) return {};
-    error = moved.error();
-  }
+  if (!error.failed()) return replace_by_pages({start, start + length}, *made);
   static_cast<void>(sys::munmap(*made, length));
   return error;
 }
@@ -108,16 +105,6 @@ Errno copy_own_pages(uintptr_t start, size_t length, char* to) {
     }
   }
   return {};
-}
-
-// The file's pages, in place of what is at [start, start + length).
-Errno replace(uintptr_t start, size_t length, int prot, int flags, int file,
-              int64_t offset) {
-  Result<void*> mapped = with_spares([&] {
-    return sys::mmap(reinterpret_cast<void*>(start), length, prot, flags | MAP_FIXED,
-                     file, offset);
-  });
-  return mapped ? Errno{} : mapped.error();
 }
 
 }  // namespace
@@ -173,8 +160,8 @@ Errno Mapping::restore_from(const Source& source, int prot, uintptr_t start,
             ? replace_keeping(
                   extent.start, length, extent.prot, source.flags, source.file, offset,
                   [&](char* made) { return copy_own_pages(extent.start, length, made); })
-            : replace(extent.start, length, extent.prot, source.flags, source.file,
-                      offset);
+            : replace_by_file({extent.start, extent.end}, extent.prot,
+                              elsewhere(source.flags), source.file, offset);
     if (error.failed()) return error;
     extent.fixed_up = extent.broken = extent.opened = false;
     extent.lost_from = extent.suspect = 0;

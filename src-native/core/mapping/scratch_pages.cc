@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include "core/replacement/replacement.h"
 #include "sys/memory.h"
 
 namespace memmap::core {
@@ -18,8 +19,10 @@ ScratchPages::ScratchPages(size_t length, int prot, int flags, int fd, int64_t o
 
 sys::Errno ScratchPages::show(size_t at, size_t length, int prot, int flags, int fd,
                               int64_t offset) {
+  const auto start = reinterpret_cast<uintptr_t>(address()) + at;
+  bool emptied = false;  // the pages stay ours then, too
   sys::Result<void*> mapped =
-      sys::mmap(address() + at, length, prot, flags | MAP_FIXED, fd, offset);
+      replace_by_mapping({start, start + length}, prot, flags, fd, offset, emptied);
   return mapped ? sys::Errno{} : mapped.error();
 }
 

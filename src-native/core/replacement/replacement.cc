@@ -9,6 +9,7 @@
 namespace memmap::core {
 namespace {
 
+using sys::Errno;
 using sys::Result;
 
 constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
@@ -50,21 +51,47 @@ bool replace_by_copy(Span span, size_t unit) {
   });
   if (!copy) return false;
   copy_readable(static_cast<char*>(*copy), span.start, length, unit);
-  constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
-  if (with_spares(
-          [&] { return sys::mremap(*copy, length, length, kFlags, at(span.start)); })) {
-    return true;
-  }
-  static_cast<void>(sys::munmap(*copy, length));
-  return false;
+  return !replace_by_pages(span, *copy).failed();
 }
 
-bool replace_by_file(Span span, int fd, uint64_t offset) {
-  constexpr int kFlags = MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED;
-  return bool{with_spares([&] {
-    return sys::mmap(at(span.start), span.length(), kReadWrite, kFlags, fd,
-                     static_cast<int64_t>(offset));
-  })};
+// Not mapped where it shall be: the kernel unmaps what is there before it asks whether
+// there is memory for the pages.
+Errno replace_by_file(Span span, int prot, int flags, int fd, int64_t offset) {
+  const size_t length = span.length();
+  Result<void*> made =
+      with_spares([&] { return sys::mmap(nullptr, length, prot, flags, fd, offset); });
+  if (made && !replace_by_pages(span, *made).failed()) return {};
+  // At the limit of mappings there is room for it in place of what is there, if anywhere.
+  bool emptied = false;
+  Result<void*> mapped = replace_by_mapping(span, prot, flags, fd, offset, emptied);
+  if (mapped) return {};
+  if (emptied) static_cast<void>(replace_by_zeros(span));
+  return mapped.error();
+}
+
+Errno replace_by_pages(Span span, void* made) {
+  const size_t length = span.length();
+  constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
+  Result<void*> moved = with_spares(
+      [&] { return sys::mremap(made, length, length, kFlags, at(span.start)); });
+  if (moved) return {};
+  static_cast<void>(sys::munmap(made, length));
+  return moved.error();
+}
+
+Result<void*> replace_by_mapping(Span span, int prot, int flags, int fd, int64_t offset,
+                                 bool& emptied) {
+  Result<void*> mapped =
+      sys::mmap(at(span.start), span.length(), prot, flags | MAP_FIXED, fd, offset);
+  emptied = false;
+  if (mapped) return mapped;
+  // EEXIST where nothing has been unmapped. Linux before 4.17 takes it for a hint.
+  constexpr int kFlags = kAnonymous | MAP_FIXED_NOREPLACE;
+  Result<void*> held = sys::mmap(at(span.start), span.length(), PROT_NONE, kFlags, -1, 0);
+  if (!held) return mapped;
+  emptied = *held == at(span.start);
+  if (!emptied) static_cast<void>(sys::munmap(*held, span.length()));
+  return mapped;
 }
 
 bool give_up(Span span) {

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sys/result.h"
+
 namespace memmap::core {
 
 // Whole pages.
@@ -21,8 +23,15 @@ struct Span {
 bool replace_by_zeros(Span span);
 // By a private copy, in pages of `unit` bytes: zeros where they cannot be read.
 bool replace_by_copy(Span span, size_t unit);
-// By a private, writable mapping of the file, from `offset` on.
-bool replace_by_file(Span span, int fd, uint64_t offset);
+// By a mapping of the file; the arguments are those of mmap(2).
+sys::Errno replace_by_file(Span span, int prot, int flags, int fd, int64_t offset);
+// By pages that have just been mapped elsewhere, by one call. On failure they are
+// unmapped, and what was there stays.
+sys::Errno replace_by_pages(Span span, void* made);
+// By what mmap(2) maps there with MAP_FIXED. The kernel may unmap what was there before
+// it finds that it cannot: then pages without access are there, and `emptied` is true.
+sys::Result<void*> replace_by_mapping(Span span, int prot, int flags, int fd,
+                                      int64_t offset, bool& emptied);
 
 // By zeros, where not even the spare mappings make room for another one: the kernel's
 // mappings there go first, all of them whole. Whoever maps in that moment may be given

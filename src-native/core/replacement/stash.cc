@@ -71,19 +71,6 @@ Result<void*> new_pages(size_t length) {
       [&] { return sys::mmap(nullptr, length, kReadWrite, kAnonymous, -1, 0); });
 }
 
-// The same at a multiple of `unit`.
-Result<void*> aligned_pages(size_t length, size_t unit) {
-  if (unit <= page_size()) return new_pages(length);
-  Result<void*> area = new_pages(length + unit);
-  if (!area) return area.error();
-  const auto start = reinterpret_cast<uintptr_t>(*area);
-  const uintptr_t aligned = round_up(start, unit);
-  if (aligned > start) static_cast<void>(sys::munmap(at(start), aligned - start));
-  const size_t rest = start + unit - aligned;
-  if (rest > 0) static_cast<void>(sys::munmap(at(aligned + length), rest));
-  return at(aligned);
-}
-
 // Where the system forbids process_vm_readv(2): by way of a file, which the kernel writes
 // as far as it can read the memory.
 bool copy_page(int file, char* to, const void* from, size_t unit) {
@@ -158,21 +145,22 @@ Errno put_back(const Stash& stash) {
 
 Errno prepare_stash() { return make_chunk(0); }
 
-bool stash_pages(Stash*& list, uintptr_t start, size_t length, size_t unit) {
-  Result<void*> area = aligned_pages(length, unit);
-  if (!area) return false;
-  if (!keep(list, start, *area, length, false)) {
-    static_cast<void>(sys::munmap(*area, length));
-    return false;
-  }
-  constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+bool stash_pages(Stash*& list, uintptr_t start, size_t length) {
+  // The record first: nothing can fail once the pages have moved. The kernel chooses
+  // where they go: of a place of ours nobody would know, when it fails, whether the
+  // kernel has given it to others since.
+  if (!keep(list, start, nullptr, 0, false)) return false;
+  constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_DONTUNMAP;
   Result<void*> moved =
-      with_spares([&] { return sys::mremap(at(start), length, length, kFlags, *area); });
-  if (moved) return true;
+      with_spares([&] { return sys::mremap(at(start), length, length, kFlags); });
   Stash* record = list;
+  if (moved) {
+    record->pages = static_cast<char*>(*moved);
+    record->length = length;
+    return true;
+  }
   list = record->next;
   give_record(record);
-  static_cast<void>(sys::munmap(*area, length));
   return false;
 }
 

@@ -23,9 +23,9 @@ struct Stash {
 // Prepares what a handler must not: room for the records. Once, before the others.
 sys::Errno prepare_stash();
 
-// Moves private pages of `unit` bytes away. Empty ones of the same kind stay in their
-// place; nobody could read them. False if this kernel cannot: Linux 5.7, for files 5.13.
-bool stash_pages(Stash*& list, uintptr_t start, size_t length, size_t unit);
+// Moves private pages away. Empty ones of the same kind stay in their place; nobody could
+// read them. False if this kernel cannot: Linux 5.7, for files 5.13.
+bool stash_pages(Stash*& list, uintptr_t start, size_t length);
 // Keeps a second mapping of shared pages, and leaves those at the origin as they are.
 bool stash_shared(Stash*& list, uintptr_t start, size_t length);
 // Keeps a copy of what can be read, pages of `unit` bytes, and leaves the pages as they

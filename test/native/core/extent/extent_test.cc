@@ -200,8 +200,7 @@ TEST("what was stashed of an extent is put back before it is cut, and freed with
   for (const bool cut : {true, false}) {
     add_extent(extent);
     Extent* added = find_extent(extent.start);
-    CHECK(memmap::core::stash_pages(added->stash, added->start, added->length(),
-                                    memmap::core::page_size()));
+    CHECK(memmap::core::stash_pages(added->stash, added->start, added->length()));
     const char* stashed = added->stash->pages;
     CHECK(address[page] == 0);
     if (cut) {

@@ -140,7 +140,7 @@ TEST("a fault at pages that are being mapped anew waits until it is known") {
   CHECK(::pwrite(slot.file().fd(), bytes.data(), bytes.size(), 0) > 0);
   char seen = 'w';
   Other touches([&] { seen = load(slot.at()); });
-  Meanwhile mapped(Call::kMmap, MAP_SHARED | MAP_FIXED, [&] {
+  Meanwhile mapped(Call::kMremap, MREMAP_FIXED, [&] {
     ::mprotect(slot.at(), page, PROT_NONE);
     touches.begin();
     ::mprotect(slot.at(), page, kReadWrite);

@@ -114,7 +114,7 @@ TEST("a remap that fails half-way loses no byte, of a stray write or otherwise")
     CHECK(subject.at(2)[0] == 0);
     char* to = memmap::test::free_addresses(8);
     {
-      Refuse full(Call::kMremap, 0, EINVAL, calls, 1);
+      Refuse full(Call::kMremap, MREMAP_MAYMOVE, EINVAL, calls, 1);
       const bool moved{remap(subject.mapping().range(), subject.at(0), 4 * page, 8 * page,
                              MREMAP_MAYMOVE | MREMAP_FIXED, to)};
       CHECK(moved == (full.refused() == 0));

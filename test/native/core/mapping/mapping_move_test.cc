@@ -25,6 +25,7 @@ using memmap::test::closed_at;
 using memmap::test::counts_at;
 using memmap::test::map_foreign;
 using memmap::test::mapped;
+using memmap::test::MoveOne;
 using memmap::test::NoAddressSpace;
 using memmap::test::Owner;
 using memmap::test::pages;
@@ -218,6 +219,21 @@ TEST("overlay that the kernel refuses changes nothing") {
   CHECK(mapping->address() == old && mapping->range() == holder && old[0] == 'a');
   CHECK(reserved[0] == 0);
   ::munmap(reserved, 2 * page_size());
+}
+
+TEST("overlay of several mappings of the kernel is refused before any page is unmapped") {
+  const size_t page = page_size();
+  char* reserved = map_foreign(2);
+  reserved[0] = 'r';
+  Result<Mapping> mapping = Mapping::create(pages(2));
+  mapping->address()[0] = 'a';
+  CHECK(::madvise(mapping->address() + page, page, MADV_DONTDUMP) == 0);
+  {
+    const MoveOne old_kernel([] {});
+    CHECK(mapping->overlay(reserved).value == EFAULT && !old_kernel.happened());
+  }
+  CHECK(mapping->address()[0] == 'a' && reserved[0] == 'r');
+  ::munmap(reserved, 2 * page);
 }
 
 TEST("overlay that the kernel refuses late leaves no hole in the engine's buffer") {

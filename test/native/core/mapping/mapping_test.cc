@@ -1,5 +1,6 @@
 #include "core/mapping/mapping.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -157,6 +158,37 @@ TEST("a map into a range that failed and left a hole is closed pages there") {
     CHECK(Mapping::create(request).error().value == EAGAIN);
   }
   CHECK(closed_at(request.address) && outer->address()[page] == 0);
+}
+
+TEST(
+    "a map into a range that the kernel refuses late leaves no hole, and trial pages "
+    "none") {
+  const size_t page = page_size();
+  Result<Mapping> outer = Mapping::create(pages(3));
+  std::memset(outer->address(), 'o', 3 * page);
+  TemporaryFile file(page, 'f');
+  Mapping::Request request = pages_of(file);
+  request.address = outer->address() + page;
+  request.flags |= MAP_FIXED;
+  {
+    Refuse late(Call::kMmap, MAP_SHARED | MAP_FIXED, EFAULT, 0, 1);
+    CHECK(Mapping::create(request).error().value == EFAULT && late.refused() == 1);
+  }
+  CHECK(closed_at(request.address) && outer->address()[page] == 0);
+  CHECK(outer->address()[0] == 'o' && outer->address()[2 * page] == 'o');
+  // What is in memory is tried elsewhere first: no page of ours is gone.
+  const memmap::sys::UniqueFd sealed(
+      ::memfd_create("memmap test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  CHECK(::ftruncate(sealed.get(), static_cast<off_t>(page)) == 0);
+  CHECK(::fcntl(sealed.get(), F_ADD_SEALS, F_SEAL_WRITE) == 0);
+  request.fd = sealed.get();
+  request.address = outer->address();
+  const size_t before = memmap::test::count_mappings();
+  {
+    const Refuse any(Call::kMmap, MAP_SHARED | MAP_FIXED, EFAULT);
+    CHECK(Mapping::create(request).error().value == EPERM && any.refused() == 0);
+  }
+  CHECK(outer->address()[0] == 'o' && memmap::test::count_mappings() == before);
 }
 
 TEST("a placed mapping closes to zeros, and its neighbours keep their bytes") {

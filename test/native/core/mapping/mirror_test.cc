@@ -1,13 +1,16 @@
 #include "core/mapping/mirror.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "check.h"
 #include "core/page.h"
 #include "kernel.h"
+#include "mappings.h"
 #include "sys/abi.h"
 #include "sys/fd.h"
 #include "temporary.h"
@@ -21,6 +24,8 @@ using memmap::core::page_size;
 using memmap::sys::UniqueFd;
 using memmap::test::all_bytes;
 using memmap::test::Call;
+using memmap::test::map_foreign;
+using memmap::test::mapped;
 using memmap::test::Refuse;
 using memmap::test::TemporaryFile;
 using memmap::test::vma_at;
@@ -91,6 +96,34 @@ TEST("a mirrored part over a buffer of the runtime takes all of its pages, or no
     CHECK(bool{mapping});
     CHECK(bytes[0] == 'f' && bytes[page] == 'f');
   }
+  ::munmap(buffer, 2 * page);
+}
+
+TEST("a mirrored part that the kernel refuses late leaves no hole in the buffer") {
+  const size_t page = page_size();
+  TemporaryFile file(page, 'f');
+  for (const int after : {0, 1}) {
+    char* buffer = map_foreign(2);
+    {
+      Refuse late(Call::kMmap, MAP_SHARED | MAP_FIXED, EFAULT, after, 1);
+      CHECK(map_mirrored(file.fd(), 0, page, buffer).error().value == EFAULT);
+      CHECK(late.refused() == 1);
+    }
+    CHECK(mapped(buffer, 1) && mapped(buffer + page, 1));
+    CHECK(all_bytes(buffer, 2 * page, 0));
+    ::munmap(buffer, 2 * page);
+  }
+}
+
+TEST("a mirrored part of what is sealed is refused before any page is unmapped") {
+  const size_t page = page_size();
+  const UniqueFd file(::memfd_create("memmap test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  CHECK(::ftruncate(file.get(), static_cast<off_t>(page)) == 0);
+  CHECK(::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE) == 0);
+  char* buffer = map_foreign(2);
+  std::memset(buffer, 'b', 2 * page);
+  CHECK(map_mirrored(file.get(), 0, page, buffer).error().value == EPERM);
+  CHECK(all_bytes(buffer, 2 * page, 'b'));
   ::munmap(buffer, 2 * page);
 }
 

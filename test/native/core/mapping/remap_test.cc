@@ -30,6 +30,7 @@ using memmap::test::kAnonymous;
 using memmap::test::kReadWrite;
 using memmap::test::map_foreign;
 using memmap::test::mapped;
+using memmap::test::MoveOne;
 using memmap::test::NoAddressSpace;
 using memmap::test::note;
 using memmap::test::Owner;
@@ -227,6 +228,24 @@ TEST("a remap onto a range of ours that fails half-way leaves no hole there") {
     CHECK(letter(range->begin(), 0, 'a') && letter(range->begin(), 1, 'b'));
     CHECK(to[0] == 'f' && to[3 * page] == 'f');
     CHECK(closed_at(to + page) && all_bytes(to + page, 2 * page, 0));
+  }
+}
+
+TEST("a remap of several mappings of the kernel leaves no hole for others on its way") {
+  const size_t page = page_size();
+  for (const size_t target : {0U, 5U}) {
+    Range range = lettered(3);
+    CHECK(::madvise(range->begin() + page, page, MADV_DONTDUMP) == 0);
+    // Over what is ours there, or over nothing.
+    Range host = target == 0 ? nullptr : lettered(target);
+    char* to = host == nullptr ? free_addresses(3) : host->begin() + page;
+    const MoveOne old_kernel([&] {
+      constexpr int kFlags = kAnonymous | MAP_FIXED_NOREPLACE;
+      static_cast<void>(::mmap(to, page, kReadWrite, kFlags, -1, 0));
+    });
+    Result<Mapping> moved = remap(range, range->begin(), 3 * page, 3 * page, kFixed, to);
+    CHECK(moved && !old_kernel.happened());
+    for (size_t i = 0; i < 3; i++) CHECK(letter(to, i, static_cast<char>('a' + i)));
   }
 }
 

@@ -174,7 +174,7 @@ TEST("restore that the kernel refuses keeps the zeros, and works the next time")
   CHECK(lose(file, subject, 3));
   const Mapping::Source source = {file.fd(), 0, MAP_SHARED, true};
   {
-    Refuse locked(Call::kMmap, MAP_FIXED, EAGAIN);
+    Refuse locked(Call::kMmap, MAP_SHARED, EAGAIN);
     CHECK(subject.mapping().restore(source, PROT_READ).value == EAGAIN);
   }
   CHECK(subject.fixed_up() && subject.lost_from() == 3 * page);

@@ -211,7 +211,7 @@ TEST("stashed pages beside a range of the runtime do not make it others'") {
   CHECK(::madvise(address, 2 * page, MADV_WIPEONFORK) == 0);
   memmap::core::Stash* list = nullptr;
   CHECK(::mprotect(address, 2 * page, PROT_NONE) == 0);
-  CHECK(memmap::core::stash_pages(list, number(address), 2 * page, page_size()));
+  CHECK(memmap::core::stash_pages(list, number(address), 2 * page));
   // Where the kernel might have put them.
   CHECK(::mremap(list->pages, 2 * page, 2 * page, MREMAP_MAYMOVE | MREMAP_FIXED,
                  address) == address);

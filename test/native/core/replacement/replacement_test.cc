@@ -23,6 +23,7 @@ using memmap::core::page_size;
 using memmap::core::PageReplacementLock;
 using memmap::core::replace_by_copy;
 using memmap::core::replace_by_file;
+using memmap::core::replace_by_mapping;
 using memmap::core::replace_by_zeros;
 using memmap::core::Span;
 using memmap::test::all_bytes;
@@ -64,6 +65,13 @@ class Pages {
   memmap::test::Vma vma_;
 };
 
+// Whether the file, from `offset` on, has come there, privately.
+bool shows(Span span, const TemporaryFile& file, size_t offset = 0) {
+  return !replace_by_file(span, kReadWrite, MAP_PRIVATE, file.fd(),
+                          static_cast<int64_t>(offset))
+              .failed();
+}
+
 TEST("pages become zeros that can be written, and those beside them stay") {
   Pages pages(4);
   CHECK(replace_by_zeros(pages.span(1, 2)));
@@ -93,8 +101,8 @@ TEST("at the limit of mappings a spare is given up for zeros, a copy and a file"
     CHECK(replace_by_copy(pages.span(1, 1), page_size()) && full.refused() == 1);
   }
   {
-    Refuse full(Call::kMmap, MAP_FIXED, ENOMEM, 0, 1);
-    CHECK(replace_by_file(pages.span(2, 1), file.fd(), 0) && full.refused() == 1);
+    Refuse full(Call::kMremap, MREMAP_FIXED, ENOMEM, 0, 1);
+    CHECK(shows(pages.span(2, 1), file) && full.refused() == 1);
   }
   CHECK(pages.all(0, 1, 0) && pages.all(1, 1, 'a') && pages.all(2, 1, 'f'));
   for (size_t i : {0U, 1U, 2U}) CHECK(std::strcmp(pages.permissions(i), "rw-p") == 0);
@@ -106,10 +114,10 @@ TEST("what fails replaces nothing and keeps nothing") {
   {
     Refuse sealed(Call::kMmap, MAP_FIXED, EPERM);
     CHECK(!replace_by_zeros(pages.span(1, 1)));
-    CHECK(!replace_by_file(pages.span(1, 1), file.fd(), 0));
   }
   {
     Refuse full(Call::kMmap, 0, EPERM);
+    CHECK(!shows(pages.span(1, 1), file));
     CHECK(!replace_by_copy(pages.span(1, 1), page_size()));
   }
   const size_t before = memmap::test::count_mappings();
@@ -119,6 +127,25 @@ TEST("what fails replaces nothing and keeps nothing") {
   }
   CHECK(memmap::test::count_mappings() == before);
   CHECK(pages.all(0, 3, 'a'));
+}
+
+TEST(
+    "a mapping that the kernel refuses late leaves no hole, and one refused at once "
+    "nothing") {
+  TemporaryFile file(page_size(), 'f');
+  for (const bool late : {true, false}) {
+    Pages pages(3);
+    bool emptied = !late;
+    {
+      Refuse no(Call::kMmap, MAP_PRIVATE | MAP_FIXED, late ? EFAULT : EPERM, 0, 1);
+      CHECK(!replace_by_mapping(pages.span(1, 1), kReadWrite, MAP_PRIVATE, file.fd(), 0,
+                                emptied));
+    }
+    CHECK(emptied == late);
+    CHECK(std::strcmp(pages.permissions(1), late ? "---p" : "rw-p") == 0);
+    CHECK(pages.all(0, 1, 'a') && pages.all(2, 1, 'a'));
+    CHECK(late || pages.all(1, 1, 'a'));
+  }
 }
 
 TEST("a copy is private, and zeros where it cannot be read") {
@@ -151,7 +178,7 @@ TEST(
   TemporaryFile file(3 * page, 'f');
   CHECK(::pwrite(file.fd(), "x", 1, static_cast<off_t>(2 * page)) == 1);
   Pages pages(3);
-  CHECK(replace_by_file(pages.span(1, 1), file.fd(), 2 * page));
+  CHECK(shows(pages.span(1, 1), file, 2 * page));
   CHECK(pages.at(1)[0] == 'x' && pages.at(1)[1] == 'f');
   pages.at(1)[1] = 'w';
   CHECK(file.content()[2 * page + 1] == 'f');
