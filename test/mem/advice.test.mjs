@@ -96,6 +96,21 @@ describe('advice', () => {
       memory.close();
     });
 
+    it("'wipeonfork' and 'dontdump' stay with memory that is protected in parts when it moves", () => {
+      const memory = mapAnonymous({ length: LENGTH });
+      memory.bytes.fill(7);
+      memory.advise('wipeonfork');
+      memory.advise('dontdump', { offset: 0, length: PAGE_SIZE });
+      memory.protect('read', { offset: PAGE_SIZE, length: PAGE_SIZE });
+      memory.resize(4 * LENGTH);
+      for (const at of [0, PAGE_SIZE, 2 * PAGE_SIZE, LENGTH]) {
+        assert.ok(smapsAt(memory.address + BigInt(at)).VmFlags.includes('wf'), `at ${at}`);
+      }
+      assert.ok(smapsAt(memory.address).VmFlags.includes('dd'));
+      assert.deepEqual([memory.bytes[0], memory.bytes[PAGE_SIZE], memory.bytes[LENGTH]], [7, 7, 0]);
+      memory.close();
+    });
+
     it("'willneed' and 'cold' change no byte", () => {
       const memory = mapAnonymous({ length: LENGTH });
       memory.bytes.fill(7);

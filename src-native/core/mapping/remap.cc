@@ -267,7 +267,13 @@ Errno join_for_move(char* address, size_t length, bool& joined) {
     return extent.prot != extents.front().prot;
   });
   if (!joined) return {};
-  static_cast<void>(sys::madvise(address, length, MADV_KEEPONFORK));
+  // What the guard has put at addresses of the engine may lack the mark. Where marks are
+  // different all the same they are moved one by one.
+  const bool marked = std::none_of(extents.begin(), extents.end(),
+                                   [](const Extent& one) { return one.kept_on_fork; });
+  if (marked && extents.front().engine_owned) {
+    static_cast<void>(sys::madvise(address, length, MADV_WIPEONFORK));
+  }
   const Errno error =
       with_spares([&] { return sys::mprotect(address, length, PROT_NONE); });
   if (error.failed()) protect_again(address, length);
