@@ -1,5 +1,7 @@
 #include "core/mapping/remap.h"
 
+#include <sys/auxv.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -53,13 +55,13 @@ std::vector<Piece> pieces_of(char* address, size_t length) {
 
 // Whether the kernel has one mapping at all of the addresses. Before Linux 6.17 a move
 // that replaces other pages has unmapped these by the time it fails for that. Asked to
-// make the mapping grow beyond all addresses, the kernel looks at it first, and only then
-// finds no room, or too much to be locked.
+// make the mapping grow beyond the first thread's stack, the kernel looks at the mapping
+// first, and only then finds the stack in the way, or too much to be locked.
 bool is_one_mapping(char* address, size_t length) {
-  constexpr size_t kBeyond = size_t{1} << (sizeof(size_t) * 8 - 2);
-  const Result<void*> grown = sys::mremap(address, length, kBeyond, 0);
-  if (grown) return false;
-  const int error = grown.error().value;
+  const size_t beyond = ::getauxval(AT_RANDOM) - reinterpret_cast<uintptr_t>(address);
+  const Result<void*> grown = length < beyond ? sys::mremap(address, length, beyond, 0)
+                                              : Result<void*>(Errno{EINVAL});
+  const int error = grown ? 0 : grown.error().value;
   return error == ENOMEM || error == EAGAIN || pieces_of(address, length).size() == 1;
 }
 
