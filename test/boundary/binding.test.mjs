@@ -36,6 +36,14 @@ describe('the addon', () => {
     }
   });
 
+  it('maps no file from a negative offset', () => {
+    const path = file('offset', Buffer.alloc(LENGTH));
+    for (const offset of [-1, -LENGTH, -(2 ** 53), -(2 ** 63)]) {
+      const facts = new Float64Array(9);
+      assert.equal(binding.mapFile(path, O.RDONLY, offset, -1, -1, PROT.READ, MAP.PRIVATE, 0n, 0, facts), -EINVAL, `${offset}`);
+    }
+  });
+
   it('finds nothing by a number that is none of a mapping', () => {
     const handle = map();
     const wrong = [

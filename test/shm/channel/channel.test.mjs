@@ -53,6 +53,18 @@ describe('a channel', () => {
     assert.throws(() => producer.trySend(Buffer.alloc(producer.limit + 1)), { code: 'ERR_OUT_OF_RANGE' });
   });
 
+  for (const kind of ['spsc', 'mpmc', 'broadcast']) {
+    it(`brings a message whose memory was transferred as an empty one: ${kind}`, () => {
+      const channel = keep(Channel.create({ capacity: 1, kind }));
+      const [producer, consumer] = [keep(channel.producer()), keep(channel.consumer())];
+      const message = new Uint8Array(8);
+      structuredClone(message.buffer, { transfer: [message.buffer] });
+      assert.equal(producer.trySend(message), true);
+      assert.deepEqual(consumer.tryReceive(), Buffer.alloc(0));
+      assert.equal(consumer.tryReceive(), undefined);
+    });
+  }
+
   it('brings thousands of messages of random length in and out of step', () => {
     const ends = keep(both());
     const next = seeded(5);
