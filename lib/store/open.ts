@@ -172,7 +172,7 @@ function openForReading(path: string, deadline: number): OpenStore {
       () => {
         const written = check(binding.isAlive(disk.fd, WRITER), 'fcntl') === 1;
         if (header.current && (written || header.state === CLEAN)) return true;
-        return written ? undefined : recover(path, header.current);
+        return written ? undefined : recover(path, header.current && header.whole);
       },
       () => `Timed out: process ${header.pid} is recovering '${path}'. Raise options.timeout`,
     );

@@ -80,9 +80,13 @@ function forget({ windows, header, disk }: StoreParts, blocks: Blocks): void {
   }
 }
 
-/** Opens a store as it is: it was closed, or its writer died while this kernel ran. */
+/**
+ * Opens a store as it is: it was closed, or its writer died while this kernel ran. Undefined if it cannot be
+ * opened so: it must be rebuilt.
+ */
 export function resume(parts: StoreParts, clean: boolean): WriterState | undefined {
   const { header, windows, records } = parts;
+  if (!header.whole) return undefined;
   const extents = header.extents().filter((extent) => {
     const found = readExtent(windows, header, extent.block);
     const valid = found !== undefined && found.sequence === extent.sequence;

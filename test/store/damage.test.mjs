@@ -1,15 +1,19 @@
 // Flipped bits and a truncated file: nothing wrong is read, damage is named, the rest can be read:
 // lib/store/{check,reader,recovery,open}.ts, lib/store/file/header.ts, lib/store/log/record.ts.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Store } from 'memmap/store';
 import { seeded } from '../support/random.mjs';
 import { runs } from '../support/process/run.mjs';
 import { layoutOf } from '../support/store/store-bytes.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
+import { AT_CATALOG } from '../../.unbundled/store/file/layout.js';
 
 const CORRUPT = 'ERR_MEMMAP_CORRUPT';
 const KEYS = 60;
+const KILLED = fileURLToPath(new URL('../fixtures/store/killed-store.mjs', import.meta.url));
 const valueOf = (i) => Buffer.alloc(i % 10 === 0 ? 9000 : 10 + 7 * i, i + 1);
 
 describe('a damaged store', function () {
@@ -172,6 +176,57 @@ describe('a damaged store', function () {
     for (let at = 0; at < 8; at++) await harmless(layout.directory + at, `byte ${at} of the directory`);
     for (const slot of layout.slots.filter((_, i) => i % 8 === 0)) {
       for (let at = 0; at < 8; at++) await harmless(slot + at, `byte ${at} of the slot at ${slot}`);
+    }
+  });
+
+  describe('whose writer was killed', () => {
+    const large = (i) => Buffer.alloc(i % 10 === 0 ? 90_000 : 10 + 7 * i, i + 1);
+    let path;
+    let bytes;
+    let extents;
+    before(() => {
+      path = file('killed');
+      const { signal } = spawnSync(process.execPath, [KILLED, path, KEYS], { stdio: 'inherit' });
+      assert.equal(signal, 'SIGKILL');
+      bytes = readFileSync(path);
+      ({ extents } = layoutOf(path));
+      assert.ok(extents.length > 1);
+    });
+
+    /** In the same file, as the kernel would have it: another one is walked whole. */
+    function flip(at, bit) {
+      truncateSync(path, bytes.length);
+      const changed = Buffer.from(bytes);
+      changed[at] ^= 1 << bit;
+      writeFileSync(path, changed, { flag: 'r+' });
+    }
+
+    function isRight(store, where) {
+      for (let i = 0; i < KEYS; i++) assert.ok(store.get(`key ${i}`)?.equals(large(i)), `key ${i}, ${where}`);
+    }
+
+    for (const readOnly of [false, true]) {
+      it(`has every pair, and loses none to what is put, with a bit of the header changed, ${readOnly ? 'for reading' : 'for writing'}`, async () => {
+        // Sums, directory, last number, a segment being replaced; the catalog, and some of what is free in it.
+        const words = [26, 27, 28, 29, 33, 38, 40, 41, 42, 43, 44, 45, 46, 47];
+        for (let i = 0; i < 4 * extents.length; i++) words.push(AT_CATALOG + i);
+        for (let i = 0; i < 6; i++) words.push(AT_CATALOG + 4 * extents.length + next(8000));
+        for (const word of words) {
+          for (let bit = next(8); bit < 32; bit += 8) {
+            const where = `word ${word}, bit ${bit}`;
+            flip(4 * word + (bit >> 3), bit & 7);
+            let store = Store.open(path, { readOnly });
+            isRight(store, where);
+            store.close();
+            store = Store.open(path);
+            for (let i = 0; i < 30; i++) store.put(`new ${i}`, Buffer.alloc(40_000, 1));
+            isRight(store, where);
+            assert.equal(store.size, KEYS + 30, where);
+            assert.deepEqual((await store.check()).damage, [], where);
+            store.close();
+          }
+        }
+      });
     }
   });
 

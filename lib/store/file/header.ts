@@ -6,9 +6,9 @@ import { PeerError, StateError } from '../../errors.js';
 import { xxh32 } from './checksum.js';
 import type { StoreFile } from './store-file.js';
 import {
-  AT_CATALOG, AT_CLOSED_SUM, AT_COPY, AT_COUNT, AT_DIRECTORY, AT_GENERATION, AT_HEADER_SUM, AT_LIVE, AT_MAGIC, AT_PID, AT_SEED, AT_SEQUENCE, AT_STAMP,
-  AT_STATE, AT_VERSION, BLOCK, CATALOG_PLACES, CATALOG_WORDS, CLEAN, DEPTH_SHIFT, DIRECTORY_BLOCK, FIXED_WORDS, MAGIC, OPEN, STAMP_WORDS,
-  VERSION,
+  AT_CATALOG, AT_CATALOG_SUMS, AT_CLOSED_SUM, AT_COPY, AT_COUNT, AT_DIRECTORY, AT_DIRECTORY_SUMS, AT_GENERATION, AT_HEADER_SUM, AT_LIVE, AT_MAGIC, AT_PID, AT_SEED, AT_SEQUENCE, AT_STAMP,
+  AT_SPLIT, AT_STATE, AT_VERSION, BLOCK, CATALOG_PLACES, CATALOG_WORDS, CLEAN, DEPTH_SHIFT, DIRECTORY_BLOCK, FIXED_WORDS, MAGIC, OPEN, SPLIT_WORDS,
+  STAMP_WORDS, VERSION,
 } from './layout.js';
 import { loadAcquire } from './memory-order.js';
 
@@ -106,6 +106,51 @@ export class Header {
     return this.words[AT_PID] as number;
   }
 
+  /** Never 0. */
+  #sumOf(words: Int32Array): number {
+    return xxh32(words, 0, 4 * words.length, this.seed) || 1;
+  }
+
+  /** Whether what leads to the index and to the log is as a writer has written it, wherever it died. */
+  get whole(): boolean {
+    const { words } = this;
+    const matches = (at: number, sum: number): boolean => words[at] === sum || words[at + 1] === sum;
+    const last = this.extents().at(-1);
+    return (
+      matches(AT_DIRECTORY_SUMS, this.#sumOf(words.subarray(AT_DIRECTORY, AT_DIRECTORY + 1))) &&
+      matches(AT_CATALOG_SUMS, this.#catalogSum()) &&
+      (words[AT_SPLIT] === 0 || words[AT_SPLIT] === this.#sumOf(words.subarray(AT_SPLIT + 1, AT_SPLIT + SPLIT_WORDS))) &&
+      (last === undefined || this.sequence >= last.sequence)
+    );
+  }
+
+  /** Stores a word that has a sum, or a part in one. */
+  #storeSummed(at: number, word: number, sums: number, sum: number): void {
+    Atomics.store(this.words, sums, sum);
+    Atomics.store(this.words, at, word);
+    Atomics.store(this.words, sums + 1, sum);
+  }
+
+  #catalogSum(): number {
+    let sum = 0;
+    for (let place = 0; place < CATALOG_PLACES; place++) {
+      const at = AT_CATALOG + CATALOG_WORDS * place;
+      if (this.words[at] !== 0) sum ^= this.#sumOf(this.words.subarray(at, at + CATALOG_WORDS));
+    }
+    return sum;
+  }
+
+  /** Records that a segment is being replaced, and by what; false: no longer. */
+  setSplit(parts: readonly number[] | false): void {
+    const { words } = this;
+    if (parts !== false) words.set(parts, AT_SPLIT + 1);
+    Atomics.store(words, AT_SPLIT, parts === false ? 0 : this.#sumOf(Int32Array.from(parts)));
+  }
+  /** What {@link setSplit} recorded last; undefined if nothing is being replaced. */
+  get split(): Int32Array | undefined {
+    return Atomics.load(this.words, AT_SPLIT) === 0 ? undefined : this.words.subarray(AT_SPLIT + 1, AT_SPLIT + SPLIT_WORDS);
+  }
+
   /** Whether the index matches the log: the store was closed cleanly, or the page cache of this boot has it. */
   get current(): boolean {
     return (this.state === CLEAN && this.words[AT_CLOSED_SUM] === this.#closedSum()) || (this.state === OPEN && this.#stamp.every((word, i) => this.words[AT_STAMP + i] === word));
@@ -142,7 +187,8 @@ export class Header {
     return { block: word & DIRECTORY_BLOCK, depth: word >>> DEPTH_SHIFT };
   }
   setDirectory(block: number, depth: number): void {
-    Atomics.store(this.words, AT_DIRECTORY, block | (depth << DEPTH_SHIFT));
+    const word = block | (depth << DEPTH_SHIFT);
+    this.#storeSummed(AT_DIRECTORY, word, AT_DIRECTORY_SUMS, this.#sumOf(Int32Array.of(word)));
   }
 
   get count(): number {
@@ -196,12 +242,15 @@ export class Header {
   enter({ block, blocks, sequence, salt }: Extent): void {
     const at = this.#freePlace();
     this.words.set([blocks, sequence, salt], at + 1);
-    Atomics.store(this.words, at, block);
+    const sum = this.#catalogSum() ^ this.#sumOf(Int32Array.of(block, blocks, sequence, salt));
+    this.#storeSummed(at, block, AT_CATALOG_SUMS, sum);
   }
 
   removeExtent(block: number): void {
     const at = this.#placeOf(block);
-    if (at !== -1) Atomics.store(this.words, at, 0);
+    if (at === -1) return;
+    const sum = this.#catalogSum() ^ this.#sumOf(this.words.subarray(at, at + CATALOG_WORDS));
+    this.#storeSummed(at, 0, AT_CATALOG_SUMS, sum);
   }
 
   #placeOf(block: number): number {
@@ -214,5 +263,6 @@ export class Header {
 
   clearCatalog(): void {
     this.words.fill(0, AT_CATALOG, AT_CATALOG + CATALOG_WORDS * CATALOG_PLACES);
+    this.words.fill(0, AT_CATALOG_SUMS, AT_CATALOG_SUMS + 2);
   }
 }

@@ -22,7 +22,7 @@ export const MOST_BLOCKS: number = 2 ** 24;
 
 // The header. What never changes:
 export const MAGIC: readonly [number, number] = [0x6d6d_656d, 0x564b_7061];
-export const VERSION = 1;
+export const VERSION = 2;
 export const AT_MAGIC = 0;
 export const AT_VERSION = 2;
 export const AT_SEED = 4;
@@ -41,6 +41,12 @@ export const OPEN = 2;
 export const AT_STAMP = 17;
 export const STAMP_WORDS = 8;
 export const AT_PID = 25;
+/**
+ * What leads to the index and to the log has two sums, of which one is right at any instruction: one is changed
+ * before it, and the other after it. Of {@link AT_DIRECTORY}, and of the entries of the catalog, XORed.
+ */
+export const AT_DIRECTORY_SUMS = 26;
+export const AT_CATALOG_SUMS = 28;
 
 // What readers use; it changes while they read.
 /** Grows whenever something that they may be reading is reused. */
@@ -54,7 +60,7 @@ export const AT_COUNT = 34;
 export const AT_LIVE = 36;
 /** The number of the last extent. */
 export const AT_SEQUENCE = 38;
-/** 1 while a segment is being replaced; then old depth, new depth, index, two blocks and two counts. */
+/** While a segment is being replaced, the sum of what follows: old depth, new depth, index, two blocks and two counts. */
 export const AT_SPLIT = 40;
 export const SPLIT_WORDS = 8;
 

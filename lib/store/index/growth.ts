@@ -6,9 +6,7 @@ import type { Blocks } from '../file/blocks.js';
 import { type HashIndex, homeOf, segments } from './hash-index.js';
 import type { Header } from '../file/header.js';
 import type { Key } from '../log/key.js';
-import {
-  AT_SPLIT, BLOCK, BLOCK_WORDS, EMPTY, FULL, TOMBSTONE, MOST_DEPTH, SLOTS, SPLIT_WORDS, TAG,
-} from '../file/layout.js';
+import { BLOCK, BLOCK_WORDS, EMPTY, FULL, TOMBSTONE, MOST_DEPTH, SLOTS, TAG } from '../file/layout.js';
 import type { MappedFile } from '../file/mapped-file.js';
 
 /** Bytes of an entry of the directory. */
@@ -67,7 +65,7 @@ export class IndexGrowth {
     empty(windows, segment);
     const { words, at: base } = empty(windows, directory);
     words[base] = segment;
-    header.words.fill(0, AT_SPLIT, AT_SPLIT + SPLIT_WORDS);
+    header.setSplit(false);
     header.setDirectory(directory, 0);
     header.advance();
   }
@@ -138,9 +136,7 @@ export class IndexGrowth {
       }
     }
     const inFirst = this.#fill(block, depth, first, second);
-    const { words } = this.#header;
-    words.set([depth, splits ? depth + 1 : depth, entry, first, second, splits ? inFirst : live, splits ? live - inFirst : live], AT_SPLIT + 1);
-    Atomics.store(words, AT_SPLIT, 1);
+    this.#header.setSplit([depth, splits ? depth + 1 : depth, entry, first, second, splits ? inFirst : live, splits ? live - inFirst : live]);
     this.finish();
     this.#blocks.give(block, 1);
   }
@@ -164,9 +160,9 @@ export class IndexGrowth {
 
   /** Completes the replacement that the header records, if there is one. */
   finish(): void {
-    const { words } = this.#header;
-    if (Atomics.load(words, AT_SPLIT) === 0) return;
-    const [before = 0, depth = 0, entry = 0, first = 0, second = 0, inFirst = 0, inSecond = 0] = words.subarray(AT_SPLIT + 1);
+    const { split } = this.#header;
+    if (split === undefined) return;
+    const [before = 0, depth = 0, entry = 0, first = 0, second = 0, inFirst = 0, inSecond = 0] = split;
     const index = this.#index;
     for (let i = entry; i <= index.mask; i += 1 << before) {
       const isSecond = depth > before && ((i >>> before) & 1) === 1;
@@ -174,7 +170,7 @@ export class IndexGrowth {
       index.directory[at + 1] = (depth << 16) | (isSecond ? inSecond : inFirst);
       Atomics.store(index.directory, at, isSecond ? second : first);
     }
-    Atomics.store(words, AT_SPLIT, 0);
+    this.#header.setSplit(false);
     this.#header.advance();
     index.begin();
   }
