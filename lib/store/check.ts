@@ -1,5 +1,5 @@
 // Checks every record against its checksum, every slot of the index against its record, and that
-// the index points to the newest record of each key.
+// the index leads to the newest record of each key.
 import { setImmediate } from 'node:timers/promises';
 import { scanSegments, eachSlot } from './scan.js';
 import type { Extent } from './file/header.js';
@@ -63,6 +63,8 @@ class Check {
   #damage: Damage[] = [];
   /** Keys that the index does not have -> the unit of their newest record if it is a PUT, otherwise -1. */
   #absent = new Map<string, number>();
+  /** Keys for which it leads to a record before this one: an older value, or one that was deleted. */
+  #older = new Map<string, FoundRecord>();
 
   constructor(parts: StoreParts, index: HashIndex) {
     this.#parts = parts;
@@ -76,6 +78,7 @@ class Check {
     this.#pairs = 0;
     this.#damage = [];
     this.#absent.clear();
+    this.#older.clear();
     this.#walk = undefined;
   }
 
@@ -88,6 +91,7 @@ class Check {
   }
 
   async log(still: () => void): Promise<void> {
+    this.#salts.refresh();
     await this.#walkTo(this.#end, still, (found) => this.#record(found));
     // Records written meanwhile explain why the index did not have their keys before.
     await this.#walkTo(this.#end, still, (found) => {
@@ -95,6 +99,21 @@ class Check {
     });
     for (const unit of this.#absent.values()) if (unit !== -1) this.#broken(unit, 'the index, which lacks this record,');
     this.#absent.clear();
+    // A writer may have been between the record and the index.
+    this.#index.begin();
+    for (const found of this.#older.values()) {
+      if (!this.#take(found) || !this.#index.find(this.#key) || !this.#isBefore(found)) continue;
+      this.#broken(unitOf(found.window, found.at), 'the index, which leads to an older record of the same key,');
+    }
+    this.#older.clear();
+  }
+
+  /** Whether the record that the index has just found comes before another in the log. */
+  #isBefore({ window, at }: FoundRecord): boolean {
+    const found = [this.#index.window, this.#index.at] as const;
+    if (found[0] === window && found[1] === at) return false;
+    const [one, other] = [this.#salts.numberAt(...found), this.#salts.numberAt(window, at)];
+    return one === other ? unitOf(...found) < unitOf(window, at) : one < other;
   }
 
   /** Where the log ends now: its last extent, and the units used in it. */
@@ -153,8 +172,15 @@ class Check {
     this.#records += 1;
     if (!this.#take(found)) return;
     this.#index.begin();
-    if (this.#index.find(this.#key)) this.#absent.delete(this.#key.name);
-    else this.#absent.set(this.#key.name, (found.typeAndLength & KIND) === PUT ? unitOf(found.window, found.at) : -1);
+    const { name } = this.#key;
+    if (this.#index.find(this.#key)) {
+      this.#absent.delete(name);
+      if (this.#isBefore(found)) this.#older.set(name, found);
+      else this.#older.delete(name);
+    } else {
+      this.#absent.set(name, (found.typeAndLength & KIND) === PUT ? unitOf(found.window, found.at) : -1);
+      this.#older.delete(name);
+    }
   }
 
   /** Takes the key of a record that has one. */

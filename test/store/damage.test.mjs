@@ -230,6 +230,41 @@ describe('a damaged store', function () {
     }
   });
 
+  for (const deleted of [false, true]) {
+    for (const between of [10, 400_000]) {
+      it(`says where the index leads to an older record: ${deleted ? 'the key was deleted' : 'it was put again'}, ${between} bytes later`, async () => {
+        const path = file(`older-${deleted}-${between}`);
+        const store = Store.open(path);
+        store.put('x', Buffer.from('old'));
+        store.put('y', Buffer.alloc(between));
+        if (deleted) store.delete('x');
+        else store.put('x', Buffer.from('new'));
+        store.put('z', Buffer.from('last'));
+        assert.deepEqual((await store.check()).damage, []);
+        store.close();
+        const { records, slots, segment } = layoutOf(path);
+        const [old, newer] = records.filter(({ key }) => key === 'x').map(({ offset }) => offset / 8);
+        const bytes = readFileSync(path);
+        const all = deleted ? Array.from({ length: 8192 }, (_, i) => segment + 8 * i) : slots;
+        const [slot] = all.filter((at) => bytes.readUInt32LE(at + 4) === (deleted ? 1 : newer));
+        bytes.writeUInt32LE(old, slot + 4);
+        writeFileSync(path, bytes);
+        for (const readOnly of [true, false]) {
+          const wrong = Store.open(path, { readOnly });
+          assert.equal(wrong.get('x').toString(), 'old');
+          const { damage } = await wrong.check();
+          assert.equal(damage[0].what, 'the index, which leads to an older record of the same key,');
+          if (!deleted) assert.equal(damage[0].offset, 8 * newer);
+          wrong.close();
+        }
+        const salvaged = Store.open(path, { salvage: true });
+        assert.equal(salvaged.get('x')?.toString(), deleted ? undefined : 'new');
+        assert.deepEqual((await salvaged.check()).damage, []);
+        salvaged.close();
+      });
+    }
+  }
+
   for (const access of ['read', 'write']) {
     it(`throws a FaultError when its file is truncated while it is open to ${access}`, () =>
       runs('truncated-store', [file(`truncated-${access}`), access]));

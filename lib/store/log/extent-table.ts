@@ -1,4 +1,5 @@
-// ExtentTable: the salt and the end of the extent in which a record lies. The record's checksum depends on the salt.
+// ExtentTable: the salt, the end and the number of the extent in which a record lies. The record's checksum
+// depends on the salt.
 import type { Header } from '../file/header.js';
 import { BLOCK, BLOCK_SHIFT, WINDOW_SHIFT } from '../file/layout.js';
 import { byteOf } from './record.js';
@@ -9,6 +10,8 @@ export class ExtentTable {
   #table: Int32Array = new Int32Array(1024);
   /** By block: the block after the last of the extent. */
   #ends: Int32Array = new Int32Array(1024);
+  /** By block: the number of the extent. */
+  #numbers: Int32Array = new Int32Array(1024);
 
   constructor(header: Header) {
     this.#header = header;
@@ -31,6 +34,11 @@ export class ExtentTable {
     return (this.#ends[block] as number) * BLOCK - byteOf(window, at);
   }
 
+  /** The number of the extent at a word of a window; 0 if no extent is there. */
+  numberAt(window: number, at: number): number {
+    return this.of(window, at) === 0 ? 0 : (this.#numbers[(window << WINDOW_SHIFT) | (at >> BLOCK_SHIFT)] as number);
+  }
+
   /** Reads the catalog again, because blocks are reused. */
   refresh(): void {
     const extents = this.#header.extents();
@@ -38,12 +46,14 @@ export class ExtentTable {
     if (end > this.#table.length) {
       this.#table = new Int32Array(2 * end);
       this.#ends = new Int32Array(2 * end);
+      this.#numbers = new Int32Array(2 * end);
     } else {
       this.#table.fill(0);
     }
-    for (const { block, blocks, salt } of extents) {
+    for (const { block, blocks, salt, sequence } of extents) {
       this.#table.fill(salt, block, block + blocks);
       this.#ends.fill(block + blocks, block, block + blocks);
+      this.#numbers.fill(sequence, block, block + blocks);
     }
   }
 }
