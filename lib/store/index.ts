@@ -5,5 +5,5 @@ export type { CompactOptions, CompactProgress, Compacted } from './compaction.js
 export type { StoreKey } from './log/key.js';
 export type { Durability, StoreOptions } from './open.js';
 export { Store } from './store.js';
-export type { StoreStats } from './store.js';
+export type { EntriesOptions, StoreStats } from './store.js';
 export type { Damage } from './parts.js';

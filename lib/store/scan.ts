@@ -2,9 +2,11 @@
 // which does not change when a segment is replaced by two. The keys of a segment are read at once.
 import type { HashIndex } from './index/hash-index.js';
 import type { StoreKey } from './log/key.js';
+import { byteOf } from './log/record.js';
+import { xxh32 } from './file/checksum.js';
 import {
-  BLOCK_SHIFT, BLOCK_WORDS, EMPTY, TOMBSTONE, HIGH_SHIFT, IN_WINDOW, KEY_LENGTH, LOW_IN_WINDOW, LOW_WINDOW_SHIFT, MOST_KEY, RECORD_WORDS, TYPE_AND_LENGTH,
-  TEXT, WINDOW_SHIFT,
+  BLOCK_SHIFT, BLOCK_WORDS, EMPTY, TOMBSTONE, HIGH_SHIFT, IN_WINDOW, KEY_HASH, KEY_LENGTH, LOW_IN_WINDOW, LOW_WINDOW_SHIFT, MOST_KEY, RECORD_WORDS, TAG,
+  TYPE_AND_LENGTH, TEXT, WINDOW_SHIFT,
 } from './file/layout.js';
 import type { StoreParts } from './parts.js';
 
@@ -32,16 +34,26 @@ export function eachSlot(index: HashIndex, block: number, act: (window: number, 
   }
 }
 
-function keysOf(index: HashIndex, block: number): StoreKey[] {
-  const keys: StoreKey[] = [];
-  eachSlot(index, block, (window, at) => {
+/** Whether the key of a record is the one its slot was made for. */
+function isKeyOf(words: Int32Array, at: number, length: number, mark: number, { entry, depth }: ScannedSegment, seed: number): boolean {
+  const hash = words[at + KEY_HASH] as number;
+  if ((hash & TAG) !== (mark & TAG) || (hash & ((1 << depth) - 1)) !== entry) return false;
+  return xxh32(words, at + RECORD_WORDS, length, seed) === hash;
+}
+
+/** The keys of a segment, and the bytes where a record with a damaged one begins. */
+function keysOf(index: HashIndex, segment: ScannedSegment, seed: number): (StoreKey | number)[] {
+  const keys: (StoreKey | number)[] = [];
+  eachSlot(index, segment.block, (window, at, mark) => {
     index.windows.reach(window);
     const words = index.windows.words[window];
-    // The record was there a moment ago, so the generation has grown.
-    if (words === undefined || !index.windows.holds(window, at)) return;
-    const typeAndLength = words[at + TYPE_AND_LENGTH] as number;
+    const held = words !== undefined && index.windows.holds(window, at);
+    const typeAndLength = held ? (words[at + TYPE_AND_LENGTH] as number) : -1;
     const length = typeAndLength & KEY_LENGTH;
-    if (length > MOST_KEY) return;
+    if (!held || length > MOST_KEY || length > (words.length - at - RECORD_WORDS) * 4 || !isKeyOf(words, at, length, mark, segment, seed)) {
+      keys.push(byteOf(window, at));
+      return;
+    }
     const from = (at + RECORD_WORDS) * 4;
     const bytes = Buffer.from((index.windows.bytes[window] as Uint8Array).subarray(from, from + length));
     keys.push((typeAndLength & TEXT) !== 0 ? bytes.toString() : bytes);
@@ -77,10 +89,12 @@ export function* scanSegments(index: HashIndex): Generator<ScannedSegment> {
   }
 }
 
-export function* entries(index: HashIndex, { windows }: StoreParts, open: () => void): Generator<StoreKey> {
+/** Yields all keys, and in place of those that are damaged the bytes where their records begin. */
+export function* scanKeys(index: HashIndex, { windows, header }: StoreParts, open: () => void): Generator<StoreKey | number> {
   open();
   for (const segment of scanSegments(index)) {
-    const keys = keysOf(index, segment.block);
+    const keys = keysOf(index, segment, header.seed);
+    // What was there a moment ago may be something else by now: then the generation has grown.
     segment.again = !index.holds(segment.generation);
     if (segment.again) continue;
     if (windows.faulted) windows.check();

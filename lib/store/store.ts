@@ -1,16 +1,17 @@
 // Store: a persistent hash table in a mapped file.
 import { disposable } from '../internal/realms/dispose.js';
 import { isUint8Array } from '../internal/realms/kinds.js';
-import { StateError } from '../errors.js';
+import { PeerError, StateError } from '../errors.js';
 import { showAs } from '../internal/inspect.js';
-import { OURS, invalidType, outOfRange, validateFunction, validateIterable, validateOurs } from '../internal/validate.js';
+import { OURS, invalidType, outOfRange, validateFunction, validateIterable, validateOptions, validateOurs } from '../internal/validate.js';
 import { type CheckReport, verifyAll } from './check.js';
 import { type CompactOptions, type Compacted, compact } from './compaction.js';
-import { entries } from './scan.js';
+import { scanKeys } from './scan.js';
 import { HashIndex, segments } from './index/hash-index.js';
 import type { StoreKey } from './log/key.js';
 import { BLOCK, MOST_VALUE } from './file/layout.js';
 import { type OpenStore, type StoreOptions, closeStore, openStore } from './open.js';
+import { type Damage, corruptStore } from './parts.js';
 import { Reader } from './reader.js';
 import { Writer } from './writer.js';
 
@@ -30,6 +31,12 @@ export interface StoreStats {
   readonly indexBytes: number;
   /** The number of pieces of the log. */
   readonly extents: number;
+}
+
+/** Options of {@link Store.entries}. */
+export interface EntriesOptions {
+  /** Called for each pair that cannot be read, which is then left out. Otherwise the iteration throws there. */
+  readonly onDamage?: ((damage: Damage) => void) | undefined;
 }
 
 /**
@@ -207,17 +214,44 @@ export class Store implements Disposable {
    * Iterates over the pairs, in no particular order; values are copies. A key that exists throughout the
    * iteration is returned once, with its value at that time; a key that is added or deleted meanwhile may be
    * returned or not.
+   *
+   * @throws {PeerError} ERR_MEMMAP_CORRUPT at a pair that cannot be read, unless `onDamage` is given
    */
-  *entries(): Generator<[StoreKey, Buffer], void, undefined> {
+  entries(options: EntriesOptions = {}): Generator<[StoreKey, Buffer], void, undefined> {
+    validateOptions<EntriesOptions>(options, ['onDamage']);
+    const { onDamage } = options;
+    if (onDamage !== undefined) validateFunction(onDamage, 'options.onDamage');
     this.#open();
-    for (const key of entries(this.#index, this.#parts, () => this.#open())) {
-      const value = this.get(key);
-      if (value !== undefined) yield [key, value];
-    }
+    return this.#entries(onDamage);
   }
   /** The same as {@link entries}. */
   [Symbol.iterator](): Generator<[StoreKey, Buffer], void, undefined> {
     return this.entries();
+  }
+
+  *#entries(onDamage: EntriesOptions['onDamage']): Generator<[StoreKey, Buffer], void, undefined> {
+    const broken = (damage: Damage): void => {
+      if (onDamage === undefined) throw corruptStore(this.path, damage);
+      onDamage(damage);
+    };
+    for (const key of scanKeys(this.#index, this.#parts, () => this.#open())) {
+      if (typeof key === 'number') {
+        broken({ offset: key, what: 'the key of a record' });
+        continue;
+      }
+      const value = this.#valueOf(key, onDamage);
+      if (value !== undefined) yield [key, value];
+    }
+  }
+
+  #valueOf(key: StoreKey, onDamage: EntriesOptions['onDamage']): Buffer | undefined {
+    try {
+      return this.get(key);
+    } catch (error) {
+      if (onDamage === undefined || !(error instanceof PeerError) || error.offset === undefined) throw error;
+      onDamage({ offset: error.offset, what: 'a record' });
+      return undefined;
+    }
   }
 
   /**

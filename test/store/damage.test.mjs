@@ -7,9 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { Store } from 'memmap/store';
 import { seeded } from '../support/random.mjs';
 import { runs } from '../support/process/run.mjs';
-import { layoutOf } from '../support/store/store-bytes.mjs';
+import { AT_CATALOG, layoutOf } from '../support/store/store-bytes.mjs';
 import { temporaryFiles } from '../support/temp.mjs';
-import { AT_CATALOG } from '../../.unbundled/store/file/layout.js';
 
 const CORRUPT = 'ERR_MEMMAP_CORRUPT';
 const KEYS = 60;
@@ -88,6 +87,12 @@ describe('a damaged store', function () {
           const { broken, offsets } = readAll(store);
           assert.deepEqual(broken, [record.key], where);
           assert.ok(within(offsets[0], record), where);
+          const found = [];
+          const pairs = [...store.entries({ onDamage: (one) => found.push(one.offset) })];
+          assert.equal(pairs.length, KEYS - 1, where);
+          assert.ok(pairs.every(([key, value]) => value.equals(valueOf(numberOf(key)))), where);
+          assert.deepEqual(found.map((offset) => within(offset, record)), [true], where);
+          assert.throws(() => [...store], { code: CORRUPT, offset: found[0] }, where);
           const { damage } = await store.check();
           assert.ok(damage.some(({ offset }) => within(offset, record)), `check(): ${where}`);
         } finally {

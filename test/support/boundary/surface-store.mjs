@@ -49,7 +49,7 @@ const METHODS = {
   transaction: [[() => 1], [CALLBACKS]],
   commit: [[], []],
   commitAsync: [[], []],
-  entries: [[], []],
+  entries: [[{}], [options({ onDamage: zoo.callback }, {})]],
   compact: [[{}], [options({ waste: WASTES, signal: zoo.callback, onProgress: zoo.callback }, {})]],
   check: [[], []],
   stats: [[], []],

@@ -5,6 +5,8 @@ import {
   PUT, UNIT, recordBytes,
 } from '../../../.unbundled/store/file/layout.js';
 
+export { AT_CATALOG };
+
 /** [{ offset, length, key }] of the records that put something, and the offsets of extents and index. */
 export function layoutOf(path) {
   const bytes = readFileSync(path);
