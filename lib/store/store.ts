@@ -144,7 +144,7 @@ export class Store implements Disposable {
     this.#reader.key.take(key);
     validateValue(value);
     writer.put(this.#reader.key, value);
-    if (this.#each && writer.pending === undefined) writer.commit();
+    if (this.#each && writer.pending === undefined) this.#commit(writer);
   }
 
   /** Deletes a key. @returns whether it existed */
@@ -152,7 +152,7 @@ export class Store implements Disposable {
     const writer = this.#writing();
     this.#reader.key.take(key);
     const found = writer.delete(this.#reader.key);
-    if (found && this.#each && writer.pending === undefined) writer.commit();
+    if (found && this.#each && writer.pending === undefined) this.#commit(writer);
     return found;
   }
 
@@ -174,7 +174,7 @@ export class Store implements Disposable {
       writer.put(this.#reader.key, value);
       count += 1;
     }
-    if (this.#each && writer.pending === undefined) writer.commit();
+    if (this.#each && writer.pending === undefined) this.#commit(writer);
     return count;
   }
 
@@ -191,7 +191,7 @@ export class Store implements Disposable {
     const writer = this.#writing();
     validateFunction(act, 'act');
     const result = writer.transaction(act);
-    if (this.#each) writer.commit();
+    if (this.#each) this.#commit(writer);
     return result;
   }
 
@@ -199,15 +199,22 @@ export class Store implements Disposable {
    * Waits until all changes are on the disk: msync(2).
    *
    * @throws {SystemError} EIO, ENOSPC: the state of the disk is then unknown, and the store must be opened again
-   * @throws {StateError} ERR_MEMMAP_TRANSACTION inside a transaction
+   * @throws {StateError} ERR_MEMMAP_TRANSACTION inside a transaction; ERR_MEMMAP_FILE_REPLACED if the path leads
+   * to another file now, or was removed: the changes are on the disk, but not where the next open() looks
    */
   commit(): void {
-    this.#writing().commit();
+    this.#commit(this.#writing());
+  }
+
+  #commit(writer: Writer): void {
+    writer.commit();
+    this.#parts.disk.demandPath();
   }
 
   /** As {@link commit}, off the main thread. Calls made while one is under way share the next one. */
-  commitAsync(): Promise<void> {
-    return this.#writing().commitAsync();
+  async commitAsync(): Promise<void> {
+    await this.#writing().commitAsync();
+    if (!this.#closed) this.#parts.disk.demandPath();
   }
 
   /**
@@ -309,7 +316,7 @@ export class Store implements Disposable {
    * Commits if the store is open for writing, and closes it. Views then read as zeros. Idempotent.
    *
    * @throws {StateError} ERR_MEMMAP_BUSY while `compact()`, `check()` or `commitAsync()` is under way;
-   * ERR_MEMMAP_TRANSACTION inside a transaction
+   * ERR_MEMMAP_TRANSACTION inside a transaction; ERR_MEMMAP_FILE_REPLACED, as {@link commit}, and then it is closed
    */
   close(): void {
     if (this.#closed) return;
@@ -320,7 +327,7 @@ export class Store implements Disposable {
     }
     this.#closed = true;
     try {
-      if (writer !== undefined && !writer.failed) writer.commit();
+      if (writer !== undefined && !writer.failed) this.#commit(writer);
     } finally {
       this.#reader.close();
       closeStore(this.#parts, writer?.failed);

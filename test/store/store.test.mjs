@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, copyFileSync, openSync, statfsSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, renameSync, statfsSync, unlinkSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { features } from 'memmap';
 import { Store } from 'memmap/store';
@@ -46,6 +46,46 @@ describe('Store', () => {
     const keys = Array.from(store, ([key]) => (typeof key === 'string' ? key : key.toString('hex')));
     assert.deepEqual(keys.toSorted(), ['', '00ff', 'ada', 'żółw']);
   });
+
+  for (const durability of ['commit', 'put']) {
+    it(`says that its path leads to another file, or nowhere, once what it has is on the disk: ${durability}`, async () => {
+      const replaced = { name: 'StateError', code: 'ERR_MEMMAP_FILE_REPLACED', message: /open the path again/ };
+      for (const change of ['replaced', 'removed', 'renamed']) {
+        const own = file(`${change}-${durability}.db`);
+        const other = Store.open(own, { durability });
+        other.put('a', bytes('before'));
+        other.commit();
+        if (change === 'replaced') {
+          copyFileSync(own, `${own}.new`);
+          renameSync(`${own}.new`, own);
+        } else if (change === 'removed') {
+          unlinkSync(own);
+        } else {
+          renameSync(own, `${own}.elsewhere`);
+        }
+        const commits = [() => other.put('a', bytes('after')), () => other.commit(), () => other.transaction(() => other.delete('a'))];
+        for (const act of commits) {
+          if (change === 'renamed' || (durability === 'commit' && act !== commits[1])) act();
+          else assert.throws(act, replaced, change);
+        }
+        if (change === 'renamed') {
+          await other.commitAsync();
+          other.close();
+          const moved = Store.open(`${own}.elsewhere`);
+          assert.equal(moved.has('a'), false);
+          moved.close();
+          continue;
+        }
+        await assert.rejects(other.commitAsync(), replaced, change);
+        assert.throws(() => other.close(), replaced, change);
+        assert.ok(other.closed);
+        other.close();
+        const again = Store.open(own);
+        assert.equal(again.get('a')?.toString(), change === 'replaced' ? 'before' : undefined);
+        again.close();
+      }
+    });
+  }
 
   it('leaves no file behind when the process has too few descriptors to open it', async () => {
     const few = ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, fixture('first-store'), file('first')];

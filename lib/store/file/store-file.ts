@@ -2,9 +2,10 @@
 // when it chooses, and at sync() and syncAll() at the latest.
 //
 // Tests replace it with one that fails, or that records what is durable.
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { fstat } from '../../internal/descriptors/calls.js';
 import { constants } from 'node:os';
+import { StateError } from '../../errors.js';
 import { dirname } from 'node:path';
 import { binding } from '../../internal/binding.js';
 import { growRemedy } from '../../internal/remedy.js';
@@ -35,6 +36,21 @@ export class StoreFile {
   /** Bytes of disk or memory that the file occupies. */
   allocated(): number {
     return fstat(this.fd).blocks * 512;
+  }
+
+  /**
+   * @throws {StateError} ERR_MEMMAP_FILE_REPLACED if the path leads to another file now, or if the file has
+   * no path left. One that was only renamed is still found by its other path.
+   */
+  demandPath(): void {
+    const { dev, ino, nlink } = fstat(this.fd, { bigint: true });
+    const now = statSync(this.path, { bigint: true, throwIfNoEntry: false });
+    if (now === undefined ? nlink > 0n : now.dev === dev && now.ino === ino) return;
+    const where = nlink === 0n ? 'which no path leads to any more, and which ends with it' : 'which has been renamed';
+    throw new StateError(
+      'ERR_MEMMAP_FILE_REPLACED',
+      `'${this.path}' ${now === undefined ? 'was removed' : 'is another file now'}. This store writes to the former one, ${where}. Close it, and open the path again`,
+    );
   }
 
   /** Allocates the blocks of a part, so that writing there cannot fail for lack of space. Grows the file if needed. */
