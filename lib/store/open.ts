@@ -12,7 +12,8 @@ import { invalidType, invalidValue, validateBoolean, validateOptions, validatePa
 import { StoreFile } from './file/store-file.js';
 import { Header } from './file/header.js';
 import { rehearse } from './file/rehearsal.js';
-import { BLOCK, CLEAN } from './file/layout.js';
+import { fstat } from '../internal/descriptors/calls.js';
+import { AT_COPY, AT_HEADER_SUM, AT_MAGIC, BLOCK, CLEAN, MAGIC } from './file/layout.js';
 import { Records } from './log/record.js';
 import { rebuild, resume } from './recovery.js';
 import { MappedFile } from './file/mapped-file.js';
@@ -45,6 +46,8 @@ const TIMEOUT = 5000;
 
 /** Milliseconds between two checks whether the writer has closed the store. */
 const PAUSE = 5;
+/** Milliseconds in which a file without content may still be locked by its maker. */
+const GRACE = 50;
 /** The byte that the writer locks (core/wait/liveness.h). */
 const WRITER = 1;
 
@@ -84,6 +87,42 @@ function openFile(path: string, flags: number): StoreFile {
   }
 }
 
+function notAStore(path: string, why: string): PeerError {
+  return new PeerError('ERR_MEMMAP_NOT_A_STORE', `'${path}' is not a store: ${why}`, 0);
+}
+
+/** Refuses what can never be a store: it must not be waited for, nor mapped. */
+function refuseOtherKinds(disk: StoreFile): void {
+  const stats = fstat(disk.fd);
+  if (stats.isFile()) return;
+  throw notAStore(disk.path, `it is a ${stats.isDirectory() ? 'directory' : stats.isFIFO() ? 'FIFO' : 'device or socket'}`);
+}
+
+/** Whether a word of the header is written, when a store is made, before what makes it one. */
+function isMadeBeforeMagic(word: number): boolean {
+  return (word > AT_MAGIC && word <= AT_HEADER_SUM) || (word >= AT_COPY && word <= AT_COPY + AT_HEADER_SUM);
+}
+
+/**
+ * Refuses a file of others before anything in it changes. A file is new that is empty, or a header and no more
+ * without the first word: its maker died.
+ *
+ * @throws {PeerError} ERR_MEMMAP_NOT_A_STORE; ERR_MEMMAP_CORRUPT
+ */
+function refuseOtherFiles(disk: StoreFile, salvage: boolean): void {
+  const size = disk.size();
+  const head = Buffer.alloc(Math.min(size, BLOCK));
+  disk.read(head, 0);
+  const isMagic = (at: number): boolean => head.length >= at + 8 && MAGIC.every((word, i) => head.readInt32LE(at + 4 * i) === word);
+  if (isMagic(0)) {
+    if (size >= BLOCK) return;
+    throw new PeerError('ERR_MEMMAP_CORRUPT', `'${disk.path}' was truncated to ${size} bytes, less than the header of a store`, size);
+  }
+  if (salvage && isMagic(4 * AT_COPY)) return;
+  if (size <= BLOCK && head.every((byte, at) => byte === 0 || isMadeBeforeMagic(at >> 2))) return;
+  throw notAStore(disk.path, 'it has other content, or its first bytes were overwritten. It was not changed');
+}
+
 export function openStore(path: string | URL, options: StoreOptions = {}): OpenStore {
   const file = pathOf(path);
   validateOptions<StoreOptions>(options, KNOWN);
@@ -109,7 +148,9 @@ function openForWriting(path: string, durability: Durability, deadline: number, 
   const disk = openFile(path, fsConstants.O_RDWR | fsConstants.O_CREAT);
   const windows = new MappedFile(disk, 'read-write');
   try {
+    refuseOtherKinds(disk);
     takeLock(disk, windows, deadline);
+    refuseOtherFiles(disk, salvage);
     const made = disk.size() < BLOCK;
     if (made) {
       disk.allocate(0, BLOCK);
@@ -159,10 +200,18 @@ function openForReading(path: string, deadline: number): OpenStore {
   const disk = openFile(path, fsConstants.O_RDONLY);
   const windows = new MappedFile(disk, 'read');
   try {
+    refuseOtherKinds(disk);
+    // Whoever makes it has the lock a moment after the file is there.
+    const grace = performance.now() + GRACE;
     until(
       deadline,
-      () => (disk.size() >= BLOCK && !Header.isMissing(reached(windows)) ? true : undefined),
-      () => `Timed out: '${path}' is not a store, or its writer has not finished creating it`,
+      () => {
+        if (disk.size() >= BLOCK && !Header.isMissing(reached(windows))) return true;
+        const isMade = performance.now() < grace || check(binding.isAlive(disk.fd, WRITER), 'fcntl') === 1;
+        if (!isMade) throw notAStore(path, disk.size() === 0 ? 'it is empty. A writer makes it one' : 'it has no header');
+        return undefined;
+      },
+      () => `Timed out: the writer of '${path}' has not finished creating it`,
     );
     const parts = partsOf(disk, windows);
     const { header } = parts;

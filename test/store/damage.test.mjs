@@ -251,7 +251,7 @@ describe('a damaged store', function () {
         const [old, newer] = records.filter(({ key }) => key === 'x').map(({ offset }) => offset / 8);
         const bytes = readFileSync(path);
         const all = deleted ? Array.from({ length: 8192 }, (_, i) => segment + 8 * i) : slots;
-        const [slot] = all.filter((at) => bytes.readUInt32LE(at + 4) === (deleted ? 1 : newer));
+        const slot = all.find((at) => bytes.readUInt32LE(at + 4) === (deleted ? 1 : newer));
         bytes.writeUInt32LE(old, slot + 4);
         writeFileSync(path, bytes);
         for (const readOnly of [true, false]) {

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, copyFileSync, openSync, renameSync, statfsSync, unlinkSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, readFileSync, renameSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { features } from 'memmap';
 import { Store } from 'memmap/store';
@@ -17,6 +18,15 @@ import { until } from '../support/until.mjs';
 const TMPFS = 0x01021994;
 
 const bytes = (text) => Buffer.from(text);
+
+function caught(act) {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  return assert.fail('it throws nothing');
+}
 
 describe('Store', () => {
   const file = temporaryFiles();
@@ -86,6 +96,50 @@ describe('Store', () => {
       }
     });
   }
+
+  describe('refuses, and leaves as it is,', () => {
+    const image = Buffer.alloc(2 ** 20);
+    image.fill('precious', 200_000);
+    const others = {
+      'a short text': bytes('{"port":80}\n'),
+      'a byte': bytes('x'),
+      'a long text': Buffer.alloc(300_000, 'text '),
+      'an image that begins with zeros': image,
+      'zeros, longer than a header': Buffer.alloc(2 ** 16 + 1),
+      'the start of a store': Buffer.concat([bytes('memmapKV'), Buffer.alloc(100)]),
+    };
+    for (const [what, content] of Object.entries(others)) {
+      it(what, () => {
+        const other = file('other');
+        writeFileSync(other, content);
+        const code = what === 'the start of a store' ? 'ERR_MEMMAP_CORRUPT' : 'ERR_MEMMAP_NOT_A_STORE';
+        for (const options of [{}, { salvage: true }, { readOnly: true }, { durability: 'put' }]) {
+          const start = performance.now();
+          const error = caught(() => Store.open(other, options));
+          assert.ok(error.code === code || (options.readOnly && error.code === 'ERR_MEMMAP_NOT_A_STORE'), error.stack);
+          assert.ok(performance.now() - start < 1000);
+          assert.ok(readFileSync(other).equals(content), JSON.stringify(options));
+        }
+      });
+    }
+
+    it('a directory, a FIFO and a device; for reading an empty file', () => {
+      const fifo = file('fifo');
+      assert.equal(spawnSync('mkfifo', [fifo]).status, 0);
+      const empty = file('empty', '');
+      for (const [other, options, codes] of [
+        [fifo, {}], [fifo, { readOnly: true }], [dirname(path), { readOnly: true }], [dirname(path), {}, /EISDIR/], ['/dev/null', {}], ['/dev/null', { readOnly: true }],
+        [empty, { readOnly: true }],
+      ]) {
+        const start = performance.now();
+        assert.match(caught(() => Store.open(other, options)).code, codes ?? /^ERR_MEMMAP_NOT_A_STORE$/, `${other} ${JSON.stringify(options)}`);
+        assert.ok(performance.now() - start < 1000);
+      }
+      const made = Store.open(empty);
+      made.put('a', bytes('b'));
+      made.close();
+    });
+  });
 
   it('leaves no file behind when the process has too few descriptors to open it', async () => {
     const few = ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, fixture('first-store'), file('first')];
