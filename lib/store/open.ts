@@ -109,16 +109,19 @@ function isMadeBeforeMagic(word: number): boolean {
  *
  * @throws {PeerError} ERR_MEMMAP_NOT_A_STORE; ERR_MEMMAP_CORRUPT
  */
-function refuseOtherFiles(disk: StoreFile, salvage: boolean): void {
+function refuseOtherFiles(disk: StoreFile, windows: MappedFile, salvage: boolean): void {
   const size = disk.size();
-  const head = Buffer.alloc(Math.min(size, BLOCK));
-  disk.read(head, 0);
-  const isMagic = (at: number): boolean => head.length >= at + 8 && MAGIC.every((word, i) => head.readInt32LE(at + 4 * i) === word);
-  if (isMagic(0)) {
+  if (size === 0) return;
+  windows.reach(0);
+  const [words, bytes] = [windows.words[0] as Int32Array, windows.bytes[0] as Uint8Array];
+  const head = bytes.subarray(0, Math.min(size, BLOCK));
+  // Both places are in the first page, in which zeros follow the end of the file.
+  const isMagic = (at: number): boolean => MAGIC.every((word, i) => words[at + i] === word);
+  if (isMagic(AT_MAGIC)) {
     if (size >= BLOCK) return;
     throw new PeerError('ERR_MEMMAP_CORRUPT', `'${disk.path}' was truncated to ${size} bytes, less than the header of a store`, size);
   }
-  if (salvage && isMagic(4 * AT_COPY)) return;
+  if (salvage && isMagic(AT_COPY)) return;
   if (size <= BLOCK && head.every((byte, at) => byte === 0 || isMadeBeforeMagic(at >> 2))) return;
   throw notAStore(disk.path, 'it has other content, or its first bytes were overwritten. It was not changed');
 }
@@ -150,7 +153,7 @@ function openForWriting(path: string, durability: Durability, deadline: number, 
   try {
     refuseOtherKinds(disk);
     takeLock(disk, windows, deadline);
-    refuseOtherFiles(disk, salvage);
+    refuseOtherFiles(disk, windows, salvage);
     const made = disk.size() < BLOCK;
     if (made) {
       disk.allocate(0, BLOCK);

@@ -1,11 +1,15 @@
 #include "core/extent/vma.h"
 
 #include <fcntl.h>
+#include <sys/auxv.h>
 
 #include <atomic>
 #include <cstring>
+#include <memory>
+#include <new>
 
 #include "sys/file.h"
+#include "sys/memory.h"
 
 namespace memmap::core {
 namespace {
@@ -177,6 +181,21 @@ bool has_procmap_query() {
     return !query_vma(here, vma, text).failed();
   }();
   return has;
+}
+
+// Asked to make the mapping grow beyond the first thread's stack, the kernel looks at the
+// mapping first, and only then finds the stack in the way, or too much to be locked.
+bool is_one_mapping(char* address, size_t length) {
+  const auto start = reinterpret_cast<uintptr_t>(address);
+  const size_t beyond = ::getauxval(AT_RANDOM) - start;
+  const Result<void*> grown = length < beyond ? sys::mremap(address, length, beyond, 0)
+                                              : Result<void*>(Errno{EINVAL});
+  const int error = grown ? 0 : grown.error().value;
+  if (error == ENOMEM || error == EAGAIN) return true;
+  const std::unique_ptr<VmaText> text(new (std::nothrow) VmaText);
+  Vma vma = {};
+  return text != nullptr && !prepare_find_vma().failed() && find_vma(start, vma, *text) &&
+         vma.end - start >= length;
 }
 
 bool for_each_vma(VmaText& room, bool (*each)(void* context, const Vma& vma),

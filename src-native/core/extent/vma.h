@@ -61,6 +61,11 @@ sys::Errno query_vma(uintptr_t address, Vma& vma, VmaText& text);
 // Whether this kernel answers query_vma: the text of many mappings takes milliseconds.
 bool has_procmap_query();
 
+// Whether the kernel has one mapping at all of the addresses. Before Linux 6.17 a move
+// that replaces other pages has unmapped these by the time it fails for that. Not for a
+// handler.
+bool is_one_mapping(char* address, size_t length);
+
 // Calls `each` with every mapping of the process, by address, until it answers false.
 // False if /proc could not be opened. Not for a handler: takes a descriptor.
 bool for_each_vma(VmaText& text, bool (*each)(void* context, const Vma& vma),

@@ -1,7 +1,5 @@
 #include "core/mapping/remap.h"
 
-#include <sys/auxv.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -51,18 +49,6 @@ std::vector<Piece> pieces_of(char* address, size_t length) {
     at = stop;
   }
   return pieces;
-}
-
-// Whether the kernel has one mapping at all of the addresses. Before Linux 6.17 a move
-// that replaces other pages has unmapped these by the time it fails for that. Asked to
-// make the mapping grow beyond the first thread's stack, the kernel looks at the mapping
-// first, and only then finds the stack in the way, or too much to be locked.
-bool is_one_mapping(char* address, size_t length) {
-  const size_t beyond = ::getauxval(AT_RANDOM) - reinterpret_cast<uintptr_t>(address);
-  const Result<void*> grown = length < beyond ? sys::mremap(address, length, beyond, 0)
-                                              : Result<void*>(Errno{EINVAL});
-  const int error = grown ? 0 : grown.error().value;
-  return error == ENOMEM || error == EAGAIN || pieces_of(address, length).size() == 1;
 }
 
 Result<void*> move_to(char* from, size_t old_length, size_t new_length, void* to) {
@@ -248,18 +234,23 @@ Result<void*> move_pages(char* from, size_t old_length, size_t new_length, bool 
 }
 
 Errno move_onto_engine(char* address, size_t length, bool keeps, void* to) {
-  if (!keeps && !is_one_mapping(address, length)) return {EFAULT};
   // With MREMAP_DONTUNMAP the kernel may find that it lacks address space only after it
   // has unmapped what was there: not from a third place.
   Result<void*> from = keeps ? detach_pages(address, length, length) : address;
   if (!from) return from.error();
+  char* const source = static_cast<char*>(*from);
+  const bool whole = is_one_mapping(source, length);
   constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
-  Result<void*> moved = sys::mremap(*from, length, length, kFlags, to);
-  if (moved) return {};
+  Result<void*> moved = whole ? sys::mremap(source, length, length, kFlags, to)
+                              : move_pages(source, length, length, true, to);
+  if (moved) {
+    if (!whole) static_cast<void>(sys::munmap(source, length));
+    return {};
+  }
   // The engine would unmap its addresses later, which could be another's by then.
   constexpr int kHold = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
   static_cast<void>(sys::mmap(to, length, PROT_READ | PROT_WRITE, kHold, -1, 0));
-  if (keeps) reattach_pages(*from, address, length, length);
+  if (keeps) reattach_pages(source, address, length, length);
   return moved.error();
 }
 

@@ -25,9 +25,10 @@ sys::Result<std::shared_ptr<AddressRange>> move_out(AddressRange& range, char* a
 sys::Result<void*> move_pages(char* from, size_t old_length, size_t new_length,
                               bool keeps = false, void* to = nullptr);
 
-// Moves the pages onto addresses of a buffer of the engine; with `keeps`, their own stay
-// mapped. On failure nothing has changed, except that the buffer may hold zeros. With the
-// page replacement lock held.
+// Moves the pages onto addresses of a buffer of the engine, one mapping of the kernel
+// after the other where they are several; with `keeps`, their own addresses stay mapped.
+// On failure nothing has changed, except that the buffer may hold zeros. With the page
+// replacement lock held.
 sys::Errno move_onto_engine(char* address, size_t length, bool keeps, void* to);
 
 // The kernel moves one of its mappings at a time, and pages that are protected in parts

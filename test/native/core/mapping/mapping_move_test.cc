@@ -221,19 +221,24 @@ TEST("overlay that the kernel refuses changes nothing") {
   ::munmap(reserved, 2 * page_size());
 }
 
-TEST("overlay of several mappings of the kernel is refused before any page is unmapped") {
+TEST("overlay of several mappings of the kernel leaves no hole for others on its way") {
   const size_t page = page_size();
-  char* reserved = map_foreign(2);
-  reserved[0] = 'r';
-  Result<Mapping> mapping = Mapping::create(pages(2));
-  mapping->address()[0] = 'a';
-  CHECK(::madvise(mapping->address() + page, page, MADV_DONTDUMP) == 0);
-  {
-    const MoveOne old_kernel([] {});
-    CHECK(mapping->overlay(reserved).value == EFAULT && !old_kernel.happened());
+  for (const bool held : {false, true}) {
+    char* reserved = map_foreign(3);
+    Result<Mapping> mapping = Mapping::create(pages(3));
+    const auto holder = held ? mapping->range() : nullptr;
+    char* old = mapping->address();
+    for (size_t i : {0U, 1U, 2U}) old[i * page] = static_cast<char>('a' + i);
+    CHECK(::madvise(old + page, page, MADV_DONTDUMP) == 0);
+    {
+      const MoveOne old_kernel([] {});
+      CHECK(!mapping->overlay(reserved).failed() && !old_kernel.happened());
+    }
+    for (size_t i : {0U, 1U, 2U}) CHECK(reserved[i * page] == static_cast<char>('a' + i));
+    CHECK(held ? closed_at(old) && closed_at(old + 2 * page) : !mapped(old, 3 * page));
+    CHECK(!mapping->close().failed());
+    ::munmap(reserved, 3 * page);
   }
-  CHECK(mapping->address()[0] == 'a' && reserved[0] == 'r');
-  ::munmap(reserved, 2 * page);
 }
 
 TEST("overlay that the kernel refuses late leaves no hole in the engine's buffer") {
