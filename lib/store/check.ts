@@ -1,11 +1,11 @@
 // Checks every record against its checksum, every slot of the index against its record, and that
 // the index leads to the newest record of each key.
 import { setImmediate } from 'node:timers/promises';
-import { scanSegments, eachSlot } from './scan.js';
+import { type ScannedSegment, eachSlot, isSlotOf, scanSegments } from './scan.js';
 import type { Extent } from './file/header.js';
 import type { HashIndex } from './index/hash-index.js';
 import { Key } from './log/key.js';
-import { BLOCK_UNITS, DELETE, KEY_HASH, KIND, PUT, TAG, UNIT } from './file/layout.js';
+import { BLOCK_UNITS, DELETE, KEY_HASH, KIND, PUT, UNIT } from './file/layout.js';
 import { byteOf, unitOf } from './log/record.js';
 import { usedOf } from './recovery.js';
 import { ExtentTable } from './log/extent-table.js';
@@ -194,14 +194,14 @@ class Check {
   async slots(still: () => void): Promise<void> {
     const index = this.#index;
     index.begin();
-    for (const { entry, depth, block } of scanSegments(index)) {
+    for (const segment of scanSegments(index)) {
       this.#salts.refresh();
       // Reads all slots of a segment at once: it may be replaced when other tasks run.
       const slots: Slot[] = [];
-      eachSlot(index, block, (window, at, mark) => slots.push({ window, at, mark }));
+      eachSlot(index, segment.block, (window, at, mark) => slots.push({ window, at, mark }));
       this.#pairs += slots.length;
       for (const slot of slots) {
-        const bytes = this.#verify(slot, entry, depth);
+        const bytes = this.#verify(slot, segment);
         const offset = byteOf(slot.window, slot.at);
         if (bytes === 0 && !this.#damage.some((other) => other.offset === offset)) {
           this.#damage.push({ offset, what: 'the record that a slot of the index points to' });
@@ -214,15 +214,14 @@ class Check {
   }
 
   /** Bytes of the record that a slot points to; 0 if it is not valid, or belongs to another slot. */
-  #verify({ window, at, mark }: Slot, entry: number, depth: number): number {
+  #verify({ window, at, mark }: Slot, segment: ScannedSegment): number {
     // A damaged slot can point anywhere, and a damaged length can have any value.
     const room = this.#salts.room(window, at);
     if (room === 0) return 0;
     this.#parts.windows.reach(window);
     const salt = this.#salts.of(window, at);
     const hash = this.#parts.windows.words[window]?.[at + KEY_HASH] ?? 0;
-    const leads = (hash & TAG) === (mark & TAG) && (hash & ((1 << depth) - 1)) === entry;
-    return leads ? this.#parts.records.verify(window, at, salt, room) : 0;
+    return isSlotOf(hash, mark, segment) ? this.#parts.records.verify(window, at, salt, room) : 0;
   }
 
   /** Compares the number of pairs with that of the header. */

@@ -34,11 +34,15 @@ export function eachSlot(index: HashIndex, block: number, act: (window: number, 
   }
 }
 
+/** Whether a slot with this mark, of this segment, is one for the hash of a key. */
+export function isSlotOf(hash: number, mark: number, { entry, depth }: ScannedSegment): boolean {
+  return (hash & TAG) === (mark & TAG) && (hash & ((1 << depth) - 1)) === entry;
+}
+
 /** Whether the key of a record is the one its slot was made for. */
-function isKeyOf(words: Int32Array, at: number, length: number, mark: number, { entry, depth }: ScannedSegment, seed: number): boolean {
+function isKeyOf(words: Int32Array, at: number, length: number, mark: number, segment: ScannedSegment, seed: number): boolean {
   const hash = words[at + KEY_HASH] as number;
-  if ((hash & TAG) !== (mark & TAG) || (hash & ((1 << depth) - 1)) !== entry) return false;
-  return xxh32(words, at + RECORD_WORDS, length, seed) === hash;
+  return isSlotOf(hash, mark, segment) && xxh32(words, at + RECORD_WORDS, length, seed) === hash;
 }
 
 /** The keys of a segment, and the bytes where a record with a damaged one begins. */
